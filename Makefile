@@ -1,0 +1,97 @@
+# The commands of the project; `make help` lists them. What they are for: README.md and CONTRIBUTING.md.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format bench conformance lock venv installed installed-tests chromium wrk
+
+# `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
+ifdef PORT
+export REGIE_PORT := $(PORT)
+endif
+
+FORMAT ?= both
+LATEST_SUITE := ../shared/conformance/suites/STU3/SelfMeasurements-2-0
+SUITE ?= $(if $(REGIE_CONFORMANCE_SUITES),$(REGIE_CONFORMANCE_SUITES)/STU3/SelfMeasurements-2-0,$(LATEST_SUITE))
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+serve: installed ## serve on http://127.0.0.1:8000 with invented people (PORT=9000 for another port)
+	@.venv/bin/regie migrate
+	@.venv/bin/regie demo
+	@exec .venv/bin/regie serve
+
+test: installed-tests chromium ## run all tests (ARGS="-k word" for some)
+	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+check: installed-tests ## lint, format, types, imports, docs
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --cache-dir var/cache/imports
+	@.venv/bin/python -m pytest --quiet tests/docs
+	@echo "The ten longest modules:"
+	@find app -name '*.py' -exec wc -l {} + | grep -v ' total$$' | sort -rn | head -10
+
+format: installed-tests ## lay out the code and mend what the linter can
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+bench: installed-tests wrk ## measure, print the table and write var/bench.json (QUICK=1: under two minutes)
+	@QUICK=$(QUICK) .venv/bin/python -m tests.benchmarks
+
+conformance: installed-tests ## run the published test scripts in SUITE=folder (FORMAT=json, xml or both)
+	@.venv/bin/python -m tests.conformance.run_suite --suite "$(SUITE)" --format "$(FORMAT)"
+
+lock: ## write the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
+	@test -x .venv-lock/bin/pip-compile || { $(find_python); "$$python" -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools; }
+	@$(pip_compile) --extra install --output-file requirements.lock pyproject.toml
+	@$(pip_compile) --all-extras --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+
+# ------------------------------------------------------------------------------------------------------- installation
+# What is installed is remembered as a copy of the lock file in .venv: the comparison is by content, so that a fresh
+# checkout with an older .venv is right, and a second `make serve` does not call pip.
+
+pip := .venv/bin/python -m pip --quiet --disable-pip-version-check
+install = cmp -s $(1) .venv/$(1) || { echo "Installing $(1) into .venv"; $(pip) install --require-hashes --no-deps -r $(1); cp $(1) .venv/$(1); }
+pip_compile = CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe \
+	--strip-extras --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+# The first Python that is new enough and can make a virtual environment; PYTHON=... overrules.
+find_python = python=; for name in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
+	if "$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; done; \
+	test -n "$$python" || { echo "Python 3.11 or newer with its venv module is needed (Debian: python3 and python3-venv)." >&2; exit 1; }
+
+# A virtual environment knows its own place, so one that was moved or copied is made anew.
+venv:
+	@if [ "$$(cat .venv/place 2>/dev/null)" != "$(CURDIR)" ] || ! .venv/bin/python -c '' 2>/dev/null; then \
+		$(find_python); echo "Making .venv with $$("$$python" --version)"; \
+		rm -rf .venv; "$$python" -m venv .venv; echo "$(CURDIR)" > .venv/place; fi
+
+installed: venv
+	@$(call install,requirements.lock)
+	@cmp -s pyproject.toml .venv/pyproject.toml || { \
+		$(pip) install --no-deps --no-build-isolation --no-index --editable .; cp pyproject.toml .venv/pyproject.toml; }
+
+installed-tests: installed
+	@$(call install,requirements-test.lock)
+
+# $(call system,command,Debian packages,what it is for)
+define system
+@command -v $(1) > /dev/null || { \
+	missing() { echo "$(3) needs $(1), which is not here: $$1. Install it and try again." >&2; exit 1; }; \
+	command -v apt-get > /dev/null || missing "there is no apt-get to get it with"; \
+	as_root="env"; [ "$$(id -u)" = 0 ] || as_root="sudo -n env"; \
+	$$as_root true 2> /dev/null || missing "installing $(2) takes root or sudo without a password"; \
+	echo "Installing $(2)"; \
+	{ $$as_root apt-get -qq update && $$as_root DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq install --no-install-recommends --yes $(2) > /dev/null; } || missing "apt-get failed"; }
+endef
+
+chromium:
+	$(call system,chromium,chromium fonts-liberation,Opening the pages in a browser)
+
+wrk:
+	$(call system,wrk,wrk,The benchmark)
