@@ -1,0 +1,1 @@
+"""Regie: one person's health record as FHIR resources, under that person's consent, with proof of what happened to it."""

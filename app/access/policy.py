@@ -1,0 +1,88 @@
+"""The decision, pure: what may this requester touch?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.access.categories import EVERYTHING, Category
+from app.access.grant import Grant
+from app.access.requester import Requester, RequesterKind
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
+from app.access.smart_scope import LOOK, Action
+from app.errors import AccessDeniedError
+
+DIRECTORY_TYPES = frozenset(
+    "Organization Practitioner PractitionerRole Location HealthcareService Endpoint Medication Substance Device "
+    "Questionnaire PlanDefinition ActivityDefinition".split()
+)
+"""Types that may live in the shared directory, and that a personal record may hold too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked: one action on one type (None: on whatever the interaction meets)."""
+
+    action: Action
+    resource_type: str | None = None
+
+
+def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], records: Iterable[int], now: datetime) -> AccessScope:
+    """Return what ``requester`` may touch; nothing unless a rule says so.
+
+    ``grants`` are those given to the requester; ``records`` all records, used for an operator only. ``now`` is UTC.
+    Raises: AccessDeniedError, when nothing at all is left; whether a record exists makes no difference to that.
+    """
+    types = requester.scopes.types_for(wish.action)
+    if wish.resource_type is not None and types is not None and wish.resource_type not in types:
+        message = f"The token's scope does not allow this on {wish.resource_type}."
+        raise AccessDeniedError(message)
+    if types is not None and not types:
+        message = "The token's scope does not allow this."
+        raise AccessDeniedError(message)
+    match requester.kind:
+        case RequesterKind.PERSON:
+            own = (RecordAccess(_own(requester), EVERYTHING, types, "own record"),)
+        case RequesterKind.OPERATOR:
+            own = tuple(RecordAccess(record, EVERYTHING, types, "operator") for record in records if record != DIRECTORY)
+        case _:
+            own = _granted(requester, wish, grants, types, now)
+    directory: tuple[RecordAccess, ...] = ()
+    if wish.action in LOOK:
+        visible = DIRECTORY_TYPES if types is None else DIRECTORY_TYPES & types
+        if visible:
+            directory = (whole_directory(visible),)
+    elif requester.kind is RequesterKind.OPERATOR:
+        directory = (whole_directory(types),)
+    if not own and requester.kind is not RequesterKind.OPERATOR and (
+        not directory or requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES
+    ):
+        message = "No consent covers this request."
+        raise AccessDeniedError(message)
+    return AccessScope(own + directory)
+
+
+def _own(requester: Requester) -> int:
+    if requester.record_id is None:
+        message = "This login has no record."
+        raise AccessDeniedError(message)
+    return requester.record_id
+
+
+def _granted(
+    requester: Requester, wish: Wish, grants: Iterable[Grant], types: frozenset[str] | None, now: datetime
+) -> tuple[RecordAccess, ...]:
+    """Return the records that grants in force open, one entry per record; a token that rests on a grant needs that one."""
+    masks: dict[int, Category] = {}
+    reasons: dict[int, list[str]] = {}
+    for grant in grants:
+        if not grant.is_in_force(now) or wish.action not in grant.actions:
+            continue
+        if requester.kind is RequesterKind.APP and (
+            grant.record_id != requester.record_id or grant.grant_id != requester.grant_id
+        ):
+            continue
+        masks[grant.record_id] = masks.get(grant.record_id, Category(0)) | grant.categories
+        reasons.setdefault(grant.record_id, []).append(f"grant {grant.grant_id}")
+    return tuple(
+        RecordAccess(record_id, mask, types, ", ".join(reasons[record_id])) for record_id, mask in sorted(masks.items())
+    )

@@ -1,0 +1,36 @@
+"""Who asks: made from a token or from a portal session, before anything is looked up."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.access.smart_scope import SmartScopes
+
+
+class RequesterKind(StrEnum):
+    """How a requester comes to the record."""
+
+    PERSON = "person"
+    APP = "app"
+    PRACTICE = "practice"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """One party that asks for something.
+
+    ``record_id``: the person's own record, for PERSON and APP. ``practice_id``: for PRACTICE. ``client_id``: the OAuth
+    client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP's token rests on.
+    ``actor``: who it is in the log (``person``, ``app:<client_id>``, ``practice:<practice_id>``, ``operator``), and
+    ``display`` how people read it.
+    """
+
+    kind: RequesterKind
+    actor: str
+    display: str
+    scopes: SmartScopes
+    record_id: int | None = None
+    practice_id: str | None = None
+    client_id: str = ""
+    grant_id: str | None = None
+    token_id: str = ""

@@ -1,0 +1,57 @@
+"""What policy decided: the value that every store function asks for."""
+
+from dataclasses import dataclass
+
+from app.access.categories import EVERYTHING, Category
+
+DIRECTORY = 0
+"""The record that holds the shared directory: practices, their staff, products."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAccess:
+    """What may be touched of one record; ``types`` None means every resource type. ``reason`` names the ground."""
+
+    record_id: int
+    categories: Category
+    types: frozenset[str] | None
+    reason: str
+
+    @property
+    def withheld(self) -> Category:
+        """Return the categories that hide a resource even if it is also in an allowed one."""
+        return Category.SENSITIVE & ~self.categories
+
+    def covers(self, resource_type: str, categories: int) -> bool:
+        """Return whether a resource of this type and mask is inside."""
+        return (
+            (self.types is None or resource_type in self.types)
+            and categories & self.categories != 0
+            and categories & self.withheld == 0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessScope:
+    """The records that may be touched, each with its limits; made by ``policy.decide`` only.
+
+    ``single`` says that the requester has one record of its own, so that ids are looked for there first.
+    """
+
+    records: tuple[RecordAccess, ...]
+
+    def of(self, record_id: int) -> RecordAccess | None:
+        """Return the access to one record, None if it is outside."""
+        for access in self.records:
+            if access.record_id == record_id:
+                return access
+        return None
+
+    def only(self, record_ids: frozenset[int]) -> "AccessScope":
+        """Return the part of this scope that is about these records."""
+        return AccessScope(tuple(access for access in self.records if access.record_id in record_ids))
+
+
+def whole_directory(types: frozenset[str] | None) -> RecordAccess:
+    """Return access to the shared directory."""
+    return RecordAccess(DIRECTORY, EVERYTHING, types, "shared directory")

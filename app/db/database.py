@@ -1,0 +1,75 @@
+"""What the rest of the code may ask of the database, whichever it is."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from app.db.statements import Statement
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Reader(Protocol):
+    """Statements that change nothing; each sees what was committed before it began."""
+
+    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows. For statements that a key and a LIMIT bound: it may run in the event loop's own thread."""
+        ...
+
+    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        """Return the first row, or None."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """Statements that commit together, or not at all; reads see the transaction's own writes."""
+
+    async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
+        """Return how many rows the statement changed."""
+        ...
+
+    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run the statement once per row."""
+        ...
+
+    def at_commit(self, gatherer: "Gatherer", items: Iterable[Any]) -> None:
+        """Hand ``items`` to ``gatherer`` just before the commit, together with those of all who commit along."""
+        ...
+
+
+class Gatherer(Protocol):
+    """Something that writes what was gathered in a group of transactions in one go, such as the audit chain."""
+
+    async def flush(self, transaction: Transaction, items: list[Any]) -> None:
+        """Write ``items`` inside the transaction that is about to commit."""
+        ...
+
+
+class Database(Protocol):
+    """One database, opened."""
+
+    @property
+    def reader(self) -> Reader:
+        """The reader of the calling event loop."""
+        ...
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned, after its changes are durable on disk.
+
+        An exception in ``job`` undoes all that it did and is raised here. ``job`` awaits nothing but its transaction,
+        and may be run again from the start: it changes nothing but the database.
+        Raises: UnavailableError, when the database did not take the commit.
+        """
+        ...
+
+    def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Do what ``write`` does, for code that runs in a worker thread (never call it in an event loop's thread)."""
+        ...
+
+    def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows, for code that runs in a worker thread."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was handed in, then close all connections."""
+        ...

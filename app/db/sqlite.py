@@ -1,0 +1,254 @@
+"""SQLite: one writer thread that commits in groups, readers that it never blocks.
+
+WAL with ``synchronous=FULL``: a commit is on disk before anyone is told of it. What waits for the writer when it gets to
+work is committed together; each job runs in a savepoint, so that one that fails takes nothing of the others along.
+Short statements run in the event loop's own thread on a read-only connection (a hop to a thread costs eight times the
+statement), which is why ``Reader`` is for bounded statements only.
+
+Sources: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html#pragma_synchronous
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from app.db.database import Gatherer, Row, Transaction
+from app.db.statements import Statement
+from app.errors import UnavailableError
+
+T = TypeVar("T")
+GROUP_LIMIT = 256
+BUSY_TIMEOUT_MS = 10_000
+CACHED_STATEMENTS = 512
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A job that waits for the writer, and whom to tell."""
+
+    job: Callable[[Transaction], Awaitable[Any]]
+    loop: asyncio.AbstractEventLoop | None
+    future: Any
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        """Set the future's outcome; for an asyncio future, call it in the loop's thread."""
+        if self.future.done():  # the caller went away (a cancelled request); the change stays
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+def run_now(coroutine: Awaitable[T]) -> T:
+    """Return the result of a coroutine that never waits for anything outside."""
+    try:
+        cast("Coroutine[Any, Any, T]", coroutine).send(None)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    message = "A database job waited for something other than its transaction."
+    raise RuntimeError(message)
+
+
+class SqliteReader:
+    """A connection as ``Reader``; used by one thread."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows."""
+        return self._connection.execute(statement.text, statement.parameters(parameters)).fetchall()
+
+    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        """Return the first row, or None."""
+        cursor = self._connection.execute(statement.text, statement.parameters(parameters))
+        row = cast("Row | None", cursor.fetchone())
+        cursor.close()
+        return row
+
+
+class SqliteTransaction(SqliteReader):
+    """The writer's connection as ``Transaction``."""
+
+    __slots__ = ("gathered",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.gathered: list[tuple[Gatherer, Any]] = []
+
+    async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
+        """Return how many rows the statement changed."""
+        return self._connection.execute(statement.text, statement.parameters(parameters)).rowcount
+
+    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run the statement once per row."""
+        if rows:
+            self._connection.executemany(statement.text, [statement.parameters(row) for row in rows])
+
+    def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
+        """Hand ``items`` to ``gatherer`` just before the commit."""
+        self.gathered.extend((gatherer, item) for item in items)
+
+    async def flush(self) -> None:
+        """Let every gatherer write what it was handed."""
+        by_gatherer: dict[int, tuple[Gatherer, list[Any]]] = {}
+        for gatherer, item in self.gathered:
+            by_gatherer.setdefault(id(gatherer), (gatherer, []))[1].append(item)
+        self.gathered = []
+        for gatherer, items in by_gatherer.values():
+            await gatherer.flush(self, items)
+
+
+class SqliteDatabase:
+    """One SQLite file, opened by this process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._closed = False
+        self._writer_connection = self._connect(read_only=False)
+        self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
+        self._writer.start()
+
+    def _connect(self, *, read_only: bool) -> sqlite3.Connection:
+        mode = "ro" if read_only else "rwc"
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
+        )
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA mmap_size=268435456")
+        connection.execute("PRAGMA cache_size=-65536")
+        with self._opening:
+            self._opened.append(connection)
+        return connection
+
+    @property
+    def reader(self) -> SqliteReader:
+        """The reader of the calling thread."""
+        reader = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = SqliteReader(self._connect(read_only=True))
+        return cast("SqliteReader", reader)
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned, after its changes are durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._hand_in(_Waiting(job, loop, future))
+        # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
+        return await future
+
+    def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned, after its changes are durable; for worker threads."""
+        future: Future[T] = Future()
+        self._hand_in(_Waiting(job, None, future))
+        return future.result()
+
+    def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows, on the calling thread's own connection."""
+        return run_now(self.reader.all(statement, parameters))
+
+    def close(self) -> None:
+        """Finish what was handed in, then close all connections."""
+        if self._closed:
+            return
+        self._closed = True
+        self._waiting.put(None)
+        self._writer.join()
+        for connection in self._opened:
+            connection.close()
+
+    def _hand_in(self, waiting: _Waiting) -> None:
+        if self._closed:
+            message = "The server is stopping."
+            raise UnavailableError(message)
+        self._waiting.put(waiting)
+
+    def _write_forever(self) -> None:
+        while True:
+            first = self._waiting.get()
+            group: list[_Waiting] = []
+            following = first
+            while following is not None:
+                group.append(following)
+                if len(group) == GROUP_LIMIT:
+                    break
+                try:
+                    following = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+            if group:
+                self._commit_group(group)
+                self._tell(group)
+            if following is None:
+                return
+
+    def _commit_group(self, group: list[_Waiting]) -> None:
+        """Run and commit all jobs of ``group``; every one ends with a result or an error."""
+        connection = self._writer_connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            transaction = SqliteTransaction(connection)
+            for waiting in group:
+                self._run_in_savepoint(transaction, waiting)
+            run_now(transaction.flush())
+            connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            failure = UnavailableError("The record could not be written now; nothing was changed. Try again later.")
+            failure.__cause__ = error
+            for waiting in group:
+                waiting.error = failure
+
+    def _run_in_savepoint(self, transaction: SqliteTransaction, waiting: _Waiting) -> None:
+        connection = self._writer_connection
+        gathered_before = len(transaction.gathered)
+        connection.execute("SAVEPOINT job")
+        try:
+            waiting.result = run_now(waiting.job(transaction))
+            waiting.error = None
+        except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it raised
+            connection.execute("ROLLBACK TO job")
+            del transaction.gathered[gathered_before:]
+            waiting.error = error
+        connection.execute("RELEASE job")
+
+    @staticmethod
+    def _tell(group: list[_Waiting]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+        for waiting in group:
+            if waiting.loop is None:
+                waiting.tell()
+            else:
+                by_loop.setdefault(waiting.loop, []).append(waiting)
+        for loop, theirs in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_tell_all, theirs)
+
+
+def _tell_all(group: list[_Waiting]) -> None:
+    for waiting in group:
+        waiting.tell()

@@ -1,0 +1,87 @@
+"""All configuration; the one reader of the environment.
+
+Built once in ``main.py`` and ``cli.py``; everything else is handed the values it needs. Each field has a heading in
+docs/settings.md (a test compares them).
+"""
+
+import os
+import secrets
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """Regie's settings, from ``REGIE_...`` variables; frozen."""
+
+    model_config = SettingsConfigDict(env_prefix="REGIE_", frozen=True)
+
+    database_url: str = Field(default="sqlite:///var/regie.sqlite3", description="Where the data is.")
+    base_url: Annotated[str, AfterValidator(_without_slash)] = Field(
+        default="http://127.0.0.1:8000", description="What the world calls this server, without a slash at the end."
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
+    workers: int = Field(default=1, ge=1, le=64, description="How many server processes.")
+    secret_file: Path = Field(
+        default=Path("var/secret"), description="File with the server's secret; made with mode 0600 when it is absent."
+    )
+    access_token_lifetime: timedelta = Field(default=timedelta(minutes=15), description="ISO 8601, such as PT15M.")
+    refresh_token_lifetime: timedelta = Field(default=timedelta(days=90), description="ISO 8601, such as P90D.")
+    authorization_code_lifetime: timedelta = Field(default=timedelta(minutes=5), description="ISO 8601, such as PT5M.")
+    session_lifetime: timedelta = Field(
+        default=timedelta(minutes=30), description="How long a portal login lasts without use; ISO 8601."
+    )
+    body_size_max: int = Field(
+        default=5 * 1024 * 1024, ge=1024, description="Most bytes in the body of a request (default 5 MiB)."
+    )
+    body_depth_max: int = Field(default=40, ge=10, le=200, description="Most levels of nesting in a resource.")
+    page_size_default: int = Field(
+        default=1000, ge=1, le=1000, description="Matches on a page when the request has no _count."
+    )
+    page_size_max: int = Field(default=1000, ge=1, le=1000, description="Most matches on a page; _count is cut to it.")
+    bundle_entries_max: int = Field(default=2000, ge=1, description="Most entries in a batch or transaction.")
+    time_zone: str = Field(default="Europe/Amsterdam", description="Time zone of new records, as in the IANA database.")
+    trust_forwarded: bool = Field(
+        default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."
+    )
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the world reaches this server by HTTPS, so that cookies may be marked Secure."""
+        return self.base_url.startswith("https://")
+
+    def key(self, purpose: str) -> bytes:
+        """Return a 32-byte key for one purpose, derived from the server's secret (HKDF, RFC 5869)."""
+        return HKDF(SHA256(), 32, None, f"regie {purpose}".encode()).derive(_secret(self.secret_file))
+
+
+@lru_cache(maxsize=8)
+def _secret(path: Path) -> bytes:
+    """Return the secret in ``path``; make one when there is none yet, safely if several processes start at once."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f"{path.name}.{os.getpid()}")
+    with made.open("xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(secrets.token_bytes(64))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass  # another process made it first: its secret holds
+    finally:
+        made.unlink()
+    return path.read_bytes()
