@@ -1,0 +1,177 @@
+"""Which category of the consent page a resource belongs to; pure.
+
+The rules are the two tables below. The code systems of both releases are recognised in either: a label that says
+"sensitive" must count, also where a sender wrote the URI of the other release.
+
+Specs: https://hl7.org/fhir/R4/security-labels.html, https://hl7.org/fhir/STU3/security-labels.html
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from app.access.categories import ALL_PARTS, EVERYTHING, Category
+
+BY_TYPE: dict[Category, str] = {
+    Category.MEDICATION: (
+        "Medication MedicationRequest MedicationStatement MedicationDispense MedicationAdministration"
+    ),
+    Category.CARE_PLAN: (
+        "CarePlan Goal CareTeam Task ServiceRequest ProcedureRequest PlanDefinition ActivityDefinition NutritionOrder "
+        "RequestGroup DeviceRequest"
+    ),
+    Category.LABORATORY: "Specimen",
+    Category.QUESTIONNAIRES: "Questionnaire QuestionnaireResponse",
+    Category.DOCUMENTS: "DocumentReference DocumentManifest Binary Media",
+    Category.ALLERGIES: "AllergyIntolerance",
+    Category.VACCINATIONS: "Immunization ImmunizationRecommendation",
+    Category.APPOINTMENTS: "Appointment Schedule Slot",
+    Category.MESSAGES: "Communication CommunicationRequest",
+    Category.PERSONAL_DETAILS: "Patient RelatedPerson Coverage Account Consent",
+    # Whoever may see any part needs to see who and what it refers to.
+    ALL_PARTS: ("Practitioner PractitionerRole Organization Location HealthcareService Endpoint Device Substance"),
+}
+"""The types of which every resource is in one category; Observation and DiagnosticReport are looked into, what is not
+named is part of the GP summary."""
+
+_LOINC, _SNOMED = "http://loinc.org", "http://snomed.info/sct"
+_OBSERVATION_CATEGORY = (
+    "http://hl7.org/fhir/observation-category",
+    "http://terminology.hl7.org/CodeSystem/observation-category",
+)
+_DIAGNOSTIC_SERVICE = ("http://hl7.org/fhir/v2/0074", "http://terminology.hl7.org/CodeSystem/v2-0074")
+_CONFIDENTIALITY = (
+    "http://hl7.org/fhir/v3/Confidentiality",
+    "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+)
+_ACT_CODE = ("http://hl7.org/fhir/v3/ActCode", "http://terminology.hl7.org/CodeSystem/v3-ActCode")
+
+Coding = tuple[str, str]
+
+
+def _codes(systems: tuple[str, ...], codes: str) -> frozenset[Coding]:
+    return frozenset((system, code) for system in systems for code in codes.split())
+
+
+BLOOD_GLUCOSE = _codes((_LOINC,), "14743-9 14760-3 14770-2")
+SELF_MEASURED = (
+    BLOOD_GLUCOSE
+    | _codes(
+        (_LOINC,),
+        "85354-9 8480-6 8462-4 "  # blood pressure, systolic, diastolic
+        "29463-7 8302-2 8308-9 8306-3 8310-5 "  # weight, height (also standing, lying), temperature
+        "8867-4 8893-0 44969-4 9279-1 59408-5 2708-6 "  # heart and pulse rate, pulse regularity, respiration, oxygen
+        "41950-7 55423-8",  # steps in a day, steps
+    )
+    | _codes((_SNOMED,), "422834003 366199006")
+)  # respiration, pulse as zib 2017 and 2020 code them
+HOME_CATEGORIES = _codes(_OBSERVATION_CATEGORY, "vital-signs activity")
+LABORATORY = (
+    _codes(_OBSERVATION_CATEGORY, "laboratory")
+    | _codes(_DIAGNOSTIC_SERVICE, "LAB")
+    | _codes((_SNOMED,), "49581000146104 4241000179101")  # laboratory finding, laboratory report
+)
+SURVEY = _codes(_OBSERVATION_CATEGORY, "survey")
+
+SENSITIVE_LABELS = _codes(_CONFIDENTIALITY, "R V") | _codes(
+    _ACT_CODE,
+    "ETH ETHUD OPIOIDUD SUD "  # addiction
+    "BH COGN DVD EMOTDIS MH PSY PSYTHPN "  # mind and behaviour
+    "HIV STD SEX "  # infections and sexuality
+    "GDIS SCA SICKLE "  # heredity
+    "MST SDV VIO "  # violence
+    "SPI TBOO",  # specially protected, taboo
+)
+"""Labels of v3 ActInformationSensitivityPolicy, and confidentiality restricted or very restricted."""
+
+
+def _made_at_home(observation: dict[str, Any]) -> bool:
+    categories, codes = set(_codings(observation.get("category"))), set(_codings(observation.get("code")))
+    if not _by_the_person(observation):
+        return False
+    if categories & LABORATORY:
+        return bool(codes & BLOOD_GLUCOSE)
+    return bool(categories & HOME_CATEGORIES or codes & SELF_MEASURED)
+
+
+def _is_laboratory(resource: dict[str, Any]) -> bool:
+    return not LABORATORY.isdisjoint(_codings(resource.get("category")))
+
+
+def _is_survey(observation: dict[str, Any]) -> bool:
+    return not SURVEY.isdisjoint(_codings(observation.get("category")))
+
+
+BY_CONTENT: dict[str, tuple[tuple[Callable[[dict[str, Any]], bool], Category], ...]] = {
+    "Observation": (
+        (_made_at_home, Category.OWN_MEASUREMENTS),
+        (_is_laboratory, Category.LABORATORY),
+        (_is_survey, Category.QUESTIONNAIRES),
+    ),
+    "DiagnosticReport": ((_is_laboratory, Category.LABORATORY),),
+}
+"""For each type that is looked into: the first rule that is true decides, none of them leaves the GP summary."""
+
+_TYPE_CATEGORY = {name: category for category, names in BY_TYPE.items() for name in names.split()}
+
+
+def categorize(resource_type: str, tree: dict[str, Any]) -> Category:
+    """Return the mask of a resource: its part of the record, and ``SENSITIVE`` when a security label says so.
+
+    A resource with a shape that FHIR does not allow gets a mask too; whether it is valid is not judged here.
+    """
+    category = _TYPE_CATEGORY.get(resource_type, Category.GP_SUMMARY)
+    for rule, decided in BY_CONTENT.get(resource_type, ()):
+        if rule(tree):
+            category = decided
+            break
+    meta = tree.get("meta")
+    labels = meta.get("security") if isinstance(meta, dict) else None
+    if not SENSITIVE_LABELS.isdisjoint(_codings({"coding": labels})):
+        category |= Category.SENSITIVE
+    return category
+
+
+def possible(resource_type: str | None) -> Category:
+    """Return all categories that a resource of this type can have, without ``SENSITIVE``; None stands for any type."""
+    if resource_type is None:
+        return EVERYTHING & ~Category.SENSITIVE
+    mask = _TYPE_CATEGORY.get(resource_type, Category.GP_SUMMARY)
+    for _, category in BY_CONTENT.get(resource_type, ()):
+        mask |= category
+    return mask
+
+
+def _by_the_person(observation: dict[str, Any]) -> bool:
+    """Return whether nobody else is named as performer than the person or a relative."""
+    performers = observation.get("performer")
+    if not isinstance(performers, list):
+        return True
+    subject = _reference(observation.get("subject"))
+    for performer in performers:
+        reference = _reference(performer)
+        if reference is None:
+            return False  # only a name or a number: nobody knows whose
+        if reference != subject and _type_of(reference) not in {"Patient", "RelatedPerson"}:
+            return False
+    return True
+
+
+def _reference(value: Any) -> str | None:
+    reference = value.get("reference") if isinstance(value, dict) else None
+    return reference if isinstance(reference, str) else None
+
+
+def _type_of(reference: str) -> str | None:
+    """Return ``Patient`` for ``Patient/1``, also with a base URL before it or a version behind it."""
+    parts = reference.partition("/_history/")[0].split("/")
+    return parts[-2] if len(parts) >= 2 else None
+
+
+def _codings(concepts: Any) -> Iterator[Coding]:
+    """Yield the codings of a CodeableConcept or a list of them."""
+    for concept in concepts if isinstance(concepts, list) else [concepts]:
+        codings = concept.get("coding") if isinstance(concept, dict) else None
+        for coding in codings if isinstance(codings, list) else []:
+            if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+                system = coding.get("system")
+                yield (system if isinstance(system, str) else "", coding["code"])

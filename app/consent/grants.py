@@ -1,0 +1,234 @@
+"""Grants at rest: given, withdrawn, listed.
+
+A grant is never altered: a changed one is a new row, and the old row is withdrawn at the same instant. That keeps what
+was allowed at any moment in the past. What is read here are candidates; ``access/policy.py`` decides which are in force.
+"""
+
+import base64
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from sqlalchemy import bindparam, insert, select, update
+
+from app.access.categories import Category
+from app.access.grant import Grant, Grantee
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import Action
+from app.consent.tables import access_grant
+from app.db.database import Reader, Row, Transaction
+from app.db.statements import hot
+from app.errors import NotFoundError, UnprocessableError
+
+LONGEST = timedelta(days=5 * 366)
+"""No grant lasts longer: a person is asked again at least every five years."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_columns = access_grant.c
+
+_INSERT = hot(insert(access_grant))
+_WITHDRAW = hot(
+    update(access_grant)
+    .where(
+        _columns.record_id == bindparam("of_record"),
+        _columns.grant_id == bindparam("which"),
+        _columns.withdrawn_at.is_(None),
+    )
+    .values(withdrawn_at=bindparam("at"))
+)
+_ONE = hot(
+    select(access_grant).where(_columns.record_id == bindparam("record_id"), _columns.grant_id == bindparam("grant_id"))
+)
+_OF_RECORD = hot(
+    select(access_grant)
+    .where(_columns.record_id == bindparam("record_id"))
+    .order_by(_columns.given_at.desc(), _columns.grant_id)
+)
+_to_grantee = (
+    select(access_grant)
+    .where(
+        _columns.grantee == bindparam("grantee"),
+        _columns.grantee_id == bindparam("grantee_id"),
+        _columns.ends_at > bindparam("now"),
+        _columns.withdrawn_at.is_(None),
+    )
+    .order_by(_columns.record_id, _columns.grant_id)
+)
+_OF_GRANTEE = hot(_to_grantee)
+_OF_GRANTEE_IN_RECORD = hot(_to_grantee.where(_columns.record_id == bindparam("record_id")))
+
+
+async def give(
+    transaction: Transaction,
+    *,
+    record_id: int,
+    grantee: Grantee,
+    grantee_id: str,
+    categories: Category,
+    actions: Action,
+    until: datetime,
+    purpose: str,
+    now: datetime,
+    starts_at: datetime | None = None,
+) -> Grant:
+    """Return the new grant; it starts ``now`` unless ``starts_at`` is later. All instants are UTC.
+
+    Raises: UnprocessableError, when it would open nothing or last longer than ``LONGEST``.
+    """
+    starts_at = starts_at or now
+    if not categories & ~Category.SENSITIVE:
+        raise UnprocessableError("A grant names at least one part of the record.")
+    if not actions:
+        raise UnprocessableError("A grant allows at least one action.")
+    if until <= starts_at:
+        raise UnprocessableError("A grant ends after it starts.")
+    if until - starts_at > LONGEST:
+        raise UnprocessableError("A grant lasts five years at most.")
+    grant = Grant(
+        grant_id=base64.b32encode(secrets.token_bytes(15)).decode().lower(),
+        record_id=record_id,
+        grantee=grantee,
+        grantee_id=grantee_id,
+        categories=categories,
+        actions=actions,
+        starts_at=starts_at,
+        until=until,
+        purpose=purpose,
+        given_at=now,
+    )
+    await transaction.run(_INSERT, _row(grant))
+    return grant
+
+
+async def withdraw(transaction: Transaction, record_id: int, grant_id: str, at: datetime) -> Grant:
+    """Return the grant as it is after being withdrawn; one that was withdrawn before keeps its earlier instant.
+
+    Raises: NotFoundError, when this record has no such grant.
+    """
+    grant = await one(transaction, record_id, grant_id)
+    if grant is None:
+        raise NotFoundError("This grant is not known.")
+    if grant.withdrawn_at is not None:
+        return grant
+    await transaction.run(_WITHDRAW, {"of_record": record_id, "which": grant_id, "at": _us(at)})
+    return replace(grant, withdrawn_at=at)
+
+
+async def change(
+    transaction: Transaction,
+    record_id: int,
+    grant_id: str,
+    *,
+    categories: Category,
+    actions: Action,
+    until: datetime,
+    now: datetime,
+) -> Grant:
+    """Return the grant that takes the place of ``grant_id``, which is withdrawn at the same instant.
+
+    Raises: NotFoundError, when there is no such grant or it is over; UnprocessableError, as ``give`` does.
+    """
+    old = await one(transaction, record_id, grant_id)
+    if old is None or old.withdrawn_at is not None or old.until <= now:
+        raise NotFoundError("This grant is not known.")
+    await withdraw(transaction, record_id, grant_id, now)
+    return await give(
+        transaction,
+        record_id=record_id,
+        grantee=old.grantee,
+        grantee_id=old.grantee_id,
+        categories=categories,
+        actions=actions,
+        until=until,
+        purpose=old.purpose,
+        now=now,
+        starts_at=max(old.starts_at, now),
+    )
+
+
+async def one(reader: Reader, record_id: int, grant_id: str) -> Grant | None:
+    """Return one grant, whether in force or over; None when this record has no such grant. A point read."""
+    row = await reader.one(_ONE, {"record_id": record_id, "grant_id": grant_id})
+    return None if row is None else _grant(row)
+
+
+async def of_record(reader: Reader, record_id: int) -> list[Grant]:
+    """Return all that this person ever granted, the newest first."""
+    return [_grant(row) for row in await reader.all(_OF_RECORD, {"record_id": record_id})]
+
+
+async def of_practice(reader: Reader, practice_id: str, now: datetime, record_id: int | None = None) -> list[Grant]:
+    """Return the grants to a practice that are not over at ``now``; with ``record_id`` only those of that record."""
+    wanted = {"grantee": Grantee.PRACTICE.value, "grantee_id": practice_id, "now": _us(now)}
+    if record_id is None:
+        rows = await reader.all(_OF_GRANTEE, wanted)
+    else:
+        rows = await reader.all(_OF_GRANTEE_IN_RECORD, {**wanted, "record_id": record_id})
+    return [_grant(row) for row in rows]
+
+
+async def candidates(reader: Reader, requester: Requester, now: datetime) -> list[Grant]:
+    """Return the grants that ``policy.decide`` needs for this requester: one read, none for a person or an operator."""
+    if requester.kind is RequesterKind.PRACTICE and requester.practice_id is not None:
+        return await of_practice(reader, requester.practice_id, now)
+    if requester.kind is RequesterKind.APP and requester.record_id is not None and requester.grant_id is not None:
+        grant = await one(reader, requester.record_id, requester.grant_id)
+        return [] if grant is None else [grant]
+    return []
+
+
+def _us(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _instant(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _row(grant: Grant) -> dict[str, object]:
+    return {
+        "record_id": grant.record_id,
+        "grant_id": grant.grant_id,
+        "grantee": grant.grantee.value,
+        "grantee_id": grant.grantee_id,
+        "categories": int(grant.categories),
+        "actions": int(grant.actions),
+        "starts_at": _us(grant.starts_at),
+        "ends_at": _us(grant.until),
+        "purpose": grant.purpose,
+        "given_at": _us(grant.given_at),
+        "withdrawn_at": None if grant.withdrawn_at is None else _us(grant.withdrawn_at),
+    }
+
+
+@lru_cache(maxsize=16_384)
+def _grant(row: Row) -> Grant:
+    """Return the row as a value; rows seldom change, and a practice reads many of the same with each request."""
+    (
+        record_id,
+        grant_id,
+        grantee,
+        grantee_id,
+        categories,
+        actions,
+        starts_at,
+        ends_at,
+        purpose,
+        given_at,
+        withdrawn_at,
+    ) = row
+    return Grant(
+        grant_id=grant_id,
+        record_id=record_id,
+        grantee=Grantee(grantee),
+        grantee_id=grantee_id,
+        categories=Category(categories),
+        actions=Action(actions),
+        starts_at=_instant(starts_at),
+        until=_instant(ends_at),
+        purpose=purpose,
+        given_at=_instant(given_at),
+        withdrawn_at=None if withdrawn_at is None else _instant(withdrawn_at),
+    )

@@ -1,0 +1,158 @@
+"""Grants at rest: given, changed, withdrawn, found."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.access.categories import Category
+from app.access.grant import Grant, Grantee
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import LOOK, SmartScopes
+from app.consent import grants
+from app.db.database import Transaction
+from app.db.sqlite import SqliteDatabase
+from app.errors import NotFoundError, UnprocessableError
+from tests.support.database import opened
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, UTC)
+YEAR = timedelta(days=365)
+ALL = SmartScopes.of("patient/*.cruds")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+    with opened(tmp_path, "consent") as database:
+        yield database
+
+
+async def given(
+    database: SqliteDatabase,
+    record_id: int = 7,
+    grantee_id: str = "klaproos",
+    *,
+    grantee: Grantee = Grantee.PRACTICE,
+    categories: Category = Category.CARE_PLAN,
+    lifetime: timedelta = YEAR,
+    now: datetime = NOW,
+) -> Grant:
+    """Return a grant of the care plan to a practice."""
+
+    async def job(transaction: Transaction) -> Grant:
+        return await grants.give(
+            transaction,
+            record_id=record_id,
+            grantee=grantee,
+            grantee_id=grantee_id,
+            categories=categories,
+            actions=LOOK,
+            until=now + lifetime,
+            purpose="care",
+            now=now,
+        )
+
+    return await database.write(job)
+
+
+async def withdrawn(database: SqliteDatabase, grant: Grant, at: datetime) -> Grant:
+    """Return the grant after its person withdrew it."""
+
+    async def job(transaction: Transaction) -> Grant:
+        return await grants.withdraw(transaction, grant.record_id, grant.grant_id, at)
+
+    return await database.write(job)
+
+
+async def test_a_grant_is_read_back_as_it_was_given(database: SqliteDatabase) -> None:
+    grant = await given(database)
+    assert await grants.one(database.reader, 7, grant.grant_id) == grant
+    assert await grants.one(database.reader, 8, grant.grant_id) is None
+
+
+async def test_a_practice_has_the_grants_of_all_people_who_said_yes_to_it(database: SqliteDatabase) -> None:
+    first, second = await given(database, 7), await given(database, 8)
+    await given(database, 9, "andere-praktijk")
+    await given(database, 10, lifetime=timedelta(seconds=1))
+    later = NOW + timedelta(seconds=1)
+    assert await grants.of_practice(database.reader, "klaproos", later) == [first, second]
+    assert await grants.of_practice(database.reader, "klaproos", later, 8) == [second]
+
+
+async def test_a_withdrawn_grant_is_history_and_opens_nothing(database: SqliteDatabase) -> None:
+    grant = await given(database)
+    at = NOW + timedelta(days=1)
+    ended = await withdrawn(database, grant, at)
+    assert ended.withdrawn_at == at
+    assert not ended.is_in_force(at)
+    assert await grants.of_practice(database.reader, "klaproos", at) == []
+    assert await grants.of_record(database.reader, 7) == [ended]
+
+
+async def test_withdrawing_twice_keeps_the_first_instant(database: SqliteDatabase) -> None:
+    grant = await given(database)
+    first = await withdrawn(database, grant, NOW + timedelta(days=1))
+    assert await withdrawn(database, grant, NOW + timedelta(days=2)) == first
+
+
+async def test_nobody_withdraws_the_grant_of_another_record(database: SqliteDatabase) -> None:
+    grant = await given(database)
+
+    async def job(transaction: Transaction) -> Grant:
+        return await grants.withdraw(transaction, 8, grant.grant_id, NOW)
+
+    with pytest.raises(NotFoundError):
+        await database.write(job)
+    assert await grants.one(database.reader, 7, grant.grant_id) == grant
+
+
+async def test_a_changed_grant_is_a_new_one_and_the_old_one_is_withdrawn(database: SqliteDatabase) -> None:
+    old = await given(database)
+    later = NOW + timedelta(days=1)
+
+    async def job(transaction: Transaction) -> Grant:
+        return await grants.change(
+            transaction,
+            7,
+            old.grant_id,
+            categories=Category.CARE_PLAN | Category.MEDICATION,
+            actions=LOOK,
+            until=later + YEAR,
+            now=later,
+        )
+
+    new = await database.write(job)
+    assert new.grant_id != old.grant_id
+    assert await grants.of_practice(database.reader, "klaproos", later) == [new]
+    history = await grants.of_record(database.reader, 7)
+    assert [grant.withdrawn_at for grant in history] == [None, later]
+
+
+@pytest.mark.parametrize(
+    ("categories", "lifetime"),
+    [
+        (Category.SENSITIVE, YEAR),
+        (Category(0), YEAR),
+        (Category.CARE_PLAN, timedelta(0)),
+        (Category.CARE_PLAN, 6 * YEAR),
+    ],
+)
+async def test_a_grant_of_nothing_or_without_a_sensible_end_is_refused(
+    database: SqliteDatabase, categories: Category, lifetime: timedelta
+) -> None:
+    with pytest.raises(UnprocessableError):
+        await given(database, categories=categories, lifetime=lifetime)
+    assert await grants.of_record(database.reader, 7) == []
+
+
+async def test_an_app_rests_on_its_own_grant_a_practice_on_all_of_its_own_a_person_on_none(
+    database: SqliteDatabase,
+) -> None:
+    of_app = await given(database, grantee=Grantee.APP, grantee_id="app")
+    of_practice = await given(database)
+    app = Requester(RequesterKind.APP, "app:app", "App", ALL, record_id=7, grant_id=of_app.grant_id)
+    practice = Requester(RequesterKind.PRACTICE, "practice:klaproos", "Klaproos", ALL, practice_id="klaproos")
+    person = Requester(RequesterKind.PERSON, "person", "Zonnestraal-Testpersoon", ALL, record_id=7)
+    assert await grants.candidates(database.reader, app, NOW) == [of_app]
+    assert await grants.candidates(database.reader, practice, NOW) == [of_practice]
+    assert await grants.candidates(database.reader, person, NOW) == []
