@@ -10,10 +10,14 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 ifdef PORT
 export REGIE_PORT := $(PORT)
 endif
+# What the world calls the server follows from the port, unless something else is said.
+ifdef REGIE_PORT
+export REGIE_BASE_URL ?= http://127.0.0.1:$(REGIE_PORT)
+endif
 
 FORMAT ?= both
-LATEST_SUITE := ../shared/conformance/suites/STU3/SelfMeasurements-2-0
-SUITE ?= $(if $(REGIE_CONFORMANCE_SUITES),$(REGIE_CONFORMANCE_SUITES)/STU3/SelfMeasurements-2-0,$(LATEST_SUITE))
+REGIE_CONFORMANCE_SUITES ?= ../shared/conformance
+SUITE ?= $(REGIE_CONFORMANCE_SUITES)/suites/STU3/SelfMeasurements-2-0
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

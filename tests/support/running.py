@@ -1,0 +1,103 @@
+"""The whole program in a process of its own, on a free port of this machine and with a database of its own."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = (sys.executable, "-c", "from app.cli import main; main()")
+READY_WITHIN_S = 30
+
+
+@dataclass
+class Program:
+    """``regie`` with a database in ``folder``; its log and its answers are kept there."""
+
+    folder: Path
+    port: int
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Where the server is, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The file that ``serve`` writes its log to."""
+        return self.folder / "serve.log"
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of every command: nothing of REGIE_... comes from outside."""
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("REGIE_")}
+        own = {
+            "REGIE_DATABASE_URL": f"sqlite:///{self.folder / 'regie.sqlite3'}",
+            "REGIE_SECRET_FILE": str(self.folder / "secret"),
+            "REGIE_PORT": str(self.port),
+            "REGIE_BASE_URL": self.url,
+        }
+        return {**outside, **own, **self.environment}
+
+    def run(self, *arguments: str) -> str:
+        """Return what ``regie`` with these arguments prints, without the line's end.
+
+        Raises: CalledProcessError, with what it wrote to stderr as a note.
+        """
+        command = [*PROGRAM, *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.variables(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            error = subprocess.CalledProcessError(done.returncode, ["regie", *arguments], done.stdout, done.stderr)
+            error.add_note(done.stderr)
+            raise error
+        return done.stdout.strip()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Return the process of ``regie serve`` once it is ready; the caller ends it.
+
+        Raises: RuntimeError, with the end of its log, if it ends or is not ready in time.
+        """
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*PROGRAM, "serve"], cwd=ROOT, env=self.variables(), stdout=log, stderr=log, start_new_session=True
+            )
+        until = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < until and process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/health/ready", timeout=5).is_success:
+                    return process
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        raise RuntimeError(f"The server did not start:\n{self.log.read_text()[-4000:]}")
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(folder: Path, **environment: str) -> Iterator[Program]:
+    """Give a migrated, empty server that is ready; it is ended at the end."""
+    program = Program(folder, free_port(), environment)
+    program.run("migrate")
+    process = program.start()
+    try:
+        yield program
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,22 @@
+"""Where the published test scripts are, on this machine."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def conformance_folder() -> Path | None:
+    """Return the folder with the runner and ``suites/``: REGIE_CONFORMANCE_SUITES, or the one beside the project."""
+    folder = Path(os.environ.get("REGIE_CONFORMANCE_SUITES") or ROOT / ".." / "shared" / "conformance").resolve()
+    return folder if (folder / "suites").is_dir() else None
+
+
+def suite(name: str) -> Path:
+    """Return the folder of one suite, such as ``STU3/SelfMeasurements-2-0``; skip the test where it is not there."""
+    folder = conformance_folder()
+    if folder is None or not (folder / "suites" / name).is_dir():
+        pytest.skip(f"The published test scripts {name} are not on this machine (REGIE_CONFORMANCE_SUITES).")
+    return folder / "suites" / name
