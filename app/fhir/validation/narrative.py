@@ -1,0 +1,103 @@
+"""Is this XHTML a narrative that may be shown? Static text, tables, lists, images that are inside; nothing active.
+
+A narrative is written by other parties and read by people in their browser, so it holds no scripts, forms, frames or
+event handlers (the specification) and nothing that makes the browser ask another server (a picture there would tell
+who reads what, and when). Links are allowed: they do nothing until somebody follows them.
+
+Spec: https://hl7.org/fhir/R4/narrative.html#xhtml, https://hl7.org/fhir/STU3/narrative.html#xhtml
+"""
+
+import re
+from functools import lru_cache
+from html.entities import html5
+from xml.parsers import expat
+
+NAMESPACE = "http://www.w3.org/1999/xhtml"
+ELEMENTS = frozenset(
+    """
+    a abbr acronym address b bdo big blockquote br caption cite code col colgroup dd del dfn div dl dt em h1 h2 h3 h4 h5
+    h6 hr i img ins kbd li ol p pre q s samp small span strike strong sub sup table tbody td tfoot th thead tr tt u ul
+    var center font
+    """.split()
+)
+ATTRIBUTES = frozenset(
+    """
+    abbr accesskey align alt axis background bgcolor border cellpadding cellspacing char charoff charset cite class
+    clear color colspan compact coords datetime dir face frame headers height href hreflang hspace id lang longdesc name
+    noshade nowrap rel rev rowspan rules scope shape size span src start style summary tabindex title type valign value
+    vspace width xml:lang xml:space
+    """.split()
+)
+LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel", "ftp"})
+EXPLANATION = "must be XHTML in one div, without scripts, forms, event handlers, and content from elsewhere"
+
+_ENTITY = re.compile(r"&(\w+);")
+_XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+_ACTIVE_STYLE = re.compile(r"url\s*\(|expression\s*\(|@import|behavior\s*:|-moz-binding|\\", re.IGNORECASE)
+
+
+class _NotAllowedError(Exception):
+    """Something in the narrative is outside the safe subset."""
+
+
+@lru_cache(maxsize=256)
+def is_safe_narrative(div: str) -> bool:
+    """Return whether ``div`` is well-formed XHTML in the safe subset that a narrative may use, and says something."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    content: list[bool] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        namespace, _, local = name.rpartition(" ")
+        is_root = not content
+        if namespace != NAMESPACE or local not in ELEMENTS or (is_root and local != "div"):
+            raise _NotAllowedError
+        content.append(local == "img")
+        for attribute, value in attributes.items():
+            if not _is_safe_attribute(local, attribute.replace("http://www.w3.org/XML/1998/namespace ", "xml:"), value):
+                raise _NotAllowedError
+
+    def text(data: str) -> None:
+        if not data.isspace():
+            content.append(True)
+
+    def refuse(*_: object) -> None:
+        raise _NotAllowedError
+
+    parser.StartElementHandler = start
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = refuse
+    parser.ProcessingInstructionHandler = refuse
+    try:
+        parser.Parse(_ENTITY.sub(_character, div), True)
+    except (expat.ExpatError, _NotAllowedError):
+        return False
+    return any(content)
+
+
+def _character(match: re.Match[str]) -> str:
+    """Return the character that an HTML entity such as ``&eacute;`` stands for; others are left for XML to judge."""
+    name = match[1]
+    if name in _XML_ENTITIES:
+        return match[0]
+    return html5.get(f"{name};", match[0])
+
+
+def _is_safe_attribute(element: str, name: str, value: str) -> bool:
+    """Return whether the attribute is one of the listed ones and neither acts nor fetches anything."""
+    if name not in ATTRIBUTES:
+        return False
+    if name == "style":
+        return not _ACTIVE_STYLE.search(value)
+    if name in {"href", "cite", "longdesc"}:
+        scheme = _SCHEME.match(value)
+        return scheme is None or scheme[1].lower() in LINK_SCHEMES
+    if name in {"src", "background"}:
+        return element == "img" and _is_inside(value)
+    return True
+
+
+def _is_inside(source: str) -> bool:
+    """Return whether a picture comes with the resource: embedded, a contained resource, or a file beside it."""
+    text = source.strip().lower()
+    return text.startswith(("#", "data:image/")) or not (text.startswith(("//", "\\")) or _SCHEME.match(text))

@@ -1,0 +1,253 @@
+"""From bytes to a resource: is this JSON, is it FHIR, and where not.
+
+A resource that is accepted has closed content, the right cardinalities and primitive forms, one value per choice, codes
+from required bindings and references to the right types, in contained resources and Bundle entries too. Profiles,
+terminology beyond required bindings, and whether references resolve are for others.
+
+Spec: https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/STU3/json.html, and for batch and transaction
+https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/http.html#transaction
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from app.errors import InvalidResourceError, MalformedError
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.fhir.releases.definitions import served
+from app.fhir.validation.acceptance import accepts
+from app.fhir.validation.issues import ISSUES_MAX, find_issues
+from app.fhir.validation.primitives import FORMS, is_number
+
+DEPTH_MAX = 40
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODER = msgspec.json.Encoder()
+_WHITE_SPACE = b" \t\r\n"
+_BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_LONG_BODY = 1_000_000  # bytes; a shorter body can't hold a string that is too long
+_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+class _UnboundedNumberError(Exception):
+    """A decimal with so many digits, or so large an exponent, that computing with it could take any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A valid resource. ``tree`` has decimals as Decimal; ``members`` the exact bytes of each member, in order."""
+
+    resource_type: str
+    id: str | None
+    tree: dict[str, Any]
+    members: dict[str, msgspec.Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedEntry:
+    """One entry; ``resource`` is not validated yet, None if there is none. Absent parts of the request are None."""
+
+    index: int
+    full_url: str | None
+    method: str
+    url: str
+    if_none_exist: str | None
+    if_match: str | None
+    if_none_match: str | None
+    if_modified_since: str | None
+    resource: bytes | None
+
+    @property
+    def location(self) -> str:
+        """Return where the resource stands, for ``parse(..., location=...)``."""
+        return f"Bundle.entry[{self.index}].resource"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBundle:
+    """A batch or transaction; ``type`` tells which, ``entries`` may be empty."""
+
+    type: str
+    entries: list[ParsedEntry]
+
+
+class _Entry(msgspec.Struct):
+    resource: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Bundle(msgspec.Struct):
+    entry: list[_Entry] = []
+
+
+def is_resource_type(release: Release, name: str) -> bool:
+    """Return whether Regie serves the resource type ``name`` in ``release``."""
+    return name in served(release)
+
+
+def resource_types(release: Release) -> frozenset[str]:
+    """Return the resource types that Regie serves in ``release``."""
+    return served(release)
+
+
+def parse(
+    release: Release,
+    body: bytes,
+    *,
+    expected_type: str | None = None,
+    location: str | None = None,
+    maximum_depth: int = DEPTH_MAX,
+) -> Parsed:
+    """Return the resource in ``body``, valid in ``release``.
+
+    ``location`` is where the resource stands, such as ``Bundle.entry[3].resource``; expressions start with it.
+    ``expected_type`` is the type that the URL names. ``maximum_depth`` counts nested objects and arrays.
+    Raises: MalformedError (not JSON, or not one of the resources served), InvalidResourceError (with all issues).
+    """
+    tree = decode(body, location=location)
+    resource_type = _served_type(release, tree, location)
+    if expected_type is not None and resource_type != expected_type:
+        raise _malformed(f"The resourceType must be {expected_type}, as in the URL.", "invalid", location)
+    check(release, body, tree, location=location, maximum_depth=maximum_depth)
+    return Parsed(resource_type, tree.get("id"), tree, _MEMBERS.decode(body))
+
+
+def parse_bundle(release: Release, body: bytes) -> ParsedBundle:
+    """Return the entries of a batch or transaction. The Bundle is valid; the resources in it are not looked at yet.
+
+    Raises: MalformedError (not JSON, not a Bundle of these two types), InvalidResourceError (the Bundle's own faults).
+    """
+    tree = decode(body)
+    if tree.get("resourceType") != "Bundle" or tree.get("type") not in {"batch", "transaction"}:
+        message = "The body must be a Bundle of type batch or transaction."
+        raise MalformedError([Issue("error", "invalid", message, "Bundle.type")])
+    # A resource stands three levels deep in a Bundle and has DEPTH_MAX levels of its own.
+    check(release, body, tree, maximum_depth=DEPTH_MAX + 3, skip_entry_resources=True)
+    entries = tree.get("entry", [])
+    missing = [index for index, entry in enumerate(entries) if not entry.get("request", {}).keys() >= {"method", "url"}]
+    if missing:
+        message = "Every entry of a batch or transaction needs a request with a method and a url."
+        places = [f"Bundle.entry[{index}].request" for index in missing[:ISSUES_MAX]]
+        raise InvalidResourceError([Issue("error", "required", message, place) for place in places])
+    bodies = _BUNDLE.decode(body).entry
+    return ParsedBundle(tree["type"], [_entry(index, entries[index], raw) for index, raw in enumerate(bodies)])
+
+
+def _entry(index: int, entry: dict[str, Any], raw: _Entry) -> ParsedEntry:
+    request = entry["request"]
+    return ParsedEntry(
+        index=index,
+        full_url=entry.get("fullUrl"),
+        method=request["method"],
+        url=request["url"],
+        if_none_exist=request.get("ifNoneExist"),
+        if_match=request.get("ifMatch"),
+        if_none_match=request.get("ifNoneMatch"),
+        if_modified_since=request.get("ifModifiedSince"),
+        resource=None if isinstance(raw.resource, msgspec.UnsetType) else bytes(raw.resource),
+    )
+
+
+def decode(body: bytes, *, location: str | None = None) -> dict[str, Any]:
+    """Return the JSON object in ``body``, decimals as Decimal.
+
+    Raises: MalformedError, if it is not JSON in UTF-8 or not an object.
+    """
+    try:
+        tree = _DECODER.decode(body)
+    except RecursionError as error:
+        raise _malformed("Objects and arrays are nested too deep.", "structure", location) from error
+    except _UnboundedNumberError as error:
+        raise _malformed(f"A number must be {FORMS['decimal']}.", "value", location) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        place = re.search(r"\(byte \d+\)", str(error))
+        raise _malformed(f"The body is not JSON in UTF-8{f' {place[0]}' if place else ''}.", "structure", location) from error
+    if not isinstance(tree, dict):
+        raise _malformed("The body must be a JSON object.", "structure", location)
+    return tree
+
+
+def check(
+    release: Release,
+    body: bytes,
+    tree: dict[str, Any],
+    *,
+    location: str | None = None,
+    maximum_depth: int = DEPTH_MAX,
+    skip_entry_resources: bool = False,
+) -> None:
+    """Return only if ``tree``, which is ``body`` decoded and has a known resourceType, is valid.
+
+    Raises: MalformedError (a name occurs twice, nested too deep), InvalidResourceError.
+    """
+    is_plain = _is_plain(body, tree)
+    if is_plain and accepts(release, body, tree, maximum_depth, skip_entry_resources=skip_entry_resources):
+        return
+    if not is_plain:
+        _refuse_repeated_names(body, location)
+    found = find_issues(
+        release, tree, location=location, maximum_depth=maximum_depth, skip_entry_resources=skip_entry_resources
+    )
+    if found:
+        raise InvalidResourceError(found)
+
+
+def _is_plain(body: bytes, tree: dict[str, Any]) -> bool:
+    r"""Return whether the bytes alone exclude a number of faults, as they do for nearly every body.
+
+    These are: empty objects, arrays and strings, blank strings, control characters, and names that occur twice in an
+    object. For the last, colons in the body are counted against those in the tree, encoded anew, where each name occurs
+    once. Colons in strings are equally many on both sides, or more in the body where a value was overwritten; so equal
+    counts mean that no name was lost. An escaped colon would count on one side only: a body with ``\u`` is not plain.
+    """
+    if len(body) > _LONG_BODY or (b"\\" in body and (b"\\u" in body or b'"\\' in body)):
+        return False
+    dense = body.translate(_BRACES_AS_BRACKETS, _WHITE_SPACE)
+    return b"[]" not in dense and b'""' not in dense and body.count(b":") == _ENCODER.encode(tree).count(b":")
+
+
+def _decimal(text: str) -> Decimal:
+    """Return the number with all its digits. Raises: _UnboundedNumberError, if using it could take any time."""
+    number = Decimal(text)
+    if not is_number(number):
+        raise _UnboundedNumberError
+    return number
+
+
+def _refuse_repeated_names(body: bytes, location: str | None) -> None:
+    """Raise MalformedError if an object in ``body`` has two members of one name; JSON parsers differ in what they see."""
+
+    def gather(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
+            names = [name for name, _ in pairs]
+            repeated = next(name for name in names if names.count(name) > 1)
+            what = f"The name {repeated}" if _SAFE_NAME.fullmatch(repeated) else "A name"
+            raise _malformed(f"{what} occurs twice in one object.", "structure", location)
+        return members
+
+    try:
+        json.loads(body, object_pairs_hook=gather, parse_float=str, parse_int=str)
+    except RecursionError as error:
+        raise _malformed("Objects and arrays are nested too deep.", "structure", location) from error
+
+
+def _served_type(release: Release, tree: dict[str, Any], location: str | None) -> str:
+    """Return the resource type. Raises: MalformedError, if there is none or it is not served."""
+    name = tree.get("resourceType")
+    if not isinstance(name, str):
+        raise _malformed("The body must have a resourceType.", "structure", location)
+    if name not in served(release):
+        raise _malformed("The resourceType is not one that this server has.", "not-supported", location)
+    return name
+
+
+def _malformed(diagnostics: str, code: str, location: str | None) -> MalformedError:
+    return MalformedError([Issue("error", code, diagnostics, location)])
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_decimal)
+_BUNDLE = msgspec.json.Decoder(_Bundle)
