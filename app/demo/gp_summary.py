@@ -5,6 +5,7 @@ zib-AllergyIntolerance, zib-Procedure, zib-Vaccination. A report for the person 
 P (what was agreed), never S and O: MedMij GP data 2.0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -84,7 +85,7 @@ class GpSummary:
     def problem(self, problem: Problem, first_contact: date | None = None) -> None:
         """Add a problem with its episode; ``first_contact`` where that differs from the start."""
         active = problem.until is None
-        status = ("active", "55561003", "actueel") if active else ("resolved", "413322009", "opgelost")
+        status = ("active", "55561003", "actueel") if active else ("resolved", "73425007", "niet actueel")
         period = {"start": problem.since.isoformat(), **({"end": problem.until.isoformat()} if problem.until else {})}
         condition = self.cast.entries.add(
             "Condition",
@@ -204,25 +205,41 @@ class GpSummary:
             "entry": [entry.reference(), known.episode.reference()],
         }
 
-    def check_up(self, contact: Contact, systolic: int, diastolic: int, kilograms: float) -> Link:
-        """Add a contact at which blood pressure and weight were measured; return the link to the Encounter."""
+    def check_up(
+        self,
+        contact: Contact,
+        systolic: int,
+        diastolic: int,
+        kilograms: float,
+        also: Sequence[tuple[Json, Json]] = (),
+    ) -> Link:
+        """Add a contact at which blood pressure and weight were measured, and what is in ``also``: codes and quantities.
+
+        Returns the link to the Encounter.
+        """
         encounter = self.contact(contact)
         at = self.diary.at(contact.days_ago, 11, 20)
         pressure = "mmHg", "mm[Hg]"
-        for code, nhg, value in (
-            (SYSTOLIC, "1744", quantity(systolic, *pressure)),
-            (DIASTOLIC, "1740", quantity(diastolic, *pressure)),
-            (WEIGHT, "357", quantity(decimal(kilograms, 1), "kg")),
-        ):
+        results = [
+            (concept(coding(NHG_MEASUREMENT, nhg, code["display"]), code), value)
+            for code, nhg, value in (
+                (SYSTOLIC, "1744", quantity(systolic, *pressure)),
+                (DIASTOLIC, "1740", quantity(diastolic, *pressure)),
+                (WEIGHT, "357", quantity(decimal(kilograms, 1), "kg")),
+            )
+        ]
+        results += [(concept(code), value) for code, value in also]
+        for code, value in results:
+            name = code["coding"][0]
             self.cast.entries.add(
                 "Observation",
                 NICTIZ + "gp-DiagnosticResult",
-                f"{nhg}/{at}",
-                f"{code['display']}: {value['value']} {value['unit']}",
+                f"{name['code']}/{at}",
+                f"{name['display']}: {value['value']} {value['unit']}",
                 {
                     "extension": [_about(self.known[contact.problem])],
                     "status": "final",
-                    "code": concept(coding(NHG_MEASUREMENT, nhg, code["display"]), code),
+                    "code": code,
                     "subject": self.cast.patient.reference(),
                     "context": encounter.reference(),
                     "effectiveDateTime": at,
@@ -233,7 +250,7 @@ class GpSummary:
         return encounter
 
     def allergy(self, substance: Json, reaction: Json, since: date, *, severe: bool, text: str) -> None:
-        """Add an allergy to or intolerance of a medicine."""
+        """Add an allergy to or intolerance of a medicine; ``reaction`` is a concept, ``substance`` a code."""
         severity = ("severe", "24484000", "ernstig") if severe else ("moderate", "6736007", "matig")
         self.cast.entries.add(
             "AllergyIntolerance",
@@ -245,7 +262,7 @@ class GpSummary:
                 "_clinicalStatus": _specified(coding("http://hl7.org/fhir/v3/ActStatus", "active", "Actief")),
                 "verificationStatus": "confirmed",
                 "category": ["medication"],
-                "_category": [_specified(snomed("416098002", "allergie voor geneesmiddel"))],
+                "_category": [_specified(snomed("419511003", "neiging tot ongewenste reactie op geneesmiddel"))],
                 "criticality": "high" if severe else "low",
                 "code": concept(substance),
                 "patient": self.cast.patient.reference(),
@@ -255,7 +272,7 @@ class GpSummary:
                 "note": [{"text": text}],
                 "reaction": [
                     {
-                        "manifestation": [concept(reaction)],
+                        "manifestation": [reaction],
                         "severity": severity[0],
                         "_severity": _specified(snomed(severity[1], severity[2])),
                     }

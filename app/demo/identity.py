@@ -6,7 +6,19 @@ Profiles: nl-core-patient (STU3), nl-core-Patient (R4). The BSN is masked, as Me
 from dataclasses import dataclass
 from datetime import date
 
-from app.demo.elements import BSN, DEMO_IDENTIFIERS, HL7, NICTIZ, NL_CORE, Entries, Json, Link, coding, concept, extension
+from app.demo.elements import (
+    BSN,
+    DEMO_IDENTIFIERS,
+    HL7,
+    NICTIZ,
+    NL_CORE,
+    Entries,
+    Json,
+    Link,
+    coding,
+    concept,
+    extension,
+)
 from app.demo.practices import CLINIC, GP_PRACTICE, PHARMACY, Staff, add_staff, address, human_name
 from app.fhir.release import Release
 

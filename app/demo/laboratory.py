@@ -16,7 +16,7 @@ INTERPRETATION = "http://hl7.org/fhir/v2/0078"
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class LaboratoryTest:
     """A laboratory test: codes, unit, decimals, and the bounds between which a result is normal."""
 
     code: str
@@ -27,6 +27,11 @@ class Test:
     high: float | None = None
     nhg: str | None = None
     ucum: str | None = None
+
+    @property
+    def coding(self) -> Json:
+        """Return the code of LOINC."""
+        return loinc(self.code, self.name)
 
     def quantity(self, value: float) -> Json:
         """Return a result as the laboratory prints it."""
@@ -49,26 +54,26 @@ class Test:
         return [{**{name: self.quantity(bound) for name, bound in bounds.items()}, "type": kind}]
 
 
-HBA1C = Test("59261-8", "HbA1c (gemiddelde suiker)", "mmol/mol", 0, 20, 42, nhg="2816")
-GLUCOSE_PLASMA = Test("14771-0", "Glucose, nuchter (laboratorium)", "mmol/L", 1, 4.0, 6.0)
-CREATININE = Test("14682-9", "Kreatinine", "µmol/L", 0, 50, 100, nhg="523", ucum="umol/L")
-EGFR = Test("62238-1", "eGFR (werking van de nieren)", "mL/min/1,73 m²", 0, 60, None, ucum="mL/min/{1.73_m2}")
-ALBUMIN_RATIO = Test("32294-1", "Eiwit in de urine (albumine/kreatinine)", "mg/mmol", 1, None, 3.0)
-LDL = Test("39469-2", "LDL-cholesterol", "mmol/L", 1, None, 2.6, nhg="542")
-HDL = Test("14646-4", "HDL-cholesterol", "mmol/L", 1, 1.0, None)
-CHOLESTEROL = Test("14647-2", "Totaal cholesterol", "mmol/L", 1, None, 5.0)
-TRIGLYCERIDE = Test("14927-8", "Triglyceriden", "mmol/L", 1, None, 1.7)
-POTASSIUM = Test("2823-3", "Kalium", "mmol/L", 1, 3.5, 5.0)
-SODIUM = Test("2951-2", "Natrium", "mmol/L", 0, 135, 145)
-NT_PRO_BNP = Test("33762-6", "NT-proBNP (belasting van het hart)", "ng/L", 0, None, 125)
-HEMOGLOBIN = Test("59260-0", "Hemoglobine", "mmol/L", 1, 7.5, 10.0)
-FERRITIN = Test("2276-4", "Ferritine", "µg/L", 0, 20, 300, ucum="ug/L")
-CRP = Test("1988-5", "CRP (ontsteking)", "mg/L", 0, None, 10)
-LEUKOCYTES = Test("6690-2", "Leukocyten (witte bloedcellen)", "10⁹/L", 1, 4.0, 10.0, ucum="10*9/L")
-EOSINOPHILS = Test("711-2", "Eosinofielen", "10⁹/L", 2, None, 0.4, ucum="10*9/L")
+HBA1C = LaboratoryTest("59261-8", "HbA1c (gemiddelde suiker)", "mmol/mol", 0, 20, 42, nhg="2816")
+GLUCOSE_PLASMA = LaboratoryTest("14771-0", "Glucose, nuchter (laboratorium)", "mmol/L", 1, 4.0, 6.0)
+CREATININE = LaboratoryTest("14682-9", "Kreatinine", "µmol/L", 0, 50, 100, nhg="523", ucum="umol/L")
+EGFR = LaboratoryTest("62238-1", "eGFR (werking van de nieren)", "mL/min/1,73 m²", 0, 60, None, ucum="mL/min/{1.73_m2}")
+ALBUMIN_RATIO = LaboratoryTest("32294-1", "Eiwit in de urine (albumine/kreatinine)", "mg/mmol", 1, None, 3.0)
+LDL = LaboratoryTest("39469-2", "LDL-cholesterol", "mmol/L", 1, None, 2.6, nhg="542")
+HDL = LaboratoryTest("14646-4", "HDL-cholesterol", "mmol/L", 1, 1.0, None)
+CHOLESTEROL = LaboratoryTest("14647-2", "Totaal cholesterol", "mmol/L", 1, None, 5.0)
+TRIGLYCERIDE = LaboratoryTest("14927-8", "Triglyceriden", "mmol/L", 1, None, 1.7)
+POTASSIUM = LaboratoryTest("2823-3", "Kalium", "mmol/L", 1, 3.5, 5.0)
+SODIUM = LaboratoryTest("2951-2", "Natrium", "mmol/L", 0, 135, 145)
+NT_PRO_BNP = LaboratoryTest("33762-6", "NT-proBNP (belasting van het hart)", "ng/L", 0, None, 125)
+HEMOGLOBIN = LaboratoryTest("59260-0", "Hemoglobine", "mmol/L", 1, 7.5, 10.0)
+FERRITIN = LaboratoryTest("2276-4", "Ferritine", "µg/L", 0, 20, 300, ucum="ug/L")
+CRP = LaboratoryTest("1988-5", "CRP (ontsteking)", "mg/L", 0, None, 10)
+LEUKOCYTES = LaboratoryTest("6690-2", "Leukocyten (witte bloedcellen)", "10⁹/L", 1, 4.0, 10.0, ucum="10*9/L")
+EOSINOPHILS = LaboratoryTest("711-2", "Eosinofielen", "10⁹/L", 2, None, 0.4, ucum="10*9/L")
 
 
-def add_panel(cast: Cast, diary: Diary, days_ago: int, title: str, results: list[tuple[Test, float]]) -> Link:
+def add_panel(cast: Cast, diary: Diary, days_ago: int, title: str, results: list[tuple[LaboratoryTest, float]]) -> Link:
     """Add what came back from one blood sample; return the link to the report. Taken at 8:10, reported at 15:30."""
     entries, patient = cast.entries, cast.patient.reference()
     taken, reported = diary.at(days_ago, 8, 10), diary.at(days_ago, 15, 30)
@@ -104,9 +109,9 @@ def add_panel(cast: Cast, diary: Diary, days_ago: int, title: str, results: list
     )
 
 
-def _add_result(cast: Cast, specimen: Link, taken: str, reported: str, test: Test, value: float) -> Link:
+def _add_result(cast: Cast, specimen: Link, taken: str, reported: str, test: LaboratoryTest, value: float) -> Link:
     result = test.quantity(value)
-    codes = [loinc(test.code, test.name)]
+    codes = [test.coding]
     if test.nhg is not None:
         codes.append(coding(NHG_MEASUREMENT, test.nhg, test.name))
     return cast.entries.add(

@@ -116,7 +116,9 @@ class SelfMeasurements:
 
     def heart_rate(self, at: str, per_minute: int, *, regular: bool = True) -> None:
         """Add a heart rate."""
-        rhythm = snomed("271636001", "regelmatige hartslag") if regular else snomed("248650006", "onregelmatige hartslag")
+        rhythm = (
+            snomed("271636001", "regelmatige hartslag") if regular else snomed("248650006", "onregelmatige hartslag")
+        )
         elements = {"valueQuantity": quantity(per_minute, "/min"), "interpretation": concept(rhythm)}
         self._add("zib-HeartRate", HEART_RATE, at, f"{per_minute} per minuut", elements)
 
