@@ -1,0 +1,118 @@
+"""The patient compartment: through which of its references a resource belongs to a person.
+
+The parameters are those of each release's CompartmentDefinition, for the types that Regie serves. Added is what the definitions
+leave out although it is plainly somebody's: a Device with a patient, and in STU3 a Task for a patient and a List.
+
+Spec: https://hl7.org/fhir/R4/compartmentdefinition-patient.html, https://hl7.org/fhir/STU3/compartmentdefinition-patient.html
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from app.fhir.reference import LiteralReference, parse_reference
+from app.fhir.release import Release
+from app.fhir.search.definitions import SearchParameter, definitions
+
+_IN_BOTH: Mapping[str, tuple[str, ...]] = {
+    "Account": ("subject",),
+    "AllergyIntolerance": ("asserter", "patient", "recorder"),
+    "Appointment": ("actor",),
+    "AuditEvent": ("patient",),
+    "CarePlan": ("patient", "performer"),
+    "CareTeam": ("participant", "patient"),
+    "ClinicalImpression": ("subject",),
+    "Communication": ("recipient", "sender", "subject"),
+    "CommunicationRequest": ("recipient", "requester", "sender", "subject"),
+    "Composition": ("attester", "author", "subject"),
+    "Condition": ("asserter", "patient"),
+    "Consent": ("patient",),
+    "Coverage": ("beneficiary", "payor", "policy-holder", "subscriber"),
+    "Device": ("patient",),
+    "DeviceRequest": ("performer", "subject"),
+    "DeviceUseStatement": ("subject",),
+    "DiagnosticReport": ("subject",),
+    "DocumentManifest": ("author", "recipient", "subject"),
+    "DocumentReference": ("author", "subject"),
+    "Encounter": ("subject",),
+    "EpisodeOfCare": ("patient",),
+    "FamilyMemberHistory": ("patient",),
+    "Flag": ("patient",),
+    "Goal": ("patient",),
+    "Group": ("member",),
+    "Immunization": ("patient",),
+    "ImmunizationRecommendation": ("patient",),
+    "List": ("source", "subject"),
+    "Media": ("subject",),
+    "MedicationAdministration": ("patient", "performer", "subject"),
+    "MedicationDispense": ("patient", "receiver", "subject"),
+    "MedicationRequest": ("subject",),
+    "MedicationStatement": ("subject",),
+    "NutritionOrder": ("patient",),
+    "Observation": ("performer", "subject"),
+    "Patient": ("link",),
+    "Procedure": ("patient", "performer"),
+    "Provenance": ("patient",),
+    "QuestionnaireResponse": ("author", "subject"),
+    "RelatedPerson": ("patient",),
+    "RequestGroup": ("participant", "subject"),
+    "RiskAssessment": ("subject",),
+    "Schedule": ("actor",),
+    "Specimen": ("subject",),
+    "Task": ("patient",),
+}
+_OF_ONE: Mapping[Release, Mapping[str, tuple[str, ...]]] = {
+    Release.STU3: {
+        "BodySite": ("patient",),
+        "DeviceRequest": ("performer", "requester", "subject"),
+        "Encounter": ("patient",),
+        "ProcedureRequest": ("performer", "subject"),
+        "ReferralRequest": ("patient", "requester"),
+    },
+    Release.R4: {
+        "BodyStructure": ("patient",),
+        "ServiceRequest": ("performer", "subject"),
+        "Task": ("focus", "patient"),
+    },
+}
+
+PATIENT_COMPARTMENT_URL = "http://hl7.org/fhir/CompartmentDefinition/patient"
+"""The canonical URL of the definition in both releases, for the CapabilityStatement."""
+
+_Select = Callable[[Any], list[Any]]
+
+
+@cache
+def compartment_parameters(release: Release, resource_type: str) -> tuple[SearchParameter, ...]:
+    """Return the parameters through which ``resource_type`` can belong to a person; empty for types that never do."""
+    names = _OF_ONE[release].get(resource_type) or _IN_BOTH.get(resource_type, ())
+    known = definitions(release).of(resource_type)
+    return tuple(known[name] for name in names if name in known)
+
+
+def compartment_types(release: Release) -> frozenset[str]:
+    """Return the resource types that can belong to a person, Patient itself among them."""
+    return frozenset(name for name in definitions(release).resource_types if compartment_parameters(release, name))
+
+
+def patient_references(release: Release, resource_type: str, tree: Mapping[str, Any]) -> set[str]:
+    """Return the references to a Patient through which a resource belongs to a person.
+
+    ``Patient/id`` or the absolute URL, without version. A reference that tells no type (``urn:uuid:``) isn't among them: in a
+    transaction it is resolved first. A Patient's own id isn't either.
+    """
+    found = set()
+    for select in _selects(release, resource_type):
+        for reference in select(tree):
+            text = reference.get("reference") if isinstance(reference, dict) else None
+            parsed = parse_reference(text) if isinstance(text, str) else None
+            if isinstance(parsed, LiteralReference) and parsed.resource_type == "Patient":
+                found.add(str(LiteralReference("Patient", parsed.id, parsed.base)))
+    return found
+
+
+@cache
+def _selects(release: Release, resource_type: str) -> tuple[_Select, ...]:
+    parameters = compartment_parameters(release, resource_type)
+    selectors = {selector: None for parameter in parameters for selector in parameter.selectors}
+    return tuple(selector.compile() for selector in selectors)

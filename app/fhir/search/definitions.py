@@ -1,0 +1,147 @@
+"""The search parameters of each resource type, per release; the CapabilityStatement and the index follow from them.
+
+The facts are in ``data/``, written by ``generate``. A parameter is *supported* if what it points at is indexed; composite and
+special parameters are known but not supported.
+
+Spec: https://hl7.org/fhir/R4/searchparameter-registry.html, https://hl7.org/fhir/STU3/searchparameter-registry.html
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Literal
+
+from app.fhir.path import Selector, compile_expression
+from app.fhir.release import Release
+from app.fhir.search.computed import COMPUTED
+
+Kind = Literal["token", "reference", "date", "string", "uri", "quantity", "number", "composite", "special"]
+
+INDEXED_TYPES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "token": frozenset(
+            {"CodeableConcept", "Coding", "Identifier", "ContactPoint", "code", "boolean", "string", "id", "uri"}
+        ),
+        "reference": frozenset({"Reference", "canonical", "uri"}),
+        "date": frozenset({"date", "dateTime", "instant", "Period", "Timing"}),
+        "string": frozenset({"string", "markdown", "HumanName", "Address"}),
+        "uri": frozenset({"uri", "url", "canonical", "oid"}),
+        "quantity": frozenset({"Quantity", "Age", "Duration", "Count", "Distance", "Money", "Range"}),
+        "number": frozenset({"decimal", "integer", "positiveInt", "unsignedInt", "Duration", "Range"}),
+        "composite": frozenset(),
+        "special": frozenset(),
+    }
+)
+"""What a parameter of each kind is indexed for; a value of another type, such as SampledData, is passed over."""
+
+WITHOUT_SYSTEM = frozenset({"code", "boolean", "string", "id", "uri"})
+"""Token types whose system is implied, so that ``system|code`` and ``|code`` ask the same as ``code``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameter:
+    """A search parameter of one resource type.
+
+    ``targets`` is empty where any type may be referred to. ``types`` are the FHIR types of the values. ``number`` is what
+    the index tables keep: positive, 31 bits, the same in every installation.
+    """
+
+    name: str
+    kind: Kind
+    resource_type: str
+    release: Release
+    expression: str = ""
+    types: tuple[str, ...] = ()
+    targets: frozenset[str] = frozenset()
+    components: tuple[tuple[str, str], ...] = ()
+    number: int = field(default=0, compare=False)
+
+    @property
+    def supported(self) -> bool:
+        """Return whether resources can be found by it now."""
+        return not INDEXED_TYPES[self.kind].isdisjoint(self.types)
+
+    @property
+    def is_column(self) -> bool:
+        """Return whether it is answered from a column of the record, and so not in the index."""
+        return self.name in ("_id", "_lastUpdated")
+
+    @property
+    def has_system(self) -> bool:
+        """Return whether the tokens have a system of their own."""
+        return not WITHOUT_SYSTEM.issuperset(self.types)
+
+    @property
+    def computed(self) -> Callable[[Any], list[tuple[str, Any]]] | None:
+        """Return the function from tree to (FHIR type, value) pairs, None if ``expression`` is FHIRPath."""
+        return COMPUTED[self.expression.removeprefix("computed:")] if self.expression.startswith("computed:") else None
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        """Return where its values are; empty for a computed, composite or special one."""
+        return _selectors(self)
+
+
+class Definitions:
+    """The search parameters of one release."""
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+        data = json.loads((files(__package__) / "data" / f"{release.path}.json").read_bytes())
+        self.elements: Mapping[str, tuple[str, ...]] = {path: tuple(types) for path, types in data["elements"].items()}
+        self._parameters = {
+            resource_type: MappingProxyType(
+                {name: _parameter(release, resource_type, name, facts) for name, facts in found.items()}
+            )
+            for resource_type, found in data["parameters"].items()
+        }
+
+    @property
+    def resource_types(self) -> frozenset[str]:
+        """Return the types that have parameters."""
+        return frozenset(self._parameters)
+
+    def of(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        """Return the parameters of ``resource_type`` by name; empty for a type that is not served."""
+        return self._parameters.get(resource_type, MappingProxyType({}))
+
+    def supported(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        """Return those that resources can be found by; what the CapabilityStatement lists."""
+        return {name: parameter for name, parameter in self.of(resource_type).items() if parameter.supported}
+
+
+@cache
+def definitions(release: Release) -> Definitions:
+    """Return the search parameters of ``release``, read once."""
+    return Definitions(release)
+
+
+def parameter_number(release: Release, resource_type: str, name: str) -> int:
+    """Return the number under which the index keeps a parameter; a test checks that no two are the same."""
+    text = f"{release.value}/{resource_type}.{name}".encode()
+    return int.from_bytes(blake2b(text, digest_size=4).digest()) & 0x7FFF_FFFF or 1
+
+
+def _parameter(release: Release, resource_type: str, name: str, facts: Mapping[str, Any]) -> SearchParameter:
+    return SearchParameter(
+        name=name,
+        kind=facts["kind"],
+        resource_type=resource_type,
+        release=release,
+        expression=facts.get("expression", ""),
+        types=tuple(facts.get("types", ())),
+        targets=frozenset(facts.get("targets", ())),
+        components=tuple((code, expression) for code, expression in facts.get("components", ())),
+        number=parameter_number(release, resource_type, name),
+    )
+
+
+@cache
+def _selectors(parameter: SearchParameter) -> tuple[Selector, ...]:
+    if parameter.computed or parameter.kind in ("composite", "special"):
+        return ()
+    return compile_expression(parameter.expression, definitions(parameter.release).elements)

@@ -1,0 +1,160 @@
+"""What a search asks, as typed values: the result of ``parse.py`` and what ``store/search`` turns into SQL.
+
+Spec: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/STU3/search.html
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.fhir.issues import Issue
+from app.fhir.search.definitions import SearchParameter
+
+Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
+Modifier = Literal["exact", "contains", "not", "missing", "identifier"]
+Total = Literal["none", "estimate", "accurate"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenValue:
+    """``system|code``: None is any, an empty system is none; not both are None."""
+
+    system: str | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierValue:
+    """The identifier inside a reference (``:identifier``); ``system`` as in ``TokenValue``."""
+
+    system: str | None
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceValue:
+    """``resource_type`` and ``id`` for a resource here (any type if None); ``url`` alone for any other."""
+
+    resource_type: str | None = None
+    id: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DateValue:
+    """An interval in microseconds since 1970 UTC, both ends included."""
+
+    prefix: Prefix
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumberValue:
+    """An interval: for ``eq`` and ``ne`` what the digits given round to, for ``ap`` 10 % around, else the number itself."""
+
+    prefix: Prefix
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityValue:
+    """An interval as in ``NumberValue``.
+
+    ``canonical``: ``code`` is a canonical UCUM unit, and the interval is in it. Otherwise ``code`` None is any unit, and
+    ``system`` None any system.
+    """
+
+    prefix: Prefix
+    low: float
+    high: float
+    system: str | None = None
+    code: str | None = None
+    canonical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StringValue:
+    """``folded`` for starts-with and ``:contains``, ``exact`` as it was written for ``:exact``."""
+
+    folded: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class UriValue:
+    """A whole uri."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingValue:
+    """What ``:missing`` asks: True for the resources without a value."""
+
+    missing: bool
+
+
+Value = (
+    TokenValue
+    | IdentifierValue
+    | ReferenceValue
+    | DateValue
+    | NumberValue
+    | QuantityValue
+    | StringValue
+    | UriValue
+    | MissingValue
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One parameter of the query: any of ``values`` (none of them, with the modifier ``not``).
+
+    The modifier ``:[type]`` of a reference is in its values; ``missing`` has exactly one ``MissingValue``.
+    """
+
+    parameter: SearchParameter
+    modifier: Modifier | None
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key of ``_sort``."""
+
+    parameter: SearchParameter
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """``_include`` or ``_revinclude``: the references of ``parameter`` in resources of ``source_type``.
+
+    ``target_type`` None is any; ``iterate`` also from resources that were included themselves.
+    """
+
+    source_type: str
+    parameter: SearchParameter
+    target_type: str | None
+    iterate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search on one resource type; all ``criteria`` must hold.
+
+    ``count`` is the page size, 0 for the number of matches only, None for all on one page. ``used`` is for the self link:
+    the parameters that were understood, in the order and with the values that came. ``ignored`` says what was not.
+    """
+
+    resource_type: str
+    criteria: tuple[Criterion, ...] = ()
+    sort: tuple[SortKey, ...] = ()
+    count: int | None = None
+    includes: tuple[Include, ...] = ()
+    revincludes: tuple[Include, ...] = ()
+    total: Total | None = None
+    ignored: tuple[Issue, ...] = ()
+    used: tuple[tuple[str, str], ...] = ()

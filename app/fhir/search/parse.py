@@ -1,0 +1,257 @@
+"""Query string -> ``Search``: what is asked, checked against the parameters that exist. Pure.
+
+Strict by default: a parameter or modifier that isn't supported, or an empty value, is an error, because leaving a filter out
+would answer more than was asked. With ``Prefer: handling=lenient`` these are left out and listed in ``ignored``; a value that
+can't be read stays an error. ``_totalMethod``, which some clients send and which filters nothing, is always left out.
+
+Spec: https://hl7.org/fhir/R4/search.html#errors, https://hl7.org/fhir/STU3/search.html#errors
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from app.errors import BadRequestError, UnknownParameterError
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.fhir.search.definitions import Definitions, SearchParameter, definitions
+from app.fhir.search.expression import Criterion, Include, Modifier, Search, SortKey, Total
+from app.fhir.search.values import Surroundings, read_value, split
+
+MAXIMUM_PARAMETERS = 64
+MAXIMUM_VALUES = 500
+"""More than any known client asks; beyond, a query is refused rather than let it cost the others."""
+
+FILTERS_NOTHING = frozenset({"_totalMethod"})
+"""Result parameters of other servers that may be left out without changing what is found."""
+
+SORTED = frozenset({"date", "number", "quantity", "string"})
+"""Kinds that can be sorted on; the others are kept as hashes, which have no order that means anything."""
+
+_MODIFIERS = {
+    "string": frozenset({"exact", "contains", "missing"}),
+    "token": frozenset({"not", "missing"}),
+    "reference": frozenset({"identifier", "missing"}),
+}
+_ONLY_MISSING = frozenset({"missing"})
+_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,63}")
+
+
+class EmptyValueError(BadRequestError):
+    """A parameter came without a value."""
+
+
+def parse_query(
+    release: Release,
+    resource_type: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    time_zone: ZoneInfo,
+    lenient: bool,
+    page_size_default: int | None,
+    page_size_max: int,
+    base_urls: tuple[str, ...] = (),
+    now: datetime | None = None,
+) -> Search:
+    """Return the search that the decoded ``pairs`` of a query string ask.
+
+    ``_count`` is cut to ``page_size_max``; ``page_size_default`` None is everything on one page. A URL below one of
+    ``base_urls`` (without final slash) is the same as ``Type/id``. ``now`` (aware) is what ``ap`` measures a date's gap to, the
+    present if None.
+    Raises: UnknownParameterError, BadRequestError, both naming the parameter and never a value.
+    """
+    around = Surroundings(time_zone, base_urls, now or datetime.now(UTC))
+    query = _Query(definitions(release), resource_type, around, page_size_default, page_size_max)
+    if len(pairs) > MAXIMUM_PARAMETERS:
+        raise BadRequestError(f"A search has at most {MAXIMUM_PARAMETERS} parameters.")
+    for name, text in pairs:
+        if name in FILTERS_NOTHING:
+            query.ignore(name, f"{name} is not a parameter of FHIR and was ignored.")
+            continue
+        try:
+            query.add(name, text)
+        except (UnknownParameterError, EmptyValueError) as error:
+            if not lenient:
+                raise
+            query.ignore(name, f"Ignored: {error}")
+        else:
+            query.used.append((name, text))
+    return query.search()
+
+
+@dataclass
+class _Query:
+    """A search in the making."""
+
+    known: Definitions
+    resource_type: str
+    around: Surroundings
+    count: int | None
+    page_size_max: int
+    criteria: list[Criterion] = field(default_factory=list)
+    sort: list[SortKey] = field(default_factory=list)
+    includes: list[Include] = field(default_factory=list)
+    revincludes: list[Include] = field(default_factory=list)
+    total: Total | None = None
+    ignored: list[Issue] = field(default_factory=list)
+    used: list[tuple[str, str]] = field(default_factory=list)
+    values: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    def search(self) -> Search:
+        return Search(
+            resource_type=self.resource_type,
+            criteria=tuple(self.criteria),
+            sort=tuple(self.sort),
+            count=self.count,
+            includes=tuple(dict.fromkeys(self.includes)),
+            revincludes=tuple(dict.fromkeys(self.revincludes)),
+            total=self.total,
+            ignored=tuple(self.ignored),
+            used=tuple(self.used),
+        )
+
+    def ignore(self, name: str, diagnostics: str) -> None:
+        self.ignored.append(Issue("warning", "not-supported", diagnostics, f"http.{shown(name)}"))
+
+    def add(self, name: str, text: str) -> None:
+        base, _, modifier = name.partition(":")
+        if not text.strip():
+            raise EmptyValueError(f"The parameter {shown(name)} has no value.", expression=f"http.{shown(name)}")
+        if base in _RESULT_PARAMETERS:
+            _RESULT_PARAMETERS[base](self, name, modifier, text)
+        else:
+            self.add_criterion(name, base, modifier or None, text)
+
+    def add_criterion(self, name: str, base: str, modifier: str | None, text: str) -> None:
+        parameter = self.parameter(name, base, modifier)
+        if ":" in name and modifier is None:
+            raise _unknown(name, "has an empty modifier")
+        self.check_modifier(name, parameter, modifier)
+        parts = [part.strip() for part in split(text, ",")]
+        self.values += len(parts)
+        if self.values > MAXIMUM_VALUES:
+            raise BadRequestError(f"A search has at most {MAXIMUM_VALUES} values.")
+        if not all(parts):
+            raise EmptyValueError(f"The parameter {name} has an empty value.", expression=f"http.{name}")
+        if modifier == "missing" and len(parts) > 1:
+            raise BadRequestError(f"The parameter {name} wants true or false.", expression=f"http.{name}")
+        values = tuple(dict.fromkeys(read_value(parameter, modifier, part, self.around) for part in parts))
+        is_type = modifier in self.known.resource_types
+        self.criteria.append(Criterion(parameter, None if is_type else cast("Modifier | None", modifier), values))
+
+    def parameter(self, name: str, base: str, modifier: str | None) -> SearchParameter:
+        """Return the parameter that a criterion's name means."""
+        if base == "_has":
+            raise _unknown(name, "is not supported: reverse chaining")
+        if "." in name:
+            raise _unknown(name, "is not supported: chaining")
+        parameter = self.known.of(self.resource_type).get(base)
+        if parameter is None:
+            raise _unknown(base, f"is not known for {self.resource_type}")
+        if not parameter.supported:
+            raise _unknown(base, f"of {self.resource_type} is not supported")
+        if parameter.is_column and modifier not in (None, "not" if base == "_id" else None):
+            raise _unknown(name, "is not supported")
+        return parameter
+
+    def check_modifier(self, name: str, parameter: SearchParameter, modifier: str | None) -> None:
+        if modifier is None or modifier in _MODIFIERS.get(parameter.kind, _ONLY_MISSING):
+            return
+        is_type = parameter.kind == "reference" and modifier in self.known.resource_types
+        if is_type and (not parameter.targets or modifier in parameter.targets):
+            return
+        raise _unknown(name, "has a modifier that is not supported")
+
+    def once(self, name: str, modifier: str) -> None:
+        if modifier:
+            raise _unknown(name, "has a modifier that is not supported")
+        if name in self.seen:
+            raise BadRequestError(f"The parameter {name} is there more than once.", expression=f"http.{name}")
+        self.seen.add(name)
+
+    def add_count(self, name: str, modifier: str, text: str) -> None:
+        self.once(name, modifier)
+        if not re.fullmatch(r"\d{1,9}", text):
+            raise BadRequestError("_count wants a number, 0 or more.", expression="http._count")
+        wanted = min(int(text), self.page_size_max)
+        self.count = 0 if "_summary" in self.seen and self.count == 0 else wanted
+
+    def add_summary(self, name: str, modifier: str, text: str) -> None:
+        self.once(name, modifier)
+        if text == "count":
+            self.count = 0
+        elif text != "false":
+            raise _unknown(name, "is supported with count only")
+
+    def add_total(self, name: str, modifier: str, text: str) -> None:
+        self.once(name, modifier)
+        if text not in ("none", "estimate", "accurate"):
+            raise BadRequestError("_total wants none, estimate or accurate.", expression="http._total")
+        self.total = cast("Total", text)
+
+    def add_sort(self, name: str, modifier: str, text: str) -> None:
+        self.once(name, modifier)
+        for part in split(text, ","):
+            key = part.strip()
+            sorted_by = key.removeprefix("-")
+            parameter = self.known.of(self.resource_type).get(sorted_by)
+            if parameter is None or not parameter.supported:
+                raise _unknown("_sort", f"names a parameter that is not known for {self.resource_type}")
+            if parameter.kind not in SORTED and not parameter.is_column:
+                raise _unknown("_sort", f"can't be by {parameter.name}, a {parameter.kind}")
+            self.sort.append(SortKey(parameter, descending=key.startswith("-")))
+
+    def add_include(self, name: str, modifier: str, text: str) -> None:
+        include = self.include(name, modifier, text)
+        (self.includes if name.startswith("_include") else self.revincludes).append(include)
+
+    def include(self, name: str, modifier: str, text: str) -> Include:
+        """Return an include such as ``CarePlan:activity-goal:Goal``; ``:recurse`` is how STU3 spells ``:iterate``."""
+        if modifier not in ("", "iterate", "recurse"):
+            raise _unknown(name, "has a modifier that is not supported")
+        source_type, _, rest = text.partition(":")
+        base, _, target_type = rest.partition(":")
+        if source_type == "*" or base == "*":
+            raise _unknown(name, "is not supported with *")
+        parameter = self.known.of(source_type).get(base)
+        if parameter is None or parameter.kind != "reference" or not parameter.supported:
+            raise _unknown(name, "names no reference parameter that is known, as in Observation:performer")
+        if target_type and (target_type not in self.known.resource_types or not _may_refer(parameter, target_type)):
+            raise _unknown(name, "names a type that the parameter does not refer to")
+        if name.startswith("_revinclude") and not _may_refer(parameter, target_type or self.resource_type):
+            raise _unknown(name, f"names a parameter that does not refer to {self.resource_type}")
+        return Include(source_type, parameter, target_type or None, iterate=bool(modifier))
+
+    def accept(self, name: str, modifier: str, _: str) -> None:
+        """Take a parameter that is answered elsewhere: the format is chosen when the request is read."""
+        if modifier:
+            raise _unknown(name, "has a modifier that is not supported")
+
+
+_RESULT_PARAMETERS: dict[str, Callable[[_Query, str, str, str], None]] = {
+    "_count": _Query.add_count,
+    "_summary": _Query.add_summary,
+    "_total": _Query.add_total,
+    "_sort": _Query.add_sort,
+    "_include": _Query.add_include,
+    "_revinclude": _Query.add_include,
+    "_format": _Query.accept,
+    "_pretty": _Query.accept,
+}
+
+
+def shown(name: str) -> str:
+    """Return a parameter's name for an error; a name that isn't one is not repeated."""
+    return name if _SAFE_NAME.fullmatch(name) else "(unreadable name)"
+
+
+def _unknown(name: str, why: str) -> UnknownParameterError:
+    return UnknownParameterError(f"The parameter {shown(name)} {why}.", expression=f"http.{shown(name)}")
+
+
+def _may_refer(parameter: SearchParameter, resource_type: str) -> bool:
+    return not parameter.targets or resource_type in parameter.targets

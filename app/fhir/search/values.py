@@ -1,0 +1,232 @@
+r"""The values of a query string, read by the kind of their parameter.
+
+Commas, bars, dollars and backslashes that belong to a value are written ``\,`` ``\|`` ``\$`` ``\\``.
+
+Spec: https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/STU3/search.html#escaping
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from app.errors import BadRequestError
+from app.fhir.dates import interval, microseconds
+from app.fhir.reference import FragmentReference, LiteralReference, localize
+from app.fhir.search.definitions import SearchParameter
+from app.fhir.search.expression import (
+    DateValue,
+    IdentifierValue,
+    MissingValue,
+    NumberValue,
+    Prefix,
+    QuantityValue,
+    ReferenceValue,
+    StringValue,
+    TokenValue,
+    UriValue,
+    Value,
+)
+from app.fhir.search.strings import fold
+from app.fhir.units import UCUM, canonical_unit, is_comparable
+
+_PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?")
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
+_APPROXIMATELY = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What values depend on besides themselves: the person's time zone, this server's names, the present."""
+
+    time_zone: ZoneInfo
+    base_urls: tuple[str, ...]
+    now: datetime
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Return the parts of ``text`` between separators that aren't escaped; the parts stay escaped."""
+    if "\\" not in text:
+        return text.split(separator)
+    parts, start, position = [], 0, 0
+    while position < len(text):
+        if text[position] == "\\":
+            position += 1
+        elif text[position] == separator:
+            parts.append(text[start:position])
+            start = position + 1
+        position += 1
+    return [*parts, text[start:]]
+
+
+def unescape(text: str) -> str:
+    r"""Return ``text`` with ``\,`` ``\|`` ``\$`` ``\\`` as the characters meant; any other backslash is itself."""
+    return re.sub(r"\\([,|$\\])", r"\1", text) if "\\" in text else text
+
+
+def escape(text: str) -> str:
+    """Return ``text`` so that ``unescape`` gives it back and no ``split`` divides it."""
+    return re.sub(r"([,|$\\])", r"\\\1", text)
+
+
+def read_value(parameter: SearchParameter, modifier: str | None, text: str, around: Surroundings) -> Value:
+    """Return one value (after the commas are split), as ``parameter`` and ``modifier`` want it.
+
+    ``modifier`` may also be the resource type that a reference must have.
+    Raises: BadRequestError, naming the parameter and never the value.
+    """
+    if modifier == "missing":
+        return _missing(parameter, text)
+    if modifier == "identifier":
+        return _identifier(parameter, text)
+    if parameter.kind == "reference":
+        return _reference(parameter, modifier, text, around)
+    return _READERS[parameter.kind](parameter, text, around)
+
+
+def malformed(parameter: SearchParameter, wanted: str) -> BadRequestError:
+    """Return the error that says what ``parameter`` wants."""
+    return BadRequestError(
+        f"The search parameter {parameter.name} wants {wanted}.", expression=f"http.{parameter.name}"
+    )
+
+
+def _missing(parameter: SearchParameter, text: str) -> MissingValue:
+    if text not in ("true", "false"):
+        raise malformed(parameter, "true or false after :missing")
+    return MissingValue(text == "true")
+
+
+def _token(parameter: SearchParameter, text: str, _: Surroundings) -> TokenValue:
+    parts = [unescape(part) for part in split(text, "|")]
+    system, code = (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1] or None)
+    if len(parts) > 2 or not (system or code):
+        raise malformed(parameter, "code, system|code, system| or |code, with \\| for a bar inside")
+    if system is not None and not parameter.has_system:
+        if code is None:
+            raise malformed(parameter, "a code")
+        system = None
+    return TokenValue(system, code)
+
+
+def _identifier(parameter: SearchParameter, text: str) -> IdentifierValue:
+    parts = [unescape(part) for part in split(text, "|")]
+    if len(parts) > 2 or not parts[-1]:
+        raise malformed(parameter, "value or system|value after :identifier")
+    return IdentifierValue(parts[0] if len(parts) == 2 else None, parts[-1])
+
+
+def _reference(
+    parameter: SearchParameter, resource_type: str | None, text: str, around: Surroundings
+) -> ReferenceValue:
+    text = unescape(text)
+    target = localize(text, around.base_urls)
+    if isinstance(target, LiteralReference):
+        if resource_type is not None and target.resource_type != resource_type:
+            raise malformed(parameter, f"a reference to a {resource_type}")
+        return (
+            ReferenceValue(target.resource_type, target.id) if target.base is None else ReferenceValue(url=str(target))
+        )
+    if isinstance(target, FragmentReference):
+        raise malformed(parameter, "an id, Type/id or a URL")
+    if "Reference" in parameter.types and _ID.fullmatch(text):
+        only = next(iter(parameter.targets)) if len(parameter.targets) == 1 else None
+        return ReferenceValue(resource_type or only, text)
+    return ReferenceValue(url=str(target))
+
+
+def _date(parameter: SearchParameter, text: str, around: Surroundings) -> DateValue:
+    prefix, rest = _prefix(text)
+    # "+" in a query string is a space, unless it was encoded; nothing else can be meant here.
+    rest = _LOST_PLUS.sub(r"\1+\2", rest)
+    try:
+        low, high = interval(rest, around.time_zone)
+    except ValueError as error:
+        raise malformed(parameter, "a date such as 2024, 2024-01-31 or 2024-01-31T10:00:00Z") from error
+    if prefix == "ap":
+        now = microseconds(around.now)
+        gap = 0 if low <= now <= high else min(abs(now - low), abs(now - high))
+        low, high = low - gap // 10, high + gap // 10
+    return DateValue(prefix, low, high)
+
+
+def _number(parameter: SearchParameter, text: str, _: Surroundings) -> NumberValue:
+    prefix, rest = _prefix(text)
+    low, high = _rounded(prefix, _decimal(parameter, rest))
+    return NumberValue(prefix, float(low), _below(float(high)) if prefix in ("eq", "ne") else float(high))
+
+
+def _quantity(parameter: SearchParameter, text: str, _: Surroundings) -> QuantityValue:
+    parts = [unescape(part) for part in split(text, "|")]
+    if len(parts) not in (1, 3) or (len(parts) == 3 and not parts[2]):
+        raise malformed(parameter, "number, number|system|code or number||code")
+    prefix, rest = _prefix(parts[0])
+    low, high = _rounded(prefix, _decimal(parameter, rest))
+    system, code = (parts[1] or None, parts[2]) if len(parts) == 3 else (None, None)
+    unit = canonical_unit(code) if system == UCUM and code is not None else None
+    from_, to = (float(low), float(high)) if unit is None else (unit.convert(low), unit.convert(high))
+    if prefix in ("eq", "ne"):
+        to = _below(to)
+    if unit is None:
+        return QuantityValue(prefix, from_, to, system, code)
+    return QuantityValue(prefix, from_, to, system, unit.code, canonical=True)
+
+
+def _string(parameter: SearchParameter, text: str, _: Surroundings) -> StringValue:
+    text = unescape(text)
+    folded = fold(text)
+    if not folded:
+        raise malformed(parameter, "a text")
+    return StringValue(folded, text)
+
+
+def _uri(_: SearchParameter, text: str, __: Surroundings) -> UriValue:
+    return UriValue(unescape(text))
+
+
+def _prefix(text: str) -> tuple[Prefix, str]:
+    found = _PREFIXED.fullmatch(text)
+    if found is None:
+        raise AssertionError
+    return cast("Prefix", found[1] or "eq"), found[2]
+
+
+def _decimal(parameter: SearchParameter, text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text) or not is_comparable(number := Decimal(text)):
+        raise malformed(parameter, "a number such as 72.5")
+    return number
+
+
+def _rounded(prefix: Prefix, number: Decimal) -> tuple[Decimal, Decimal]:
+    """Return the interval that ``prefix`` compares with; after eq and ne what rounds to the digits given, end excluded."""
+    if prefix in ("eq", "ne"):
+        exponent = number.as_tuple().exponent
+        half = Decimal(5).scaleb(int(exponent) - 1)
+        return number - half, number + half
+    if prefix == "ap":
+        margin = abs(number) * _APPROXIMATELY
+        return number - margin, number + margin
+    return number, number
+
+
+def _below(high: float) -> float:
+    return math.nextafter(high, -math.inf)
+
+
+_READERS: Mapping[str, Callable[[SearchParameter, str, Surroundings], Value]] = MappingProxyType(
+    {
+        "token": _token,
+        "date": _date,
+        "number": _number,
+        "quantity": _quantity,
+        "string": _string,
+        "uri": _uri,
+    }
+)

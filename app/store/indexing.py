@@ -1,0 +1,364 @@
+"""What a resource is found by: its index rows, worked out from its tree by the search parameters of its type.
+
+Exact values (tokens, references, uris, whole strings) are kept as keyed 64-bit hashes, so that the index holds no readable
+code or name. The forms, each with a letter of its own so that no two can meet:
+
+====== ====================== ==========================================================
+letter parts                  what it answers
+====== ====================== ==========================================================
+``t``  system, code           ``system|code``; ``|code`` with an empty system
+``c``  code                   ``code`` in any system
+``s``  system                 ``system|``
+``r``  reference              ``Type/id`` on this server, any other URL or urn as it is
+``i``  id                     ``id`` alone, where more than one type may be meant
+``n``  system, value          ``:identifier``, a Reference's own identifier
+``v``  value                  the same in any system
+``u``  uri                    a uri, whole
+``x``  text                   ``:exact``, a string as it was written
+``p``                         there is a value, but none of the other rows tells it
+``q``  unit                   quantity_index.code_hash: the code, or the unit where there is no code
+``m``  system, code           quantity_index.system_code_hash: a unit that is not known
+``k``  canonical unit         quantity_index.system_code_hash: a UCUM unit that is known
+====== ====================== ==========================================================
+
+A quantity in a unit that isn't the canonical one has two rows: as written, and in the canonical unit with ``code_hash`` 0; a
+search that names no unit must leave the latter out. Codes are case sensitive. ``:missing`` needs no rows of its own: a
+resource that has any row of a parameter has a value (``p`` sees to the rest).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from app.fhir.path import Guard
+from app.fhir.reference import FragmentReference, LiteralReference, localize
+from app.fhir.release import Release
+from app.fhir.search.definitions import INDEXED_TYPES, SearchParameter, definitions
+from app.fhir.search.expression import (
+    IdentifierValue,
+    QuantityValue,
+    ReferenceValue,
+    StringValue,
+    TokenValue,
+    UriValue,
+)
+from app.store.index_values import date_intervals, quantities, strings
+
+ExactRow = tuple[int, int]
+DateRow = tuple[int, int, int]
+QuantityRow = tuple[int, float, float, int, int]
+TextRow = tuple[int, str]
+
+
+class IndexRows(NamedTuple):
+    """The rows of one resource, without record and change; the first of each is the parameter's number.
+
+    ``dates`` are microseconds since 1970 UTC, ends included. ``quantities`` are low, high, code hash, system-and-code hash.
+    """
+
+    exact: list[ExactRow]
+    dates: list[DateRow]
+    quantities: list[QuantityRow]
+    texts: list[TextRow]
+
+
+@lru_cache(maxsize=65_536)
+def exact_hash(key: bytes, *parts: str) -> int:
+    """Return the signed 64-bit hash of ``parts``, the first of which is a letter of the table above.
+
+    ``key`` is at most 64 bytes. Codes repeat, so that most are answered from a cache.
+    """
+    joined = "".join(f"{len(part)}:{part}" for part in parts)
+    return int.from_bytes(blake2b(joined.encode(), digest_size=8, key=key).digest(), signed=True)
+
+
+def value_hash(key: bytes, value: TokenValue | IdentifierValue | ReferenceValue | UriValue | StringValue) -> int:
+    """Return the hash to look for in exact_index for one value of a search; of a string, what ``:exact`` looks for."""
+    match value:
+        case TokenValue(system=None, code=code):
+            return exact_hash(key, "c", code or "")
+        case TokenValue(system=system, code=None):
+            return exact_hash(key, "s", system or "")
+        case TokenValue(system=system, code=code):
+            return exact_hash(key, "t", system or "", code or "")
+        case IdentifierValue(system=None, value=text):
+            return exact_hash(key, "v", text)
+        case IdentifierValue(system=system, value=text):
+            return exact_hash(key, "n", system or "", text)
+        case ReferenceValue(url=url) if url is not None:
+            return exact_hash(key, "r", url)
+        case ReferenceValue(resource_type=None, id=resource_id):
+            return exact_hash(key, "i", resource_id or "")
+        case ReferenceValue(resource_type=resource_type, id=resource_id):
+            return exact_hash(key, "r", f"{resource_type}/{resource_id}")
+        case UriValue(uri=uri):
+            return exact_hash(key, "u", uri)
+        case StringValue(exact=text):
+            return exact_hash(key, "x", text)
+
+
+def unit_hash(key: bytes, value: QuantityValue) -> tuple[str, int | None]:
+    """Return which column of quantity_index to compare, and with what.
+
+    ("system", hash) for system_code_hash, ("code", hash) for code_hash, ("any", None) for every row but those with code_hash 0.
+    """
+    if value.canonical:
+        return "system", exact_hash(key, "k", value.code or "")
+    if value.code is None:
+        return "any", None
+    if value.system is None:
+        return "code", exact_hash(key, "q", value.code)
+    return "system", exact_hash(key, "m", value.system, value.code)
+
+
+def index_rows(
+    release: Release,
+    resource_type: str,
+    tree: Mapping[str, Any],
+    *,
+    time_zone: ZoneInfo,
+    key: bytes,
+    base_urls: tuple[str, ...],
+) -> IndexRows:
+    """Return the rows of a valid resource, without duplicates.
+
+    ``time_zone`` is the person's, for dates that have none; ``base_urls`` (without final slash) are this server's names: an
+    absolute reference below one of them is the same as a relative one.
+    """
+    program = _program(release, resource_type)
+    rows = _Rows(key, time_zone, base_urls)
+    _visit(program.root, tree, rows)
+    for leaf, compute in program.computed:
+        for fhir_type, value in compute(tree):
+            leaf.emit(rows, leaf.parameters, fhir_type, value)
+    return IndexRows(list(rows.exact), list(rows.dates), list(rows.quantities), list(rows.texts))
+
+
+class _Rows:
+    """The rows gathered so far, and what is needed to make one."""
+
+    __slots__ = ("base_urls", "dates", "exact", "key", "quantities", "texts", "time_zone")
+
+    def __init__(self, key: bytes, time_zone: ZoneInfo, base_urls: tuple[str, ...]) -> None:
+        self.key, self.time_zone, self.base_urls = key, time_zone, base_urls
+        # Dicts keep the order, so that the same resource gives the same rows in the same order.
+        self.exact: dict[ExactRow, None] = {}
+        self.dates: dict[DateRow, None] = {}
+        self.quantities: dict[QuantityRow, None] = {}
+        self.texts: dict[TextRow, None] = {}
+
+    def add_exact(self, parameters: tuple[SearchParameter, ...], hashes: Iterable[int]) -> None:
+        exact = self.exact
+        for parameter in parameters:
+            number = parameter.number
+            for value in hashes:
+                exact[number, value] = None
+
+    def add_present(self, parameters: tuple[SearchParameter, ...]) -> None:
+        self.add_exact(parameters, (exact_hash(self.key, "p"),))
+
+
+Emit = Callable[[_Rows, tuple[SearchParameter, ...], str, Any], None]
+
+
+class _Leaf(NamedTuple):
+    """What to do with the values at one place: the parameters of one kind that want them."""
+
+    parameters: tuple[SearchParameter, ...]
+    fhir_type: str
+    emit: Emit
+
+
+class _Edge(NamedTuple):
+    """The way down from a node, for the items that pass."""
+
+    guard: Guard | None
+    position: int | None
+    node: "_Node"
+
+
+class _Node:
+    """A place in a resource that parameters look at or beyond."""
+
+    __slots__ = ("children", "leaves")
+
+    def __init__(self) -> None:
+        self.children: dict[str, list[_Edge]] = {}
+        self.leaves: list[_Leaf] = []
+
+
+class _Program(NamedTuple):
+    root: _Node
+    computed: list[tuple[_Leaf, Callable[[Any], list[tuple[str, Any]]]]]
+
+
+@cache
+def _program(release: Release, resource_type: str) -> _Program:
+    """Return all parameters of a type as one tree of members, so that a resource is walked once and only where it is filled."""
+    root = _Node()
+    places: dict[tuple[int, str, str], list[SearchParameter]] = {}
+    nodes: dict[int, _Node] = {}
+    computed = []
+    for parameter in definitions(release).supported(resource_type).values():
+        if parameter.is_column:
+            continue
+        if compute := parameter.computed:
+            computed.append((_Leaf((parameter,), "", _EMITTERS[parameter.kind]), compute))
+        for selector in parameter.selectors:
+            if selector.fhir_type not in INDEXED_TYPES[parameter.kind]:
+                continue
+            node = root
+            for step in selector.steps:
+                edges = node.children.setdefault(step.member, [])
+                known = [edge.node for edge in edges if (edge.guard, edge.position) == (step.guard, step.position)]
+                if known:
+                    node = known[0]
+                else:
+                    node = _Node()
+                    edges.append(_Edge(step.guard, step.position, node))
+            nodes[id(node)] = node
+            places.setdefault((id(node), selector.fhir_type, parameter.kind), []).append(parameter)
+    for (place, fhir_type, kind), parameters in places.items():
+        nodes[place].leaves.append(_Leaf(tuple(parameters), fhir_type, _EMITTERS[kind]))
+    return _Program(root, computed)
+
+
+def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
+    children = node.children
+    for member, value in tree.items():
+        edges = children.get(member)
+        if edges is None:
+            continue
+        items = value if type(value) is list else (value,)
+        for guard, position, child in edges:
+            for item in items if position is None else items[position : position + 1]:
+                if item is None or (guard is not None and not guard(item)):
+                    continue
+                for parameters, fhir_type, emit in child.leaves:
+                    emit(rows, parameters, fhir_type, item)
+                if child.children and type(item) is dict:
+                    _visit(child, item, rows)
+
+
+def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
+    key = rows.key
+    hashes: list[int] = []
+    if fhir_type == "CodeableConcept":
+        for coding in value.get("coding", ()):
+            hashes += _coded(key, coding.get("system", ""), coding.get("code"))
+    elif fhir_type == "Coding":
+        hashes += _coded(key, value.get("system", ""), value.get("code"))
+    elif fhir_type == "Identifier":
+        hashes += _coded(key, value.get("system", ""), value.get("value"))
+    elif fhir_type == "ContactPoint":
+        # The specification calls the use its system, and leaves to the server what to make of it.
+        hashes += _coded(key, value.get("use", ""), value.get("value"))
+    elif fhir_type == "boolean":
+        hashes.append(exact_hash(key, "c", "true" if value else "false"))
+    else:
+        hashes.append(exact_hash(key, "c", str(value)))
+    if hashes:
+        rows.add_exact(parameters, hashes)
+    else:
+        rows.add_present(parameters)
+
+
+def _coded(key: bytes, system: str, code: str | None) -> list[int]:
+    if code is None:
+        return [exact_hash(key, "s", system)] if system else []
+    both = [exact_hash(key, "t", system, code), exact_hash(key, "c", code)]
+    return [*both, exact_hash(key, "s", system)] if system else both
+
+
+def _reference(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
+    if fhir_type != "Reference":
+        _canonical_reference(rows, parameters, value)
+        return
+    key = rows.key
+    identifier_hashes = _identified(key, value.get("identifier"))
+    text = value.get("reference")
+    if not text:
+        rows.add_exact(parameters, identifier_hashes) if identifier_hashes else rows.add_present(parameters)
+        return
+    target = localize(text, rows.base_urls)
+    if isinstance(target, FragmentReference):
+        rows.add_present(parameters)
+        return
+    whole = exact_hash(key, "r", str(target))
+    for parameter in parameters:
+        if isinstance(target, LiteralReference) and parameter.targets and target.resource_type not in parameter.targets:
+            continue
+        hashes = [whole, *identifier_hashes]
+        if isinstance(target, LiteralReference) and len(parameter.targets) != 1:
+            hashes.append(exact_hash(key, "i", target.id))
+        rows.add_exact((parameter,), hashes)
+
+
+def _identified(key: bytes, identifier: Mapping[str, Any] | None) -> list[int]:
+    value = identifier.get("value") if identifier else None
+    if identifier is None or value is None:
+        return []
+    return [exact_hash(key, "n", identifier.get("system", ""), value), exact_hash(key, "v", value)]
+
+
+def _canonical_reference(rows: _Rows, parameters: tuple[SearchParameter, ...], value: Any) -> None:
+    text = str(value)
+    hashes = [exact_hash(rows.key, "r", str(localize(text, rows.base_urls)))]
+    if "|" in text:
+        hashes.append(exact_hash(rows.key, "r", str(localize(text.partition("|")[0], rows.base_urls))))
+    rows.add_exact(parameters, hashes)
+
+
+def _uri(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
+    hashes = [exact_hash(rows.key, "u", value)]
+    if fhir_type == "canonical" and "|" in value:
+        hashes.append(exact_hash(rows.key, "u", value.partition("|")[0]))
+    rows.add_exact(parameters, hashes)
+
+
+def _string(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
+    found = strings(fhir_type, value)
+    for parameter in parameters:
+        for original, folded in found:
+            rows.texts[parameter.number, folded] = None
+            rows.exact[parameter.number, exact_hash(rows.key, "x", original)] = None
+    if not found:
+        rows.add_present(parameters)
+
+
+def _date(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
+    found = date_intervals(fhir_type, value, rows.time_zone)
+    for parameter in parameters:
+        for low, high in found:
+            rows.dates[parameter.number, low, high] = None
+    if not found:
+        rows.add_present(parameters)
+
+
+def _quantity(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
+    key = rows.key
+    found = []
+    for low, high, unit in quantities(fhir_type, value):
+        if unit.canonical is not None:
+            both = exact_hash(key, "k", unit.canonical)
+        else:
+            both = exact_hash(key, "m", unit.system, unit.code)
+        found.append((low, high, exact_hash(key, "q", unit.code) if unit.as_written else 0, both))
+    for parameter in parameters:
+        for row in found:
+            rows.quantities[(parameter.number, *row)] = None
+    if not found:
+        rows.add_present(parameters)
+
+
+_EMITTERS: dict[str, Emit] = {
+    "token": _token,
+    "reference": _reference,
+    "uri": _uri,
+    "string": _string,
+    "date": _date,
+    "quantity": _quantity,
+    "number": _quantity,
+}
