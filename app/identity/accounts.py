@@ -1,0 +1,164 @@
+"""Accounts: a login with a password (Argon2) and a one-time code (TOTP).
+
+A login that does not exist costs the same time as a wrong password, so that nobody learns who has an account. The secret
+of the one-time code is encrypted at rest (AES-GCM) with a key that is not in the database; a code is good once.
+
+Specs: https://www.rfc-editor.org/rfc/rfc9106 (Argon2), https://www.rfc-editor.org/rfc/rfc6238 (TOTP)
+"""
+
+import hmac
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import anyio
+import anyio.to_thread
+import pyotp
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pwdlib import PasswordHash
+from pwdlib.exceptions import UnknownHashError
+from sqlalchemy import bindparam, insert, select, update
+
+from app.db.database import Database, Reader, Row, Transaction
+from app.db.statements import hot
+from app.errors import ConflictError
+from app.identity.instants import to_us
+from app.identity.tables import account
+
+PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX = 12, 256
+STEP_SECONDS = 30
+_NONCE_BYTES = 12
+_hasher = PasswordHash.recommended()
+_UNKNOWN_LOGIN_HASH = _hasher.hash(secrets.token_urlsafe(16))
+
+_INSERT = hot(insert(account))
+_columns = (account.c.account_id, account.c.login, account.c.record_id, account.c.name)
+_BY_LOGIN = hot(select(account.c.password_hash, *_columns).where(account.c.login == bindparam("login")))
+_BY_ID = hot(select(*_columns).where(account.c.account_id == bindparam("account_id")))
+_TOTP = hot(
+    select(account.c.totp_secret, account.c.totp_last_step).where(account.c.account_id == bindparam("account_id"))
+)
+_USE_STEP = hot(
+    update(account)
+    .where(account.c.account_id == bindparam("which"), account.c.totp_last_step < bindparam("step"))
+    .values(totp_last_step=bindparam("step"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person who can log in; ``record_id`` is their own record."""
+
+    account_id: str
+    login: str
+    record_id: int
+    name: str
+
+
+def folded(login: str) -> str:
+    """Return the form in which logins are compared: case, width and spaces around make no difference."""
+    return unicodedata.normalize("NFKC", login).strip().casefold()
+
+
+class Accounts:
+    """The accounts in a database; ``key`` (32 bytes) encrypts the secrets of one-time codes."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        self._database = database
+        self._cipher = AESGCM(key)
+        # Each check takes 64 MiB and a core: a flood of logins must not take all of either.
+        self._at_once = anyio.CapacityLimiter(2)
+
+    async def hash_password(self, password: str) -> str:
+        """Return the hash to keep of ``password``; do this before a transaction, since it is slow on purpose."""
+        return await anyio.to_thread.run_sync(_hasher.hash, password, limiter=self._at_once)
+
+    async def create(
+        self,
+        transaction: Transaction,
+        *,
+        login: str,
+        password_hash: str,
+        name: str,
+        record_id: int,
+        totp_secret: str,
+        now: datetime,
+    ) -> str:
+        """Return the id of the new account; ``totp_secret`` is base32, as authenticator apps take it.
+
+        Raises: ConflictError, when the login is taken.
+        """
+        if await transaction.one(_BY_LOGIN, {"login": folded(login)}) is not None:
+            raise ConflictError("This login name can't be used.")
+        account_id = secrets.token_hex(12)
+        await transaction.run(
+            _INSERT,
+            {
+                "account_id": account_id,
+                "login": folded(login),
+                "password_hash": password_hash,
+                "totp_secret": self._encrypted(account_id, totp_secret),
+                "totp_last_step": 0,
+                "record_id": record_id,
+                "name": name,
+                "created_at": to_us(now),
+            },
+        )
+        return account_id
+
+    async def verify_password(self, login: str, password: str) -> Account | None:
+        """Return the account, or None when login or password is wrong: both take the same time."""
+        row = await self._database.reader.one(_BY_LOGIN, {"login": folded(login)})
+        kept = _UNKNOWN_LOGIN_HASH if row is None else row[0]
+        is_right = len(password) <= PASSWORD_LENGTH_MAX and await anyio.to_thread.run_sync(
+            partial(_matches, password, kept), limiter=self._at_once
+        )
+        return _account(row[1:]) if row is not None and is_right else None
+
+    async def verify_totp(self, transaction: Transaction, account_id: str, code: str, now: datetime) -> bool:
+        """Return whether ``code`` is right now, or one step of 30 seconds off; a code that was used is not right."""
+        row = await transaction.one(_TOTP, {"account_id": account_id})
+        if row is None:
+            return False
+        totp = pyotp.TOTP(self._decrypted(account_id, row[0]), interval=STEP_SECONDS)
+        current = int(now.timestamp()) // STEP_SECONDS
+        typed = code.replace(" ", "").encode()
+        right = [
+            step
+            for step in (current - 1, current, current + 1)
+            if hmac.compare_digest(totp.generate_otp(step).encode(), typed) and step > row[1]
+        ]
+        if not right:
+            return False
+        return await transaction.run(_USE_STEP, {"which": account_id, "step": right[0]}) == 1
+
+    async def get(self, reader: Reader, account_id: str) -> Account | None:
+        """Return the account, None when there is none."""
+        row = await reader.one(_BY_ID, {"account_id": account_id})
+        return None if row is None else _account(row)
+
+    async def by_login(self, reader: Reader, login: str) -> Account | None:
+        """Return the account of a login without any proof; for commands on the machine itself."""
+        row = await reader.one(_BY_LOGIN, {"login": folded(login)})
+        return None if row is None else _account(row[1:])
+
+    def _encrypted(self, account_id: str, secret: str) -> bytes:
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, secret.encode(), account_id.encode())
+
+    def _decrypted(self, account_id: str, kept: bytes) -> str:
+        return self._cipher.decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], account_id.encode()).decode()
+
+
+def _matches(password: str, kept: str) -> bool:
+    try:
+        return _hasher.verify(password, kept)
+    except UnknownHashError:  # an account whose password was switched off
+        return False
+
+
+def _account(row: Row) -> Account:
+    account_id, login, record_id, name = row
+    return Account(account_id, login, record_id, name)

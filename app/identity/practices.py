@@ -1,0 +1,70 @@
+"""Practices: who a person can give access to."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, select
+
+from app.db.database import Reader, Transaction
+from app.db.statements import hot
+from app.identity.instants import to_us
+from app.identity.tables import practice
+
+_INSERT = hot(insert(practice))
+_columns = (
+    practice.c.practice_id,
+    practice.c.name,
+    practice.c.city,
+    practice.c.organization_stu3,
+    practice.c.organization_r4,
+)
+_ONE = hot(select(*_columns).where(practice.c.practice_id == bindparam("practice_id")))
+_ALL = hot(select(*_columns).order_by(practice.c.name, practice.c.city, practice.c.practice_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """A practice; ``organization_...`` are the ids of its Organization in the directory, None if it has none there."""
+
+    practice_id: str
+    name: str
+    city: str
+    organization_stu3: str | None = None
+    organization_r4: str | None = None
+
+
+async def add(
+    transaction: Transaction,
+    *,
+    name: str,
+    city: str,
+    now: datetime,
+    organization_stu3: str | None = None,
+    organization_r4: str | None = None,
+) -> str:
+    """Return the id of the new practice."""
+    practice_id = secrets.token_hex(8)
+    await transaction.run(
+        _INSERT,
+        {
+            "practice_id": practice_id,
+            "name": name,
+            "city": city,
+            "organization_stu3": organization_stu3,
+            "organization_r4": organization_r4,
+            "created_at": to_us(now),
+        },
+    )
+    return practice_id
+
+
+async def get(reader: Reader, practice_id: str) -> Practice | None:
+    """Return one practice, None when there is none."""
+    row = await reader.one(_ONE, {"practice_id": practice_id})
+    return None if row is None else Practice(*row)
+
+
+async def every(reader: Reader) -> list[Practice]:
+    """Return all practices, by name."""
+    return [Practice(*row) for row in await reader.all(_ALL, {})]

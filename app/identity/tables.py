@@ -1,0 +1,50 @@
+"""Tables of people who log in, and of practices; instants are microseconds since 1970 UTC."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
+
+from app.db.metadata import metadata
+
+account = Table(
+    "account",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("totp_secret", LargeBinary, nullable=False),
+    Column("totp_last_step", BigInteger, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+portal_session = Table(
+    "portal_session",
+    metadata,
+    Column("session_hash", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("second_factor", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+failed_try = Table(
+    "failed_try",
+    metadata,
+    Column("bucket", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index(None, "last_at"),
+)
+
+practice = Table(
+    "practice",
+    metadata,
+    Column("practice_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("organization_stu3", Text),
+    Column("organization_r4", Text),
+    Column("created_at", BigInteger, nullable=False),
+)

@@ -1,0 +1,90 @@
+"""How often somebody may guess: counters of tries that failed.
+
+A try is counted before it is made and struck off when it succeeds, so that a hundred guesses at once don't slip through
+between look and count. Passwords are counted per login and address together, and per address: who guesses at somebody's
+login makes only themselves wait. One-time codes are counted per account: whoever gets that far knows the password.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from app.db.database import Transaction
+from app.db.statements import hot
+from app.errors import TooManyRequestsError
+from app.identity.instants import to_us
+from app.identity.tables import failed_try
+
+FORGOTTEN_AFTER = timedelta(hours=1)
+LONGEST_WAIT = timedelta(minutes=15)
+FIRST_WAIT = timedelta(seconds=15)
+
+_columns = failed_try.c
+_READ = hot(select(_columns.failures, _columns.last_at).where(_columns.bucket == bindparam("bucket")))
+_COUNT = hot(
+    insert(failed_try)
+    .values(bucket=bindparam("bucket"), failures=bindparam("failures"), last_at=bindparam("last_at"))
+    .on_conflict_do_update(
+        index_elements=["bucket"], set_={"failures": bindparam("failures"), "last_at": bindparam("last_at")}
+    )
+)
+_CLEAR = hot(delete(failed_try).where(_columns.bucket == bindparam("bucket")))
+_FORGET = hot(delete(failed_try).where(_columns.last_at < bindparam("before")))
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What is counted together, and how many failures are free; names are hashed, so that no address is kept."""
+
+    name: str
+    free: int
+
+
+def of_password(login: str, address: str) -> tuple[Bucket, ...]:
+    """Return the counters of a try with a password; ``login`` is folded."""
+    return (Bucket(_hashed("password", login, address), 5), Bucket(_hashed("address", address), 50))
+
+
+def of_code(account_id: str) -> tuple[Bucket, ...]:
+    """Return the counter of a try with a one-time code."""
+    return (Bucket(_hashed("code", account_id), 5),)
+
+
+async def begin(transaction: Transaction, buckets: tuple[Bucket, ...], now: datetime) -> None:
+    """Count a try that is about to be made.
+
+    Raises: TooManyRequestsError, when it is too early for another one; then nothing is counted.
+    """
+    now_us = to_us(now)
+    await transaction.run(_FORGET, {"before": to_us(now - FORGOTTEN_AFTER)})
+    for bucket in buckets:
+        failures, last_at = await transaction.one(_READ, {"bucket": bucket.name}) or (0, 0)
+        if now_us < last_at + _microseconds(wait_after(failures - bucket.free)):
+            raise TooManyRequestsError("That were too many tries. Wait a while, then try again.")
+        await transaction.run(_COUNT, {"bucket": bucket.name, "failures": failures + 1, "last_at": now_us})
+
+
+async def succeeded(transaction: Transaction, buckets: tuple[Bucket, ...]) -> None:
+    """Strike off what ``begin`` counted, and the failures before it that are the person's own (the first counter)."""
+    await transaction.run(_CLEAR, {"bucket": buckets[0].name})
+    for bucket in buckets[1:]:
+        failures, last_at = await transaction.one(_READ, {"bucket": bucket.name}) or (1, 0)
+        await transaction.run(_COUNT, {"bucket": bucket.name, "failures": failures - 1, "last_at": last_at})
+
+
+def wait_after(too_many: int) -> timedelta:
+    """Return how long to wait after the free failures and ``too_many`` more: it doubles each time."""
+    if too_many < 0:
+        return timedelta(0)
+    return min(FIRST_WAIT * (1 << min(too_many, 16)), LONGEST_WAIT)
+
+
+def _microseconds(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
+
+
+def _hashed(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""Proof of a confidential client: a short-lived JWT signed with its private key, good once.
+
+Specs: https://www.rfc-editor.org/rfc/rfc7523#section-3,
+https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from authlib.oauth2.rfc6749 import InvalidClientError
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
+from joserfc import jwt
+from joserfc.errors import ExpiredTokenError, JoseError
+from joserfc.jwk import KeySet
+from joserfc.jwt import JWTClaimsRegistry
+from sqlalchemy import bindparam, delete
+from sqlalchemy.dialects.sqlite import insert
+
+from app.db.database import Database, Transaction
+from app.db.statements import hot
+from app.identity.instants import to_us
+from app.oauth.clients import Client
+from app.oauth.errors import described
+from app.oauth.exchange import Submitted
+from app.oauth.tables import used_assertion
+from app.oauth.tokens import hashed
+
+ALGORITHMS = ["ES384", "RS384", "ES256", "RS256"]
+LIFETIME_MAX = timedelta(minutes=5)
+LEEWAY = timedelta(seconds=30)
+ASSERTION_LENGTH_MAX = 8192
+
+_USE = hot(
+    insert(used_assertion)
+    .values(client_id=bindparam("client_id"), jti_hash=bindparam("jti_hash"), expires_at=bindparam("expires_at"))
+    .on_conflict_do_nothing()
+)
+_FORGET = hot(delete(used_assertion).where(used_assertion.c.expires_at < bindparam("now")))
+
+
+class PrivateKeyJwt(JWTBearerClientAssertion):
+    """The client authentication method ``private_key_jwt``; ``audiences`` are the names by which this server is called."""
+
+    CLIENT_AUTH_METHOD = "private_key_jwt"
+
+    def __init__(self, database: Database, audiences: list[str], clock: Callable[[], datetime]) -> None:
+        super().__init__(leeway=int(LEEWAY.total_seconds()))
+        self._database = database
+        self._audiences = audiences
+        self._clock = clock
+
+    def __call__(self, query_client: Callable[[str], Client | None], request: Submitted) -> Client | None:
+        """Return the client that signed the assertion in the request; None when there is no assertion.
+
+        Raises: InvalidClientError, in the same words for every fault that shows before the signature is checked.
+        """
+        if len(request.form.get("client_assertion", "")) > ASSERTION_LENGTH_MAX:
+            raise InvalidClientError
+        found: Client | None = super().__call__(query_client, request)
+        if found is not None and request.form.get("client_id", found.client_id) != found.client_id:
+            raise InvalidClientError(described("client_id and the subject of the assertion differ."))
+        return found
+
+    def resolve_client_public_key(self, client: Client) -> KeySet:
+        """Return the registered keys. Raises: InvalidClientError, for a client that has none."""
+        if client.jwks is None:
+            raise InvalidClientError
+        return KeySet.import_key_set(json.loads(client.jwks))
+
+    def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, Any]:
+        """Return the claims after checking signature and claims. Raises: InvalidClientError."""
+        try:
+            claims = jwt.decode(assertion, resolve_key, algorithms=ALGORITHMS).claims
+        except (JoseError, ValueError, TypeError) as error:  # also keys that don't fit the algorithm
+            raise InvalidClientError from error
+        self.verify_claims(claims)
+        return claims
+
+    def verify_claims(self, claims: dict[str, Any]) -> None:
+        """Check who signed it, for whom, how long it holds, and that it comes for the first time."""
+        now = self._clock()
+        registry = JWTClaimsRegistry(
+            now=int(now.timestamp()),
+            leeway=self.leeway,
+            iss={"essential": True, "value": str(claims.get("sub"))},
+            sub={"essential": True},
+            aud={"essential": True, "values": self._audiences},
+            exp={"essential": True},
+            jti={"essential": True},
+        )
+        try:
+            registry.validate(claims)
+        except ExpiredTokenError as error:
+            raise InvalidClientError(described("The assertion has expired.")) from error
+        except JoseError as error:
+            raise InvalidClientError(
+                described("The assertion needs iss and sub (the client_id), aud (this server), exp and jti.")
+            ) from error
+        if claims["exp"] > (now + LIFETIME_MAX + LEEWAY).timestamp():
+            raise InvalidClientError(described("The assertion holds for more than five minutes."))
+        if not self.validate_jti(claims, claims["jti"]):
+            raise InvalidClientError(described("The jti of the assertion was used before."))
+
+    def validate_jti(self, claims: dict[str, Any], jti: str) -> bool:
+        """Return whether this is the first assertion with this jti; remembered on disk until it has expired."""
+        now = self._clock()
+        row = {
+            "client_id": claims["sub"],
+            "jti_hash": hashed(jti),
+            "expires_at": to_us(now + LIFETIME_MAX + 2 * LEEWAY),
+        }
+
+        async def job(transaction: Transaction) -> bool:
+            await transaction.run(_FORGET, {"now": to_us(now)})
+            return await transaction.run(_USE, row) == 1
+
+        return self._database.write_blocking(job)

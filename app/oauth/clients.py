@@ -1,0 +1,197 @@
+"""Clients: apps of people (public) and systems of practices (confidential, with keys).
+
+Spec: https://www.rfc-editor.org/rfc/rfc6749#section-2, https://www.rfc-editor.org/rfc/rfc8252
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from authlib.oauth2.rfc6749 import ClientMixin
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from sqlalchemy import bindparam, insert, select
+
+from app.access.smart_scope import is_known_scope
+from app.db.database import Database, Reader, Row, Transaction
+from app.db.statements import hot
+from app.errors import BadRequestError
+from app.identity.instants import to_us
+from app.oauth.smart_scopes import PERSON_CONTEXTS, granted, opens_anything
+from app.oauth.tables import client
+
+_INSERT = hot(insert(client))
+_columns = (
+    client.c.client_id,
+    client.c.name,
+    client.c.owner,
+    client.c.redirect_uris,
+    client.c.scope,
+    client.c.is_public,
+    client.c.jwks,
+    client.c.practice_id,
+)
+_ONE = hot(select(*_columns).where(client.c.client_id == bindparam("client_id")))
+_ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Client(ClientMixin):
+    """A client, with the answers that Authlib asks of it.
+
+    ``owner`` is who runs it, as people read it. ``jwks`` holds the public keys of a confidential client, None for a
+    public one. ``practice_id`` is the practice whose system it is, None for an app.
+    """
+
+    client_id: str
+    name: str
+    owner: str
+    redirect_uris: tuple[str, ...]
+    scope: str
+    is_public: bool
+    jwks: str | None
+    practice_id: str | None
+
+    def get_client_id(self) -> str:
+        """Return the client_id."""
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> None:
+        """Return None: the redirect URI is always named, so that it is always compared."""
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """Return the part of ``scope`` that a person may be asked for, None when no resource is left in it."""
+        kept = granted(scope, self.scope, PERSON_CONTEXTS)
+        return kept if opens_anything(kept) else None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Return whether this is exactly one of the registered ones."""
+        return redirect_uri in self.redirect_uris
+
+    def check_client_secret(self, client_secret: str) -> bool:  # noqa: ARG002 - Authlib's signature
+        """Return False: there are no client secrets."""
+        return False
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Return whether the client may prove itself like this; only confidential clients look into tokens."""
+        if self.is_public:
+            return method in {"none", "refresh_token"} and endpoint != "introspection"
+        return method == "private_key_jwt"
+
+    def check_response_type(self, response_type: str) -> bool:
+        """Return whether the client may use the authorization endpoint so."""
+        return response_type == "code" and bool(self.redirect_uris)
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Return whether the client may get tokens so: a practice's system has its own, an app has those of people."""
+        if grant_type == "client_credentials":
+            return not self.is_public and self.practice_id is not None
+        return grant_type in {"authorization_code", "refresh_token"} and bool(self.redirect_uris)
+
+
+async def add(
+    transaction: Transaction,
+    *,
+    name: str,
+    scope: str,
+    now: datetime,
+    redirect_uris: Sequence[str] = (),
+    owner: str = "",
+    public: bool = False,
+    jwks: dict[str, Any] | None = None,
+    practice_id: str | None = None,
+    client_id: str | None = None,
+) -> str:
+    """Return the client_id of the new client, a random one unless it is given.
+
+    Raises: BadRequestError, when the registration makes no sense or would be unsafe.
+    """
+    if public == (jwks is not None):
+        raise BadRequestError("A client is either public or has keys (a JWK Set).")
+    if not redirect_uris and practice_id is None:
+        raise BadRequestError("A client that is no practice's system needs a redirect URI.")
+    if practice_id is not None and public:
+        raise BadRequestError("A practice's system has keys; it can't be public.")
+    for redirect_uri in redirect_uris:
+        _check_redirect_uri(redirect_uri)
+    unknown = [part for part in scope.split() if not is_known_scope(part)]
+    if unknown or not opens_anything(scope):
+        raise BadRequestError(f"The scope names no resource or has unknown parts: {' '.join(unknown)}.")
+    client_id = client_id or secrets.token_hex(12)
+    await transaction.run(
+        _INSERT,
+        {
+            "client_id": client_id,
+            "name": name,
+            "owner": owner or name,
+            "redirect_uris": json.dumps(list(redirect_uris)),
+            "scope": scope,
+            "is_public": public,
+            "jwks": None if jwks is None else json.dumps(_public_keys(jwks)),
+            "practice_id": practice_id,
+            "created_at": to_us(now),
+        },
+    )
+    return client_id
+
+
+async def get(reader: Reader, client_id: str) -> Client | None:
+    """Return one client, None when there is none."""
+    row = await reader.one(_ONE, {"client_id": client_id})
+    return None if row is None else _client(row)
+
+
+async def every(reader: Reader) -> list[Client]:
+    """Return all clients, by name."""
+    return [_client(row) for row in await reader.all(_ALL, {})]
+
+
+def find_blocking(database: Database, client_id: str) -> Client | None:
+    """Return one client, for code in a worker thread."""
+    rows = database.read_blocking(_ONE, {"client_id": client_id})
+    return _client(rows[0]) if rows else None
+
+
+def _client(row: Row) -> Client:
+    client_id, name, owner, redirect_uris, scope, is_public, jwks, practice_id = row
+    return Client(client_id, name, owner, tuple(json.loads(redirect_uris)), scope, bool(is_public), jwks, practice_id)
+
+
+def _check_redirect_uri(redirect_uri: str) -> None:
+    """Refuse what could send a code to someone else: no fragment, https, or the device itself, or an app's own scheme."""
+    try:
+        parts = urlsplit(redirect_uri)
+        host = parts.hostname
+    except ValueError as error:
+        raise BadRequestError("A redirect URI is not a URI.") from error
+    own_scheme = "." in parts.scheme  # RFC 8252 section 7.1: a reversed domain name, such as nl.example.app:/done
+    secure = parts.scheme == "https" and bool(host)
+    if not redirect_uri.isascii() or parts.fragment or "*" in redirect_uri or "@" in parts.netloc:
+        raise BadRequestError("A redirect URI is plain ASCII without fragment, wildcard and user name.")
+    if not (secure or own_scheme or (parts.scheme == "http" and _is_loopback(host))):
+        raise BadRequestError("A redirect URI starts with https, an app's own scheme, or http://127.0.0.1.")
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _public_keys(jwks: dict[str, Any]) -> dict[str, Any]:
+    """Return the key set without anything private. Raises: BadRequestError, when it is none or has symmetric keys."""
+    try:
+        keys = KeySet.import_key_set({"keys": jwks["keys"]}).keys
+    except (JoseError, KeyError, TypeError, ValueError) as error:
+        raise BadRequestError("The keys are not a JWK Set.") from error
+    if not keys or any(key.key_type not in {"EC", "RSA"} for key in keys):
+        raise BadRequestError("The JWK Set holds EC or RSA keys, and at least one.")
+    return {"keys": [key.as_dict(private=False) for key in keys]}

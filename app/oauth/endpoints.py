@@ -1,0 +1,67 @@
+"""The URLs of the authorization server that programs call; the page for people is ``portal/authorize.py``."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.audit.events import Trace
+from app.oauth import metadata
+from app.oauth.exchange import Answer, Pairs
+from app.oauth.server import AuthorizationServer
+
+FORM = "application/x-www-form-urlencoded"
+Endpoint = Callable[[Pairs, Mapping[str, str], Trace], Answer]
+
+
+class Parts(Protocol):
+    """What the routes need of the application."""
+
+    @property
+    def oauth(self) -> AuthorizationServer: ...  # noqa: D102 - the server of this process
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes ``/token``, ``/revoke``, ``/introspect`` and the discovery documents at the root."""
+    server = parts.oauth
+    routes = APIRouter(tags=["oauth"])
+
+    @routes.post("/token")
+    async def token(request: Request) -> JSONResponse:
+        """Exchange a code, a refresh token or a client's own proof for an access token (RFC 6749)."""
+        return await _answer(request, server.token)
+
+    @routes.post("/revoke")
+    async def revoke(request: Request) -> JSONResponse:
+        """Give a token back (RFC 7009)."""
+        return await _answer(request, server.revocation)
+
+    @routes.post("/introspect")
+    async def introspect(request: Request) -> JSONResponse:
+        """Tell a confidential client about its own token (RFC 7662)."""
+        return await _answer(request, server.introspection)
+
+    @routes.get("/.well-known/oauth-authorization-server")
+    async def oauth_metadata() -> JSONResponse:
+        """Tell where the endpoints are and what they support (RFC 8414)."""
+        return JSONResponse(metadata.authorization_server(server.issuer))
+
+    @routes.get("/.well-known/smart-configuration")
+    async def smart_configuration() -> JSONResponse:
+        """Tell the same to SMART clients."""
+        return JSONResponse(metadata.smart_configuration(server.issuer))
+
+    return routes
+
+
+async def _answer(request: Request, endpoint: Endpoint) -> JSONResponse:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        body = {"error": "invalid_request", "error_description": f"The body is {FORM}."}
+        return JSONResponse(body, 400, {"Cache-Control": "no-store"})
+    form = await request.form()
+    pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    trace = getattr(request.state, "trace", Trace.EMPTY)
+    answer = await run_in_threadpool(endpoint, pairs, request.headers, trace)
+    return JSONResponse(answer.body, answer.status, answer.headers)

@@ -1,0 +1,57 @@
+"""Errors of the authorization server: an RFC 6749 section 5.2 body, or a redirect where that is safe.
+
+A redirect URI is used only after it was found among those of the client; without one, the person gets a page. The
+descriptions help who builds a client and are the same for whatever it was that did not exist.
+"""
+
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError
+
+from app.errors import RegieError, UnavailableError
+from app.oauth.exchange import Answer, Payload
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+DESCRIPTIONS = {
+    "access_denied": "The person did not allow this.",
+    "invalid_client": "The client is unknown or did not prove who it is.",
+    "invalid_grant": "The code or refresh token is unknown, expired, used, revoked or not from this client.",
+    "invalid_request": "The request is missing something, repeats something or is malformed.",
+    "invalid_scope": "Nothing in the scope can be granted to this client.",
+    "unauthorized_client": "The client may not use this grant type.",
+    "unsupported_grant_type": "The grant_type is authorization_code, refresh_token or client_credentials.",
+    "unsupported_response_type": "The response_type is code.",
+    "unsupported_token_type": "The token_type_hint is access_token or refresh_token.",
+}
+_MARK = "Regie: "
+"""Starts the texts that this server's own code gives an error; Authlib's texts are replaced by those of the table."""
+
+
+def described(text: str) -> str:
+    """Return a description that ``body`` shows as it is; plain ASCII without quotes, as RFC 6749 asks."""
+    return _MARK + text
+
+
+def body(error: OAuth2Error) -> dict[str, str]:
+    """Return the JSON object of an error."""
+    code = error.error or "server_error"
+    text = error.description or ""
+    shown = text.removeprefix(_MARK) if text.startswith(_MARK) else DESCRIPTIONS.get(code, "")
+    return {"error": code, "error_description": shown} if shown else {"error": code}
+
+
+def answer(error: OAuth2Error) -> Answer:
+    """Return the answer of the token, revocation and introspection endpoints."""
+    status = 401 if error.status_code == 401 else 400
+    return Answer(status, body(error), dict(NO_STORE))
+
+
+def of_regie(error: RegieError) -> Answer:
+    """Return the answer to an error of the rest of Regie, such as a database that is out of reach."""
+    code = "temporarily_unavailable" if isinstance(error, UnavailableError) else "invalid_request"
+    return Answer(error.status, {"error": code, "error_description": str(error)}, dict(NO_STORE))
+
+
+def check_repeated(payload: Payload) -> None:
+    """Refuse a parameter that comes twice: two readers might take different ones (RFC 6749 sections 3.1 and 3.2)."""
+    if any(len(values) > 1 for values in payload.datalist.values()):
+        raise InvalidRequestError(described("A parameter is repeated."))

@@ -1,0 +1,51 @@
+"""What clients read to find their way: OAuth and SMART discovery documents.
+
+Specs: https://www.rfc-editor.org/rfc/rfc8414, https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
+"""
+
+from typing import Any
+
+from app.oauth.assertions import ALGORITHMS
+from app.oauth.smart_scopes import LAUNCH
+
+SCOPES_SUPPORTED = (*sorted(LAUNCH), "patient/*.cruds", "patient/*.rs", "user/*.cruds", "user/*.rs", "system/*.cruds")
+
+
+def authorization_server(issuer: str) -> dict[str, Any]:
+    """Return the document at ``/.well-known/oauth-authorization-server``."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "scopes_supported": list(SCOPES_SUPPORTED),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "revocation_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def smart_configuration(issuer: str) -> dict[str, Any]:
+    """Return the document at ``.well-known/smart-configuration``, at the root and below each FHIR base."""
+    return {
+        **authorization_server(issuer),
+        "capabilities": [
+            "launch-standalone",
+            "context-standalone-patient",
+            "client-public",
+            "client-confidential-asymmetric",
+            "permission-offline",
+            "permission-patient",
+            "permission-v1",
+            "permission-v2",
+        ],
+    }

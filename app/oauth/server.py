@@ -1,0 +1,473 @@
+"""Authlib's authorization server, assembled: which grant types, how clients prove themselves, what is written.
+
+Everything here blocks and runs in a worker thread. What one request changes is one transaction: the grant with its code,
+the used code with its tokens, the used refresh token with the new ones, each with its entry in the audit log.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, UnauthorizedClientError
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+
+from app.access.categories import Category
+from app.access.grant import Grantee
+from app.access.requester import RequesterKind
+from app.access.smart_scope import Action
+from app.audit.events import Event, Trace
+from app.audit.log import AuditLog
+from app.consent import grants as consent_grants
+from app.db.database import Database, Transaction
+from app.errors import RegieError
+from app.fhir.release import Release
+from app.identity import practices
+from app.identity.instants import to_us
+from app.oauth import clients, codes, errors, tokens
+from app.oauth.assertions import PrivateKeyJwt
+from app.oauth.clients import Client
+from app.oauth.codes import AuthorizationCode
+from app.oauth.exchange import Answer, Pairs, Payload, Submitted
+from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
+from app.oauth.smart_scopes import OFFLINE, reduced
+from app.oauth.tokens import Holder, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long things hold."""
+
+    code: timedelta
+    access_token: timedelta
+    refresh_token: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person allowed on the consent page; ``until`` is UTC."""
+
+    record_id: int
+    name: str
+    categories: Category
+    actions: Action
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A valid authorization request, to be shown to the person."""
+
+    client: Client
+    scope: str
+
+
+class AuthorizationServer(AuthlibServer):
+    """The authorization server of one process.
+
+    ``record_patients`` gives the ids of a record's Patient per release; it is called in a worker thread.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditLog,
+        *,
+        issuer: str,
+        lifetimes: Lifetimes,
+        record_patients: Callable[[int], Mapping[Release, str]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__()
+        self.database = database
+        self.issuer = issuer
+        self._audit = audit
+        self._lifetimes = lifetimes
+        self._record_patients = record_patients
+        self._clock = clock
+        self.register_grant(CodeGrant, [S256Challenge(required=True)])
+        self.register_grant(RefreshGrant)
+        self.register_grant(PracticeGrant)
+        audiences = [issuer, f"{issuer}/", f"{issuer}/token"]
+        self.register_client_auth_method("private_key_jwt", PrivateKeyJwt(database, audiences, clock))
+        self.register_client_auth_method("refresh_token", lambda _, request: client_of_refresh_token(self, request))
+        self.register_endpoint(Revocation)
+        self.register_endpoint(Introspection)
+
+    # ------------------------------------------------------------------------------------ the authorization endpoint
+
+    def asked(self, pairs: Pairs, trace: Trace) -> Asked | Answer:
+        """Return what a person is to be asked, or the answer to a request that can't be shown to them.
+
+        An answer without ``location`` is for a page: then it is not known whether the redirect URI can be trusted.
+        """
+        try:
+            grant = self.get_consent_grant(self.submitted("GET", "/authorize", pairs, trace))
+        except OAuth2Error as error:
+            return self.handle_error_response(None, error)
+        return Asked(grant.request.client, grant.request.scope)
+
+    def decided(self, pairs: Pairs, decision: Decision | None, trace: Trace) -> Answer:
+        """Return the redirect to the client after the person allowed something, or nothing (None)."""
+        request = self.submitted("GET", "/authorize", pairs, trace)
+        try:
+            grant = self.get_consent_grant(request)
+        except OAuth2Error as error:
+            return self.handle_error_response(request, error)
+        answer: Answer = self.create_authorization_response(grant.request, grant_user=decision, grant=grant)
+        return answer
+
+    def release_asked(self, payload: Payload) -> Release | None:
+        """Return the release of the FHIR base that the client names as ``aud`` or ``resource``; None if it names none.
+
+        Raises: InvalidRequestError, when it means another server: its tokens must not come from here.
+        """
+        named = payload.data.get("aud") or payload.data.get("resource")
+        if named is None or named.rstrip("/") == self.issuer:
+            return None
+        for release in Release:
+            if named.rstrip("/") == f"{self.issuer}/fhir/{release.path}":
+                return release
+        raise InvalidRequestError(errors.described("The aud is not a FHIR base of this server."))
+
+    def keep_consent(self, value: str, request: Submitted) -> None:
+        """Write the grant that the person gave and the code that stands for it."""
+        decision: Decision = request.user
+        client: Client = request.client
+        payload = request.payload
+        now = self._clock()
+        scope = reduced(request.scope, decision.categories, decision.actions)
+
+        async def job(transaction: Transaction) -> None:
+            await tokens.forget(transaction, now)
+            grant = await consent_grants.give(
+                transaction,
+                record_id=decision.record_id,
+                grantee=Grantee.APP,
+                grantee_id=client.client_id,
+                categories=decision.categories,
+                actions=decision.actions,
+                until=decision.until,
+                purpose="app",
+                now=now,
+            )
+            await codes.keep(
+                transaction,
+                AuthorizationCode(
+                    code_hash=tokens.hashed(value),
+                    family_id=tokens.new_family(),
+                    client_id=client.client_id,
+                    record_id=decision.record_id,
+                    grant_id=grant.grant_id,
+                    redirect_uri=payload.redirect_uri,
+                    scope=scope,
+                    code_challenge=payload.data["code_challenge"],
+                    release=self.release_asked(payload),
+                    expires_at=to_us(now + self._lifetimes.code),
+                ),
+            )
+            await self._audit.record(
+                transaction,
+                _event(
+                    request.trace,
+                    action="grant",
+                    record_id=decision.record_id,
+                    kind=RequesterKind.PERSON.value,
+                    actor=RequesterKind.PERSON.value,
+                    display=decision.name,
+                    client=client.client_id,
+                    ground=f"grant {grant.grant_id}",
+                    detail=client.name,
+                ),
+            )
+
+        self.database.write_blocking(job)
+
+    # -------------------------------------------------------------------------------------------- the token endpoint
+
+    def token(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
+        """Return the answer of the token endpoint."""
+        return self._answered(
+            lambda: self.create_token_response(self.submitted("POST", "/token", pairs, trace, headers)), pairs
+        )
+
+    def generate_token(
+        self,
+        grant_type: str,  # noqa: ARG002
+        client: Client,  # noqa: ARG002
+        user: AuthorizationCode | Token | None = None,
+        scope: str | None = None,
+        expires_in: int | None = None,  # noqa: ARG002
+        include_refresh_token: bool = True,  # noqa: FBT001, FBT002
+    ) -> dict[str, Any]:
+        """Return a token answer with new random values; ``save_token`` makes it true."""
+        answer: dict[str, Any] = {
+            "access_token": tokens.new_value(),
+            "token_type": "Bearer",
+            "expires_in": int(self._lifetimes.access_token.total_seconds()),
+            "scope": scope or "",
+        }
+        if user is None or user.record_id is None:
+            return answer
+        if include_refresh_token and OFFLINE in user.scope.split():
+            answer["refresh_token"] = tokens.new_value()
+        patients = self._record_patients(user.record_id)
+        preferred = (user.release,) if user.release is not None else (Release.R4, Release.STU3)
+        patient = next((patients[release] for release in preferred if release in patients), None)
+        if patient is not None:
+            answer["patient"] = patient
+        return answer
+
+    def save_token(self, token: dict[str, Any], request: Submitted) -> None:
+        """Write the tokens of an answer, and use up what they were given for, in one transaction.
+
+        Raises: InvalidGrantError, when the code or refresh token was used meanwhile or its grant is over.
+        """
+        earlier: AuthorizationCode | Token | None = request.authorization_code or request.refresh_token
+        client: Client = request.client
+        now = self._clock()
+
+        async def for_person(transaction: Transaction, earlier: AuthorizationCode | Token) -> bool:
+            module = codes if isinstance(earlier, AuthorizationCode) else tokens
+            if not await module.use(transaction, earlier, to_us(now)):
+                await self._audit.record(transaction, self._reuse(earlier, request.trace))
+                return False
+            grant = await consent_grants.one(transaction, earlier.record_id or 0, earlier.grant_id or "")
+            if grant is None or not grant.is_in_force(now):
+                return False
+            holder = Holder(
+                RequesterKind.APP,
+                client.name,
+                client.client_id,
+                record_id=earlier.record_id,
+                grant_id=earlier.grant_id,
+                release=earlier.release,
+            )
+            await self._write(transaction, holder, token, earlier.scope, earlier.family_id, now)
+            await self._audit.record(transaction, _token_event(request.trace, holder))
+            return True
+
+        async def for_practice(transaction: Transaction) -> bool:
+            practice = await practices.get(transaction, client.practice_id or "")
+            if practice is None:
+                return False
+            holder = Holder(RequesterKind.PRACTICE, practice.name, client.client_id, practice_id=practice.practice_id)
+            await self._write(transaction, holder, token, token["scope"], tokens.new_family(), now)
+            await self._audit.record(transaction, _token_event(request.trace, holder))
+            return True
+
+        async def job(transaction: Transaction) -> bool:
+            await tokens.forget(transaction, now)
+            return await (for_practice(transaction) if earlier is None else for_person(transaction, earlier))
+
+        if not self.database.write_blocking(job):
+            if earlier is None:
+                raise UnauthorizedClientError
+            raise InvalidGrantError
+
+    async def _write(
+        self,
+        transaction: Transaction,
+        holder: Holder,
+        token: dict[str, Any],
+        whole_scope: str,
+        family: str,
+        now: datetime,
+    ) -> None:
+        await tokens.issue(
+            transaction,
+            holder,
+            scope=token["scope"],
+            lifetime=self._lifetimes.access_token,
+            now=now,
+            family_id=family,
+            value=token["access_token"],
+        )
+        if "refresh_token" in token:
+            await tokens.issue(
+                transaction,
+                holder,
+                scope=whole_scope,
+                lifetime=self._lifetimes.refresh_token,
+                now=now,
+                family_id=family,
+                is_refresh=True,
+                value=token["refresh_token"],
+            )
+
+    def end_reused(self, earlier: AuthorizationCode | Token, request: Submitted) -> None:
+        """Revoke all tokens of an authorization whose code or refresh token came a second time."""
+
+        async def job(transaction: Transaction) -> None:
+            await tokens.revoke_family(transaction, earlier.family_id, self.now_us())
+            await self._audit.record(transaction, self._reuse(earlier, request.trace))
+
+        self.database.write_blocking(job)
+
+    def _reuse(self, earlier: AuthorizationCode | Token, trace: Trace) -> Event:
+        what = "code" if isinstance(earlier, AuthorizationCode) else "refresh token"
+        return _event(
+            trace,
+            action="token",
+            outcome="refused",
+            status=400,
+            record_id=-1 if earlier.record_id is None else earlier.record_id,
+            kind=RequesterKind.APP.value,
+            actor=f"app:{earlier.client_id}",
+            client=earlier.client_id,
+            detail=f"a used {what} came again; all tokens of it are revoked",
+        )
+
+    # --------------------------------------------------------------------------- revocation and introspection endpoint
+
+    def revocation(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
+        """Return the answer of the revocation endpoint."""
+        return self._answered(
+            lambda: self.create_endpoint_response(
+                Revocation.ENDPOINT_NAME, self.submitted("POST", "/revoke", pairs, trace, headers)
+            ),
+            pairs,
+        )
+
+    def introspection(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
+        """Return the answer of the introspection endpoint."""
+        return self._answered(
+            lambda: self.create_endpoint_response(
+                Introspection.ENDPOINT_NAME, self.submitted("POST", "/introspect", pairs, trace, headers)
+            ),
+            pairs,
+        )
+
+    def revoke(self, token: Token, trace: Trace) -> None:
+        """Revoke a token at the wish of its client."""
+
+        async def job(transaction: Transaction) -> None:
+            await tokens.revoke(transaction, token, self.now_us())
+            event = _token_event(
+                trace,
+                Holder(token.requester_kind, token.display, token.client_id, token.record_id, token.practice_id),
+                detail="revoked by the client",
+            )
+            await self._audit.record(transaction, event)
+
+        self.database.write_blocking(job)
+
+    def introspected(self, token: Token) -> dict[str, Any]:
+        """Return what a client may know about its own token (RFC 7662 section 2.2)."""
+        answer: dict[str, Any] = {
+            "active": True,
+            "client_id": token.client_id,
+            "scope": token.scope,
+            "token_type": "Bearer",
+            "iss": self.issuer,
+            "iat": token.issued_at // 1_000_000,
+            "exp": token.expires_at // 1_000_000,
+        }
+        return answer
+
+    # ---------------------------------------------------------------------------------------- what Authlib's core asks
+
+    def submitted(
+        self, method: str, path: str, pairs: Pairs, trace: Trace, headers: Mapping[str, str] | None = None
+    ) -> Submitted:
+        """Return a request to one of the endpoints."""
+        return Submitted(method, self.issuer + path, pairs, trace, headers)
+
+    def now_us(self) -> int:
+        """Return the present instant in microseconds UTC."""
+        return to_us(self._clock())
+
+    def query_client(self, client_id: str) -> Client | None:
+        """Return a client, None when there is none."""
+        return clients.find_blocking(self.database, client_id)
+
+    def create_oauth2_request(self, request: Submitted) -> Submitted:
+        """Return the request as it is: the routes make it in the right type."""
+        return request
+
+    def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
+        """Do nothing: nobody listens."""
+
+    def handle_response(self, status: int, body: dict[str, Any] | str, headers: list[tuple[str, str]]) -> Answer:
+        """Return an answer; a redirect says which server it comes from (RFC 9207)."""
+        location = dict(headers).get("Location")
+        if location is not None:
+            # 303, so that the person's form is never sent on to the client (RFC 9700 section 4.12).
+            return Answer(
+                303, headers=dict(errors.NO_STORE), location=add_params_to_uri(location, {"iss": self.issuer})
+            )
+        return Answer(status, body if isinstance(body, dict) else {}, dict(errors.NO_STORE))
+
+    def handle_error_response(self, request: Submitted | None, error: OAuth2Error) -> Answer:  # noqa: ARG002
+        """Return the answer to an error: a redirect where the client is known to be at that URI."""
+        if error.redirect_uri is None:
+            return errors.answer(error)
+        parameters = errors.body(error) | ({"state": error.state} if error.state else {})
+        return self.handle_response(303, "", [("Location", add_params_to_uri(error.redirect_uri, parameters))])
+
+    def _answered(self, run: Callable[[], Answer | None], pairs: Pairs) -> Answer:
+        try:
+            errors.check_repeated(Payload(pairs))
+            return run() or errors.answer(InvalidRequestError())
+        except OAuth2Error as error:
+            return errors.answer(error)
+        except RegieError as error:
+            return errors.of_regie(error)
+
+
+class Revocation(RevocationEndpoint):
+    """RFC 7009: a client gives a token back."""
+
+    CLIENT_AUTH_METHODS = ["none", "private_key_jwt"]  # noqa: RUF012 - Authlib's name and type
+    server: AuthorizationServer
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
+        """Return the token, whatever the hint says: its hash finds both kinds."""
+        return tokens.read_blocking(self.server.database, token_string)
+
+    def revoke_token(self, token: Token, request: Submitted) -> None:
+        """Revoke it; a refresh token takes its family along."""
+        self.server.revoke(token, request.trace)
+
+
+class Introspection(IntrospectionEndpoint):
+    """RFC 7662, for confidential clients and their own tokens: others' look as if they did not exist."""
+
+    CLIENT_AUTH_METHODS = ["private_key_jwt"]  # noqa: RUF012
+    server: AuthorizationServer
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
+        """Return the token, whatever the hint says."""
+        return tokens.read_blocking(self.server.database, token_string)
+
+    def check_permission(self, token: Token, client: Client, request: Submitted) -> bool:  # noqa: ARG002
+        """Return whether the token is the client's own and good."""
+        return token.check_client(client) and token.is_active(self.server.now_us())
+
+    def create_introspection_payload(self, token: Token | None) -> dict[str, Any]:
+        """Return the answer's body."""
+        return {"active": False} if token is None else self.server.introspected(token)
+
+
+def _event(trace: Trace, **what: Any) -> Event:
+    return Event(**msgspec.structs.asdict(trace), **what)
+
+
+def _token_event(trace: Trace, holder: Holder, detail: str = "") -> Event:
+    party = holder.client_id if holder.kind is RequesterKind.APP else holder.practice_id
+    return _event(
+        trace,
+        action="token",
+        record_id=-1 if holder.record_id is None else holder.record_id,
+        kind=holder.kind.value,
+        actor=f"{holder.kind.value}:{party}",
+        display=holder.display,
+        client=holder.client_id,
+        ground="" if holder.grant_id is None else f"grant {holder.grant_id}",
+        detail=detail,
+    )

@@ -1,0 +1,69 @@
+"""Tables of the authorization server; instants are microseconds since 1970 UTC, codes and tokens are kept as hashes."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
+
+from app.db.metadata import metadata
+
+client = Table(
+    "client",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("redirect_uris", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("is_public", Boolean, nullable=False),
+    Column("jwks", Text),
+    Column("practice_id", Text),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+authorization_code = Table(
+    "authorization_code",
+    metadata,
+    Column("code_hash", Text, primary_key=True),
+    Column("family_id", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
+    Column("grant_id", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("code_challenge", Text, nullable=False),
+    Column("fhir_release", Integer),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Index(None, "expires_at"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    # All tokens that came from one authorization share a family; reuse of an old one ends the whole family.
+    Column("family_id", Text, nullable=False),
+    Column("is_refresh", Boolean, nullable=False),
+    Column("requester_kind", Text, nullable=False),
+    Column("display", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("record_id", BigInteger),
+    Column("practice_id", Text),
+    Column("grant_id", Text),
+    Column("scope", Text, nullable=False),
+    Column("fhir_release", Integer),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index(None, "family_id"),
+    Index(None, "grant_id"),
+    Index(None, "expires_at"),
+)
+
+used_assertion = Table(
+    "used_assertion",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("jti_hash", Text, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
