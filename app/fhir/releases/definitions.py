@@ -12,7 +12,7 @@ lines is the order of the elements in the specification, which is also their ord
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from app.fhir.release import Release
@@ -175,7 +175,7 @@ def _codes(text: str) -> tuple[dict[str, Mapping[str, frozenset[str]]], dict[tup
     return sets, bindings
 
 
-@lru_cache(maxsize=None)
+@cache
 def definitions(release: Release) -> Definitions:
     """Return the types of ``release``, read once per process."""
     structure = (DATA / f"{release.path}_structure.txt").read_text(encoding="utf-8")

@@ -59,7 +59,8 @@ def structure_text(release: Release) -> str:
 
 def is_fhir_type(model: type, release: Release) -> bool:
     """Return whether the class stands for a type that FHIR itself has, not for a means of the library."""
-    return model.__module__.startswith(MODEL_PACKAGES[release]) and not vars(model)["__resource_type__"].startswith("FHIR")
+    is_model = model.__module__.startswith(MODEL_PACKAGES[release])
+    return is_model and not vars(model)["__resource_type__"].startswith("FHIR")
 
 
 def element_lines(model: Any) -> list[str]:
@@ -82,7 +83,7 @@ def element_lines(model: Any) -> list[str]:
         if type_name == "Reference":
             line[2].extend(extra.get("enum_reference_types", ()))
     return [
-        f"{name} {'|'.join(types)} {cardinality}{' > ' if targets else ''}{'|'.join(sorted(set(targets)))}"
+        f"{name} {'|'.join(dict.fromkeys(types))} {cardinality}{' > ' if targets else ''}{'|'.join(sorted(set(targets)))}"
         for name, (types, cardinality, targets) in lines.items()
     ]
 

@@ -36,7 +36,7 @@ def find_issues(
     ``skip_entry_resources`` leaves out the resources in a Bundle, for who validates them one by one.
     Raises: MalformedError, if arrays and objects are nested deeper than ``maximum_depth``.
     """
-    search = _Search(release, maximum_depth, skip_entry_resources)
+    search = _Search(release, maximum_depth, skip_entry_resources=skip_entry_resources)
     search.resource(tree, location or tree["resourceType"], 1)
     return search.found[:ISSUES_MAX]
 
@@ -44,7 +44,7 @@ def find_issues(
 class _Search:
     """One walk over a resource, and what it found."""
 
-    def __init__(self, release: Release, maximum_depth: int, skip_entry_resources: bool) -> None:
+    def __init__(self, release: Release, maximum_depth: int, *, skip_entry_resources: bool) -> None:
         self.types = definitions(release)
         self.maximum_depth = maximum_depth
         self.skip_entry_resources = skip_entry_resources
@@ -218,12 +218,18 @@ def refers_to_allowed_type(reference: str, targets: frozenset[str], known: froze
 
 
 def has_allowed_coding(kind: str, value: dict[str, Any], codes: Mapping[str, frozenset[str]]) -> bool:
-    """Return whether a Coding, or one in a CodeableConcept, is from ``codes``; an extension may stand instead of it."""
+    """Return whether a Coding, or one in a CodeableConcept, is from ``codes``; an extension may stand instead of a code.
+
+    A Coding without a system is taken to mean one of the listed systems, as published examples do.
+    """
     codings = value.get("coding", []) if kind == "CodeableConcept" else [value]
     if not isinstance(codings, list) or not all(isinstance(coding, dict) for coding in codings):
         return True  # reported as a fault of structure
-    if any(str(coding.get("code")) in codes.get(str(coding.get("system")), ()) for coding in codings):
-        return True
+    every = frozenset[str]().union(*codes.values())
+    for coding in codings:
+        listed = codes.get(str(coding["system"]), frozenset()) if "system" in coding else every
+        if str(coding.get("code")) in listed:
+            return True
     return "extension" in value and not any("code" in coding for coding in codings)
 
 

@@ -42,7 +42,7 @@ def target_type(reference: str) -> str | None:
         return parts[-1]
     if len(parts) >= 4 and parts[-2] == "_history":
         parts = parts[:-2]
-    return parts[-2] if len(parts) >= 2 else None  # noqa: PLR2004 - a type and an id
+    return parts[-2] if len(parts) >= 2 else None
 
 
 def is_absolute(reference: str) -> bool:

@@ -30,6 +30,8 @@ _ENCODER = msgspec.json.Encoder()
 _WHITE_SPACE = b" \t\r\n"
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _LONG_BODY = 1_000_000  # bytes; a shorter body can't hold a string that is too long
+# An escaped ASCII character, a control character, or white space at the start of a string, which may be blank.
+_TELLING_ESCAPE = re.compile(rb'\\u00[0-7]|\\[bf]|" *\\[nrt]')
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -163,8 +165,8 @@ def decode(body: bytes, *, location: str | None = None) -> dict[str, Any]:
     except _UnboundedNumberError as error:
         raise _malformed(f"A number must be {FORMS['decimal']}.", "value", location) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        place = re.search(r"\(byte \d+\)", str(error))
-        raise _malformed(f"The body is not JSON in UTF-8{f' {place[0]}' if place else ''}.", "structure", location) from error
+        place = re.search(r" \(byte \d+\)", str(error))
+        raise _malformed(f"The body is not JSON in UTF-8{place[0] if place else ''}.", "structure", location) from error
     if not isinstance(tree, dict):
         raise _malformed("The body must be a JSON object.", "structure", location)
     return tree
@@ -201,9 +203,10 @@ def _is_plain(body: bytes, tree: dict[str, Any]) -> bool:
     These are: empty objects, arrays and strings, blank strings, control characters, and names that occur twice in an
     object. For the last, colons in the body are counted against those in the tree, encoded anew, where each name occurs
     once. Colons in strings are equally many on both sides, or more in the body where a value was overwritten; so equal
-    counts mean that no name was lost. An escaped colon would count on one side only: a body with ``\u`` is not plain.
+    counts mean that no name was lost. An escaped colon would count on one side only: a body with ``\u`` is not plain,
+    unless it only escapes characters beyond ASCII.
     """
-    if len(body) > _LONG_BODY or (b"\\" in body and (b"\\u" in body or b'"\\' in body)):
+    if len(body) > _LONG_BODY or (b"\\" in body and _TELLING_ESCAPE.search(body)):
         return False
     dense = body.translate(_BRACES_AS_BRACKETS, _WHITE_SPACE)
     return b"[]" not in dense and b'""' not in dense and body.count(b":") == _ENCODER.encode(tree).count(b":")
