@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, MutableMapping
 from datetime import date, timedelta
 from enum import Enum
+from functools import lru_cache
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any
@@ -41,9 +42,13 @@ _ASSIGNMENT = re.compile(
 )
 _MAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 _NINE_DIGITS = re.compile(r"(?<!\d)\d{9}(?!\d)")
-# A random secret mixes digits with both cases; ids of Regie and UUIDs do not.
-_RANDOM = re.compile(r"(?=[\w.~+/-]*\d)(?=[\w.~+/-]*[a-z])(?=[\w.~+/-]*[A-Z])[\w~+-]{24,}(?:\.[\w~+-]+)*=*")
+# A random secret mixes both cases and nearly always digits; ids of Regie, UUIDs and class names do not, or are shorter.
+_MIXED = r"(?<![\w~+-])(?=[\w~+-]*[A-Z])"
+_RANDOM = re.compile(_MIXED + r"(?=[\w~+-]*[a-z])(?:(?=[\w~+-]*\d)[\w~+-]{24,}|[\w~+-]{32,})(?:\.[\w~+-]+)*=*")
+# Whatever one of the above changes has one of these; most texts have none, and are done.
+_SUSPECT = re.compile(r"[?@=:]|\d{9}|[Bb]earer|[Bb]asic|DP[Oo][Pp]|" + _MIXED + r"[\w~+-]{24,}")
 
+_TEXT_LIMIT = 2000
 _FRAMES = 12
 
 
@@ -92,7 +97,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     for field, value in event.items():
         if field in {"exc_info", "_record", "_from_structlog", "level", "timestamp"}:
             continue
-        if field not in _SHOWN_FIELDS and _HIDDEN_FIELDS.search(field):
+        if _is_hidden(field):
             event[field] = HIDDEN
         else:
             event[field] = _plain(value)
@@ -100,7 +105,10 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def scrub(text: str) -> str:
-    """Return ``text`` without the tokens, query strings, mail addresses and citizen numbers (BSN) in it."""
+    """Return ``text``, cut at 2000 characters, without tokens, query strings, mail addresses and citizen numbers (BSN)."""
+    text = text[:_TEXT_LIMIT]
+    if not _SUSPECT.search(text):
+        return text
     text = _BEARER.sub(rf"\1 {HIDDEN}", text)
     text = _QUERY.sub(f"?{HIDDEN}", text)
     text = _ASSIGNMENT.sub(rf"\1\2{HIDDEN}", text)
@@ -118,6 +126,11 @@ def places(exc_info: ExceptionInfo) -> list[dict[str, Any]]:
         }
         for each in _chain(exc_info[1])
     ]
+
+
+@lru_cache(maxsize=1024)
+def _is_hidden(field: str) -> bool:
+    return field not in _SHOWN_FIELDS and _HIDDEN_FIELDS.search(field) is not None
 
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -1,5 +1,6 @@
 """The container's recipe, read as far as that is possible without building it."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -60,9 +61,17 @@ def test_its_health_is_whether_it_is_ready() -> None:
     assert "curl" not in check
 
 
+def test_the_health_check_is_a_program_that_compiles() -> None:
+    check = next(text for word, text in last_stage() if word == "HEALTHCHECK")
+    program, option, source = json.loads(check.partition("CMD ")[2])
+    assert (program, option) == ("python", "-c")
+    compile(source, "health check", "exec")
+
+
 @pytest.mark.parametrize("word", ["ENTRYPOINT", "CMD"])
 def test_signals_reach_the_program(word: str) -> None:
-    assert next(text for each, text in last_stage() if each == word).startswith("[")
+    arguments = json.loads(next(text for each, text in last_stage() if each == word))
+    assert all(isinstance(argument, str) for argument in arguments)
 
 
 def test_what_is_copied_exists_and_is_let_through() -> None:

@@ -1,5 +1,6 @@
 """What a log line may hold."""
 
+import base64
 import io
 import json
 import logging
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from app.logs import HIDDEN, configure_logs, scrub
 
@@ -69,13 +72,15 @@ def test_a_level_that_does_not_exist_is_refused() -> None:
         "code=abc123 was replayed",
         "sterre@example.test logged in",
         f"the token {TOKEN} is unknown",
+        "QwErTyUiOpAsDfGhJkLzXcVbNm-QwErTyUiOp",
+        f"basic {TOKEN}",
         "eyJhbGciOiJFUzM4NCJ9.eyJpc3MiOiJleGFtcGxlMSJ9.c2lnbmF0dXJlMQ",
     ],
 )
 def test_secrets_and_personal_data_in_a_text_are_cut_out(text: str) -> None:
     cleaned = scrub(text)
     assert HIDDEN in cleaned
-    for secret in (TOKEN, TEST_BSN, "identifier=", "abc123", "sterre", "eyJpc3Mi"):
+    for secret in (TOKEN, TEST_BSN, "identifier=", "abc123", "sterre", "eyJpc3Mi", "QwErTy"):
         assert secret not in cleaned
 
 
@@ -86,12 +91,25 @@ def test_secrets_and_personal_data_in_a_text_are_cut_out(text: str) -> None:
         "/fhir/r4/Observation/06b2k1mzr3q8v5x7c9d0f4g6h8",
         "5f3c9f0e-2f4e-4c39-9a53-2c1d4f6b7a80",
         "migrated to 0001",
+        "ImmunizationRecommendation",
+        "read of Observation/06b2k1mzr3q8v5x7c9d0f4g6h8 for app.rest.routes.Routes",
         "123456789 bytes",
         "listening on http://127.0.0.1:8000",
     ],
 )
 def test_words_that_tell_nothing_about_a_person_stay(text: str) -> None:
     assert scrub(text) == text
+
+
+@given(token=st.binary(min_size=32, max_size=32).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")))
+def test_a_random_token_is_cut_out_of_any_text(token: str) -> None:
+    mixed = any(each.isupper() for each in token) and any(each.islower() for each in token)
+    assume(mixed)
+    assert token not in scrub(f"unknown {token} here")
+
+
+def test_a_long_text_is_cut_before_it_is_searched() -> None:
+    assert len(scrub("a" * 100_000)) == 2000
 
 
 @pytest.mark.parametrize("field", ["family", "bsn", "access_token", "query_string", "password", "body", "patient_id"])
