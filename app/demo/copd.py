@@ -116,7 +116,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
     for contact in (
         Contact(
             119,
-            "telefoon",
+            "phone",
             "meetlat",
             "copd",
             "Sinds 2 dagen meer benauwd, groen slijm, koorts. Zuurstof 90. Begin van een longaanval.",
@@ -124,7 +124,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         ),
         Contact(
             118,
-            "visite",
+            "home visit",
             "meetlat",
             "copd",
             "Longaanval. Zuurstof 88, ademhaling 25, koorts. CRP 64. Kan thuis blijven, partner helpt.",
@@ -132,7 +132,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         ),
         Contact(
             114,
-            "telefoon",
+            "phone",
             "meetlat",
             "copd",
             "Iets beter: koorts zakt, zuurstof 90.",

@@ -85,7 +85,7 @@ def add_measurements(cast: Cast, diary: Diary) -> None:
     measurements = SelfMeasurements(cast)
     away = (HOLIDAY,)
     circulation = Circulation(
-        systolic=lambda days_ago: course(days_ago, (365, 143), (270, 142), (200, 136), (0, 132)),
+        systolic=lambda days_ago: course(days_ago, (365, 143), (270, 142), (200, 134), (0, 127)),
         diastolic=lambda days_ago: course(days_ago, (365, 85), (270, 85), (200, 81), (0, 79)),
         heart_rate=lambda days_ago: 74 + course(days_ago, (129, 0), (126, 15), (122, 10), (117, 0)),
     )
@@ -176,7 +176,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
     for contact in (
         Contact(
             126,
-            "telefoon",
+            "phone",
             "meetlat",
             "diabetes",
             "Griep met koorts. Suikers tot 14 door het ziek zijn. Drinkt goed.",
@@ -192,10 +192,10 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         ),
         Contact(
             30,
-            "telefoon",
+            "phone",
             "polsslag",
             "hypertension",
-            "Thuismetingen besproken: gemiddeld 133 over 79.",
+            "Thuismetingen besproken: bijna altijd onder de 135 over 85.",
             "Bloeddruk is goed. Medicijnen blijven gelijk.",
         ),
     ):

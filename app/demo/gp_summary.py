@@ -34,8 +34,8 @@ JOURNAL_LINES = "http://fhir.nl/fhir/NamingSystem/journaalregeltypen"
 SPECIFICATION = NICTIZ + "code-specification"
 CONTACTS = {
     "consult": ("03", "consult", "AMB", "Ambulant"),
-    "visite": ("01", "visite", "HH", "Aan huis"),
-    "telefoon": ("05", "telefonisch contact", "VR", "Op afstand"),
+    "home visit": ("01", "visite", "HH", "Aan huis"),
+    "phone": ("05", "telefonisch contact", "VR", "Op afstand"),
     "e-consult": ("12", "e-consult", "VR", "Op afstand"),
 }
 

@@ -165,7 +165,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
     for contact in (
         Contact(
             145,
-            "telefoon",
+            "phone",
             "meetlat",
             "heart-failure",
             "Verkouden met wat koorts. Gewicht gelijk, niet benauwd.",
@@ -173,7 +173,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         ),
         Contact(
             53,
-            "telefoon",
+            "phone",
             "polsslag",
             "heart-failure",
             "Alarm uit de thuismetingen: 3 kilo zwaarder in 9 dagen. Dikke enkels, slaapt met 2 kussens.",
@@ -181,7 +181,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         ),
         Contact(
             52,
-            "visite",
+            "home visit",
             "meetlat",
             "heart-failure",
             "Vocht vastgehouden bij hartfalen. Zuurstof 93. Had op een feest veel zout gegeten.",
@@ -189,7 +189,7 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         ),
         Contact(
             48,
-            "telefoon",
+            "phone",
             "polsslag",
             "heart-failure",
             "Al 1 kilo vocht kwijt, slaapt weer plat.",
@@ -197,10 +197,10 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         ),
         Contact(
             21,
-            "telefoon",
+            "phone",
             "polsslag",
             "hypertension",
-            "Week thuismeten besproken: gemiddeld 130 over 75.",
+            "Week thuismeten besproken: bovendruk en onderdruk zijn goed.",
             "Bloeddruk is goed.",
         ),
     ):

@@ -19,7 +19,8 @@ from app.demo.elements import (
     concept,
     extension,
 )
-from app.demo.practices import CLINIC, GP_PRACTICE, PHARMACY, Staff, add_staff, address, human_name
+from app.demo.nl_core import address, human_name
+from app.demo.practices import CLINIC, GP_PRACTICE, PHARMACY, Staff, add_staff
 from app.fhir.release import Release
 
 

@@ -7,7 +7,8 @@ of those could be somebody's.
 
 from dataclasses import dataclass, field
 
-from app.demo.elements import DEMO_IDENTIFIERS, NICTIZ, NL_CORE, Entries, Entry, Json, Link, coding, concept, extension
+from app.demo.elements import DEMO_IDENTIFIERS, NICTIZ, NL_CORE, Entries, Entry, Json, Link, coding, concept
+from app.demo.nl_core import address, human_name
 from app.fhir.release import Release
 
 SPECIALTIES = "urn:oid:2.16.840.1.113883.2.4.6.7"
@@ -179,36 +180,6 @@ def _practice(workplace: Workplace) -> DemoPractice:
     return DemoPractice(workplace.key, workplace.name, workplace.city, workplace.about, resources)
 
 
-def address(release: Release, street: str, number: str, city: str, *, at_work: bool) -> Json:
-    """Return an Address in the way of nl-core: the line in parts, and what kind of address it is."""
-    stu3 = release is Release.STU3
-    kind = concept(
-        coding(
-            "http://hl7.org/fhir/v3/AddressUse" if stu3 else "http://terminology.hl7.org/CodeSystem/v3-AddressUse",
-            "WP" if at_work else "PHYS",
-            "Werkadres" if at_work else "Woon-/verblijfadres",
-        )
-    )
-    url = NICTIZ + ("zib-AddressInformation-AddressType" if stu3 else "ext-AddressInformation.AddressType")
-    part = "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-"
-    return {
-        "extension": [extension(url, "CodeableConcept", kind)],
-        "use": "work" if at_work else "home",
-        **({} if at_work else {"type": "physical"}),
-        "line": [f"{street} {number}"],
-        "_line": [
-            {
-                "extension": [
-                    extension(part + "streetName", "String", street),
-                    extension(part + "houseNumber", "String", number),
-                ]
-            }
-        ],
-        "city": city,
-        "postalCode": "9999ZZ",
-    }
-
-
 def _add_organization(entries: Entries, workplace: Workplace) -> Link:
     stu3 = entries.release is Release.STU3
     profile = NL_CORE + "nl-core-organization" if stu3 else NICTIZ + "nl-core-HealthcareProvider-Organization"
@@ -256,20 +227,3 @@ def _add_worker(entries: Entries, worker: Worker, organization: Link) -> Link:
         },
     )
     return Link(practitioner.full_url, label, role) if stu3 else role
-
-
-def human_name(given: str | None, initials: str, family: str) -> Json:
-    """Return an official HumanName in the way of nl-core: initials and call name marked, the family name as own name."""
-    qualifier = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier"
-    own_name = "http://hl7.org/fhir/StructureDefinition/humanname-own-name"
-    parts = [(given, "BR")] if given else []
-    parts.append((initials, "IN"))
-    return {
-        "extension": [extension("http://hl7.org/fhir/StructureDefinition/humanname-assembly-order", "Code", "NL1")],
-        "use": "official",
-        "text": f"{given or initials} {family}",
-        "family": family,
-        "_family": {"extension": [extension(own_name, "String", family)]},
-        "given": [part for part, _ in parts],
-        "_given": [{"extension": [extension(qualifier, "Code", code)]} for _, code in parts],
-    }
