@@ -1,0 +1,220 @@
+"""Who looked: the log of a record in plain words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+
+from app.audit.events import Event
+from app.audit.log import LogEntry
+from app.portal.formats import joined
+from app.portal.language import Language, marked
+from app.portal.page import language_of, near, page
+from app.portal.parts import Parts
+from app.portal.session import SignedIn, signed_in
+from app.portal.view import trace_of
+from app.portal.wording import type_words
+
+PAGE_SIZE = 40
+BATCH = 500
+BATCHES_MAX = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOOKS = frozenset({"read", "vread", "search-type", "search-system", "history-instance", "history-type", "everything", "delta"})
+_WRITES = {
+    "create": marked("added data: %(what)s"),
+    "update": marked("changed data: %(what)s"),
+    "patch": marked("changed data: %(what)s"),
+    "delete": marked("removed data: %(what)s"),
+    "batch": marked("sent data: %(what)s"),
+    "transaction": marked("sent data: %(what)s"),
+}
+_DEEDS = {
+    "login": marked("logged in"),
+    "logout": marked("logged out"),
+    "grant": marked("gave access"),
+    "withdraw": marked("stopped access"),
+    "token": marked("opened the connection"),
+    "log": marked("looked at this log"),
+    "checkpoint": marked("sealed the log"),
+}
+_REFUSED = {
+    "login": marked("tried to log in, which failed"),
+    "token": marked("tried to open a connection, which was refused"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One line of the page: what one party did in one request; ``kind`` is person, app, practice, operator or empty."""
+
+    at: datetime
+    who: str
+    kind: str
+    what: str
+    is_refused: bool
+    ground: str
+    numbers: tuple[int, ...]
+    request_id: str
+
+    @property
+    def day(self) -> date:
+        """Return the local date."""
+        return self.at.date()
+
+
+def _instant(microseconds: int, zone: ZoneInfo) -> datetime:
+    return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone)
+
+
+def _who(event: Event, language: Language) -> str:
+    if event.kind == "person":
+        return language.gettext("You")
+    return event.display or language.gettext("Someone who is not known")
+
+
+def _what(events: list[Event], language: Language) -> str:
+    """Return what was done in one request, in words."""
+    first = events[-1]
+    if first.outcome != "success":
+        known = _REFUSED.get(first.action)
+        if known:
+            return language.gettext(known)
+        about = type_words(first.resource_type, language) if first.resource_type else language.gettext("the record")
+        return language.gettext("asked for %(what)s, which was refused") % {"what": about}
+    if first.action in _DEEDS:
+        return language.gettext(_DEEDS[first.action])
+    kinds = list(dict.fromkeys(type_words(event.resource_type, language) for event in reversed(events) if event.resource_type))
+    about = joined(kinds, language) if kinds else language.gettext("the record")
+    return language.gettext(_WRITES.get(first.action, marked("looked at %(what)s"))) % {"what": about}
+
+
+def _ground(event: Event, language: Language) -> str:
+    if event.ground == "own record":
+        return language.gettext("Your own record")
+    if event.ground.startswith("grant "):
+        return language.gettext("You gave access")
+    if event.ground == "operator":
+        return language.gettext("Maintenance of this system")
+    return ""
+
+
+def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language) -> list[Look]:
+    """Return the lines for log entries (newest first): what belongs to one request of one party is one line."""
+    groups: list[list[LogEntry]] = []
+    for entry in entries:
+        last = groups[-1][-1].event if groups else None
+        alike = (
+            last is not None
+            and entry.event.request_id
+            and (last.request_id, last.actor, last.outcome) == (entry.event.request_id, entry.event.actor, entry.event.outcome)
+        )
+        if alike:
+            groups[-1].append(entry)
+        else:
+            groups.append([entry])
+    return [
+        Look(
+            at=_instant(group[0].event.instant, zone),
+            who=_who(group[0].event, language),
+            kind=group[0].event.kind,
+            what=_what([entry.event for entry in group], language),
+            is_refused=group[0].event.outcome != "success",
+            ground=_ground(group[0].event, language),
+            numbers=tuple(entry.n for entry in group),
+            request_id=group[0].event.request_id,
+        )
+        for group in groups
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What the reader wants to see; empty shows everything."""
+
+    who: str = "others"
+    first: date | None = None
+    last: date | None = None
+
+    def takes(self, event: Event, day: date) -> bool:
+        """Return whether an entry is shown; ``day`` is its local date."""
+        if (self.first and day < self.first) or (self.last and day > self.last):
+            return False
+        if self.who == "others":
+            return event.kind != "person"
+        if self.who == "refused":
+            return event.outcome != "success"
+        return self.who in ("all", event.kind)
+
+
+WHO = (
+    ("others", marked("Others")),
+    ("practice", marked("Practices")),
+    ("app", marked("Apps")),
+    ("person", marked("You")),
+    ("refused", marked("Refused")),
+    ("all", marked("Everyone")),
+)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes under ``/activity``."""
+    routes = APIRouter(include_in_schema=False)
+    zone = ZoneInfo(parts.settings.time_zone)
+
+    async def entries(
+        request: Request, person: SignedIn, wanted: Filter, before: str | None
+    ) -> tuple[list[LogEntry], str | None]:
+        """Return the entries for one page, and the cursor of the next."""
+        found: list[LogEntry] = []
+        for _ in range(BATCHES_MAX):
+            batch = await parts.interactions.log_of(person.requester(), trace_of(request), before, BATCH)
+            for entry in batch.entries:
+                day = _instant(entry.event.instant, zone).date()
+                if wanted.takes(entry.event, day):
+                    found.append(entry)
+            before = batch.next
+            if before is None or len(found) >= PAGE_SIZE:
+                break
+        return found, before
+
+    @routes.get("/activity")
+    async def overview(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        who: str = "others",
+        since: str = "",
+        until: str = "",
+        before: str = "",
+    ) -> HTMLResponse:
+        language = language_of(request)
+        wanted = Filter(who if who in dict(WHO) else "others", _day(since), _day(until))
+        found, following = await entries(request, person, wanted, before or None)
+        return page(
+            request,
+            "activity.html",
+            looks=looks(found, zone, language),
+            following=following,
+            wanted=wanted,
+            choices=WHO,
+            since=since,
+            until=until,
+            **near(request, parts.clock().astimezone(zone)),
+        )
+
+    @routes.get("/activity/check")
+    async def check(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        faults = await parts.interactions.log_faults(person.requester(), trace_of(request))
+        return page(request, "activity_check.html", faults=faults, now=parts.clock().astimezone(zone))
+
+    return routes

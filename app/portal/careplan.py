@@ -1,0 +1,204 @@
+"""The individual care plan as a person reads it: goals in own words, what to do and when, with whom; pure.
+
+A care plan is a CarePlan with its activities, or the Goals, ServiceRequests and Tasks themselves: all are shown.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from app.portal.elements import Tree, codes, day_of, listed, named, referred, words
+from app.portal.formats import quantity
+from app.portal.kinds import KINDS, Kind, Measurement, Target, is_open_goal, targets_of
+from app.portal.language import Language
+from app.portal.schedule import bounds_in_words, due_on, timing_in_words
+
+OVER = frozenset({"completed", "cancelled", "stopped", "revoked", "entered-in-error", "rejected", "failed", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLine:
+    """One target of a goal with the last value: texts, the state (0 in, -1 below, 1 above, None unknown), and places.
+
+    ``low``, ``high`` and ``now`` are percentages of the meter, None where there is no such end or value.
+    """
+
+    name: str
+    range: str
+    kind: str
+    last: str
+    last_on: date | None
+    state: int | None
+    low: float | None
+    high: float | None
+    now: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoalView:
+    """A goal: its sentence in the person's or team's words, by when, about which problem, and its targets."""
+
+    text: str
+    due: date | None
+    about: str
+    note: str
+    lines: tuple[TargetLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something to do: what, when, by whom; ``kind`` is the measurement it asks for, ``due`` how often today."""
+
+    what: str
+    when: str
+    period: str
+    who: str
+    why: str
+    kind: Kind | None
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody of the care team."""
+
+    name: str
+    role: str
+    where: str
+
+
+def range_in_words(target: Target, unit: str, language: Language) -> str:
+    """Return a target as a phrase: ``between 120 and 140 mmHg``, ``at most 7 mmol/l``."""
+    if target.low is not None and target.high is not None:
+        if target.low == target.high:
+            return quantity(target.low, unit, language)
+        return language.gettext("between %(low)s and %(high)s") % {
+            "low": quantity(target.low, "" if unit != "%" else unit, language),
+            "high": quantity(target.high, unit, language),
+        }
+    if target.high is not None:
+        return language.gettext("at most %(value)s") % {"value": quantity(target.high, unit, language)}
+    return language.gettext("at least %(value)s") % {"value": quantity(target.low or Decimal(0), unit, language)}
+
+
+def _meter(target: Target, value: Decimal | None) -> tuple[float | None, float | None, float | None]:
+    """Return the places of the target's ends and the value on a line that leaves room on both sides."""
+    ends = [float(end) for end in (target.low, target.high, value) if end is not None]
+    width = (max(ends) - min(ends)) or max(abs(ends[0]) * 0.2, 1.0)
+    left, right = min(ends) - width * 0.35, max(ends) + width * 0.35
+
+    def place(end: Decimal | None) -> float | None:
+        return None if end is None else round((float(end) - left) / (right - left) * 100, 1)
+
+    return place(target.low), place(target.high), place(value)
+
+
+def goal_views(goals: Iterable[Tree], last: dict[str, Measurement], language: Language) -> list[GoalView]:
+    """Return the open goals; ``last`` has the newest measurement of each kind by its key."""
+    found = []
+    for goal in goals:
+        if not is_open_goal(goal):
+            continue
+        lines = []
+        for kind in KINDS:
+            for index, target in enumerate(targets_of(kind, [goal])):
+                if target is None:
+                    continue
+                measured = last.get(kind.key)
+                value = measured.values[index] if measured else None
+                low, high, now = _meter(target, value)
+                lines.append(
+                    TargetLine(
+                        name=language.gettext(kind.series[index].name),
+                        range=range_in_words(target, kind.unit, language),
+                        kind=kind.key,
+                        last=quantity(value, kind.unit, language) if value is not None else "",
+                        last_on=measured.at.date() if measured and value is not None else None,
+                        state=None if value is None or target.low == target.high else target.side(value),
+                        low=low,
+                        high=high,
+                        now=now,
+                    )
+                )
+        targets = listed(goal.get("target"))
+        found.append(
+            GoalView(
+                text=words(goal.get("description")),
+                due=next((day for part in targets if (day := day_of(part.get("dueDate")))), None),
+                about=named(goal.get("addresses")),
+                note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
+                lines=tuple(lines),
+            )
+        )
+    return found
+
+
+def _measured(resource: Tree) -> Kind | None:
+    """Return the kind of measurement that an activity asks for, by its code or one of its details."""
+    own = codes(resource.get("code"))
+    for detail in listed(resource.get("orderDetail")):
+        own |= codes(detail)
+    series = {(series.code, kind.key) for kind in KINDS for series in kind.series}
+    for kind in KINDS:
+        if own.intersection(kind.codes) or any((code, kind.key) in series for _, code in own):
+            return kind
+    return None
+
+
+def _activity(resource: Tree, timing: Tree | None, today: date, language: Language) -> Activity:
+    notes = [note["text"] for note in listed(resource.get("note")) if note.get("text")]
+    said = resource.get("patientInstruction") or next(iter(notes), "")
+    first, last = (day_of((resource.get("occurrencePeriod") or {}).get(end)) for end in ("start", "end"))
+    period = bounds_in_words(timing, language)
+    if not period and (first or last):
+        period = bounds_in_words({"repeat": {"boundsPeriod": resource["occurrencePeriod"]}}, language)
+    performers = [one.get("actor", one) for one in listed(resource.get("performer") or resource.get("owner"))]
+    return Activity(
+        what=words(resource.get("code")) or str(resource.get("description") or said),
+        when=timing_in_words(timing, language),
+        period=period,
+        who=named(performers),
+        why=str(said or resource.get("description") or named(resource.get("reasonReference"))),
+        kind=_measured(resource),
+        due=due_on(timing, today),
+    )
+
+
+def activities(plans: Iterable[Tree], requests: Iterable[Tree], today: date, language: Language) -> list[Activity]:
+    """Return what is to be done: activities inside the plans, then requests and tasks; what is over is left out."""
+    found = []
+    for plan in plans:
+        for part in plan.get("activity", []):
+            detail = part.get("detail")
+            if detail and plan.get("status") not in OVER and detail.get("status") not in OVER:
+                found.append(_activity(detail, detail.get("scheduledTiming"), today, language))
+    for request in requests:
+        if request.get("status") not in OVER:
+            found.append(_activity(request, _timing(request), today, language))
+    unique = {(one.what, one.when): one for one in reversed(found) if one.what}
+    return sorted(reversed(unique.values()), key=lambda one: (one.due == 0, one.kind is None))
+
+
+def _timing(request: Tree) -> Tree | None:
+    """Return when something is asked: an occurrence, or the input of a Task."""
+    if timing := request.get("occurrenceTiming"):
+        return dict(timing)
+    for part in request.get("input", []):
+        if "valueTiming" in part:
+            return dict(part["valueTiming"])
+    return None
+
+
+def members(teams: Iterable[Tree]) -> list[Member]:
+    """Return who is in the care teams, without the person."""
+    found: dict[str, Member] = {}
+    for team in teams:
+        if team.get("status") in OVER or team.get("status") == "inactive":
+            continue
+        for part in team.get("participant", []):
+            member = part.get("member") or {}
+            name = named(member)
+            if name and not any(one.startswith("Patient/") for one in referred(member)):
+                found.setdefault(name, Member(name, words(part.get("role")), named(part.get("onBehalfOf"))))
+    return list(found.values())

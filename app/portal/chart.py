@@ -1,0 +1,262 @@
+"""The arithmetic of the charts: from values to places in a drawing; pure, knows no HTML.
+
+All places are percentages of the plot, so that the SVG stretches to any width while its letters and dots keep their
+size. x grows to the right, y grows downwards.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from statistics import fmean, median
+
+STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
+GAP_MIN = timedelta(days=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A straight line from values to percentages."""
+
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """Return where ``value`` lies between the ends: 0 at ``low``, 100 at ``high``; the middle if they are equal."""
+        if self.high == self.low:
+            return 50.0
+        return round((value - self.low) / (self.high - self.low) * 100, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value at a time; ``label`` is what a reader sees on pointing at it."""
+
+    at: datetime
+    value: Decimal
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What to aim for; None is an open end."""
+
+    low: Decimal | None
+    high: Decimal | None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis; a minor one may be left out where it is narrow."""
+
+    place: float
+    label: str
+    minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A measured value in the plot; ``beyond`` says that it lies outside the target."""
+
+    x: float
+    y: float
+    label: str
+    beyond: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The target as a strip of the plot."""
+
+    y: float
+    height: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series: its dots, and the pieces of line through its averages as lists of points in a square of 1000."""
+
+    name: str
+    dots: tuple[Dot, ...]
+    pieces: tuple[str, ...]
+    band: Band | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing ready for the template."""
+
+    lines: tuple[Line, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+
+
+def steps(low: Decimal, high: Decimal, most: int = 6) -> list[Decimal]:
+    """Return round numbers that enclose ``low`` to ``high``: at most ``most``, in steps of 1, 2 or 5 times a power of ten."""
+    width = high - low
+    if width <= 0:
+        return [low]
+    power = Decimal(10) ** (width.adjusted() - 1)
+    while True:
+        for step in STEPS:
+            size = step * power
+            first = (low / size).to_integral_value(rounding="ROUND_FLOOR") * size
+            count = int(((high - first) / size).to_integral_value(rounding="ROUND_CEILING")) + 1
+            if count <= most:
+                return [first + size * index for index in range(count)]
+        power *= 10
+
+
+def value_axis(values: Iterable[Decimal], ranges: Iterable[Range], span_min: Decimal) -> list[Decimal]:
+    """Return the ticks of the vertical axis: around all values and targets, at least ``span_min`` from end to end."""
+    every = [*values, *(end for one in ranges for end in (one.low, one.high) if end is not None)]
+    low, high = min(every), max(every)
+    lacking = max(span_min - (high - low), (high - low) / 10)
+    low, high = low - lacking / 2, high + lacking / 2
+    if min(every) >= 0:
+        low = max(low, Decimal(0))
+    return steps(low, high)
+
+
+def averages(points: Sequence[Point], days: int) -> list[Point]:
+    """Return one point per stretch of ``days``: the mean of its values at the mean of its times. ``points`` oldest first."""
+    if not points:
+        return []
+    first = points[0].at.date()
+    groups: dict[int, list[Point]] = {}
+    for point in points:
+        groups.setdefault((point.at.date() - first).days // days, []).append(point)
+    found = []
+    for group in groups.values():
+        seconds = fmean((point.at - group[0].at).total_seconds() for point in group)
+        mean = sum((point.value for point in group), Decimal(0)) / len(group)
+        found.append(Point(group[0].at + timedelta(seconds=seconds), mean))
+    return found
+
+
+def pieces(points: Sequence[Point]) -> list[list[Point]]:
+    """Return ``points`` cut where nothing was measured for long, so that no line claims what nobody knows.
+
+    Long is over ten days, and over three times the usual distance. A piece of one point draws no line.
+    """
+    if len(points) < 2:
+        return [list(points)] if points else []
+    distances = [after.at - before.at for before, after in zip(points, points[1:], strict=False)]
+    usual = timedelta(seconds=median(distance.total_seconds() for distance in distances))
+    longest = max(GAP_MIN, usual * 3)
+    found = [[points[0]]]
+    for distance, point in zip(distances, points[1:], strict=True):
+        if distance > longest:
+            found.append([])
+        found[-1].append(point)
+    return found
+
+
+def day_ticks(start: date, end: date) -> list[tuple[date, bool]]:
+    """Return the days to name on the horizontal axis, and whether each is minor.
+
+    Firsts of months from 150 days on, Mondays every second week from 45 days on, else every fifth day.
+    """
+    length = (end - start).days
+    every = [start + timedelta(days=index) for index in range(length + 1)]
+    if length >= 150:
+        return [(day, day.month % 2 == 1) for day in every if day.day == 1]
+    if length >= 45:
+        mondays = [day for day in every if day.weekday() == 0]
+        return [(day, index % 2 == 1) for index, day in enumerate(mondays)][::1 if length < 60 else 2]
+    marks = every[::-5][::-1]
+    return [(day, (len(marks) - index) % 2 == 0) for index, day in enumerate(marks)]
+
+
+def _band(target: Range | None, scale: Scale) -> Band | None:
+    if target is None:
+        return None
+    top = scale.place(float(target.high)) if target.high is not None else 0.0
+    bottom = scale.place(float(target.low)) if target.low is not None else 100.0
+    return Band(round(top, 2), round(max(bottom - top, 0.6), 2), target.label)
+
+
+def _is_beyond(value: Decimal, target: Range | None) -> bool:
+    if target is None or target.low == target.high:
+        return False
+    return (target.low is not None and value < target.low) or (target.high is not None and value > target.high)
+
+
+def _drawn(piece: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x * 10:.1f},{y * 10:.1f}" for x, y in piece)
+
+
+def time_chart(
+    series: Sequence[tuple[str, Sequence[Point], Range | None]],
+    start: date,
+    end: date,
+    *,
+    bucket_days: int,
+    span_min: Decimal,
+    labels: dict[date, str],
+    written: dict[Decimal, str],
+    with_line: bool = True,
+) -> Chart:
+    """Return the chart of values over the days ``start`` to ``end``, both included.
+
+    ``series``: name, points oldest first, target. There is at least one point. ``labels`` and ``written`` give the texts
+    of the ticks of ``day_ticks`` and ``value_axis``. The line goes through averages of ``bucket_days``.
+    """
+    some = next(point.at for _, points, _ in series for point in points)
+    left = datetime.combine(start, time(), some.tzinfo).timestamp()
+    right = datetime.combine(end + timedelta(days=1), time(), some.tzinfo).timestamp()
+    across = Scale(left, right)
+    # The highest value is at the top, where y is 0.
+    upwards = Scale(float(max(written)), float(min(written)))
+    lines = []
+    for name, points, target in series:
+        shown = [point for point in points if left <= point.at.timestamp() < right]
+        places = [
+            [(across.place(point.at.timestamp()), upwards.place(float(point.value))) for point in piece]
+            for piece in pieces(averages(shown, bucket_days))
+        ]
+        dots = tuple(
+            Dot(
+                across.place(point.at.timestamp()),
+                upwards.place(float(point.value)),
+                point.label,
+                _is_beyond(point.value, target),
+            )
+            for point in shown
+        )
+        drawn = tuple(_drawn(piece) for piece in places if len(piece) > 1) if with_line else ()
+        lines.append(Line(name, dots, drawn, _band(target, upwards)))
+    x_ticks = tuple(
+        Tick(across.place(datetime.combine(day, time(), some.tzinfo).timestamp()), labels[day], minor)
+        for day, minor in day_ticks(start, end)
+    )
+    return Chart(tuple(lines), x_ticks, tuple(Tick(upwards.place(float(value)), text) for value, text in written.items()))
+
+
+def _minutes(moment: datetime) -> float:
+    return moment.hour * 60 + moment.minute
+
+
+def day_curve(days: Sequence[tuple[str, Sequence[Point]]], target: Range | None, *, written: dict[Decimal, str]) -> Chart:
+    """Return the values of several days over the hours of one day, each day a line; the first of ``days`` is in front."""
+    across, upwards = Scale(0, 1440), Scale(float(max(written)), float(min(written)))
+    lines = []
+    for name, points in days:
+        places = [(across.place(_minutes(point.at)), upwards.place(float(point.value))) for point in points]
+        dots = tuple(
+            Dot(x, y, point.label, _is_beyond(point.value, target)) for (x, y), point in zip(places, points, strict=True)
+        )
+        lines.append(Line(name, dots, (_drawn(places),) if len(places) > 1 else (), _band(target, upwards)))
+    x_ticks = tuple(Tick(across.place(hour * 60), f"{hour:02}:00", hour % 6 != 0) for hour in range(0, 25, 3))
+    return Chart(tuple(lines), x_ticks, tuple(Tick(upwards.place(float(value)), text) for value, text in written.items()))
+
+
+def sparkline(values: Sequence[Decimal]) -> str:
+    """Return the points of a small line through ``values`` in a square of 1000, with room at its edges; empty if under two."""
+    if len(values) < 2:
+        return ""
+    scale = Scale(float(max(values)), float(min(values)))
+    across = Scale(0, len(values) - 1)
+    return _drawn([(across.place(index), 8 + scale.place(float(value)) * 0.84) for index, value in enumerate(values)])

@@ -1,0 +1,239 @@
+"""Who may see what: the grants of a person, giving one to a practice, and withdrawing one."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
+from app.access.grant import Grant, Grantee
+from app.access.smart_scope import LOOK, Action
+from app.audit.events import Event
+from app.consent import grants
+from app.db.database import Transaction
+from app.errors import NotFoundError
+from app.identity import practices
+from app.identity.practices import Practice
+from app.oauth import clients
+from app.portal.language import Language, marked
+from app.portal.page import language_of, near, page
+from app.portal.parts import Parts
+from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.view import trace_of
+from app.portal.wording import CATEGORIES, action_words, category_names
+
+PERIODS = (
+    ("3-months", marked("3 months"), timedelta(days=92)),
+    ("1-year", marked("1 year"), timedelta(days=366)),
+    ("2-years", marked("2 years"), timedelta(days=731)),
+    ("open", marked("Until I stop it (5 years at most)"), timedelta(days=5 * 365)),
+)
+_ENDINGS = {"in-force": 0, "planned": 1, "withdrawn": 2, "over": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A grant as the page shows it; instants are local, ``state`` in-force, planned, withdrawn or over."""
+
+    grant_id: str
+    name: str
+    place: str
+    is_app: bool
+    parts: list[str]
+    is_sensitive: bool
+    actions: str
+    given: datetime
+    start: datetime
+    until: datetime
+    withdrawn: datetime | None
+    state: str
+    purpose: str
+
+
+def access_of(grant: Grant, name: str, place: str, now: datetime, zone: ZoneInfo, language: Language) -> Access:
+    """Return the view of a grant at ``now``."""
+    if grant.withdrawn_at is not None and grant.withdrawn_at <= now:
+        state = "withdrawn"
+    elif now >= grant.until:
+        state = "over"
+    else:
+        state = "in-force" if grant.starts_at <= now else "planned"
+    return Access(
+        grant_id=grant.grant_id,
+        name=name,
+        place=place,
+        is_app=grant.grantee is Grantee.APP,
+        parts=category_names(grant.categories, language),
+        is_sensitive=Category.SENSITIVE in grant.categories,
+        actions=action_words(grant.actions, language),
+        given=grant.given_at.astimezone(zone),
+        start=grant.starts_at.astimezone(zone),
+        until=grant.until.astimezone(zone),
+        withdrawn=grant.withdrawn_at.astimezone(zone) if grant.withdrawn_at else None,
+        state=state,
+        purpose=grant.purpose,
+    )
+
+
+async def accesses(parts: Parts, person: SignedIn, language: Language) -> list[Access]:
+    """Return all grants that a person ever gave: those in force first, then by the day they were given, newest first."""
+    reader, zone = parts.database.reader, ZoneInfo(parts.settings.time_zone)
+    known = {one.practice_id: one for one in await practices.every(reader)}
+    apps = {one.client_id: one for one in await clients.every(reader)}
+    found = []
+    for grant in await grants.of_record(reader, person.record_id):
+        if grant.grantee is Grantee.PRACTICE:
+            practice = known.get(grant.grantee_id)
+            name, place = (practice.name, practice.city) if practice else (language.gettext("A practice"), "")
+        else:
+            app = apps.get(grant.grantee_id)
+            name, place = (app.name, app.owner) if app else (language.gettext("An app"), "")
+        found.append(access_of(grant, name, place, parts.clock(), zone, language))
+    return sorted(found, key=lambda one: (_ENDINGS[one.state], -one.given.timestamp()))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody filled in to give access; ``errors`` by field, empty when it can be given."""
+
+    practice_id: str
+    categories: Category
+    period: str
+    may_add: bool
+    errors: dict[str, str]
+
+
+def wish_of(form: FormData, known: list[Practice], language: Language) -> Wish:
+    """Return what a form says; what is not there or not known becomes an error text at its field."""
+    practice_id, period = str(form.get("practice", "")), str(form.get("period", ""))
+    chosen = [str(code) for code in form.getlist("category")]
+    offered = {category.code for category in (*PARTS, Category.SENSITIVE)}
+    categories = from_codes([code for code in chosen if code in offered])
+    errors = {}
+    if practice_id not in {practice.practice_id for practice in known}:
+        errors["practice"] = language.gettext("Choose a practice.")
+    if not categories & ALL_PARTS:
+        errors["category"] = language.gettext("Choose at least one part.")
+    if period not in {key for key, _, _ in PERIODS}:
+        errors["period"] = language.gettext("Choose a period.")
+    return Wish(practice_id, categories, period, "add" in form, errors)
+
+
+def _event(request: Request, person: SignedIn, action: str, grant: Grant) -> Event:
+    trace, requester = trace_of(request), person.requester()
+    return Event(
+        action,
+        record_id=person.record_id,
+        kind=requester.kind.value,
+        actor=requester.actor,
+        display=requester.display,
+        ground="own record",
+        resource_type="Consent",
+        resource_id=grant.grant_id,
+        detail=f"{grant.grantee.value}:{grant.grantee_id}",
+        request_id=trace.request_id,
+        medmij_request_id=trace.medmij_request_id,
+        correlation_id=trace.correlation_id,
+        address=trace.address,
+    )
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes under ``/access``."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def one(person: SignedIn, grant_id: str, language: Language) -> Access:
+        for access in await accesses(parts, person, language):
+            if access.grant_id == grant_id:
+                return access
+        raise NotFoundError("This grant is not known.")
+
+    def form_page(request: Request, known: list[Practice], wish: Wish) -> HTMLResponse:
+        status = 422 if wish.errors else 200
+        return page(
+            request,
+            "access_new.html",
+            status=status,
+            practices=known,
+            wish=wish,
+            offered=[(category.code, CATEGORIES[category], category in wish.categories) for category in PARTS],
+            sensitive=CATEGORIES[Category.SENSITIVE],
+            sensitive_chosen=Category.SENSITIVE in wish.categories,
+            periods=PERIODS,
+        )
+
+    @routes.get("/access")
+    async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)], done: str = "") -> HTMLResponse:
+        found = await accesses(parts, person, language_of(request))
+        now = parts.clock().astimezone(ZoneInfo(parts.settings.time_zone))
+        current = [access for access in found if access.state in ("in-force", "planned")]
+        past = [access for access in found if access not in current]
+        return page(request, "access.html", current=current, past=past, done=done, **near(request, now))
+
+    @routes.get("/access/new")
+    async def ask(request: Request, _: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        known = await practices.every(parts.database.reader)
+        only = known[0].practice_id if len(known) == 1 else ""
+        return form_page(request, known, Wish(only, Category(0), "1-year", may_add=False, errors={}))
+
+    @routes.post("/access/new")
+    async def give(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        form: Annotated[FormData, Depends(checked_form)],
+    ) -> Response:
+        known = await practices.every(parts.database.reader)
+        wish = wish_of(form, known, language_of(request))
+        if wish.errors:
+            return form_page(request, known, wish)
+        now = parts.clock()
+        lifetime = next(length for key, _, length in PERIODS if key == wish.period)
+        actions = LOOK | Action.CREATE | Action.UPDATE if wish.may_add else LOOK
+
+        async def job(transaction: Transaction) -> None:
+            grant = await grants.give(
+                transaction,
+                record_id=person.record_id,
+                grantee=Grantee.PRACTICE,
+                grantee_id=wish.practice_id,
+                categories=wish.categories,
+                actions=actions,
+                until=now + lifetime,
+                purpose="treatment",
+                now=now,
+            )
+            await parts.audit.record(transaction, _event(request, person, "grant", grant))
+
+        await parts.database.write(job)
+        return RedirectResponse("/access?done=given", status_code=303)
+
+    @routes.get("/access/{grant_id}/withdraw")
+    async def confirm(
+        request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str
+    ) -> HTMLResponse:
+        access = await one(person, grant_id, language_of(request))
+        return page(request, "access_withdraw.html", access=access)
+
+    @routes.post("/access/{grant_id}/withdraw")
+    async def withdraw(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        _: Annotated[FormData, Depends(checked_form)],
+        grant_id: str,
+    ) -> Response:
+        now = parts.clock()
+
+        async def job(transaction: Transaction) -> None:
+            grant = await grants.withdraw(transaction, person.record_id, grant_id, now)
+            if grant.withdrawn_at == now:
+                await parts.audit.record(transaction, _event(request, person, "withdraw", grant))
+
+        await parts.database.write(job)
+        return RedirectResponse("/access?done=withdrawn", status_code=303)
+
+    return routes

@@ -1,0 +1,107 @@
+"""What a page reads of a FHIR resource, whichever its release; pure functions over the JSON tree.
+
+The tree was checked when it was stored; what a page needs and does not find, it shows without.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Tree = dict[str, Any]
+LOINC = "http://loinc.org"
+SNOMED = "http://snomed.info/sct"
+_PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+
+
+def listed(value: Any) -> list[Any]:
+    """Return an element that is a list in one release and single in the other, as a list."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def codes(concept: Tree | None) -> frozenset[tuple[str, str]]:
+    """Return (system, code) of each coding of a CodeableConcept."""
+    codings = (concept or {}).get("coding", [])
+    return frozenset((coding.get("system", ""), coding["code"]) for coding in codings if "code" in coding)
+
+
+def has_code(concepts: Any, *wanted: str) -> bool:
+    """Return whether one of the CodeableConcepts has one of the codes, whatever the system."""
+    return any(code in wanted for concept in listed(concepts) for _, code in codes(concept))
+
+
+def words(concept: Any) -> str:
+    """Return a CodeableConcept as people read it: its text, or else a display. A list gives its first that says something."""
+    for one in listed(concept):
+        if one.get("text"):
+            return str(one["text"])
+        for coding in one.get("coding", []):
+            if coding.get("display"):
+                return str(coding["display"])
+    return ""
+
+
+def named(reference: Any) -> str:
+    """Return the display of a Reference, or of the first in a list that has one."""
+    return next((str(one["display"]) for one in listed(reference) if one.get("display")), "")
+
+
+def referred(reference: Any) -> list[str]:
+    """Return the ``Type/id`` of each literal Reference."""
+    found = [str(one["reference"]) for one in listed(reference) if one.get("reference")]
+    return ["/".join(text.split("/_history")[0].split("/")[-2:]) for text in found]
+
+
+def day_of(value: str | None) -> date | None:
+    """Return the day in a FHIR date or dateTime as written; a month or year counts from its first day."""
+    found = _PARTIAL_DATE.match(value or "")
+    if not found:
+        return None
+    return date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
+
+
+def moment_of(value: str | None, zone: ZoneInfo) -> datetime | None:
+    """Return a FHIR dateTime as an instant in ``zone``; without a time of day it is the start of its day there."""
+    if not value:
+        return None
+    if "T" in value:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+    first = day_of(value)
+    return datetime(first.year, first.month, first.day, tzinfo=zone) if first else None
+
+
+def effective(resource: Tree, zone: ZoneInfo) -> datetime | None:
+    """Return when something was measured: effectiveDateTime, effectiveInstant, or the start of effectivePeriod."""
+    period = resource.get("effectivePeriod") or {}
+    value = resource.get("effectiveDateTime") or resource.get("effectiveInstant") or period.get("start")
+    return moment_of(value or period.get("end"), zone)
+
+
+def amount(quantity: Tree | None) -> tuple[Decimal, str] | None:
+    """Return value and UCUM code of a Quantity (its unit where there is no code), None if it has no value."""
+    if not quantity or "value" not in quantity:
+        return None
+    return Decimal(quantity["value"]), str(quantity.get("code") or quantity.get("unit") or "")
+
+
+def extension(resource: Tree, name: str) -> Tree | None:
+    """Return the extension (or modifier extension) whose URL ends in ``name``; the releases put them in other folders."""
+    for one in [*resource.get("extension", []), *resource.get("modifierExtension", [])]:
+        if str(one.get("url", "")).rsplit("/", 1)[-1] == name:
+            return dict(one)
+    return None
+
+
+def newest_first(resources: Iterable[Tree], *elements: str) -> list[Tree]:
+    """Return the resources by the first of ``elements`` that each has, latest first; without any last."""
+
+    def key(resource: Tree) -> datetime:
+        value = next((resource[element] for element in elements if resource.get(element)), None)
+        return moment_of(value, ZoneInfo("UTC")) or datetime.min.replace(tzinfo=UTC)
+
+    return sorted(resources, key=key, reverse=True)

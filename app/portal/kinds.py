@@ -1,0 +1,271 @@
+"""The kinds of measurement that have a page, and what a page needs of Observations and Goals about them; pure.
+
+Codes: LOINC and SNOMED CT as in the MedMij self-measurements, https://informatiestandaarden.nictiz.nl (Zelfmetingen 2.0).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from app.portal.elements import LOINC, SNOMED, Tree, amount, codes, effective, extension, has_code, listed, named, words
+from app.portal.language import marked
+
+WRONG = frozenset({"entered-in-error", "cancelled", "unknown"})
+_CLOSED_GOALS = frozenset({"completed", "achieved", "cancelled", "rejected", "entered-in-error", "proposed"})
+_FACTORS = {
+    ("g", "kg"): Decimal("0.001"),
+    ("[lb_av]", "kg"): Decimal("0.45359237"),
+    ("m", "cm"): Decimal(100),
+    ("[in_i]", "cm"): Decimal("2.54"),
+    ("kPa", "mm[Hg]"): Decimal("7.50062"),
+    ("mg/dL", "mmol/L"): Decimal("0.0555"),
+    ("{breaths}/min", "/min"): Decimal(1),
+    ("{beats}/min", "/min"): Decimal(1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart: the code of the value, and how it is called."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of measurement; ``span_min`` keeps the chart from making a storm of a ripple."""
+
+    key: str
+    name: str
+    icon: str
+    codes: tuple[tuple[str, str], ...]
+    series: tuple[Series, ...]
+    unit: str
+    span_min: Decimal
+
+    @property
+    def search(self) -> str:
+        """Return the value of the search parameter ``code`` that finds this kind."""
+        return ",".join(f"{system}|{code}" for system, code in self.codes)
+
+
+KINDS = (
+    Kind(
+        "blood-pressure",
+        marked("Blood pressure"),
+        "heart",
+        ((LOINC, "85354-9"),),
+        (Series("8480-6", marked("Upper pressure")), Series("8462-4", marked("Lower pressure"))),
+        "mm[Hg]",
+        Decimal(60),
+    ),
+    Kind("weight", marked("Weight"), "scale", ((LOINC, "29463-7"),), (Series("29463-7", marked("Weight")),), "kg", Decimal(6)),
+    Kind(
+        "glucose",
+        marked("Blood glucose"),
+        "drop",
+        ((LOINC, "14743-9"), (LOINC, "14760-3"), (LOINC, "14770-2")),
+        (Series("14743-9", marked("Glucose")),),
+        "mmol/L",
+        Decimal(6),
+    ),
+    Kind(
+        "oxygen-saturation",
+        marked("Oxygen in the blood"),
+        "lungs",
+        ((LOINC, "59408-5"), (LOINC, "2708-6")),
+        (Series("59408-5", marked("Oxygen saturation")),),
+        "%",
+        Decimal(8),
+    ),
+    Kind(
+        "heart-rate",
+        marked("Heart rate"),
+        "pulse",
+        ((LOINC, "8867-4"), (LOINC, "8893-0")),
+        (Series("8867-4", marked("Heart rate")),),
+        "/min",
+        Decimal(30),
+    ),
+    Kind(
+        "temperature",
+        marked("Temperature"),
+        "thermometer",
+        ((LOINC, "8310-5"),),
+        (Series("8310-5", marked("Temperature")),),
+        "Cel",
+        Decimal(3),
+    ),
+    Kind(
+        "respiration",
+        marked("Breathing"),
+        "breath",
+        ((SNOMED, "422834003"), (LOINC, "9279-1")),
+        (Series("9279-1", marked("Breathing rate")),),
+        "/min",
+        Decimal(12),
+    ),
+    Kind("height", marked("Height"), "ruler", ((LOINC, "8302-2"),), (Series("8302-2", marked("Height")),), "cm", Decimal(10)),
+)
+BY_KEY = {kind.key: kind for kind in KINDS}
+
+MOMENTS = {
+    "14770-2": marked("before breakfast"),
+    "14760-3": marked("two hours after a meal"),
+    "ACM": marked("before breakfast"),
+    "PCM": marked("after breakfast"),
+    "ACD": marked("before lunch"),
+    "PCD": marked("after lunch"),
+    "ACV": marked("before dinner"),
+    "PCV": marked("after dinner"),
+    "HS": marked("before the night"),
+    "WAKE": marked("on getting up"),
+    "NIGHT": marked("in the night"),
+}
+"""When a glucose value was measured: by its LOINC code, or by the event-timing extension, which is more exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measurement: a value for each series of its kind (None where it has none), in the kind's unit.
+
+    ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person.
+    """
+
+    at: datetime
+    values: tuple[Decimal | None, ...]
+    moment: str = ""
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A range to be in; None is an open end. Equal ends are a value to reach."""
+
+    low: Decimal | None
+    high: Decimal | None
+    goal: str
+
+    def side(self, value: Decimal) -> int:
+        """Return 0 inside the range (ends included), -1 below, 1 above."""
+        if self.low is not None and value < self.low:
+            return -1
+        return 1 if self.high is not None and value > self.high else 0
+
+
+def converted(value: Decimal, unit: str, wanted: str) -> Decimal | None:
+    """Return ``value`` in the unit ``wanted``, rounded to a tenth if it had to be changed; None if they do not compare."""
+    if unit == wanted:
+        return value
+    if (unit, wanted) == ("[degF]", "Cel"):
+        return ((value - 32) * 5 / 9).quantize(Decimal("0.1"))
+    factor = _FACTORS.get((unit, wanted))
+    if factor is None:
+        return None
+    return value if factor == 1 else (value * factor).quantize(Decimal("0.1"))
+
+
+def kind_of(resource: Tree) -> Kind | None:
+    """Return the kind that an Observation is of, None if it has no page; one value of a pair is of the kind of the pair."""
+    own = codes(resource.get("code"))
+    return next((kind for kind in KINDS if own.intersection(kind.codes) or own & _parts(kind)), None)
+
+
+def _parts(kind: Kind) -> frozenset[tuple[str, str]]:
+    return frozenset((LOINC, series.code) for series in kind.series)
+
+
+def _values(kind: Kind, resource: Tree) -> tuple[Decimal | None, ...]:
+    parts = {code: component for component in resource.get("component", []) for _, code in codes(component.get("code"))}
+    found = []
+    for series in kind.series:
+        is_whole = len(kind.series) == 1 or has_code(resource.get("code"), series.code)
+        part = parts.get(series.code) or (resource if is_whole else {})
+        measured = amount(part.get("valueQuantity"))
+        found.append(converted(*measured, kind.unit) if measured else None)
+    return tuple(found)
+
+
+def _moment(resource: Tree) -> str:
+    timing = extension(resource, "observation-eventTiming") or {}
+    code = timing.get("valueCode") or next((code for _, code in codes(timing.get("valueCodeableConcept"))), "")
+    own = [code, *(code for _, code in sorted(codes(resource.get("code"))))]
+    return next((MOMENTS[code] for code in own if code in MOMENTS), "")
+
+
+def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> list[Measurement]:
+    """Return the measurements of one kind, oldest first.
+
+    One that came in twice, such as in both releases, is shown once: the same business identifier is the same measurement.
+    The values of a pair that came one by one, as a practice sends a blood pressure, are put together again.
+    """
+    found: list[Measurement] = []
+    seen: set[tuple[str, str]] = set()
+    for resource in resources:
+        at = effective(resource, zone)
+        if resource.get("status") in WRONG or kind_of(resource) is not kind or at is None:
+            continue
+        identifiers = {(one.get("system", ""), one["value"]) for one in resource.get("identifier", []) if "value" in one}
+        values = _values(kind, resource)
+        if seen & identifiers or not any(value is not None for value in values):
+            continue
+        seen |= identifiers
+        others = [one for one in listed(resource.get("performer")) if "Patient/" not in one.get("reference", "Patient/")]
+        remark = " ".join(note["text"] for note in resource.get("note", []) if note.get("text"))
+        found.append(
+            Measurement(at, values, _moment(resource), named(others), str(resource.get("comment") or remark or ""))
+        )
+    return _paired(sorted(found, key=lambda one: one.at))
+
+
+def _paired(measured: list[Measurement]) -> list[Measurement]:
+    """Return the measurements, with those that complete each other (same instant, same measurer) as one."""
+    found: list[Measurement] = []
+    for one in measured:
+        last = found[-1] if found else None
+        if last and (last.at, last.by) == (one.at, one.by) and not any(
+            mine is not None and other is not None for mine, other in zip(last.values, one.values, strict=True)
+        ):
+            both = zip(last.values, one.values, strict=True)
+            found[-1] = replace(last, values=tuple(mine if mine is not None else other for mine, other in both))
+        else:
+            found.append(one)
+    return found
+
+
+def is_open_goal(goal: Tree) -> bool:
+    """Return whether a Goal still counts."""
+    return (goal.get("lifecycleStatus") or goal.get("status") or "active") not in _CLOSED_GOALS
+
+
+def _target(target: Tree, unit: str, goal: str) -> Target | None:
+    if bounds := target.get("detailRange"):
+        ends = [amount(bounds.get("low")), amount(bounds.get("high"))]
+        low, high = (converted(*end, unit) if end else None for end in ends)
+        return Target(low, high, goal) if low is not None or high is not None else None
+    quantity = target.get("detailQuantity") or {}
+    measured = amount(quantity)
+    value = converted(*measured, unit) if measured else None
+    if value is None:
+        return None
+    comparator = quantity.get("comparator", "")
+    return Target(None if "<" in comparator else value, None if ">" in comparator else value, goal)
+
+
+def targets_of(kind: Kind, goals: Iterable[Tree]) -> tuple[Target | None, ...]:
+    """Return the target of each series of ``kind`` in the open goals; the first goal that has one counts."""
+    found: dict[str, Target] = {}
+    alike = {code for _, code in kind.codes} if len(kind.series) == 1 else set()
+    for goal in goals:
+        if not is_open_goal(goal):
+            continue
+        for part in listed(goal.get("target")):
+            for series in kind.series:
+                target = _target(part, kind.unit, words(goal.get("description")))
+                if target and series.code not in found and has_code(part.get("measure"), series.code, *alike):
+                    found[series.code] = target
+    return tuple(found.get(series.code) for series in kind.series)

@@ -1,0 +1,81 @@
+"""A template with values becomes a page, in the reader's language."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from babel.dates import get_day_names
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.portal import formats
+from app.portal.frame import NAVIGATION, TABS, static
+from app.portal.language import COOKIE, Language, chosen
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def _weekday(value: date, language: Language) -> str:
+    return str(get_day_names("wide", locale=language.locale)[value.weekday()])
+
+
+def _filters(language: Language) -> dict[str, Callable[..., str]]:
+    by_name: dict[str, Callable[..., str]] = {
+        "day": formats.day,
+        "short_day": formats.short_day,
+        "clock": formats.clock,
+        "number": formats.number,
+        "weekday": _weekday,
+    }
+    return {name: partial(function, language=language) for name, function in by_name.items()}
+
+
+@cache
+def environment(code: str) -> Environment:
+    """Return the templates in one language; made once."""
+    language = chosen(code, None)
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    templates.filters.update(_filters(language))
+    templates.filters["capital"] = formats.capital
+    templates.globals.update(language=language, static=static, navigation=NAVIGATION, tabs=TABS)
+    return templates
+
+
+def language_of(request: Request) -> Language:
+    """Return the language that the reader of this page gets."""
+    return chosen(request.cookies.get(COOKIE), request.headers.get("accept-language"))
+
+
+def near(request: Request, now: datetime) -> dict[str, Callable[..., str]]:
+    """Return the words for days and moments as seen from ``now``, for a template."""
+    language = language_of(request)
+    return {
+        "near_day": partial(formats.near_day, today=now.date(), language=language),
+        "near_moment": partial(formats.near_moment, today=now.date(), language=language),
+    }
+
+
+def page(request: Request, template_name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return a page. The person who is signed in and the form token come from the session of the request."""
+    query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
+    frame = {
+        "person": getattr(request.state, "person", None),
+        "csrf_token": getattr(request.state, "csrf_token", ""),
+        "here": request.url.path,
+        "here_with_query": (request.url.path if request.method == "GET" else "/") + query,
+    }
+    text = environment(language_of(request).code).get_template(template_name).render({**frame, **values})
+    headers = {"Cache-Control": "no-store", "Content-Language": language_of(request).code, "Vary": "Accept-Language, Cookie"}
+    return HTMLResponse(text, status, headers)

@@ -1,0 +1,102 @@
+"""How a page reads the record: always through the interactions, as the person, with one trace for the whole page."""
+
+import asyncio
+from datetime import date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from app.access.requester import Requester
+from app.audit.events import Trace
+from app.audit.log import LogEntry
+from app.fhir.release import Release
+from app.portal.elements import Tree
+
+ONE_RELEASE = {
+    "ServiceRequest": (Release.R4,),
+    "ProcedureRequest": (Release.STU3,),
+    "ReferralRequest": (Release.STU3,),
+}
+"""Types that only one of the releases has."""
+
+PAGES_MAX = 20
+"""Pages of one search that a page of the portal takes in: 20,000 resources."""
+
+
+class Found(Protocol):
+    """A stored resource."""
+
+    def tree(self) -> Tree: ...  # noqa: D102 - the current body
+
+
+class ResultPage(Protocol):
+    """One page of what a search found; ``next`` is the cursor of the page after it, None at the end."""
+
+    @property
+    def matches(self) -> tuple[Found, ...]: ...  # noqa: D102
+    @property
+    def included(self) -> tuple[Found, ...]: ...  # noqa: D102
+    @property
+    def next(self) -> str | None: ...  # noqa: D102
+
+
+class LogPage(Protocol):
+    """Part of a record's log, newest first; ``next`` is the cursor of what came before it, None at the end."""
+
+    @property
+    def entries(self) -> tuple[LogEntry, ...]: ...  # noqa: D102
+    @property
+    def next(self) -> str | None: ...  # noqa: D102
+
+
+class Interactions(Protocol):
+    """What a page needs of the interactions."""
+
+    async def search(  # noqa: D102
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
+    ) -> ResultPage: ...
+
+    async def log_of(  # noqa: D102
+        self, requester: Requester, trace: Trace, before: str | None, count: int
+    ) -> LogPage: ...
+
+    async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
+        """Return one sentence per fault of the log, none when it is sound."""
+        ...
+
+
+class Reading:
+    """The record during one page view. ``now`` is a local instant of the person's time zone."""
+
+    def __init__(self, interactions: Interactions, requester: Requester, trace: Trace, now: datetime, zone: ZoneInfo) -> None:
+        self._interactions = interactions
+        self._requester = requester
+        self._trace = trace
+        self.now = now
+        self.zone = zone
+
+    @property
+    def today(self) -> date:
+        """Return the date where the person lives."""
+        return self.now.date()
+
+    async def all(self, resource_type: str, *pairs: tuple[str, str]) -> list[Tree]:
+        """Return every resource of a type that the search parameters match, of both releases."""
+        releases = ONE_RELEASE.get(resource_type, tuple(Release))
+        found = await asyncio.gather(*(self._of_release(release, resource_type, list(pairs)) for release in releases))
+        return [tree for trees in found for tree in trees]
+
+    async def several(self, *resource_types: str) -> list[list[Tree]]:
+        """Return all resources of each type, in the order asked."""
+        return list(await asyncio.gather(*(self.all(resource_type) for resource_type in resource_types)))
+
+    async def _of_release(self, release: Release, resource_type: str, pairs: list[tuple[str, str]]) -> list[Tree]:
+        trees: list[Tree] = []
+        cursor: str | None = None
+        for _ in range(PAGES_MAX):
+            asked = [*pairs, ("_cursor", cursor)] if cursor else pairs
+            page = await self._interactions.search(self._requester, self._trace, release, resource_type, asked)
+            trees += [found.tree() for found in page.matches]
+            cursor = page.next
+            if cursor is None:
+                break
+        return trees

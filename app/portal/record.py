@@ -1,0 +1,155 @@
+"""The first page and the pages about the record: care plan, medicines, GP summary."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+from starlette.responses import Response
+
+from app.portal import careplan, medication, summary
+from app.portal.activity import Filter, looks
+from app.portal.connections import accesses
+from app.portal.elements import Tree, named, newest_first, words
+from app.portal.kinds import KINDS, Measurement, measurements_of
+from app.portal.language import Language
+from app.portal.measurements import cards_of, every_code
+from app.portal.page import language_of, near, page
+from app.portal.parts import Parts
+from app.portal.reading import Reading
+from app.portal.session import SignedIn, maybe_signed_in, signed_in, with_form_cookie
+from app.portal.view import reading_for, trace_of
+
+RECENT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class TodayTask:
+    """Something to do today; ``done`` of ``asked`` times."""
+
+    activity: careplan.Activity
+    asked: int
+    done: int
+
+
+def today_tasks(activities: list[careplan.Activity], measured: dict[str, list[Measurement]], now: datetime) -> list[TodayTask]:
+    """Return what the care plan asks for today, with how often a measurement of it was already done."""
+    found = []
+    for activity in activities:
+        if activity.due:
+            own = measured.get(activity.kind.key, []) if activity.kind else []
+            done = sum(1 for one in own if one.at.date() == now.date() and not one.by)
+            found.append(TodayTask(activity, activity.due, min(done, activity.due)))
+    return sorted(found, key=lambda task: task.done >= task.asked)
+
+
+def last_of(observations: list[Tree], reading: Reading) -> dict[str, Measurement]:
+    """Return the newest measurement of each kind, by its key."""
+    by_kind = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
+    return {key: measured[-1] for key, measured in by_kind.items() if measured}
+
+
+def greeting(now: datetime, language: Language) -> str:
+    """Return a greeting for the time of day."""
+    if now.hour < 6 or now.hour >= 18:
+        return language.gettext("Good evening")
+    return language.gettext("Good morning") if now.hour < 12 else language.gettext("Good afternoon")
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes ``/``, ``/care-plan``, ``/medication``, ``/summary`` and ``/menu``."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def recent(reading: Reading, back: timedelta) -> list[Tree]:
+        since = ("date", f"ge{reading.today - back}")
+        return await reading.all("Observation", ("code", every_code()), since)
+
+    @routes.get("/")
+    async def start(
+        request: Request, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]
+    ) -> Response:
+        if person is None:
+            return with_form_cookie(request, page(request, "welcome.html"))
+        reading, language = reading_for(parts, request, person), language_of(request)
+        observations = await recent(reading, RECENT)
+        goals, plans, requests, tasks = await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
+        measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
+        activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
+        log = await parts.interactions.log_of(person.requester(), trace_of(request), None, 200)
+        others = [entry for entry in log.entries if Filter("others").takes(entry.event, reading.today)]
+        return page(
+            request,
+            "start.html",
+            greeting=greeting(reading.now, language),
+            now=reading.now,
+            cards=cards_of(observations, goals, reading, language),
+            tasks=today_tasks(activities, measured, reading.now),
+            accesses=[one for one in await accesses(parts, person, language) if one.state == "in-force"],
+            looks=looks(others, reading.zone, language)[:3],
+            **near(request, reading.now),
+        )
+
+    @routes.get("/care-plan")
+    async def care_plan(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        reading, language = reading_for(parts, request, person), language_of(request)
+        goals, plans, teams, requests, tasks = await reading.several(
+            "Goal", "CarePlan", "CareTeam", "ServiceRequest", "Task"
+        )
+        last = last_of(await recent(reading, timedelta(days=400)), reading)
+        shown = [plan for plan in newest_first(plans, "created", "period") if plan.get("status") not in careplan.OVER]
+        about = dict.fromkeys(named([one]) for plan in shown for one in plan.get("addresses", []))
+        return page(
+            request,
+            "care_plan.html",
+            titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
+            about=[name for name in about if name],
+            goals=careplan.goal_views(goals, last, language),
+            activities=careplan.activities(plans, [*requests, *tasks], reading.today, language),
+            members=careplan.members(teams),
+            **near(request, reading.now),
+        )
+
+    @routes.get("/medication")
+    async def medicines(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        reading, language = reading_for(parts, request, person), language_of(request)
+        requests, statements, dispenses, products = await reading.several(
+            "MedicationRequest", "MedicationStatement", "MedicationDispense", "Medication"
+        )
+        names = {f"Medication/{product['id']}": words(product.get("code")) for product in products}
+        resources = [*requests, *statements, *dispenses]
+        found = [medication.agreement_of(resource, names, language) for resource in resources]
+        overview = medication.overview([one for one in found if one], reading.today)
+        return page(
+            request,
+            "medication.html",
+            now_used=overview[medication.State.NOW],
+            planned=overview[medication.State.PLANNED],
+            stopped=overview[medication.State.STOPPED],
+            **near(request, reading.now),
+        )
+
+    @routes.get("/summary")
+    async def gp_summary(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        reading, language = reading_for(parts, request, person), language_of(request)
+        conditions, episodes, allergies, compositions, vaccinations = await reading.several(
+            "Condition", "EpisodeOfCare", "AllergyIntolerance", "Composition", "Immunization"
+        )
+        results = await reading.all("Observation", ("category", ",".join(summary.LABORATORY)))
+        lines = await reading.all("Observation", ("code", "E,P"))
+        return page(
+            request,
+            "summary.html",
+            problems=summary.problems(conditions, episodes),
+            allergies=summary.allergies(allergies),
+            results=summary.results(results, reading.zone, language),
+            contacts=summary.contacts(compositions, lines),
+            vaccinations=summary.vaccinations(vaccinations),
+            **near(request, reading.now),
+        )
+
+    @routes.get("/menu")
+    async def menu(request: Request, _: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        return page(request, "menu.html")
+
+    return routes

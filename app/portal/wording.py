@@ -1,0 +1,88 @@
+"""The parts of the record, the actions and the interactions in words; pure."""
+
+from dataclasses import dataclass
+
+from app.access.categories import PARTS, Category
+from app.access.smart_scope import CHANGE, LOOK, Action
+from app.portal.language import Language, marked
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A category as people read it."""
+
+    name: str
+    about: str
+
+
+CATEGORIES = {
+    Category.OWN_MEASUREMENTS: Part(marked("Own measurements"), marked("Such as blood pressure, weight and glucose")),
+    Category.MEDICATION: Part(marked("Medicines"), marked("What you use and what you used")),
+    Category.GP_SUMMARY: Part(marked("GP summary"), marked("Problems, contacts and what was done")),
+    Category.CARE_PLAN: Part(marked("Care plan"), marked("Goals, agreements and your care team")),
+    Category.LABORATORY: Part(marked("Laboratory"), marked("Results of blood and urine")),
+    Category.QUESTIONNAIRES: Part(marked("Questionnaires"), marked("What you filled in about yourself")),
+    Category.DOCUMENTS: Part(marked("Documents"), marked("Letters, reports and pictures")),
+    Category.ALLERGIES: Part(marked("Allergies"), marked("What you do not tolerate")),
+    Category.VACCINATIONS: Part(marked("Vaccinations"), marked("Which ones you had, and when")),
+    Category.APPOINTMENTS: Part(marked("Appointments"), marked("When you go where")),
+    Category.MESSAGES: Part(marked("Messages"), marked("Between you and the people who care for you")),
+    Category.PERSONAL_DETAILS: Part(marked("Personal details"), marked("Name, date of birth, address, insurance")),
+    Category.SENSITIVE: Part(
+        marked("Also what is marked as sensitive"),
+        marked("For example about mental health, sexuality or abuse. Without this choice it stays hidden."),
+    ),
+}
+
+TYPES = {
+    "Observation": marked("measurements and results"),
+    "MedicationRequest": marked("medicines"),
+    "MedicationStatement": marked("medicines"),
+    "MedicationDispense": marked("medicines"),
+    "MedicationAdministration": marked("medicines"),
+    "Medication": marked("medicines"),
+    "CarePlan": marked("the care plan"),
+    "Goal": marked("the care plan"),
+    "CareTeam": marked("the care plan"),
+    "ServiceRequest": marked("the care plan"),
+    "ProcedureRequest": marked("the care plan"),
+    "Task": marked("the care plan"),
+    "Condition": marked("problems"),
+    "EpisodeOfCare": marked("problems"),
+    "Composition": marked("contacts with the practice"),
+    "Encounter": marked("contacts with the practice"),
+    "AllergyIntolerance": marked("allergies"),
+    "Immunization": marked("vaccinations"),
+    "Patient": marked("personal details"),
+    "RelatedPerson": marked("personal details"),
+    "Coverage": marked("personal details"),
+    "DocumentReference": marked("documents"),
+    "Binary": marked("documents"),
+    "Questionnaire": marked("questionnaires"),
+    "QuestionnaireResponse": marked("questionnaires"),
+    "Appointment": marked("appointments"),
+    "Communication": marked("messages"),
+    "AuditEvent": marked("the log"),
+    "Practitioner": marked("who gives care"),
+    "PractitionerRole": marked("who gives care"),
+    "Organization": marked("who gives care"),
+}
+ELSE = marked("other parts of the record")
+
+
+def category_names(mask: Category, language: Language) -> list[str]:
+    """Return the names of the parts in a mask, in the usual order; the sensitive mark is not among them."""
+    return [language.gettext(CATEGORIES[category].name) for category in PARTS if category in mask]
+
+
+def action_words(actions: Action, language: Language) -> str:
+    """Return what a grant lets somebody do: look, add, or both."""
+    can_look, can_change = bool(actions & LOOK), bool(actions & CHANGE)
+    if can_look and can_change:
+        return language.gettext("May look and add data")
+    return language.gettext("May look") if can_look else language.gettext("May add data")
+
+
+def type_words(resource_type: str, language: Language) -> str:
+    """Return what a resource type is about."""
+    return language.gettext(TYPES.get(resource_type, ELSE))
