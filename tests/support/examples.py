@@ -8,7 +8,8 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from lxml import etree
@@ -28,8 +29,11 @@ PLACEHOLDERS = (
 
 def published_examples(release: Release) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (name, resource) of every published example that fhirstarter has in full, of served types and others."""
-    folder = files("fhirstarter") / "fhir_specification" / "sequences" / FOLDERS[release]
-    with (folder / "examples.zip").open("rb") as archive, zipfile.ZipFile(archive) as examples:
+    package = find_spec("fhirstarter")  # found, not imported: it brings a web framework and its warnings along
+    assert package is not None
+    assert package.origin is not None
+    folder = Path(package.origin).parent / "fhir_specification" / "sequences" / FOLDERS[release]
+    with zipfile.ZipFile(folder / "examples.zip") as examples:
         for file in sorted(examples.namelist()):
             for name, example in json.loads(examples.read(file)).items():
                 if "value" in example:
@@ -76,7 +80,9 @@ def object_from_xml(element: Any, type_name: str, types: Definitions) -> dict[st
             value = primitive_from_xml(child.get("value"), member)
             extensions = object_from_xml(child, "Element", types)
             if extensions:
-                siblings = node.setdefault(f"_{name}", [None] * len(node.get(name, [])) if member.element.many else extensions)
+                siblings = node.setdefault(
+                    f"_{name}", [None] * len(node.get(name, [])) if member.element.many else extensions
+                )
                 if member.element.many:
                     siblings.append(extensions)
             elif f"_{name}" in node:

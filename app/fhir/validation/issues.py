@@ -107,6 +107,9 @@ class _Search:
 
     def member(self, member: Member, value: Any, parent: dict[str, Any], path: str, depth: int) -> None:
         """Check one member with all its repetitions."""
+        if value is None:
+            self.add("structure", path, f"{_last(path)} must not be null: leave it out.")
+            return
         if not member.element.many:
             if isinstance(value, list):
                 self.add("structure", path, f"{_last(path)} must not be an array: it occurs once.")

@@ -33,8 +33,12 @@ EXPLANATION = "must be XHTML in one div, without scripts, forms, event handlers,
 
 _ENTITY = re.compile(r"&(\w+);")
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
-_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
-_ACTIVE_STYLE = re.compile(r"url\s*\(|expression\s*\(|@import|behavior\s*:|-moz-binding|\\", re.IGNORECASE)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_IGNORED_IN_URL = re.compile(r"[\x00-\x20]+")
+# What fetches, runs or covers the page; escapes and comments could hide such a word.
+_ACTIVE_STYLE = re.compile(
+    r"url\s*\(|image\s*\(|image-set|expression|@|behavior|binding|position|/\*|\\", re.IGNORECASE
+)
 
 
 class _NotAllowedError(Exception):
@@ -61,26 +65,34 @@ def is_safe_narrative(div: str) -> bool:
         if not data.isspace():
             content.append(True)
 
+    def comment(data: str) -> None:
+        # In HTML these end at once, and what is a comment here would be content there.
+        if data.startswith((">", "->")):
+            raise _NotAllowedError
+
     def refuse(*_: object) -> None:
         raise _NotAllowedError
 
     parser.StartElementHandler = start
     parser.CharacterDataHandler = text
+    parser.CommentHandler = comment
+    parser.StartCdataSectionHandler = refuse  # HTML would read its text as elements
     parser.StartDoctypeDeclHandler = refuse
     parser.ProcessingInstructionHandler = refuse
     try:
-        parser.Parse(_ENTITY.sub(_character, div), 1)
+        parser.Parse(_ENTITY.sub(_character, div), True)  # noqa: FBT003 - it takes no names
     except (expat.ExpatError, _NotAllowedError):
         return False
     return any(content)
 
 
 def _character(match: re.Match[str]) -> str:
-    """Return the character that an HTML entity such as ``&eacute;`` stands for; others are left for XML to judge."""
-    name = match[1]
-    if name in _XML_ENTITIES:
-        return match[0]
-    return html5.get(f"{name};", match[0])
+    """Return an HTML entity such as ``&eacute;`` by number, as XML has it; others are left for XML to judge.
+
+    By number, so that no ``&LT;`` becomes markup.
+    """
+    characters = "" if match[1] in _XML_ENTITIES else html5.get(f"{match[1]};", "")
+    return "".join(f"&#{ord(character)};" for character in characters) or match[0]
 
 
 def _is_safe_attribute(element: str, name: str, value: str) -> bool:
@@ -90,7 +102,7 @@ def _is_safe_attribute(element: str, name: str, value: str) -> bool:
     if name == "style":
         return not _ACTIVE_STYLE.search(value)
     if name in {"href", "cite", "longdesc"}:
-        scheme = _SCHEME.match(value)
+        scheme = _SCHEME.match(_IGNORED_IN_URL.sub("", value))
         return scheme is None or scheme[1].lower() in LINK_SCHEMES
     if name in {"src", "background"}:
         return element == "img" and _is_inside(value)

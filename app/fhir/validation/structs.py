@@ -1,8 +1,8 @@
 """msgspec Structs for the types of a release: closed content, cardinality, forms of primitives, codes, in C.
 
 A Struct is made, with those of all types it uses, when its type is first met: milliseconds for a resource type, some
-40 ms for a whole release. What it can't check cheaply it leaves out, so that such a resource isn't accepted but looked
-at by ``issues.py``: base64Binary, days that don't exist in every year, extensions in place of a required value.
+40 ms for a whole release. A few forms it refuses though they may be valid; ``issues.py`` looks at such a resource: days
+that don't exist in every year, base64 with white space, extensions in place of a required value or in a choice.
 """
 
 from functools import cache
@@ -35,11 +35,13 @@ class Structs:
         if name in self._structs:
             return self._structs[name]
         definition = self.types[name]
-        members = {f"m{n}": item for n, item in enumerate(definition.members.values()) if item.type != "base64Binary"}
+        members = {f"m{number}": member for number, member in enumerate(definition.members.values())}
         siblings = {f"sibling_{key}": member for key, member in members.items() if has_plain_sibling(member)}
         rename = {key: member.name for key, member in members.items()}
         rename |= {key: f"_{member.name}" for key, member in siblings.items()}
-        fields: list[Any] = [(key, Any) if _is_required(member) else (key, Any, None) for key, member in members.items()]
+        fields: list[Any] = [
+            (key, Any) if _is_required(member) else (key, Any, None) for key, member in members.items()
+        ]
         fields += [(key, Any, None) for key in siblings]
         if definition.is_resource:
             fields.append(("resource_type", Literal[name]))
@@ -72,7 +74,7 @@ def structs(release: Release) -> Structs:
 
 def has_plain_sibling(member: Member) -> bool:
     """Return whether a Struct takes ``_name``: not in a choice, where it could stand for the value of another type."""
-    return member.has_sibling and member.type != "base64Binary" and not member.element.is_choice
+    return member.has_sibling and not member.element.is_choice
 
 
 def _is_required(member: Member) -> bool:
