@@ -89,6 +89,10 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
             raise InvalidRequestError(described("The redirect_uri is not one of this client."))
         return given
 
+    @staticmethod
+    def validate_no_multiple_request_parameter(request: Submitted) -> None:
+        """Do nothing: this is looked at together with the redirect URI, which says where the error may go."""
+
     def generate_authorization_code(self) -> str:
         """Return a new code."""
         return tokens.new_value()

@@ -1,0 +1,147 @@
+"""The page on which a person decides what an app may do with their record.
+
+Client, redirect URI and scope are checked before anything is shown, and again when the form comes back: the request
+itself travels in the form's URL, so that nothing has to be kept in between.
+
+Spec: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
+from app.access.smart_scope import CHANGE, LOOK, Action
+from app.oauth.exchange import Answer
+from app.oauth.server import Asked, Decision
+from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of
+from app.portal.connections import PERIODS
+from app.portal.language import marked
+from app.portal.page import page
+from app.portal.session import LoginParts, SignedIn, checked_form, signed_in
+from app.portal.view import trace_of
+from app.portal.wording import CATEGORIES
+
+NOTHING_CHOSEN = marked("Choose at least one part, or choose “Do not allow”.")
+NO_PERIOD = marked("Choose a period.")
+NO_ACTION = marked("Choose what the app may do, or choose “Do not allow”.")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person ticked; ``problems`` are texts of the catalog, empty when it can be granted."""
+
+    categories: Category
+    actions: Action
+    period: str
+    problems: tuple[str, ...] = ()
+
+    def until(self, now: datetime) -> datetime:
+        """Return when the chosen period ends."""
+        lengths: dict[str, timedelta] = {key: length for key, _, length in PERIODS}
+        return now + lengths[self.period]
+
+
+def suggested(asked: Asked) -> Choice:
+    """Return what is ticked when the page opens: all that the app asks, but nothing sensitive."""
+    return Choice(categories_of(asked.scope), actions_of(asked.scope), "1-year")
+
+
+def choice_of(form: FormData, asked: Asked) -> Choice:
+    """Return what a form says, never more than the app asked for."""
+    offered = {category.code for category in (*PARTS, Category.SENSITIVE)}
+    ticked = from_codes([str(code) for code in form.getlist("category") if code in offered])
+    categories = ticked & (categories_of(asked.scope) | Category.SENSITIVE)
+    actions = Action(0)
+    if form.get("look"):
+        actions |= actions_of(asked.scope) & LOOK
+    if form.get("change"):
+        actions |= actions_of(asked.scope) & CHANGE
+    period = str(form.get("period", ""))
+    problems = [
+        problem
+        for problem, is_there in (
+            (NOTHING_CHOSEN, not categories & ALL_PARTS),
+            (NO_ACTION, not actions),
+            (NO_PERIOD, period not in {key for key, _, _ in PERIODS}),
+        )
+        if is_there
+    ]
+    return Choice(categories, actions, period, tuple(problems))
+
+
+def router(parts: LoginParts) -> APIRouter:
+    """Return the routes ``/authorize``: GET asks, POST decides."""
+    routes = APIRouter(include_in_schema=False)
+    server = parts.oauth
+
+    def answered(request: Request, answer: Answer) -> Response:
+        """Return the redirect to the client, or a page when it is not known whether the redirect URI can be trusted."""
+        if answer.location is None:
+            return page(request, "authorize_error.html", status=400, error=answer.body.get("error", ""))
+        return RedirectResponse(answer.location, answer.status, answer.headers)
+
+    def consent_page(request: Request, asked: Asked, choice: Choice) -> Response:
+        scope_actions = actions_of(asked.scope)
+        return page(
+            request,
+            "consent.html",
+            status=422 if choice.problems else 200,
+            client=asked.client,
+            choice=choice,
+            offered=[
+                (category.code, CATEGORIES[category], category in choice.categories)
+                for category in PARTS
+                if category in categories_of(asked.scope)
+            ],
+            sensitive=CATEGORIES[Category.SENSITIVE],
+            sensitive_chosen=Category.SENSITIVE in choice.categories,
+            asks_look=bool(scope_actions & LOOK),
+            asks_change=bool(scope_actions & CHANGE),
+            look_chosen=bool(choice.actions & LOOK),
+            change_chosen=bool(choice.actions & CHANGE),
+            stays=OFFLINE in asked.scope.split(),
+            periods=PERIODS,
+            action=f"/authorize?{request.url.query}",
+            host=urlsplit(request.query_params.get("redirect_uri", "")).hostname or "",
+        )
+
+    async def asked_of(request: Request) -> Asked | Answer:
+        pairs = request.query_params.multi_items()
+        return await run_in_threadpool(server.asked, pairs, trace_of(request))
+
+    @routes.get("/authorize")
+    async def ask(request: Request) -> Response:
+        asked = await asked_of(request)
+        if isinstance(asked, Answer):
+            return answered(request, asked)
+        await signed_in(request)  # only now: a request that can't be granted is refused without a login
+        return consent_page(request, asked, suggested(asked))
+
+    @routes.post("/authorize")
+    async def decide(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        form: Annotated[FormData, Depends(checked_form)],
+    ) -> Response:
+        asked = await asked_of(request)
+        if isinstance(asked, Answer):
+            return answered(request, asked)
+        decision = None
+        if form.get("decision") == "allow":
+            choice = choice_of(form, asked)
+            if choice.problems:
+                return consent_page(request, asked, choice)
+            until = choice.until(parts.clock())
+            decision = Decision(person.record_id, person.name, choice.categories, choice.actions, until)
+        pairs = request.query_params.multi_items()
+        return answered(request, await run_in_threadpool(server.decided, pairs, decision, trace_of(request)))
+
+    return routes

@@ -1,0 +1,220 @@
+"""Logging in with a password and a one-time code, and logging out."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.audit.events import Event
+from app.db.database import Transaction
+from app.errors import TooManyRequestsError
+from app.identity import sessions, tries
+from app.identity.accounts import Account, folded
+from app.identity.tries import Bucket
+from app.portal.frame import local_path
+from app.portal.language import marked
+from app.portal.page import page
+from app.portal.session import (
+    LoginParts,
+    SignedIn,
+    checked_form,
+    end_session,
+    maybe_signed_in,
+    session_cookie,
+    session_of,
+    set_session,
+    with_form_cookie,
+)
+from app.portal.view import trace_of
+
+WRONG_PASSWORD = marked("This login name and password do not belong together.")
+WRONG_CODE = marked("This code is not right, or it was used before. Wait for the next one.")
+TOO_MANY = marked("That were too many tries. Wait a few minutes, then try again.")
+TOO_LATE = marked("It took too long. Please start again.")
+INPUT_LENGTH_MAX = 256
+
+
+def event(request: Request, account: Account | None, action: str, *, status: int = 0, detail: str = "") -> Event:
+    """Return the entry in the log for a login or logout; with a ``status`` it is a refusal."""
+    return Event(
+        **msgspec.structs.asdict(trace_of(request)),
+        action=action,
+        outcome="refused" if status else "success",
+        status=status,
+        record_id=-1 if account is None else account.record_id,
+        kind="person",
+        actor="person",
+        # Whoever fails to log in is not known to be the person.
+        display="" if account is None or status else account.name,
+        ground="own record",
+        detail=detail,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a step of the login: the cookie value of a session, or a text of the catalog that says the problem."""
+
+    cookie: str = ""
+    problem: str = ""
+    status: int = 303
+
+
+OPENED = Outcome(status=200)
+
+
+class Login:
+    """The two steps of logging in, and logging out; each leaves its entry in the log."""
+
+    def __init__(self, parts: LoginParts) -> None:
+        self._parts = parts
+
+    async def with_password(self, request: Request, login: str, password: str) -> Outcome:
+        """Return the half session of whoever knows the password."""
+        parts = self._parts
+        buckets = tries.of_password(folded(login), _address(request))
+        if not await self._may_try(request, buckets):
+            return Outcome(problem=TOO_MANY, status=429)
+        account = await parts.accounts.verify_password(login, password)
+        if account is None:
+            await self._refused(request, await parts.accounts.by_login(parts.database.reader, login), 401, "password")
+            return Outcome(problem=WRONG_PASSWORD, status=401)
+
+        async def job(transaction: Transaction) -> str:
+            await tries.succeeded(transaction, buckets)
+            return await sessions.begin_half(transaction, account.account_id, parts.clock())
+
+        return Outcome(await parts.database.write(job))
+
+    async def with_code(self, request: Request, account: Account, code: str) -> Outcome:
+        """Return the whole session of whoever has a half one and knows the code of the moment."""
+        parts, half = self._parts, session_cookie(request)
+        buckets = tries.of_code(account.account_id)
+        if not await self._may_try(request, buckets):
+            return Outcome(problem=TOO_MANY, status=429)
+
+        async def job(transaction: Transaction) -> str:
+            now = parts.clock()
+            if not await parts.accounts.verify_totp(transaction, account.account_id, code, now):
+                return ""
+            await tries.succeeded(transaction, buckets)
+            await parts.audit.record(transaction, event(request, account, "login"))
+            idle = parts.settings.session_lifetime
+            return await sessions.make_whole(transaction, half, account.account_id, now, idle)
+
+        cookie = await parts.database.write(job)
+        if not cookie:
+            await self._refused(request, account, 401, "one-time code")
+            return Outcome(problem=WRONG_CODE, status=401)
+        return Outcome(cookie)
+
+    async def out(self, request: Request) -> None:
+        """End the session of a request, if it has one."""
+        session, cookie = await session_of(request), session_cookie(request)
+        if session is None:
+            return
+
+        async def job(transaction: Transaction) -> None:
+            await sessions.end(transaction, cookie)
+            await self._parts.audit.record(transaction, event(request, session.account, "logout"))
+
+        await self._parts.database.write(job)
+
+    async def _may_try(self, request: Request, buckets: tuple[Bucket, ...]) -> bool:
+        """Return whether another try may be made now, and count it."""
+
+        async def job(transaction: Transaction) -> None:
+            await tries.begin(transaction, buckets, self._parts.clock())
+
+        try:
+            await self._parts.database.write(job)
+        except TooManyRequestsError as error:
+            await self._refused(request, None, error.status, "too many tries")
+            return False
+        return True
+
+    async def _refused(self, request: Request, account: Account | None, status: int, detail: str) -> None:
+        async def job(transaction: Transaction) -> None:
+            entry = event(request, account, "login", status=status, detail=detail)
+            await self._parts.audit.record(transaction, entry)
+
+        await self._parts.database.write(job)
+
+
+def router(parts: LoginParts) -> APIRouter:
+    """Return the routes ``/login``, ``/login/code`` and ``/logout``."""
+    routes = APIRouter(include_in_schema=False)
+    steps = Login(parts)
+
+    @routes.get("/login")
+    async def ask(
+        request: Request,
+        person: Annotated[SignedIn | None, Depends(maybe_signed_in)],
+        back: Annotated[str, Depends(_back_of_query)],
+    ) -> Response:
+        return RedirectResponse(back, 303) if person else _shown(request, "login.html", back)
+
+    @routes.post("/login")
+    async def password(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
+        back, login = local_path(_text(form, "next")), _text(form, "login")
+        outcome = await steps.with_password(request, login, _text(form, "password"))
+        if outcome.problem:
+            return _shown(request, "login.html", back, outcome, login)
+        answer = RedirectResponse(f"/login/code?next={quote(back, safe='/')}", 303)
+        set_session(answer, outcome.cookie, parts.settings)
+        return answer
+
+    @routes.get("/login/code")
+    async def ask_code(
+        request: Request,
+        _: Annotated[SignedIn | None, Depends(maybe_signed_in)],
+        back: Annotated[str, Depends(_back_of_query)],
+    ) -> Response:
+        session = await session_of(request)
+        if session is None:
+            return RedirectResponse(f"/login?next={quote(back, safe='/')}", 303)
+        return RedirectResponse(back, 303) if session.is_whole else _shown(request, "one_time_code.html", back)
+
+    @routes.post("/login/code")
+    async def code(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
+        back, half = local_path(_text(form, "next")), await session_of(request)
+        if half is None or half.is_whole:
+            return _shown(request, "login.html", back, Outcome(problem=TOO_LATE, status=401))
+        outcome = await steps.with_code(request, half.account, _text(form, "code"))
+        if outcome.problem:
+            return _shown(request, "one_time_code.html", back, outcome)
+        answer = RedirectResponse(back, 303)
+        set_session(answer, outcome.cookie, parts.settings)
+        return answer
+
+    @routes.post("/logout")
+    async def logout(request: Request, _: Annotated[FormData, Depends(checked_form)]) -> Response:
+        await steps.out(request)
+        answer = RedirectResponse("/", 303)
+        end_session(answer, parts.settings)
+        return answer
+
+    return routes
+
+
+def _shown(request: Request, template: str, back: str, outcome: Outcome = OPENED, login: str = "") -> Response:
+    answer = page(request, template, status=outcome.status, back=back, problem=outcome.problem, login=login)
+    return with_form_cookie(request, answer)
+
+
+def _back_of_query(request: Request) -> str:
+    return local_path(request.query_params.get("next", "/"))
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) and len(value) <= INPUT_LENGTH_MAX * 16 else ""
+
+
+def _address(request: Request) -> str:
+    return trace_of(request).address or (request.client.host if request.client else "")

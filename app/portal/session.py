@@ -1,0 +1,188 @@
+"""Who is signed in on the pages, and proof that a form was opened by the one who sends it.
+
+The dependencies here find the session of a request and leave ``person`` and ``csrf_token`` in its state, where ``page``
+takes them from. A form's token is an HMAC of the cookie that the browser has: the session's, or before the login one
+that is made for it, so that nobody can be logged in to somebody else's account unnoticed.
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import SmartScopes
+from app.db.database import Transaction
+from app.errors import AccessDeniedError, AuthenticationError
+from app.identity import sessions
+from app.identity.accounts import Account, Accounts
+from app.identity.sessions import Session
+from app.oauth.server import AuthorizationServer
+from app.portal.frame import local_path
+from app.portal.parts import Parts
+from app.settings import Settings
+
+SCOPES = SmartScopes.of("user/*.cruds")
+
+
+class LoginParts(Parts, Protocol):
+    """What login and authorization need of the application besides what all pages need."""
+
+    @property
+    def accounts(self) -> Accounts: ...  # noqa: D102
+    @property
+    def oauth(self) -> AuthorizationServer: ...  # noqa: D102
+
+
+class LoginNeededError(AuthenticationError):
+    """Nobody is signed in; ``back`` is the local path to come back to."""
+
+    def __init__(self, back: str) -> None:
+        super().__init__("Please log in.")
+        self.back = back
+
+
+class ExpiredFormError(AccessDeniedError):
+    """The token of a form is missing, or of another session: the form is too old, or of somebody else's making."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The person who is signed in; ``record_id`` is their own record."""
+
+    account_id: str
+    record_id: int
+    name: str
+    session_id: str
+
+    def requester(self) -> Requester:
+        """Return the person as a requester, who may do anything with their own record."""
+        return Requester(
+            kind=RequesterKind.PERSON,
+            actor=RequesterKind.PERSON.value,
+            display=self.name,
+            scopes=SCOPES,
+            record_id=self.record_id,
+            token_id=self.session_id,
+        )
+
+
+async def maybe_signed_in(request: Request) -> SignedIn | None:
+    """Return the person who is signed in, None when nobody is. A dependency."""
+    _remember_form_token(request)
+    parts: Parts = request.app.state.parts
+    session = await session_of(request)
+    if session is None or not session.is_whole:
+        return None
+    now = parts.clock()
+    if now - session.last_seen_at >= sessions.SEEN_EVERY:
+        cookie, idle = session_cookie(request), parts.settings.session_lifetime
+
+        async def job(transaction: Transaction) -> None:
+            await sessions.seen(transaction, cookie, session, now, idle)
+
+        await parts.database.write(job)
+    person = _person(session)
+    request.state.person = person
+    return person
+
+
+async def signed_in(request: Request) -> SignedIn:
+    """Return the person who is signed in. A dependency of every page about a record.
+
+    Raises: LoginNeededError, when nobody is.
+    """
+    person = await maybe_signed_in(request)
+    if person is None:
+        query = f"?{request.url.query}" if request.url.query else ""
+        raise LoginNeededError(f"{request.url.path}{query}" if request.method == "GET" else "/")
+    return person
+
+
+async def checked_form(request: Request) -> FormData:
+    """Return the form of a POST request that has the token of this browser's session. A dependency of every form.
+
+    Raises: ExpiredFormError.
+    """
+    form = await request.form()
+    given = form.get("csrf_token")
+    bound = _bound_cookie(request)
+    expected = _form_token(request.app.state.parts.settings, bound)
+    if not bound or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise ExpiredFormError("The form is too old.")
+    _remember_form_token(request)
+    return form
+
+
+def to_login(_: Request, error: LoginNeededError) -> Response:
+    """Return the redirect to the login page; ``main`` sets it as the handler of ``LoginNeededError``."""
+    return RedirectResponse(f"/login?next={quote(local_path(error.back), safe='/')}", status_code=303)
+
+
+async def session_of(request: Request) -> Session | None:
+    """Return the session of a request, half or whole, None when there is none."""
+    cookie = session_cookie(request)
+    parts: Parts = request.app.state.parts
+    return await sessions.find(parts.database.reader, cookie, parts.clock()) if cookie else None
+
+
+def session_cookie(request: Request) -> str:
+    """Return the value of the session cookie, empty when there is none."""
+    return request.cookies.get(_name("session", request.app.state.parts.settings), "")
+
+
+def set_session(response: Response, value: str, settings: Settings) -> None:
+    """Give the browser a session; it forgets it when it is closed."""
+    response.set_cookie(_name("session", settings), value, **_cookie_kind(settings))
+
+
+def end_session(response: Response, settings: Settings) -> None:
+    """Let the browser forget its session."""
+    response.delete_cookie(_name("session", settings), **_cookie_kind(settings))
+
+
+def with_form_cookie(request: Request, response: Response) -> Response:
+    """Return ``response`` with the cookie that a form of someone who is not signed in is bound to, if it was made now."""
+    made = getattr(request.state, "form_cookie", None)
+    if made is not None:
+        settings: Settings = request.app.state.parts.settings
+        response.set_cookie(_name("form", settings), made, **_cookie_kind(settings))
+    return response
+
+
+def _person(session: Session) -> SignedIn:
+    account: Account = session.account
+    return SignedIn(account.account_id, account.record_id, account.name, session.session_id)
+
+
+def _remember_form_token(request: Request) -> None:
+    bound = _bound_cookie(request)
+    if not bound:
+        bound = request.state.form_cookie = secrets.token_urlsafe(32)
+    request.state.csrf_token = _form_token(request.app.state.parts.settings, bound)
+
+
+def _bound_cookie(request: Request) -> str:
+    settings: Settings = request.app.state.parts.settings
+    return session_cookie(request) or request.cookies.get(_name("form", settings), "")
+
+
+def _form_token(settings: Settings, bound: str) -> str:
+    return hmac.new(settings.key("forms"), bound.encode(), sha256).hexdigest()
+
+
+def _name(purpose: str, settings: Settings) -> str:
+    # __Host-: the browser takes it from this very host over HTTPS only, so that no neighbour can plant one.
+    return f"__Host-regie-{purpose}" if settings.is_https else f"regie-{purpose}"
+
+
+def _cookie_kind(settings: Settings) -> dict[str, Any]:
+    # Lax: a person who comes from an app to /authorize is still signed in; a form from elsewhere is not.
+    return {"httponly": True, "samesite": "lax", "secure": settings.is_https, "path": "/"}

@@ -1,0 +1,21 @@
+"""What clients read to find their way is true."""
+
+from tests.support.authorization import ISSUER, World
+
+
+async def test_the_metadata_names_endpoints_that_answer(world: World) -> None:
+    document = (await world.http.get("/.well-known/oauth-authorization-server")).json()
+    assert document["issuer"] == ISSUER
+    assert document["code_challenge_methods_supported"] == ["S256"]
+    for name in ("token_endpoint", "revocation_endpoint", "introspection_endpoint"):
+        answer = await world.http.post(document[name], data={"token": "unknown"})
+        assert answer.status_code == 400
+        assert answer.json()["error"]
+    assert (await world.http.get(document["authorization_endpoint"])).status_code == 400
+
+
+async def test_smart_clients_read_the_same_and_the_capabilities(world: World) -> None:
+    smart = (await world.http.get("/.well-known/smart-configuration")).json()
+    oauth = (await world.http.get("/.well-known/oauth-authorization-server")).json()
+    assert oauth.items() <= smart.items()
+    assert "launch-standalone" in smart["capabilities"]
