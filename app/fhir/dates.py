@@ -22,7 +22,8 @@ MAX_US = 2**62
 _DATE_TIME = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,18}))?)?"
-    r"(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?"
+    r"(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
 )
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
@@ -43,7 +44,7 @@ def interval(text: str, zone: ZoneInfo) -> Interval:
         raise ValueError("not a FHIR date or time")
     year, month, day, hour, minute, second, fraction, offset = found.groups()
     if hour is None:
-        return _days(int(year), int(month or 0), int(day or 0), zone)
+        return _days(int(year), _number(month), _number(day), zone)
     low = _midnight(int(year), int(month), int(day)) + _time_of_day(int(hour), int(minute), int(second or 0))
     low -= _offset(offset) if offset else _zone_offset(low, zone)
     if second is None:
@@ -121,16 +122,20 @@ def _months_later(moment: datetime, months: int) -> datetime:
     return moment.replace(year=year, month=month + 1, day=day)
 
 
-def _days(year: int, month: int, day: int, zone: ZoneInfo) -> Interval:
-    """Return the interval of a day, a month (``day`` 0) or a year (``month`` 0) in ``zone``."""
-    first = _midnight(year, month or 1, day or 1)
-    if day:
+def _days(year: int, month: int | None, day: int | None, zone: ZoneInfo) -> Interval:
+    """Return the interval of a day, a month (``day`` None) or a year (``month`` None too) in ``zone``."""
+    first = _midnight(year, 1 if month is None else month, 1 if day is None else day)
+    if day is not None:
         after = first + _DAY
-    elif month:
+    elif month is not None:
         after = first + calendar.monthrange(year, month)[1] * _DAY
     else:
         after = first + (366 if calendar.isleap(year) else 365) * _DAY
     return first - _zone_offset(first, zone), after - _zone_offset(after, zone) - 1
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _midnight(year: int, month: int, day: int) -> int:

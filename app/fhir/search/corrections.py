@@ -1,9 +1,10 @@
 """What the published search parameters get wrong, lack for R4 4.0.1, or lack for the Dutch standards.
 
-Used by ``generate`` only. The source for R4 is R4B 4.3.0; compared with R4 4.0.1's own registry, three differ for the
-types that Regie serves. ``computed:`` names a function of ``computed.py``.
+Used by ``generate`` only. The source for R4 is R4B 4.3.0; compared with R4 4.0.1's own registry, two differ for the types
+that Regie serves, besides the targets, which are narrowed to what the elements of 4.0.1 allow. ``computed:`` names a
+function of ``computed.py``.
 
-Spec: https://hl7.org/fhir/R4/searchparameter-registry.html, https://simplifier.net/packages?Text=nictiz
+Spec: https://hl7.org/fhir/R4/searchparameter-registry.html, http://nictiz.nl/fhir/SearchParameter
 """
 
 from app.fhir.release import Release
@@ -21,7 +22,6 @@ CORRECTED: dict[Release, dict[str, tuple[Published, ...]]] = {
     },
     Release.R4: {
         "Patient": (("deceased", "token", "computed:deceased", ()),),
-        "Observation": (("subject", "reference", "Observation.subject", ("Device", "Group", "Location", "Patient")),),
         "DocumentReference": (
             ("encounter", "reference", "DocumentReference.context.encounter", ("Encounter", "EpisodeOfCare")),
         ),

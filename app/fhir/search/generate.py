@@ -16,23 +16,14 @@ from typing import Any
 
 from app.fhir.path import ElementTypes, choice_member, compile_expression, paths_of
 from app.fhir.release import Release
+from app.fhir.releases.definitions import served
+from app.fhir.releases.r4 import as_in_4_0_1
 from app.fhir.search.corrections import COMMON, COMPUTED_TYPES, CORRECTED, DUTCH
 
 DATA = Path(__file__).parent / "data"
 SOURCES = {Release.STU3: "STU3", Release.R4: "R4B"}
-BOTH_RELEASES = """
-    Account ActivityDefinition AllergyIntolerance Appointment AuditEvent Binary Bundle CapabilityStatement CarePlan CareTeam
-    ClinicalImpression Communication CommunicationRequest Composition Condition Consent Coverage Device DeviceRequest
-    DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference Encounter Endpoint EpisodeOfCare
-    FamilyMemberHistory Flag Goal Group HealthcareService Immunization ImmunizationRecommendation List Location Media
-    Medication MedicationAdministration MedicationDispense MedicationRequest MedicationStatement NutritionOrder Observation
-    OperationOutcome Organization Parameters Patient PlanDefinition Practitioner PractitionerRole Procedure Provenance
-    Questionnaire QuestionnaireResponse RelatedPerson RequestGroup RiskAssessment Schedule Slot Specimen Substance Task
-""".split()
-RESOURCE_TYPES = {
-    Release.STU3: sorted([*BOTH_RELEASES, "BodySite", "ProcedureRequest", "ReferralRequest"]),
-    Release.R4: sorted([*BOTH_RELEASES, "BodyStructure", "ServiceRequest"]),
-}
+MANY = 60
+"""A parameter that declares more targets than this means any type."""
 
 _TYPE_IN_ANNOTATION = re.compile(r"abc\.(\w+)Type\b|Annotated\[[^()]+, (\w+)\(|<class '(\w+)'>|\b(bool|int)\b")
 _PYTHON_TYPES = {"bool": "boolean", "int": "integer"}
@@ -42,6 +33,7 @@ class Elements(ElementTypes):
     """The types of elements by path, looked up in the models of one release; remembers what was asked."""
 
     def __init__(self, release: Release) -> None:
+        self.release = release
         self.package = f"fhir.resources.{SOURCES[release]}"
         self.used: dict[str, tuple[str, ...]] = {}
         self.targets: dict[str, frozenset[str]] = {}
@@ -97,11 +89,10 @@ class Elements(ElementTypes):
             name = next(group for group in match.groups() if group)
             is_primitive = not match[1]
             name = _PYTHON_TYPES.get(name, f"{name[0].lower()}{name[1:]}" if is_primitive else name)
-            found[field.alias] = {
-                "type": name,
-                "one_of_many": extra.get("one_of_many"),
-                "targets": frozenset(extra.get("enum_reference_types") or ()),
-            }
+            targets = frozenset(extra.get("enum_reference_types") or ())
+            if self.release is Release.R4:
+                _, targets = as_in_4_0_1((model, field.alias), (name,), targets)
+            found[field.alias] = {"type": name, "one_of_many": extra.get("one_of_many"), "targets": targets}
         return found
 
 
@@ -110,7 +101,7 @@ def build(release: Release) -> dict[str, Any]:
     elements = Elements(release)
     published = _published(release)
     parameters: dict[str, dict[str, Any]] = {}
-    for resource_type in RESOURCE_TYPES[release]:
+    for resource_type in sorted(served(release)):
         found = {}
         corrected = {entry[0]: entry for entry in CORRECTED[release].get(resource_type, ())}
         dutch = {entry[0]: entry for entry in DUTCH[release].get(resource_type, ())}
@@ -193,7 +184,7 @@ def _targets(code: str, expression: str, declared: Iterable[str], elements: Elem
     if code == "patient" and "Patient" in {*allowed, *declared}:
         return ["Patient"]  # STU3 says so in words only
     if "Resource" in allowed:
-        return sorted(declared) if len(set(declared)) < len(BOTH_RELEASES) else []
+        return sorted(declared) if len(set(declared)) < MANY else []
     return sorted(allowed & set(declared) or allowed)
 
 

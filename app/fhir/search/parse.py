@@ -175,7 +175,7 @@ class _Query:
 
     def add_count(self, name: str, modifier: str, text: str) -> None:
         self.once(name, modifier)
-        if not re.fullmatch(r"\d{1,9}", text):
+        if not re.fullmatch(r"[0-9]{1,9}", text):
             raise BadRequestError("_count wants a number, 0 or more.", expression="http._count")
         wanted = min(int(text), self.page_size_max)
         self.count = 0 if "_summary" in self.seen and self.count == 0 else wanted

@@ -13,9 +13,9 @@ MAXIMUM_LENGTH = 500
 @lru_cache(maxsize=16_384)
 def fold(text: str) -> str:
     """Return ``text`` for comparing: case folded, without combining marks, each run of white space as one space."""
-    if text.isascii():
-        folded = text.casefold()
-    else:
-        decomposed = unicodedata.normalize("NFKD", text.casefold())
+    folded = text.casefold()
+    if not folded.isascii():
+        # Twice, as taking a character apart may bring a capital back.
+        decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
         folded = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(folded.split())[:MAXIMUM_LENGTH]
+    return " ".join(folded.split())[:MAXIMUM_LENGTH].rstrip()

@@ -36,7 +36,7 @@ from app.fhir.search.strings import fold
 from app.fhir.units import UCUM, canonical_unit, is_comparable
 
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
 _APPROXIMATELY = Decimal("0.1")

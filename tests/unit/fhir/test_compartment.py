@@ -1,0 +1,64 @@
+"""Through which references a resource belongs to a person."""
+
+from typing import Any
+
+import pytest
+
+from app.fhir.compartment import compartment_parameters, compartment_types, patient_references
+from app.fhir.release import Release
+from app.fhir.search.definitions import definitions
+
+DIRECTORY = {
+    "ActivityDefinition", "Binary", "Bundle", "CapabilityStatement", "Endpoint", "HealthcareService", "Location", "Medication",
+    "OperationOutcome", "Organization", "Parameters", "PlanDefinition", "Practitioner", "PractitionerRole", "Questionnaire",
+    "Slot", "Substance",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("release", Release)
+def test_all_types_but_those_of_the_directory_can_belong_to_a_person(release: Release) -> None:
+    assert definitions(release).resource_types - compartment_types(release) == DIRECTORY
+
+
+@pytest.mark.parametrize("release", Release)
+def test_each_type_of_the_compartment_has_a_reference_that_may_point_to_a_patient(release: Release) -> None:
+    for resource_type in compartment_types(release):
+        parameters = compartment_parameters(release, resource_type)
+        assert all(parameter.kind == "reference" for parameter in parameters)
+        assert any(not parameter.targets or "Patient" in parameter.targets for parameter in parameters), resource_type
+
+
+@pytest.mark.parametrize(
+    ("release", "tree", "wanted"),
+    [
+        (
+            Release.STU3,
+            {
+                "resourceType": "Observation",
+                "subject": {"reference": "Patient/zonnestraal/_history/2"},
+                "performer": [{"reference": "Practitioner/1"}, {"reference": "https://elders.example/fhir/Patient/2"}],
+            },
+            {"Patient/zonnestraal", "https://elders.example/fhir/Patient/2"},
+        ),
+        (Release.R4, {"resourceType": "Observation", "subject": {"reference": "Group/1"}}, set()),
+        (Release.R4, {"resourceType": "Observation", "subject": {"reference": "#p"}}, set()),
+        (Release.R4, {"resourceType": "Observation", "subject": {"display": "iemand"}}, set()),
+        (Release.R4, {"resourceType": "Observation", "subject": {"reference": "urn:uuid:1"}}, set()),
+        (Release.R4, {"resourceType": "Task", "for": {"reference": "Patient/1"}}, {"Patient/1"}),
+        (Release.STU3, {"resourceType": "Task", "for": {"reference": "Patient/1"}}, {"Patient/1"}),
+        (Release.STU3, {"resourceType": "Device", "patient": {"reference": "Patient/1"}}, {"Patient/1"}),
+        (
+            Release.R4,
+            {
+                "resourceType": "Appointment",
+                "participant": [{"actor": {"reference": "Patient/1"}}, {"status": "accepted"}],
+            },
+            {"Patient/1"},
+        ),
+        (Release.R4, {"resourceType": "Provenance", "target": [{"reference": "Patient/1"}]}, {"Patient/1"}),
+        (Release.R4, {"resourceType": "Patient", "id": "1"}, set()),
+        (Release.R4, {"resourceType": "Organization", "partOf": {"reference": "Organization/1"}}, set()),
+    ],
+)
+def test_the_references_to_a_patient_are_found(release: Release, tree: dict[str, Any], wanted: set[str]) -> None:
+    assert patient_references(release, tree["resourceType"], tree) == wanted
