@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 def delay_after(tries: int) -> timedelta:
     """Return how long to wait after the ``tries``-th failure: twice as long each time, up to ``LONGEST_DELAY``."""
     doublings = min(max(tries - 1, 0), 20)  # beyond 20 it is the longest anyway, and the number stays small
-    return min(FIRST_DELAY * 2**doublings, LONGEST_DELAY)
+    return min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
 
 
 def _wall_clock_us() -> int:
@@ -65,7 +65,10 @@ class Deliverer:
         self._at_once = at_once
 
     async def deliver_due(self) -> int:
-        """Return how many jobs were tried, at most ``at_once`` of them; 0 when nothing is due."""
+        """Return how many jobs were tried, at most ``at_once`` of them; 0 when nothing is due.
+
+        What a handler raises is kept with its job. Raises: UnavailableError, if the database did not take an outcome.
+        """
         # Most looks find nothing: they must not take the writer's time.
         if not await outbox.is_due(self._database.reader, self._now_us()):
             return 0
@@ -75,9 +78,11 @@ class Deliverer:
             return await outbox.claim(transaction, now_us=now_us, lease_us=self._lease_us, limit=self._at_once)
 
         jobs = await self._database.write(claim)
-        async with asyncio.TaskGroup() as together:
-            for job in jobs:
-                together.create_task(self._deliver(job))
+        # All are waited for: what goes wrong with one must not break off another halfway.
+        ends = await asyncio.gather(*(self._deliver(job) for job in jobs), return_exceptions=True)
+        for failure in ends:
+            if failure is not None:
+                raise failure
         return len(jobs)
 
     async def run_forever(self, stop: asyncio.Event) -> None:
@@ -85,7 +90,7 @@ class Deliverer:
         while not stop.is_set():
             try:
                 tried = await self.deliver_due()
-            except Exception:  # an outage of the database ends; the loop has to be there then
+            except Exception:  # noqa: BLE001 - an outage of the database ends; the loop has to be there then
                 _log.exception("outbox not reachable")
                 tried = 0
             if not tried:

@@ -1,0 +1,111 @@
+"""The words of notices, in Dutch at language level B1 and in English.
+
+A mail may be read by others than the person: it says nothing about health, names nobody but the practice or app, and
+has no link that logs in.
+"""
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from enum import StrEnum
+from typing import NamedTuple
+
+ABOUT_LENGTH_MAX = 80
+
+
+class NoticeKind(StrEnum):
+    """What happened that a person should know of, also when it was not they who did it."""
+
+    ACCESS_GIVEN = "access-given"
+    ACCESS_WITHDRAWN = "access-withdrawn"
+    KEY_REUSED = "key-reused"
+
+
+class _Text(NamedTuple):
+    """The words of one notice: ``{about}`` stands for the practice or app, ``{page}`` for the URL of a page."""
+
+    subject: str
+    happened: str
+    advice: str
+
+
+_TEXTS: dict[str, dict[NoticeKind, _Text]] = {
+    "nl": {
+        NoticeKind.ACCESS_GIVEN: _Text(
+            "Iemand kan nu in uw dossier kijken",
+            "U gaf toegang tot een deel van uw dossier. Toegang heeft nu: {about}.",
+            "Klopt dit niet? Stop dan de toegang. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.ACCESS_WITHDRAWN: _Text(
+            "U stopte een toegang tot uw dossier",
+            "U stopte de toegang tot uw dossier. Geen toegang meer heeft: {about}.",
+            "Klopt dit niet? Kijk dan wie nu toegang heeft. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.KEY_REUSED: _Text(
+            "Wij sloten een verbinding met uw dossier",
+            "Een app meldt zich bij ons met een sleutel. Iemand gebruikte een oude sleutel van: {about}.\n"
+            "Misschien heeft een ander die sleutel. Daarom sloten wij de verbinding met deze app.",
+            "Wilt u de app weer gebruiken? Open dan de app en verbind opnieuw.\n"
+            "Wie in uw dossier keek, ziet u op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+    },
+    "en": {
+        NoticeKind.ACCESS_GIVEN: _Text(
+            "Someone can now look in your record",
+            "You gave access to a part of your record. Access was given to: {about}.",
+            "Is this not right? Then stop the access. You can do that on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.ACCESS_WITHDRAWN: _Text(
+            "You stopped an access to your record",
+            "You stopped access to your record. This one has no access any more: {about}.",
+            "Is this not right? Then look who has access now. You can do that on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.KEY_REUSED: _Text(
+            "We closed a connection with your record",
+            "An app shows us a key. Someone used an old key of: {about}.\n"
+            "Perhaps somebody else has that key. So we closed the connection with this app.",
+            "Do you want to use the app again? Then open the app and connect it anew.\n"
+            "You see who looked in your record on this page, after logging in:\n{page}",
+        ),
+    },
+}
+_CLOSING = {
+    "nl": "Dit bericht is automatisch gemaakt. U kunt er niet op antwoorden.\n"
+    "Wij vragen nooit per mail om uw wachtwoord of code.",
+    "en": "This message was made automatically. You can't answer it.\nWe never ask for your password or code by mail.",
+}
+_PAGES = {
+    NoticeKind.ACCESS_GIVEN: "/access",
+    NoticeKind.ACCESS_WITHDRAWN: "/access",
+    NoticeKind.KEY_REUSED: "/activity",
+}
+LANGUAGES = tuple(_TEXTS)
+"""The languages of notices; the first one is used for a language that is not here."""
+
+
+def notice(kind: NoticeKind, *, to: str, language: str, about: str, base_url: str) -> EmailMessage:
+    """Return the message to one address, still without From, Date and Message-ID.
+
+    ``about`` is the name of the practice or app, as whoever registered it wrote it: it is cut and kept on one line.
+    ``base_url`` has no slash at its end.
+    Raises: ValueError or another of ``email.errors``, if ``to`` is not an address.
+    """
+    spoken = language if language in _TEXTS else LANGUAGES[0]
+    subject, happened, advice = _TEXTS[spoken][kind]
+    message = EmailMessage()
+    message["To"] = Address(addr_spec=to)
+    message["Subject"] = subject
+    message["Content-Language"] = spoken
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answering machine answers it
+    paragraphs = (
+        happened.format(about=_on_one_line(about)),
+        advice.format(page=f"{base_url}{_PAGES[kind]}"),
+        _CLOSING[spoken],
+    )
+    message.set_content("\n\n".join(paragraphs) + "\n", cte="quoted-printable")
+    return message
+
+
+def _on_one_line(name: str) -> str:
+    """Return ``name`` without line breaks and control characters, so that it can't pose as our own words."""
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
+    return plain if len(plain) <= ABOUT_LENGTH_MAX else f"{plain[: ABOUT_LENGTH_MAX - 1]}…"
