@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.fhir.path import Guard
-from app.fhir.reference import FragmentReference, LiteralReference, localize
+from app.fhir.reference import FragmentReference, LiteralReference, localize, parse_reference
 from app.fhir.release import Release
 from app.fhir.search.definitions import INDEXED_TYPES, SearchParameter, definitions
 from app.fhir.search.expression import (
@@ -134,6 +134,28 @@ def index_rows(
         for fhir_type, value in compute(tree):
             leaf.emit(rows, leaf.parameters, fhir_type, value)
     return IndexRows(list(rows.exact), list(rows.dates), list(rows.quantities), list(rows.texts))
+
+
+def reference_values(parameter: SearchParameter, tree: Mapping[str, Any]) -> list[str]:
+    """Return the literal references, as they were written, that ``parameter`` finds in a resource: what an _include follows."""
+    found = []
+    for select in _selects(parameter):
+        for value in select(tree):
+            text = value.get("reference") if isinstance(value, dict) else value
+            if isinstance(text, str) and (not parameter.targets or _may_be_to(text, parameter.targets)):
+                found.append(text)
+    return found
+
+
+def _may_be_to(text: str, targets: frozenset[str]) -> bool:
+    target = parse_reference(text)
+    return not isinstance(target, LiteralReference) or target.resource_type in targets
+
+
+@cache
+def _selects(parameter: SearchParameter) -> tuple[Callable[[Any], list[Any]], ...]:
+    selectors = (selector for selector in parameter.selectors if selector.fhir_type in INDEXED_TYPES["reference"])
+    return tuple(selector.compile() for selector in selectors)
 
 
 class _Rows:

@@ -46,8 +46,9 @@ WITHOUT_SYSTEM = frozenset({"code", "boolean", "string", "id", "uri"})
 class SearchParameter:
     """A search parameter of one resource type.
 
-    ``targets`` is empty where any type may be referred to. ``types`` are the FHIR types of the values. ``number`` is what
-    the index tables keep: positive, 31 bits, the same in every installation.
+    ``targets`` is empty where any type may be referred to. ``types`` are the FHIR types of the values. ``repeats`` says that a
+    resource may have more than one value. ``number`` is what the index tables keep: positive, 31 bits, the same in every
+    installation.
     """
 
     name: str
@@ -57,6 +58,7 @@ class SearchParameter:
     expression: str = ""
     types: tuple[str, ...] = ()
     targets: frozenset[str] = frozenset()
+    repeats: bool = False
     components: tuple[tuple[str, str], ...] = ()
     number: int = field(default=0, compare=False)
 
@@ -135,6 +137,7 @@ def _parameter(release: Release, resource_type: str, name: str, facts: Mapping[s
         expression=facts.get("expression", ""),
         types=tuple(facts.get("types", ())),
         targets=frozenset(facts.get("targets", ())),
+        repeats=facts.get("repeats", False),
         components=tuple((code, expression) for code, expression in facts.get("components", ())),
         number=parameter_number(release, resource_type, name),
     )

@@ -22,6 +22,9 @@ from app.fhir.search.corrections import COMMON, COMPUTED_TYPES, CORRECTED, DUTCH
 
 DATA = Path(__file__).parent / "data"
 SOURCES = {Release.STU3: "STU3", Release.R4: "R4B"}
+MANY_STRINGS = frozenset({"HumanName", "Address"})
+"""Types of which one value has several strings."""
+
 MANY = 60
 """A parameter that declares more targets than this means any type."""
 
@@ -37,6 +40,7 @@ class Elements(ElementTypes):
         self.package = f"fhir.resources.{SOURCES[release]}"
         self.used: dict[str, tuple[str, ...]] = {}
         self.targets: dict[str, frozenset[str]] = {}
+        self.lists: set[str] = set()
         self.fields: dict[str, dict[str, dict[str, Any]]] = {}
 
     def __getitem__(self, path: str) -> tuple[str, ...]:
@@ -63,6 +67,8 @@ class Elements(ElementTypes):
         else:
             types = [fields[name]["type"]] if name in fields else []
             self.targets[path] = fields[name]["targets"] if name in fields else frozenset()
+            if name in fields and fields[name]["many"]:
+                self.lists.add(path)
         if not types:
             raise KeyError(path)
         return tuple(types)
@@ -92,7 +98,12 @@ class Elements(ElementTypes):
             targets = frozenset(extra.get("enum_reference_types") or ())
             if self.release is Release.R4:
                 _, targets = as_in_4_0_1((model, field.alias), (name,), targets)
-            found[field.alias] = {"type": name, "one_of_many": extra.get("one_of_many"), "targets": targets}
+            found[field.alias] = {
+                "type": name,
+                "one_of_many": extra.get("one_of_many"),
+                "targets": targets,
+                "many": "List[" in str(field.annotation),
+            }
         return found
 
 
@@ -169,6 +180,8 @@ def _parameter(
     facts["types"] = list(dict.fromkeys(selector.fhir_type for selector in selectors))
     if kind == "reference" and (narrowed := _targets(code, expression, targets, elements)):
         facts["targets"] = narrowed
+    if _repeats(expression, elements) or not MANY_STRINGS.isdisjoint(facts["types"]):
+        facts["repeats"] = True
     return facts
 
 
@@ -186,6 +199,20 @@ def _targets(code: str, expression: str, declared: Iterable[str], elements: Elem
     if "Resource" in allowed:
         return sorted(declared) if len(set(declared)) < MANY else []
     return sorted(allowed & set(declared) or allowed)
+
+
+def _repeats(expression: str, elements: Elements) -> bool:
+    """Return whether a resource may have more than one value: a list on the way, or values in more than one place."""
+    places = set()
+    for chain in paths_of(expression):
+        names = [argument for operation, argument in chain if operation in ("member", "extension")]
+        members = [argument for operation, argument in chain if operation == "member"]
+        prefixes = {".".join(members[: position + 1]) for position in range(len(members))}
+        indexed = any(operation == "index" for operation, _ in chain)
+        if "extension" in dict(chain) or (not indexed and not prefixes.isdisjoint(elements.lists)):
+            return True
+        places.add(".".join(names))
+    return len(places) > 1
 
 
 def _element_targets(chain: tuple[tuple[str, str], ...], elements: Elements) -> frozenset[str]:

@@ -16,7 +16,7 @@ from app.fhir.search.expression import DateValue, NumberValue, QuantityValue, St
 from app.fhir.search.intervals import meets
 from app.fhir.search.parse import parse_query
 from app.fhir.search.values import escape
-from app.store.indexing import IndexRows, exact_hash, index_rows, unit_hash, value_hash
+from app.store.indexing import IndexRows, exact_hash, index_rows, reference_values, unit_hash, value_hash
 from tests.support.examples import published_examples
 
 KEY = b"a key for tests"
@@ -148,6 +148,17 @@ def test_the_identifier_of_a_reference_is_found_with_the_modifier_only() -> None
     assert finds(tree, "subject:identifier", "3")
     assert not finds(tree, "subject:identifier", "|3")
     assert not finds(tree, "subject", "3")
+
+
+def test_an_include_follows_the_references_that_its_parameter_may_point_at() -> None:
+    tree = {
+        "resourceType": "Observation",
+        "subject": {"reference": "Group/1"},
+        "performer": [{"reference": "Patient/1"}, {"display": "iemand"}, {"reference": "urn:uuid:1"}],
+    }
+    assert reference_values(parameter(tree, "subject"), tree) == ["Group/1"]
+    assert reference_values(parameter(tree, "patient"), tree) == []
+    assert reference_values(parameter(tree, "performer"), tree) == ["Patient/1", "urn:uuid:1"]
 
 
 def test_a_canonical_is_found_with_and_without_its_version() -> None:

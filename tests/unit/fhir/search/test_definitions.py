@@ -97,6 +97,31 @@ def test_what_the_dutch_standards_ask_is_supported(release: Release, resource_ty
     assert set(names.split()) <= set(definitions(release).supported(resource_type))
 
 
+@pytest.mark.parametrize(
+    ("resource_type", "name", "repeats"),
+    [
+        ("Observation", "date", False),
+        ("Observation", "code", False),
+        ("Observation", "value-quantity", False),
+        ("Observation", "performer", True),
+        ("Observation", "combo-code", True),
+        ("Observation", "component-code", True),
+        ("Patient", "birthdate", False),
+        ("Patient", "family", True),
+        ("Condition", "onset-date", False),
+        ("Encounter", "date", False),
+        ("MedicationRequest", "period-of-use", False),
+        ("MedicationRequest", "pharmaceutical-treatment-identifier", True),
+        ("Organization", "address", True),
+        ("Location", "address", True),
+    ],
+)
+def test_a_parameter_repeats_if_a_resource_may_have_several_values(
+    resource_type: str, name: str, *, repeats: bool
+) -> None:
+    assert definitions(Release.R4).of(resource_type)[name].repeats == repeats
+
+
 @pytest.mark.parametrize("release", Release)
 def test_patient_always_means_a_patient(release: Release) -> None:
     for resource_type in definitions(release).resource_types:
