@@ -188,10 +188,15 @@ def _is_loopback(host: str | None) -> bool:
 
 def _public_keys(jwks: dict[str, Any]) -> dict[str, Any]:
     """Return the key set without anything private. Raises: BadRequestError, when it is none or has symmetric keys."""
+    given = jwks.get("keys")
+    if not isinstance(given, list) or not given or any(_kind_of(key) not in {"EC", "RSA"} for key in given):
+        raise BadRequestError("The keys are a JWK Set of EC or RSA keys, at least one.")
     try:
-        keys = KeySet.import_key_set({"keys": jwks["keys"]}).keys
+        keys = KeySet.import_key_set({"keys": given}).keys
     except (JoseError, KeyError, TypeError, ValueError) as error:
         raise BadRequestError("The keys are not a JWK Set.") from error
-    if not keys or any(key.key_type not in {"EC", "RSA"} for key in keys):
-        raise BadRequestError("The JWK Set holds EC or RSA keys, and at least one.")
     return {"keys": [key.as_dict(private=False) for key in keys]}
+
+
+def _kind_of(key: Any) -> Any:
+    return key.get("kty") if isinstance(key, dict) else None

@@ -39,6 +39,7 @@ REDIRECT_URI = "https://app.example/done"
 SCOPE = "patient/Observation.cruds patient/Goal.rs launch/patient offline_access"
 PASSWORD = "geen-echt-wachtwoord"
 RECORD = 7_000_001
+_hashes: dict[str, str] = {}
 
 
 @dataclass
@@ -78,7 +79,7 @@ class World:
     app_id: str = ""
     practice_id: str = ""
     system_id: str = ""
-    system_key: Key = field(default_factory=lambda: ECKey.generate_key("P-384", {"kid": "system-1"}))
+    system_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-384", {"kid": "system-1"}))
     totp_secret: str = field(default_factory=pyotp.random_base32)
 
     @property
@@ -139,7 +140,8 @@ class World:
             "jti": secrets.token_hex(8),
             **changed,
         }
-        signed = jwt.encode({"alg": "ES384", "kid": "system-1", **(header or {})}, claims, key or self.system_key)
+        headers = {"alg": "ES384", "kid": "system-1", **(header or {})}
+        signed = jwt.encode(headers, claims, key or self.system_key, algorithms=[headers["alg"]])
         return {
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": signed,
@@ -239,13 +241,14 @@ def _application(parts: Parts) -> FastAPI:
 
 async def _fill(world: World) -> None:
     parts, now = world.parts, world.clock.now
-    password_hash = await parts.accounts.hash_password(PASSWORD)
+    if PASSWORD not in _hashes:  # slow on purpose, so once for all tests
+        _hashes[PASSWORD] = await parts.accounts.hash_password(PASSWORD)
 
     async def job(transaction: Transaction) -> None:
         await parts.accounts.create(
             transaction,
             login="Zonnestraal",
-            password_hash=password_hash,
+            password_hash=_hashes[PASSWORD],
             name="Zonnestraal-Testpersoon",
             record_id=RECORD,
             totp_secret=world.totp_secret,

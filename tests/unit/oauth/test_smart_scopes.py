@@ -1,0 +1,72 @@
+"""Scopes: asked, allowed, chosen."""
+
+import pytest
+
+from app.access.categories import Category
+from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action
+from app.oauth.smart_scopes import (
+    PERSON_CONTEXTS,
+    SYSTEM_CONTEXTS,
+    actions_of,
+    categories_of,
+    granted,
+    opens_anything,
+    reduced,
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed", "expected"),
+    [
+        ("patient/Observation.rs", "patient/*.cruds", "patient/Observation.rs"),
+        ("patient/Observation.rs patient/Goal.rs", "patient/Observation.cruds", "patient/Observation.rs"),
+        (
+            "openid patient/Goal.rs offline_access",
+            "openid patient/Goal.rs offline_access",
+            "patient/Goal.rs offline_access",
+        ),
+        ("system/Goal.rs", "system/*.cruds patient/*.rs", ""),
+        ("patient/Goal.rs patient/Goal.rs", "patient/*.rs", "patient/Goal.rs"),
+        ("patient/Goal.rs nonsense", "patient/*.rs", "patient/Goal.rs"),
+        (None, "patient/*.rs launch/patient", "patient/*.rs launch/patient"),
+        ("", "patient/*.rs", "patient/*.rs"),
+    ],
+)
+def test_a_person_is_asked_for_what_the_client_wants_and_may_have(
+    asked: str | None, allowed: str, expected: str
+) -> None:
+    assert granted(asked, allowed, PERSON_CONTEXTS) == expected
+
+
+def test_a_system_has_system_scopes() -> None:
+    assert granted("system/Goal.rs patient/Goal.rs", "system/*.rs patient/*.rs", SYSTEM_CONTEXTS) == "system/Goal.rs"
+
+
+@pytest.mark.parametrize(("scope", "expected"), [("", False), ("offline_access", False), ("patient/Goal.r", True)])
+def test_a_scope_without_a_resource_opens_nothing(scope: str, expected: bool) -> None:
+    assert opens_anything(scope) == expected
+
+
+def test_categories_and_actions_are_those_of_all_parts_together() -> None:
+    scope = "patient/Goal.rs patient/MedicationRequest.c launch/patient"
+    assert categories_of(scope) == Category.CARE_PLAN | Category.MEDICATION
+    assert actions_of(scope) == LOOK | Action.CREATE
+    assert Category.SENSITIVE not in categories_of("patient/*.rs")
+
+
+@pytest.mark.parametrize(
+    ("scope", "categories", "actions", "expected"),
+    [
+        ("patient/Goal.rs patient/Observation.rs", Category.CARE_PLAN, ALL_ACTIONS, "patient/Goal.rs"),
+        ("patient/Goal.cruds", Category.CARE_PLAN, LOOK, "patient/Goal.rs"),
+        ("patient/Goal.cruds", Category.CARE_PLAN, CHANGE, "patient/Goal.cud"),
+        ("patient/Goal.*", Category.CARE_PLAN, LOOK, "patient/Goal.read"),
+        ("patient/Goal.*", Category.CARE_PLAN, CHANGE, "patient/Goal.write"),
+        ("patient/Goal.write", Category.CARE_PLAN, LOOK, ""),
+        ("patient/*.rs offline_access", Category.ALLERGIES, LOOK, "patient/*.rs offline_access"),
+    ],
+)
+def test_what_a_person_leaves_out_goes_from_the_scope(
+    scope: str, categories: Category, actions: Action, expected: str
+) -> None:
+    assert reduced(scope, categories, actions) == expected
