@@ -5,17 +5,20 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from app.fhir.dates import MAX_US, MIN_US
+from app.errors import InvalidResourceError
+from app.fhir.dates import MAX_US, MIN_US, interval
 from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter, definitions
 from app.fhir.search.expression import DateValue, NumberValue, QuantityValue, StringValue, TokenValue
 from app.fhir.search.intervals import meets
 from app.fhir.search.parse import parse_query
 from app.fhir.search.values import escape
+from app.fhir.validation.structure import parse
 from app.store.indexing import IndexRows, exact_hash, index_rows, reference_values, unit_hash, value_hash
 from tests.support.examples import published_examples
 
@@ -359,3 +362,66 @@ def test_every_published_example_has_the_same_rows_each_time_and_no_row_twice(re
             assert rows == rows_of(tree, release)
             for table in rows:
                 assert len(table) == len(set(table))
+
+
+def members(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every member and item below ``tree``."""
+    if isinstance(tree, dict | list):
+        for place, item in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield (*path, place)
+            yield from members(item, (*path, place))
+
+
+EXAMPLES = [
+    (release, msgspec.json.encode(tree))
+    for release in Release
+    for _, tree in published_examples(release)
+    if tree["resourceType"] in definitions(release).resource_types
+]
+ODD_VALUES: list[Any] = [
+    None,
+    "",
+    "x",
+    0,
+    True,
+    [],
+    {},
+    "2024-02-29",
+    "9999-12-31T23:59:60-12:00",
+    "0001",
+    {"id": "x"},
+    {"reference": "#"},
+]
+
+
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.sampled_from(EXAMPLES), st.data())
+def test_whatever_is_valid_can_be_indexed(example: tuple[Release, bytes], data: st.DataObject) -> None:
+    release, body = example
+    tree = msgspec.json.decode(body)
+    *above, last = data.draw(st.sampled_from([path for path in members(tree) if "text" not in path[:1]]))
+    parent = tree
+    for place in above:
+        parent = parent[place]
+    if data.draw(st.booleans()):
+        parent[last] = data.draw(st.sampled_from(ODD_VALUES))
+    else:
+        del parent[last]
+    try:
+        parsed = parse(release, msgspec.json.encode(tree))
+    except InvalidResourceError:
+        reject()
+    rows = index_rows(release, parsed.resource_type, parsed.tree, time_zone=AMSTERDAM, key=KEY, base_urls=OURS)
+    assert all(number > 0 for table in rows for number, *_ in table)
+
+
+@given(st.from_regex(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?", fullmatch=True))
+def test_every_valid_date_can_be_indexed(date: str) -> None:
+    body = msgspec.json.encode({"resourceType": "Patient", "birthDate": date})
+    try:
+        tree = parse(Release.R4, body).tree
+    except InvalidResourceError:
+        with pytest.raises(ValueError, match=r"\w"):
+            interval(date, AMSTERDAM)
+    else:
+        assert finds(tree, "birthdate", date)
