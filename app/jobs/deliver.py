@@ -105,7 +105,9 @@ class Deliverer:
             async with asyncio.timeout(self._time_limit.total_seconds()):
                 await self._handlers[job.kind](job)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job stays, and its class is kept with it
-            await self._put_off(job, type(error).__name__)
+            # What ran out of time may still be busy in a thread: it has the rest of its lease before the next try.
+            since_us = job.due_us if isinstance(error, TimeoutError) else self._now_us()
+            await self._put_off(job, since_us, type(error).__name__)
             return
 
         async def end(transaction: Transaction) -> None:
@@ -113,12 +115,11 @@ class Deliverer:
 
         await self._database.write(end)
 
-    async def _put_off(self, job: Job, error: str) -> None:
-        delay = delay_after(job.tries)
+    async def _put_off(self, job: Job, since_us: int, error: str) -> None:
+        due_us = since_us + delay_after(job.tries) // timedelta(microseconds=1)
         _log.warning("job failed", job_id=job.job_id, kind=job.kind, tries=job.tries, error=error)
 
         async def postpone(transaction: Transaction) -> None:
-            due_us = self._now_us() + delay // timedelta(microseconds=1)
             await outbox.postpone(transaction, job, due_us=due_us, error=error)
 
         await self._database.write(postpone)

@@ -94,7 +94,6 @@ def notice(kind: NoticeKind, *, to: str, language: str, about: str, base_url: st
     message = EmailMessage()
     message["To"] = Address(addr_spec=to)
     message["Subject"] = subject
-    message["Content-Language"] = spoken
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answering machine answers it
     paragraphs = (
         happened.format(about=_on_one_line(about)),
@@ -102,6 +101,7 @@ def notice(kind: NoticeKind, *, to: str, language: str, about: str, base_url: st
         _CLOSING[spoken],
     )
     message.set_content("\n\n".join(paragraphs) + "\n", cte="quoted-printable")
+    message["Content-Language"] = spoken  # after the content, which begins the headers about it anew
     return message
 
 
