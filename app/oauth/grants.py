@@ -99,7 +99,7 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
 
     def save_authorization_code(self, code: str, request: Submitted) -> None:
         """Write the code together with the grant that the person just gave."""
-        self.server.keep_consent(code, request)
+        self.server.changes.keep_consent(code, request, self.server.release_asked(request.payload))
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
         """Return a code that was issued to this client and is good; a used one ends the tokens that it gave."""
@@ -107,7 +107,7 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
         if found is None or found.client_id != client.client_id:
             return None
         if found.used_at is not None:
-            self.server.end_reused(found, self.request)
+            self.server.changes.end_reused(found, self.request.trace)
             return None
         return found if found.expires_at > self.server.now_us() else None
 
@@ -133,7 +133,7 @@ class RefreshGrant(authlib_grants.RefreshTokenGrant):
         if found is None or not found.is_refresh:
             return None
         if found.used_at is not None:
-            self.server.end_reused(found, self.request)
+            self.server.changes.end_reused(found, self.request.trace)
             return None
         return found if found.is_active(self.server.now_us()) else None
 

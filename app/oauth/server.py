@@ -1,15 +1,13 @@
-"""Authlib's authorization server, assembled: which grant types, how clients prove themselves, what is written.
+"""Authlib's authorization server, assembled: which grant types, how clients prove themselves, what is answered.
 
-Everything here blocks and runs in a worker thread. What one request changes is one transaction: the grant with its code,
-the used code with its tokens, the used refresh token with the new ones, each with its entry in the audit log.
+Everything here blocks and runs in a worker thread. What is written stands in ``changes.py``.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import msgspec
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
@@ -17,46 +15,21 @@ from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, Unaut
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from app.access.categories import Category
-from app.access.grant import Grantee
-from app.access.requester import RequesterKind
-from app.access.smart_scope import Action
-from app.audit.events import Event, Trace
+from app.audit.events import Trace
 from app.audit.log import AuditLog
-from app.consent import grants as consent_grants
-from app.db.database import Database, Transaction
+from app.db.database import Database
 from app.errors import RegieError
 from app.fhir.release import Release
-from app.identity import practices
 from app.identity.instants import to_us
-from app.oauth import clients, codes, errors, tokens
+from app.oauth import clients, errors, tokens
 from app.oauth.assertions import PrivateKeyJwt
+from app.oauth.changes import Changes, Decision, Lifetimes
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.exchange import Answer, Pairs, Payload, Submitted
 from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
-from app.oauth.smart_scopes import OFFLINE, reduced
-from app.oauth.tokens import Holder, Token
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How long things hold."""
-
-    code: timedelta
-    access_token: timedelta
-    refresh_token: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person allowed on the consent page; ``until`` is UTC."""
-
-    record_id: int
-    name: str
-    categories: Category
-    actions: Action
-    until: datetime
+from app.oauth.smart_scopes import OFFLINE
+from app.oauth.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +59,7 @@ class AuthorizationServer(AuthlibServer):
         super().__init__()
         self.database = database
         self.issuer = issuer
-        self._audit = audit
+        self.changes = Changes(database, audit, lifetimes, clock)
         self._lifetimes = lifetimes
         self._record_patients = record_patients
         self._clock = clock
@@ -135,59 +108,6 @@ class AuthorizationServer(AuthlibServer):
                 return release
         raise InvalidRequestError(errors.described("The aud is not a FHIR base of this server."))
 
-    def keep_consent(self, value: str, request: Submitted) -> None:
-        """Write the grant that the person gave and the code that stands for it."""
-        decision: Decision = request.user
-        client: Client = request.client
-        payload = request.payload
-        now = self._clock()
-        scope = reduced(request.scope, decision.categories, decision.actions)
-
-        async def job(transaction: Transaction) -> None:
-            await tokens.forget(transaction, now)
-            grant = await consent_grants.give(
-                transaction,
-                record_id=decision.record_id,
-                grantee=Grantee.APP,
-                grantee_id=client.client_id,
-                categories=decision.categories,
-                actions=decision.actions,
-                until=decision.until,
-                purpose="app",
-                now=now,
-            )
-            await codes.keep(
-                transaction,
-                AuthorizationCode(
-                    code_hash=tokens.hashed(value),
-                    family_id=tokens.new_family(),
-                    client_id=client.client_id,
-                    record_id=decision.record_id,
-                    grant_id=grant.grant_id,
-                    redirect_uri=payload.redirect_uri,
-                    scope=scope,
-                    code_challenge=payload.data["code_challenge"],
-                    release=self.release_asked(payload),
-                    expires_at=to_us(now + self._lifetimes.code),
-                ),
-            )
-            await self._audit.record(
-                transaction,
-                _event(
-                    request.trace,
-                    action="grant",
-                    record_id=decision.record_id,
-                    kind=RequesterKind.PERSON.value,
-                    actor=RequesterKind.PERSON.value,
-                    display=decision.name,
-                    client=client.client_id,
-                    ground=f"grant {grant.grant_id}",
-                    detail=client.name,
-                ),
-            )
-
-        self.database.write_blocking(job)
-
     # -------------------------------------------------------------------------------------------- the token endpoint
 
     def token(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
@@ -224,104 +144,16 @@ class AuthorizationServer(AuthlibServer):
         return answer
 
     def save_token(self, token: dict[str, Any], request: Submitted) -> None:
-        """Write the tokens of an answer, and use up what they were given for, in one transaction.
+        """Make the tokens of an answer true, and use up what they were given for.
 
         Raises: InvalidGrantError, when the code or refresh token was used meanwhile or its grant is over.
         """
         earlier: AuthorizationCode | Token | None = request.authorization_code or request.refresh_token
-        client: Client = request.client
-        now = self._clock()
-
-        async def for_person(transaction: Transaction, earlier: AuthorizationCode | Token) -> bool:
-            module = codes if isinstance(earlier, AuthorizationCode) else tokens
-            if not await module.use(transaction, earlier, to_us(now)):
-                await self._audit.record(transaction, self._reuse(earlier, request.trace))
-                return False
-            grant = await consent_grants.one(transaction, earlier.record_id or 0, earlier.grant_id or "")
-            if grant is None or not grant.is_in_force(now):
-                return False
-            holder = Holder(
-                RequesterKind.APP,
-                client.name,
-                client.client_id,
-                record_id=earlier.record_id,
-                grant_id=earlier.grant_id,
-                release=earlier.release,
-            )
-            await self._write(transaction, holder, token, earlier.scope, earlier.family_id, now)
-            await self._audit.record(transaction, _token_event(request.trace, holder))
-            return True
-
-        async def for_practice(transaction: Transaction) -> bool:
-            practice = await practices.get(transaction, client.practice_id or "")
-            if practice is None:
-                return False
-            holder = Holder(RequesterKind.PRACTICE, practice.name, client.client_id, practice_id=practice.practice_id)
-            await self._write(transaction, holder, token, token["scope"], tokens.new_family(), now)
-            await self._audit.record(transaction, _token_event(request.trace, holder))
-            return True
-
-        async def job(transaction: Transaction) -> bool:
-            await tokens.forget(transaction, now)
-            return await (for_practice(transaction) if earlier is None else for_person(transaction, earlier))
-
-        if not self.database.write_blocking(job):
-            if earlier is None:
-                raise UnauthorizedClientError
-            raise InvalidGrantError
-
-    async def _write(
-        self,
-        transaction: Transaction,
-        holder: Holder,
-        token: dict[str, Any],
-        whole_scope: str,
-        family: str,
-        now: datetime,
-    ) -> None:
-        await tokens.issue(
-            transaction,
-            holder,
-            scope=token["scope"],
-            lifetime=self._lifetimes.access_token,
-            now=now,
-            family_id=family,
-            value=token["access_token"],
-        )
-        if "refresh_token" in token:
-            await tokens.issue(
-                transaction,
-                holder,
-                scope=whole_scope,
-                lifetime=self._lifetimes.refresh_token,
-                now=now,
-                family_id=family,
-                is_refresh=True,
-                value=token["refresh_token"],
-            )
-
-    def end_reused(self, earlier: AuthorizationCode | Token, request: Submitted) -> None:
-        """Revoke all tokens of an authorization whose code or refresh token came a second time."""
-
-        async def job(transaction: Transaction) -> None:
-            await tokens.revoke_family(transaction, earlier.family_id, self.now_us())
-            await self._audit.record(transaction, self._reuse(earlier, request.trace))
-
-        self.database.write_blocking(job)
-
-    def _reuse(self, earlier: AuthorizationCode | Token, trace: Trace) -> Event:
-        what = "code" if isinstance(earlier, AuthorizationCode) else "refresh token"
-        return _event(
-            trace,
-            action="token",
-            outcome="refused",
-            status=400,
-            record_id=-1 if earlier.record_id is None else earlier.record_id,
-            kind=RequesterKind.APP.value,
-            actor=f"app:{earlier.client_id}",
-            client=earlier.client_id,
-            detail=f"a used {what} came again; all tokens of it are revoked",
-        )
+        if earlier is not None:
+            if not self.changes.exchange(earlier, token, request.client, request.trace):
+                raise InvalidGrantError
+        elif not self.changes.give_to_practice(token, request.client, request.trace):
+            raise UnauthorizedClientError
 
     # --------------------------------------------------------------------------- revocation and introspection endpoint
 
@@ -342,20 +174,6 @@ class AuthorizationServer(AuthlibServer):
             ),
             pairs,
         )
-
-    def revoke(self, token: Token, trace: Trace) -> None:
-        """Revoke a token at the wish of its client."""
-
-        async def job(transaction: Transaction) -> None:
-            await tokens.revoke(transaction, token, self.now_us())
-            event = _token_event(
-                trace,
-                Holder(token.requester_kind, token.display, token.client_id, token.record_id, token.practice_id),
-                detail="revoked by the client",
-            )
-            await self._audit.record(transaction, event)
-
-        self.database.write_blocking(job)
 
     def introspected(self, token: Token) -> dict[str, Any]:
         """Return what a client may know about its own token (RFC 7662 section 2.2)."""
@@ -432,7 +250,7 @@ class Revocation(RevocationEndpoint):
 
     def revoke_token(self, token: Token, request: Submitted) -> None:
         """Revoke it; a refresh token takes its family along."""
-        self.server.revoke(token, request.trace)
+        self.server.changes.revoke(token, request.trace)
 
 
 class Introspection(IntrospectionEndpoint):
@@ -452,22 +270,3 @@ class Introspection(IntrospectionEndpoint):
     def create_introspection_payload(self, token: Token | None) -> dict[str, Any]:
         """Return the answer's body."""
         return {"active": False} if token is None else self.server.introspected(token)
-
-
-def _event(trace: Trace, **what: Any) -> Event:
-    return Event(**msgspec.structs.asdict(trace), **what)
-
-
-def _token_event(trace: Trace, holder: Holder, detail: str = "") -> Event:
-    party = holder.client_id if holder.kind is RequesterKind.APP else holder.practice_id
-    return _event(
-        trace,
-        action="token",
-        record_id=-1 if holder.record_id is None else holder.record_id,
-        kind=holder.kind.value,
-        actor=f"{holder.kind.value}:{party}",
-        display=holder.display,
-        client=holder.client_id,
-        ground="" if holder.grant_id is None else f"grant {holder.grant_id}",
-        detail=detail,
-    )

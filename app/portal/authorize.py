@@ -19,8 +19,9 @@ from starlette.responses import Response
 
 from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
 from app.access.smart_scope import CHANGE, LOOK, Action
+from app.oauth.changes import Decision
 from app.oauth.exchange import Answer
-from app.oauth.server import Asked, Decision
+from app.oauth.server import Asked
 from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of
 from app.portal.connections import PERIODS
 from app.portal.language import marked
@@ -77,6 +78,20 @@ def choice_of(form: FormData, asked: Asked) -> Choice:
     return Choice(categories, actions, period, tuple(problems))
 
 
+def policy(redirect_uri: str) -> str:
+    """Return the Content-Security-Policy of the consent page.
+
+    The form is sent here and leads on to the app, and browsers hold that redirect against ``form-action`` too.
+    Spec: https://www.w3.org/TR/CSP3/#directive-form-action
+    """
+    parts = urlsplit(redirect_uri)
+    target = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+    return (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action 'self' {target}"
+    )
+
+
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes ``/authorize``: GET asks, POST decides."""
     routes = APIRouter(include_in_schema=False)
@@ -90,7 +105,8 @@ def router(parts: LoginParts) -> APIRouter:
 
     def consent_page(request: Request, asked: Asked, choice: Choice) -> Response:
         scope_actions = actions_of(asked.scope)
-        return page(
+        redirect_uri = request.query_params.get("redirect_uri", "")
+        answer = page(
             request,
             "consent.html",
             status=422 if choice.problems else 200,
@@ -110,8 +126,10 @@ def router(parts: LoginParts) -> APIRouter:
             stays=OFFLINE in asked.scope.split(),
             periods=PERIODS,
             action=f"/authorize?{request.url.query}",
-            host=urlsplit(request.query_params.get("redirect_uri", "")).hostname or "",
+            host=urlsplit(redirect_uri).hostname or "",
         )
+        answer.headers["Content-Security-Policy"] = policy(redirect_uri)
+        return answer
 
     async def asked_of(request: Request) -> Asked | Answer:
         pairs = request.query_params.multi_items()

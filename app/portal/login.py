@@ -47,11 +47,11 @@ def event(request: Request, account: Account | None, action: str, *, status: int
         outcome="refused" if status else "success",
         status=status,
         record_id=-1 if account is None else account.record_id,
-        kind="person",
-        actor="person",
         # Whoever fails to log in is not known to be the person.
+        kind="" if status else "person",
+        actor="" if status else "person",
         display="" if account is None or status else account.name,
-        ground="own record",
+        ground="" if status else "own record",
         detail=detail,
     )
 

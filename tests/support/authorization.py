@@ -28,7 +28,8 @@ from app.identity import practices
 from app.identity.accounts import Accounts
 from app.identity.instants import to_us
 from app.oauth import clients, endpoints
-from app.oauth.server import AuthorizationServer, Lifetimes
+from app.oauth.changes import Lifetimes
+from app.oauth.server import AuthorizationServer
 from app.portal import authorize, login
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings

@@ -1,0 +1,248 @@
+"""What the authorization server writes: each request is one transaction, with its entry in the audit log.
+
+The grant with its code, the used code with its tokens, the used refresh token with the new ones: what belongs together
+is durable together, and what comes a second time ends what it gave, even though the request is refused.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from app.access.categories import Category
+from app.access.grant import Grantee
+from app.access.requester import RequesterKind
+from app.access.smart_scope import Action
+from app.audit.events import Event, Trace
+from app.audit.log import AuditLog
+from app.consent import grants
+from app.db.database import Database, Transaction
+from app.fhir.release import Release
+from app.identity import practices
+from app.identity.instants import to_us
+from app.oauth import codes, tokens
+from app.oauth.clients import Client
+from app.oauth.codes import AuthorizationCode
+from app.oauth.exchange import Submitted
+from app.oauth.smart_scopes import reduced
+from app.oauth.tokens import Holder, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long things hold."""
+
+    code: timedelta
+    access_token: timedelta
+    refresh_token: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person allowed on the consent page; ``until`` is UTC."""
+
+    record_id: int
+    name: str
+    categories: Category
+    actions: Action
+    until: datetime
+
+
+class Changes:
+    """The transactions of one authorization server; called in worker threads."""
+
+    def __init__(
+        self, database: Database, audit: AuditLog, lifetimes: Lifetimes, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._lifetimes = lifetimes
+        self._clock = clock
+
+    def keep_consent(self, value: str, request: Submitted, release: Release | None) -> None:
+        """Write the grant that the person gave (``request.user``) and the code that stands for it."""
+        decision: Decision = request.user
+        client: Client = request.client
+        now = self._clock()
+
+        async def job(transaction: Transaction) -> None:
+            await tokens.forget(transaction, now)
+            grant = await grants.give(
+                transaction,
+                record_id=decision.record_id,
+                grantee=Grantee.APP,
+                grantee_id=client.client_id,
+                categories=decision.categories,
+                actions=decision.actions,
+                until=decision.until,
+                purpose="app",
+                now=now,
+            )
+            code = AuthorizationCode(
+                code_hash=tokens.hashed(value),
+                family_id=tokens.new_family(),
+                client_id=client.client_id,
+                record_id=decision.record_id,
+                grant_id=grant.grant_id,
+                redirect_uri=request.payload.redirect_uri,
+                scope=reduced(request.scope, decision.categories, decision.actions),
+                code_challenge=request.payload.data["code_challenge"],
+                release=release,
+                expires_at=to_us(now + self._lifetimes.code),
+            )
+            await codes.keep(transaction, code)
+            event = _event(
+                request.trace,
+                action="grant",
+                record_id=decision.record_id,
+                kind=RequesterKind.PERSON.value,
+                actor=RequesterKind.PERSON.value,
+                display=decision.name,
+                client=client.client_id,
+                ground="own record",
+                resource_type="Consent",
+                resource_id=grant.grant_id,
+                detail=f"app:{client.client_id}",
+            )
+            await self._audit.record(transaction, event)
+
+        self._database.write_blocking(job)
+
+    def exchange(
+        self, earlier: AuthorizationCode | Token, answer: dict[str, Any], client: Client, trace: Trace
+    ) -> bool:
+        """Return whether a code or refresh token could be turned into the tokens of ``answer``.
+
+        False when it was used meanwhile (then all tokens of the authorization are revoked) or its grant is over.
+        """
+        now = self._clock()
+
+        async def job(transaction: Transaction) -> bool:
+            await tokens.forget(transaction, now)
+            if not await _used_up(transaction, earlier, to_us(now)):
+                await self._audit.record(transaction, _reuse(earlier, trace))
+                return False
+            grant = await grants.one(transaction, earlier.record_id or 0, earlier.grant_id or "")
+            if grant is None or not grant.is_in_force(now):
+                return False
+            holder = Holder(
+                RequesterKind.APP,
+                client.name,
+                client.client_id,
+                record_id=earlier.record_id,
+                grant_id=earlier.grant_id,
+                release=earlier.release,
+            )
+            await self._write(transaction, holder, answer, earlier.scope, earlier.family_id, now)
+            await self._audit.record(transaction, _token_event(trace, holder))
+            return True
+
+        return self._database.write_blocking(job)
+
+    def give_to_practice(self, answer: dict[str, Any], client: Client, trace: Trace) -> bool:
+        """Return whether the token of ``answer`` could be made for the practice of a system; False if there is none."""
+        now = self._clock()
+
+        async def job(transaction: Transaction) -> bool:
+            await tokens.forget(transaction, now)
+            practice = await practices.get(transaction, client.practice_id or "")
+            if practice is None:
+                return False
+            holder = Holder(RequesterKind.PRACTICE, practice.name, client.client_id, practice_id=practice.practice_id)
+            await self._write(transaction, holder, answer, answer["scope"], tokens.new_family(), now)
+            await self._audit.record(transaction, _token_event(trace, holder))
+            return True
+
+        return self._database.write_blocking(job)
+
+    def end_reused(self, earlier: AuthorizationCode | Token, trace: Trace) -> None:
+        """Revoke all tokens of an authorization whose code or refresh token came a second time."""
+
+        async def job(transaction: Transaction) -> None:
+            await tokens.revoke_family(transaction, earlier.family_id, to_us(self._clock()))
+            await self._audit.record(transaction, _reuse(earlier, trace))
+
+        self._database.write_blocking(job)
+
+    def revoke(self, token: Token, trace: Trace) -> None:
+        """Revoke a token at the wish of its client."""
+        holder = Holder(token.requester_kind, token.display, token.client_id, token.record_id, token.practice_id)
+
+        async def job(transaction: Transaction) -> None:
+            await tokens.revoke(transaction, token, to_us(self._clock()))
+            await self._audit.record(transaction, _token_event(trace, holder, detail="revoked by the client"))
+
+        self._database.write_blocking(job)
+
+    async def _write(
+        self,
+        transaction: Transaction,
+        holder: Holder,
+        answer: dict[str, Any],
+        whole_scope: str,
+        family: str,
+        now: datetime,
+    ) -> None:
+        """Write the access token of an answer, and its refresh token, which keeps the whole scope, if there is one."""
+        await tokens.issue(
+            transaction,
+            holder,
+            scope=answer["scope"],
+            lifetime=self._lifetimes.access_token,
+            now=now,
+            family_id=family,
+            value=answer["access_token"],
+        )
+        if "refresh_token" in answer:
+            await tokens.issue(
+                transaction,
+                holder,
+                scope=whole_scope,
+                lifetime=self._lifetimes.refresh_token,
+                now=now,
+                family_id=family,
+                is_refresh=True,
+                value=answer["refresh_token"],
+            )
+
+
+async def _used_up(transaction: Transaction, earlier: AuthorizationCode | Token, now_us: int) -> bool:
+    if isinstance(earlier, AuthorizationCode):
+        return await codes.use(transaction, earlier, now_us)
+    return await tokens.use(transaction, earlier, now_us)
+
+
+def _event(trace: Trace, **what: Any) -> Event:
+    return Event(**msgspec.structs.asdict(trace), **what)
+
+
+def _reuse(earlier: AuthorizationCode | Token, trace: Trace) -> Event:
+    what = "code" if isinstance(earlier, AuthorizationCode) else "refresh token"
+    return _event(
+        trace,
+        action="token",
+        outcome="refused",
+        status=400,
+        record_id=-1 if earlier.record_id is None else earlier.record_id,
+        kind=RequesterKind.APP.value,
+        actor=f"app:{earlier.client_id}",
+        client=earlier.client_id,
+        detail=f"a used {what} came again; all tokens of it are revoked",
+    )
+
+
+def _token_event(trace: Trace, holder: Holder, detail: str = "") -> Event:
+    party = holder.client_id if holder.kind is RequesterKind.APP else holder.practice_id
+    return _event(
+        trace,
+        action="token",
+        record_id=-1 if holder.record_id is None else holder.record_id,
+        kind=holder.kind.value,
+        actor=f"{holder.kind.value}:{party}",
+        display=holder.display,
+        client=holder.client_id,
+        ground="" if holder.grant_id is None else f"grant {holder.grant_id}",
+        detail=detail,
+    )
