@@ -28,9 +28,11 @@ class RegieError(Exception):
     status: ClassVar[int] = 500
     issue: ClassVar[str] = "exception"
 
-    def __init__(self, message: str, *, expression: str | None = None) -> None:
+    def __init__(self, message: str, *, expression: str | None = None, about: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.expression = expression
+        self.about = about
+        """The records whose log has to tell of it; for the log only, never shown."""
 
 
 class BadRequestError(RegieError):

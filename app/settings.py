@@ -27,11 +27,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REGIE_", frozen=True)
 
     database_url: str = Field(default="sqlite:///var/regie.sqlite3", description="Where the data is.")
-    base_url: Annotated[str, AfterValidator(_without_slash)] = Field(
-        default="http://127.0.0.1:8000", description="What the world calls this server, without a slash at the end."
-    )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
+    base_url: Annotated[str, AfterValidator(_without_slash)] = Field(
+        default_factory=lambda given: f"http://{given['host']}:{given['port']}",
+        description="What the world calls this server, without a slash at the end; by default the host and port above.",
+    )
     workers: int = Field(default=1, ge=1, le=64, description="How many server processes.")
     secret_file: Path = Field(
         default=Path("var/secret"), description="File with the server's secret; made with mode 0600 when it is absent."
@@ -52,6 +53,10 @@ class Settings(BaseSettings):
     page_size_max: int = Field(default=1000, ge=1, le=1000, description="Most matches on a page; _count is cut to it.")
     bundle_entries_max: int = Field(default=2000, ge=1, description="Most entries in a batch or transaction.")
     time_zone: str = Field(default="Europe/Amsterdam", description="Time zone of new records, as in the IANA database.")
+    mail_url: str = Field(
+        default="file:var/mail", description="Where mail goes: file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST."
+    )
+    mail_from: str = Field(default="regie@localhost", description="The sender of mail.")
     trust_forwarded: bool = Field(
         default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."
     )
@@ -74,7 +79,7 @@ def _secret(path: Path) -> bytes:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
     made = path.with_name(f"{path.name}.{os.getpid()}")
-    with made.open("xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    with open(made, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(secrets.token_bytes(64))
         file.flush()
         os.fsync(file.fileno())

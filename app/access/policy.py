@@ -1,4 +1,4 @@
-"""The decision, pure: what may this requester touch?"""
+"""The decision, pure: what a requester may touch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,9 @@ class Wish:
     resource_type: str | None = None
 
 
-def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], records: Iterable[int], now: datetime) -> AccessScope:
+def decide(
+    requester: Requester, wish: Wish, grants: Iterable[Grant], records: Iterable[int], now: datetime
+) -> AccessScope:
     """Return what ``requester`` may touch; nothing unless a rule says so.
 
     ``grants`` are those given to the requester; ``records`` all records, used for an operator only. ``now`` is UTC.
@@ -39,11 +41,14 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], records: I
     if types is not None and not types:
         message = "The token's scope does not allow this."
         raise AccessDeniedError(message)
+    own: tuple[RecordAccess, ...]
     match requester.kind:
         case RequesterKind.PERSON:
             own = (RecordAccess(_own(requester), EVERYTHING, types, "own record"),)
         case RequesterKind.OPERATOR:
-            own = tuple(RecordAccess(record, EVERYTHING, types, "operator") for record in records if record != DIRECTORY)
+            own = tuple(
+                RecordAccess(record, EVERYTHING, types, "operator") for record in records if record != DIRECTORY
+            )
         case _:
             own = _granted(requester, wish, grants, types, now)
     directory: tuple[RecordAccess, ...] = ()
@@ -53,8 +58,10 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], records: I
             directory = (whole_directory(visible),)
     elif requester.kind is RequesterKind.OPERATOR:
         directory = (whole_directory(types),)
-    if not own and requester.kind is not RequesterKind.OPERATOR and (
-        not directory or requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES
+    if (
+        not own
+        and requester.kind is not RequesterKind.OPERATOR
+        and (not directory or requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES)
     ):
         message = "No consent covers this request."
         raise AccessDeniedError(message)

@@ -28,8 +28,8 @@ class Transaction(Reader, Protocol):
         """Return how many rows the statement changed."""
         ...
 
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
-        """Run the statement once per row."""
+    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
+        """Run the statement once per row and return how many rows it changed in all."""
         ...
 
     def at_commit(self, gatherer: "Gatherer", items: Iterable[Any]) -> None:

@@ -91,10 +91,11 @@ class SqliteTransaction(SqliteReader):
         """Return how many rows the statement changed."""
         return self._connection.execute(statement.text, statement.parameters(parameters)).rowcount
 
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
         """Run the statement once per row."""
-        if rows:
-            self._connection.executemany(statement.text, [statement.parameters(row) for row in rows])
+        if not rows:
+            return 0
+        return self._connection.executemany(statement.text, [statement.parameters(row) for row in rows]).rowcount
 
     def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
         """Hand ``items`` to ``gatherer`` just before the commit."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.elements import CompilerElement
 
-_SQLITE = sqlite_dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are untyped
+_SQLITE = sqlite_dialect(paramstyle="named")
 
 
 @dataclass(frozen=True, slots=True)

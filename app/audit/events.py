@@ -1,0 +1,38 @@
+"""What one audit event says: the fields of NEN 7513, as one flat value."""
+
+import msgspec
+
+from app.web.tracing import Trace
+
+__all__ = ["Event", "Trace"]
+
+
+class Event(msgspec.Struct, omit_defaults=True, frozen=True):
+    """One thing that somebody did, or was refused.
+
+    ``instant`` is in microseconds UTC, 0 until the log takes the event. ``record_id`` is the record it is about, -1 for
+    none. ``action`` is a FHIR interaction (``read``, ``search-type``, ``create``) or one of ``login``, ``logout``,
+    ``grant``, ``withdraw``, ``token``, ``log``. ``outcome`` is ``success`` or ``refused``; ``ground`` the grant or rule
+    that allowed it; ``count`` how many resources were shown or written.
+    """
+
+    action: str
+    record_id: int = -1
+    outcome: str = "success"
+    status: int = 0
+    kind: str = ""
+    actor: str = ""
+    display: str = ""
+    client: str = ""
+    ground: str = ""
+    release: str = ""
+    resource_type: str = ""
+    resource_id: str = ""
+    seq: int = 0
+    count: int = 0
+    detail: str = ""
+    request_id: str = ""
+    medmij_request_id: str = ""
+    correlation_id: str = ""
+    address: str = ""
+    instant: int = 0

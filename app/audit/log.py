@@ -1,0 +1,123 @@
+"""The chain of events: written with the commit that it is about, read by the person.
+
+An entry's hash covers the hash before it and the entry's bytes, so that an altered, missing or moved entry shows. The
+head row says where the chain ends; a checkpoint signs that end now and then (Ed25519, RFC 8032), so that cutting the end
+off and mending the head shows too, up to the last checkpoint.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy import tuple_ as row_of
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.audit.events import Event
+from app.audit.tables import audit, audit_checkpoint, audit_head
+from app.db.database import Reader, Transaction
+from app.db.statements import hot
+
+STREAM = 1
+"""All processes on one SQLite file share a stream: its one writer lock puts their entries in order."""
+
+CHECKPOINT_EVERY_US = 60_000_000
+GENESIS = bytes(32)
+
+_HEAD = hot(select(audit_head.c.n, audit_head.c.hash).where(audit_head.c.stream == bindparam("stream")))
+_APPEND = hot(insert(audit))
+_MOVE_HEAD = hot(
+    upsert(audit_head)
+    .values(stream=bindparam("stream"), n=bindparam("n"), hash=bindparam("hash"))
+    .on_conflict_do_update(index_elements=["stream"], set_={"n": bindparam("n"), "hash": bindparam("hash")})
+)
+_CHECKPOINT = hot(insert(audit_checkpoint))
+_OF_RECORD = hot(
+    select(audit.c.instant, audit.c.n, audit.c.body)
+    .where(audit.c.record_id == bindparam("record_id"))
+    .where(row_of(audit.c.instant, audit.c.n) < row_of(bindparam("instant"), bindparam("n")))
+    .order_by(audit.c.instant.desc(), audit.c.n.desc())
+    .limit(bindparam("limit"))
+)
+_ONE = hot(
+    select(audit.c.instant, audit.c.n, audit.c.body)
+    .where(audit.c.record_id == bindparam("record_id"))
+    .where(audit.c.stream == STREAM, audit.c.n == bindparam("n"))
+)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Event).decode
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An event with its number ``n`` in the chain."""
+
+    n: int
+    event: Event
+
+
+def chained(previous: bytes, body: bytes) -> bytes:
+    """Return the hash of an entry that follows ``previous``."""
+    return hashlib.sha256(previous + body).digest()
+
+
+def signed_text(stream: int, n: int, instant: int, digest: bytes) -> bytes:
+    """Return the bytes that a checkpoint signs."""
+    return f"regie audit checkpoint {stream} {n} {instant} {digest.hex()}".encode()
+
+
+class AuditLog:
+    """Appends events in the transaction that they are about; one per process."""
+
+    def __init__(self, key: bytes, now_us: Callable[[], int]) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(key)
+        self._now_us = now_us
+        self._checkpoint_due = 0
+
+    async def record(self, transaction: Transaction, event: Event) -> None:
+        """Append ``event`` when ``transaction`` commits, and only then."""
+        transaction.at_commit(self, (event,))
+
+    async def flush(self, transaction: Transaction, items: list[Event]) -> None:
+        """Chain and write the events of a group of transactions that commit together."""
+        now = self._now_us()
+        head = await transaction.one(_HEAD, {"stream": STREAM})
+        n, digest = head or (0, GENESIS)
+        rows = []
+        for item in items:
+            event = item if item.instant else msgspec.structs.replace(item, instant=now)
+            body = _encode(event)
+            n += 1
+            digest = chained(digest, body)
+            rows.append(
+                {
+                    "stream": STREAM,
+                    "n": n,
+                    "record_id": event.record_id,
+                    "instant": event.instant,
+                    "hash": digest,
+                    "body": body,
+                }
+            )
+        await transaction.run_many(_APPEND, rows)
+        await transaction.run(_MOVE_HEAD, {"stream": STREAM, "n": n, "hash": digest})
+        if now >= self._checkpoint_due:
+            self._checkpoint_due = now + CHECKPOINT_EVERY_US
+            signature = self._key.sign(signed_text(STREAM, n, now, digest))
+            await transaction.run(
+                _CHECKPOINT, {"stream": STREAM, "n": n, "instant": now, "hash": digest, "signature": signature}
+            )
+
+
+async def entries_of(reader: Reader, record_id: int, before: tuple[int, int], limit: int) -> list[LogEntry]:
+    """Return the newest entries about a record that come before ``(instant, n)``, newest first."""
+    rows = await reader.all(_OF_RECORD, {"record_id": record_id, "instant": before[0], "n": before[1], "limit": limit})
+    return [LogEntry(n, _decode(body)) for _, n, body in rows]
+
+
+async def entry_of(reader: Reader, record_id: int, n: int) -> LogEntry | None:
+    """Return entry ``n`` if it is about this record."""
+    row = await reader.one(_ONE, {"record_id": record_id, "n": n})
+    return LogEntry(row[1], _decode(row[2])) if row else None

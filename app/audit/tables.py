@@ -1,0 +1,37 @@
+"""Tables of the audit log: the chained events, the head of each stream, and signed checkpoints."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table
+
+from app.db.metadata import metadata
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("stream", Integer, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("record_id", BigInteger, nullable=False),
+    Column("instant", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_audit_record_id", "record_id", "instant", "n"),
+    sqlite_with_rowid=False,
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("stream", Integer, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+audit_checkpoint = Table(
+    "audit_checkpoint",
+    metadata,
+    Column("stream", Integer, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("instant", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+    sqlite_with_rowid=False,
+)

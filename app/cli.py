@@ -1,0 +1,302 @@
+"""The ``regie`` command: for who runs the server, on the machine itself."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import pyotp
+import typer
+from granian.constants import Interfaces
+from granian.server import Server
+
+from app.audit.verify import faults as audit_faults
+from app.db.database import Transaction
+from app.db.migrate import is_current, migrate
+from app.demo.load import Loader
+from app.demo.practices import demo_app
+from app.errors import RegieError
+from app.fhir.release import Release
+from app.identity import practices
+from app.interactions.people import record_with_patient
+from app.logs import configure_logs
+from app.oauth import clients, tokens
+from app.settings import Settings
+from app.store.verify import faults as record_faults
+from app.store.verify import records
+from app.wiring import Parts, wire
+
+T = TypeVar("T")
+main = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Regie, a personal health record."
+)
+token = typer.Typer(no_args_is_help=True, help="Access tokens, for tests and operators.")
+client = typer.Typer(no_args_is_help=True, help="OAuth clients: apps and the systems of practices.")
+practice = typer.Typer(no_args_is_help=True, help="Practices.")
+audit = typer.Typer(no_args_is_help=True, help="The audit log.")
+main.add_typer(token, name="token")
+main.add_typer(client, name="client")
+main.add_typer(practice, name="practice")
+main.add_typer(audit, name="audit")
+DEMO_APP_ID = "demo-app"
+
+
+def _stop(message: str) -> typer.Exit:
+    """Return the exit of a command that could not do its work; what is wrong goes to standard error."""
+    typer.echo(message, err=True)
+    return typer.Exit(1)
+
+
+def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
+    """Return the result of ``work`` on the database of the settings."""
+    settings = Settings()
+    if not is_current(settings.database_url):
+        raise _stop("The database is not up to date: run `regie migrate` first.")
+    parts = wire(settings)
+
+    async def run() -> T:
+        return await work(parts)
+
+    try:
+        return asyncio.run(run())
+    except RegieError as error:
+        raise _stop(str(error)) from error
+    finally:
+        parts.close()
+
+
+@main.command("migrate")
+def migrate_command() -> None:
+    """Bring the database's tables up to date; does nothing when they are."""
+    try:
+        applied = migrate(Settings().database_url)
+    except RegieError as error:
+        raise _stop(str(error)) from error
+    typer.echo(f"Migrated: {', '.join(applied)}." if applied else "The database is up to date.")
+
+
+@main.command()
+def serve() -> None:
+    """Serve the pages, OAuth and FHIR."""
+    settings = Settings()
+    if not is_current(settings.database_url):
+        raise _stop("The database is not up to date: run `regie migrate` first.")
+    configure_logs()
+    settings.key("start")  # makes the secret before several processes want it
+    typer.echo(f"Regie is at {settings.base_url} - open it in a browser. Stop it with Ctrl+C.")
+    sys.stdout.flush()
+    Server(
+        "app.main:create_app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        log_enabled=False,
+        backlog=1024,
+    ).serve()
+
+
+@main.command()
+def worker() -> None:
+    """Deliver what waits in the outbox, without serving."""
+    raise NotImplementedError
+
+
+@main.command()
+def demo(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print people, practices and the app as JSON.")] = False,
+) -> None:
+    """Add invented people, practices and an app, and print how to log in."""
+
+    async def work(parts: Parts) -> dict[str, Any]:
+        zone = ZoneInfo(parts.settings.time_zone)
+        loader = Loader(parts.context, parts.accounts, parts.settings.key("demo"), parts.clock)
+        people = await loader.people(datetime.now(zone).date())
+        places = await loader.practices()
+        app = demo_app(parts.settings.base_url)
+
+        async def job(transaction: Transaction) -> None:
+            if await clients.get(transaction, DEMO_APP_ID) is None:
+                await clients.add(
+                    transaction, client_id=DEMO_APP_ID, name=app.name, owner=app.name, public=True, now=parts.clock(),
+                    redirect_uris=[app.redirect_uri], scope="patient/*.cruds launch/patient offline_access",
+                )  # fmt: skip
+
+        await parts.database.write(job)
+        return {
+            "base_url": parts.settings.base_url,
+            "people": [
+                {
+                    "login": person.login,
+                    "password": person.password,
+                    "totp_secret": person.totp_secret,
+                    "name": person.name,
+                    "about": person.about,
+                    "patients": {release.path: patient for release, patient in person.patients.items()},
+                }
+                for person in people
+            ],
+            "practices": [
+                {"practice_id": place.practice_id, "name": place.name, "city": place.city, "about": place.about}
+                for place in places
+            ],
+            "app": {"client_id": DEMO_APP_ID, "name": app.name, "redirect_uri": app.redirect_uri},
+        }
+
+    found = _run(work)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    typer.echo(
+        "Invented people to log in as; the one-time code holds for half a minute, `regie demo` prints a new one."
+    )
+    for person in found["people"]:
+        code = pyotp.TOTP(person["totp_secret"]).now()
+        typer.echo(f"  {person['login']:<22} password {person['password']}   one-time code {code}   {person['about']}")
+
+
+@main.command("code")
+def one_time_code(login: str) -> None:
+    """Print the one-time code of an invented person, and nothing else."""
+
+    async def work(parts: Parts) -> str:
+        loader = Loader(parts.context, parts.accounts, parts.settings.key("demo"), parts.clock)
+        return pyotp.TOTP(loader.totp_secret(login)).now()
+
+    typer.echo(_run(work))
+
+
+@token.command("issue")
+def token_issue(
+    *,
+    patient: Annotated[str | None, typer.Option(help="The id of the person's Patient.")] = None,
+    practice_id: Annotated[str | None, typer.Option("--practice", help="The id of a practice.")] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="For who runs the server.")] = False,
+    release: Annotated[str, typer.Option(help="stu3 or r4: where the Patient is looked for first.")] = "r4",
+    scope: Annotated[str | None, typer.Option(help="SMART scopes, separated by spaces.")] = None,
+) -> None:
+    """Print a new access token, and nothing else."""
+    if sum((patient is not None, practice_id is not None, operator)) != 1:
+        raise _stop("Say one of --patient ID, --practice ID and --operator.")
+    if release not in {known.path for known in Release}:
+        raise _stop("The release is stu3 or r4.")
+
+    async def work(parts: Parts) -> str:
+        lifetime, now = parts.settings.access_token_lifetime, parts.clock()
+        if patient is not None:
+            wanted = next(known for known in Release if known.path == release)
+            order = sorted(Release, key=lambda known: known is not wanted)
+            found = [await record_with_patient(parts.context, known, patient) for known in order]
+            record_id = next((record for record in found if record is not None), None)
+            if record_id is None:
+                raise _stop("There is no such Patient.")
+
+            async def job(transaction: Transaction) -> str:
+                return await tokens.issue_for_patient(
+                    transaction, record_id=record_id, display="Patient", scope=scope or "patient/*.cruds",
+                    lifetime=lifetime, now=now,
+                )  # fmt: skip
+
+        elif practice_id is not None:
+            place = await practices.get(parts.database.reader, practice_id)
+            if place is None:
+                raise _stop("There is no such practice.")
+
+            async def job(transaction: Transaction) -> str:
+                return await tokens.issue_for_practice(
+                    transaction, practice_id=place.practice_id, display=place.name, scope=scope or "system/*.cruds",
+                    lifetime=lifetime, now=now,
+                )  # fmt: skip
+
+        else:
+
+            async def job(transaction: Transaction) -> str:
+                return await tokens.issue_for_operator(
+                    transaction, scope=scope or "system/*.cruds", lifetime=lifetime, now=now
+                )
+
+        return await parts.database.write(job)
+
+    typer.echo(_run(work))
+
+
+@client.command("add")
+def client_add(
+    *,
+    name: Annotated[str, typer.Option(help="What people read.")],
+    scope: Annotated[str, typer.Option(help="The most that it may ask, SMART scopes separated by spaces.")],
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="Where people are sent back to; may be repeated.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="An app that can't keep a secret.")] = False,
+    jwks_file: Annotated[Path | None, typer.Option(help="File with the public keys (JWK Set).")] = None,
+    practice_id: Annotated[str | None, typer.Option("--practice", help="The practice whose system it is.")] = None,
+    client_id: Annotated[str | None, typer.Option(help="Its client_id; made if it is not given.")] = None,
+) -> None:
+    """Register a client and print its client_id, and nothing else."""
+    jwks = None
+    if jwks_file is not None:
+        try:
+            jwks = json.loads(jwks_file.read_text())
+        except (OSError, ValueError) as error:
+            raise _stop(f"{jwks_file} can't be read as JSON.") from error
+
+    async def work(parts: Parts) -> str:
+        if practice_id is not None and await practices.get(parts.database.reader, practice_id) is None:
+            raise _stop("There is no such practice.")
+
+        async def job(transaction: Transaction) -> str:
+            return await clients.add(
+                transaction, name=name, scope=scope, redirect_uris=redirect_uri or (), public=public, jwks=jwks,
+                practice_id=practice_id, client_id=client_id, now=parts.clock(),
+            )  # fmt: skip
+
+        return await parts.database.write(job)
+
+    typer.echo(_run(work))
+
+
+@practice.command("add")
+def practice_add(
+    *,
+    name: Annotated[str, typer.Option(help="What people read.")],
+    city: Annotated[str, typer.Option(help="Where it is.")],
+) -> None:
+    """Add a practice and print its id, and nothing else."""
+
+    async def work(parts: Parts) -> str:
+        async def job(transaction: Transaction) -> str:
+            return await practices.add(transaction, name=name, city=city, now=parts.clock())
+
+        return await parts.database.write(job)
+
+    typer.echo(_run(work))
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Check the chains of the audit log and of every record; exit status 1 if anything is wrong."""
+
+    async def work(parts: Parts) -> list[str]:
+        reader = parts.database.reader
+        found = [fault async for fault in audit_faults(reader, parts.settings.key("audit checkpoints"))]
+        for record_id in await records(reader):
+            found += [f"Record {record_id}: {fault}" async for fault in record_faults(reader, record_id)]
+        return found
+
+    found = _run(work)
+    for fault in found:
+        typer.echo(fault)
+    if found:
+        raise typer.Exit(1)
+    typer.echo("The audit log and all records are sound.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,401 @@
+"""FHIR batch and transaction.
+
+A transaction is all or nothing; a batch does each entry for itself. In both, what one entry calls another by
+(``urn:uuid:...``) becomes the id that the other gets: the Dutch self-measurement standard sends a batch in which the
+Observations point at the Patient entry. The Patient entry of a person's app is that person's own Patient.
+
+Order inside a transaction: delete, create, update, then reads.
+
+Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/http.html#transaction
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from app.access.requester import Requester, RequesterKind
+from app.access.scope import DIRECTORY
+from app.access.smart_scope import Action
+from app.audit.events import Event, Trace
+from app.db.database import Transaction
+from app.errors import (
+    BadRequestError,
+    InvalidResourceError,
+    MethodNotAllowedError,
+    NotSupportedError,
+    RegieError,
+    TooLargeError,
+)
+from app.fhir.compartment import patient_references
+from app.fhir.issues import Issue
+from app.fhir.reference import LiteralReference, parse_reference
+from app.fhir.release import Release
+from app.fhir.validation.bundles import ParsedBundle, ParsedEntry, parse_bundle
+from app.fhir.validation.references import references
+from app.fhir.validation.structure import Parsed, is_resource_type, parse
+from app.interactions.context import Context
+from app.interactions.gate import Decide, Deed, refusals
+from app.interactions.placement import new_patient, record_for
+from app.interactions.read import read
+from app.interactions.repeat import Outcome, earlier, issues_of, keep, request_hash
+from app.interactions.search import Page, search
+from app.interactions.single import LARGE_BODY, wrote
+from app.interactions.write import Changes, Conditions, Written
+from app.store.ids import new_id
+from app.store.resources import Stored
+
+_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3}
+_REFERENCE = re.compile(rb'("(?:reference|uri|url|valueUri|valueUrl)"\s*:\s*)("(?:[^"\\]|\\.)*")')
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry on its way: what was asked, its resource once read, the id it gets, and what became of it."""
+
+    asked: ParsedEntry
+    method: str
+    resource_type: str
+    resource_id: str | None
+    query: str
+    parsed: Parsed | None = None
+    made_id: str | None = None
+    outcome: "Outcome | Stored | Page | None" = None
+
+    @property
+    def location(self) -> str:
+        """Where its resource stands in the Bundle."""
+        return self.asked.location
+
+    @property
+    def deed(self) -> str:
+        """What the log calls it."""
+        return {"POST": "create", "PUT": "update", "DELETE": "delete", "GET": "read"}.get(self.method, "operation")
+
+
+@dataclass(slots=True)
+class BundleAnswer:
+    """What became of each entry, in the order in which they came; ``repeated`` says that the Bundle had been here before."""
+
+    type: str
+    entries: list[Entry] = field(default_factory=list)
+    repeated: bool = False
+
+
+async def bundle(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    body: bytes,
+    *,
+    idempotency_key: str | None = None,
+) -> BundleAnswer:
+    """Return the outcome of every entry.
+
+    Raises: InvalidResourceError, with the places of all that is wrong; in a transaction the error of the first entry that
+    could not be done. Then nothing was changed.
+    """
+    deed = Deed("transaction", release, "Bundle")
+    try:
+        if len(body) > LARGE_BODY:
+            answer = await asyncio.to_thread(_prepare, context, release, body)
+        else:
+            answer = _prepare(context, release, body)
+    except RegieError as error:
+        await context.gate.refused(requester, trace, deed, error)
+        raise
+    deed = Deed(answer.type, release, "Bundle")
+    digest = request_hash("bundle", release.path, body)
+    writes = [entry for entry in answer.entries if entry.method != "GET"]
+
+    async def job(transaction: Transaction, decide: Decide) -> tuple[BundleAnswer, list[Event]]:
+        if idempotency_key is not None:
+            before = await earlier(transaction, requester, idempotency_key, digest)
+            if before is not None and len(before) == len(writes):
+                for entry, outcome in zip(writes, before, strict=True):
+                    entry.outcome = outcome
+                return BundleAnswer(answer.type, answer.entries, repeated=True), _events(
+                    requester, trace, release, writes
+                )
+        for entry in writes:  # a job may be run again from its start
+            entry.outcome = None if entry.parsed is not None or entry.method == "DELETE" else entry.outcome
+        changes = Changes(context, transaction, requester, release, decide)
+        await _write(context, changes, answer.type, writes)
+        if idempotency_key is not None:
+            outcomes = [entry.outcome for entry in writes if isinstance(entry.outcome, Written | RegieError)]
+            await keep(transaction, requester, idempotency_key, digest, context.now_us(), outcomes)
+        return answer, _events(requester, trace, release, writes)
+
+    done = await context.gate.change(requester, trace, deed, job) if writes else answer
+    for entry in answer.entries:
+        if entry.method == "GET":
+            await _get(context, requester, trace, release, entry)
+    return done
+
+
+def _prepare(context: Context, release: Release, body: bytes) -> BundleAnswer:
+    """Return the entries with their resources read; a transaction with a faulty one is refused as a whole."""
+    asked: ParsedBundle = parse_bundle(release, body)
+    if len(asked.entries) > context.limits.bundle_entries_max:
+        message = f"A Bundle may have {context.limits.bundle_entries_max} entries here."
+        raise TooLargeError(message)
+    answer = BundleAnswer(asked.type)
+    issues: list[Issue] = []
+    for one in asked.entries:
+        entry = Entry(one, one.method, "", None, "")
+        answer.entries.append(entry)
+        try:
+            _read_entry(context, release, entry)
+        except RegieError as error:
+            entry.outcome = error
+            issues += issues_of(error)
+    if asked.type == "transaction":
+        if issues:
+            raise InvalidResourceError(issues[:50])
+        _refuse_twice(answer.entries)
+    return answer
+
+
+def _read_entry(context: Context, release: Release, entry: Entry) -> None:
+    """Fill in what the entry asks and its resource. Raises: RegieError, with the place in the Bundle."""
+    place = f"Bundle.entry[{entry.asked.index}].request"
+    url = entry.asked.url.removeprefix(f"{context.fhir_base(release)}/").removeprefix("/")
+    path, _, entry.query = url.partition("?")
+    parts = [unquote(part) for part in path.split("/") if part]
+    entry.resource_type = parts[0] if parts else ""
+    entry.resource_id = parts[1] if len(parts) > 1 else None
+    if entry.method not in _ORDER:
+        message = f"{entry.method} can't be done in a Bundle here."
+        raise MethodNotAllowedError(message, expression=f"{place}.method")
+    if not is_resource_type(release, entry.resource_type):
+        message = "The URL has to begin with a resource type that this server has."
+        raise NotSupportedError(message, expression=f"{place}.url")
+    expected = {"POST": 1, "PUT": 2, "DELETE": 2}.get(entry.method)
+    if expected is not None and (len(parts) != expected or entry.query):
+        message = f"The URL of a {entry.method} takes the form {'Type' if expected == 1 else 'Type/id'} here."
+        raise BadRequestError(message, expression=f"{place}.url")
+    if entry.method == "GET" and len(parts) > 2:
+        message = "A GET in a Bundle is a read or a search here."
+        raise BadRequestError(message, expression=f"{place}.url")
+    if entry.method in ("POST", "PUT"):
+        if entry.asked.resource is None:
+            message = f"A {entry.method} needs a resource."
+            raise InvalidResourceError([Issue("error", "required", message, entry.location)])
+        entry.parsed = parse(
+            release,
+            entry.asked.resource,
+            expected_type=entry.resource_type,
+            location=entry.location,
+            maximum_depth=context.limits.body_depth_max,
+        )
+
+
+def _refuse_twice(entries: list[Entry]) -> None:
+    """Refuse a transaction that changes one resource more than once, or names two entries alike."""
+    seen: set[str] = set()
+    for entry in entries:
+        names = []
+        if entry.method in ("PUT", "DELETE"):
+            names.append(f"{entry.resource_type}/{entry.resource_id}")
+        if entry.asked.full_url and entry.method in ("POST", "PUT"):
+            names.append(entry.asked.full_url)
+        for name in names:
+            if name in seen:
+                message = "A transaction may name a resource only once."
+                raise InvalidResourceError([Issue("error", "invalid", message, f"Bundle.entry[{entry.asked.index}]")])
+            seen.add(name)
+
+
+async def _write(context: Context, changes: Changes, kind: str, writes: list[Entry]) -> None:
+    """Do all changes; in a batch an entry that can't be done keeps its error, in a transaction the error is raised."""
+    ready = [entry for entry in writes if entry.outcome is None]
+    names = await _patient_names(context, changes, ready)
+    about = await _bundle_record(context, changes, ready, names)
+    await _name_others(context, changes, ready, names, about)
+    for entry in sorted(ready, key=lambda entry: _ORDER[entry.method]):
+        try:
+            entry.outcome = await _do(context, changes, entry, names, about)
+        except RegieError as error:
+            if error.expression is None:
+                error.expression = f"Bundle.entry[{entry.asked.index}]"
+            if kind == "transaction":
+                raise
+            entry.outcome = error
+    await changes.finish()
+
+
+async def _do(context: Context, changes: Changes, entry: Entry, names: dict[str, str], about: int | None) -> Written:
+    asked = entry.asked
+    conditions = Conditions(asked.if_none_exist, asked.if_match, asked.if_none_match)
+    if entry.method == "DELETE":
+        return await changes.delete(entry.resource_type, entry.resource_id or "", conditions)
+    parsed = _renamed(context, changes.release, entry, names)
+    if entry.method == "PUT":
+        return await changes.update(
+            parsed, entry.resource_id or "", conditions, location=entry.location, bundle_record=about
+        )
+    return await changes.create(parsed, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about)
+
+
+async def _patient_names(context: Context, changes: Changes, entries: list[Entry]) -> dict[str, str]:
+    """Return what the full URLs of Patients, and of all that has its id already, become: ``Type/id``.
+
+    For a person and an app the Patient is their own. An operator's new Patient gets its record here.
+    """
+    names: dict[str, str] = {}
+    requester = changes.requester
+    own = await changes.patients(requester.record_id) if requester.record_id is not None else {}
+    for entry in entries:
+        if entry.method == "PUT":
+            _name(names, entry, f"{entry.resource_type}/{entry.resource_id}")
+        elif entry.method == "POST" and entry.resource_type == "Patient":
+            if changes.release in own:
+                _name(names, entry, f"Patient/{own[changes.release]}")
+                continue
+            if requester.record_id is not None:
+                entry.made_id = new_id(requester.record_id, context.now_us())
+            elif requester.kind is RequesterKind.OPERATOR:
+                entry.made_id = await new_patient(context, changes.transaction, changes.release)
+            if entry.made_id is not None:
+                _name(names, entry, f"Patient/{entry.made_id}")
+    return names
+
+
+async def _bundle_record(context: Context, changes: Changes, entries: list[Entry], names: dict[str, str]) -> int | None:
+    """Return the one record that the Bundle is about, None if it is about several or nobody."""
+    if changes.requester.record_id is not None:
+        return changes.requester.record_id
+    patients = {patient for entry in entries for patient in _patients(context, changes.release, entry, names)}
+    if len(patients) != 1:
+        return None
+    return await record_for(context, changes.transaction, changes.requester, changes.release, patients.pop())
+
+
+async def _name_others(
+    context: Context, changes: Changes, entries: list[Entry], names: dict[str, str], about: int | None
+) -> None:
+    """Add what the full URLs of the other new resources become: a new id, or what ``If-None-Exist`` finds."""
+    for entry in entries:
+        if entry.method != "POST" or entry.resource_type == "Patient":
+            continue
+        record_id = about
+        if about is None:
+            patients = _patients(context, changes.release, entry, names)
+            found = (
+                await record_for(context, changes.transaction, changes.requester, changes.release, patients.pop())
+                if len(patients) == 1
+                else None
+            )
+            record_id = DIRECTORY if found is None else found
+        match = await _match(changes, entry, record_id) if entry.asked.if_none_exist and entry.asked.full_url else None
+        if match is None:
+            entry.made_id = new_id(DIRECTORY if record_id is None else record_id, context.now_us())
+            _name(names, entry, f"{entry.resource_type}/{entry.made_id}")
+        else:
+            _name(names, entry, match.reference)
+
+
+def _name(names: dict[str, str], entry: Entry, name: str) -> None:
+    """Remember what an entry is called, also by the relative reference that its full URL ends with."""
+    full_url = entry.asked.full_url
+    if not full_url:
+        return
+    names[full_url] = name
+    parsed = parse_reference(full_url)
+    if isinstance(parsed, LiteralReference) and entry.method == "POST":
+        names[parsed.relative] = name
+
+
+def _patients(context: Context, release: Release, entry: Entry, names: dict[str, str]) -> set[str]:
+    """Return the ids of the Patients that an entry is about, those of the Bundle's own entries too."""
+    if entry.parsed is None:
+        return set()
+    if entry.resource_type == "Patient":
+        known = entry.made_id or entry.resource_id
+        return {known} if known else set()
+    found = set()
+    for text in patient_references(release, entry.resource_type, entry.parsed.tree):
+        local = context.local(release, names.get(text, text))
+        if local is not None and local.resource_type == "Patient":
+            found.add(local.id)
+    return found
+
+
+async def _match(changes: Changes, entry: Entry, record_id: int | None) -> Stored | None:
+    """Return the one resource that If-None-Exist finds; when there are more, the create itself will say so."""
+    access = (await changes.scope(Action.CREATE, entry.resource_type)).of(DIRECTORY if record_id is None else record_id)
+    if access is None:
+        return None
+    found = await changes.matches(entry.resource_type, entry.asked.if_none_exist or "", access)
+    return found[0] if len(found) == 1 else None
+
+
+def _renamed(context: Context, release: Release, entry: Entry, names: dict[str, str]) -> Parsed:
+    """Return the entry's resource with the references to other entries replaced; the rest stays byte for byte.
+
+    Raises: InvalidResourceError, for a ``urn:`` that no entry has.
+    """
+    body = entry.asked.resource
+    if body is None or entry.parsed is None:
+        message = f"Entry {entry.asked.index} has no resource."
+        raise ValueError(message)
+    changed = False
+
+    def replaced(found: re.Match[bytes]) -> bytes:
+        nonlocal changed
+        text = msgspec.json.decode(found[2])
+        name = names.get(text)
+        if name is None:
+            return found[0]
+        changed = changed or name != text
+        return found[1] + msgspec.json.encode(name)
+
+    renamed = _REFERENCE.sub(replaced, body)
+    parsed = entry.parsed
+    if changed:
+        depth = context.limits.body_depth_max
+        parsed = parse(
+            release, renamed, expected_type=entry.resource_type, location=entry.location, maximum_depth=depth
+        )
+    strange = [
+        Issue(
+            "error",
+            "not-found",
+            "This names an entry that the Bundle does not have.",
+            f"{entry.location}{place[len(entry.resource_type) :]}",
+        )
+        for place, text in references(parsed.tree)
+        if text.startswith(("urn:uuid:", "urn:oid:"))
+    ]
+    if strange:
+        raise InvalidResourceError(strange)
+    return parsed
+
+
+async def _get(context: Context, requester: Requester, trace: Trace, release: Release, entry: Entry) -> None:
+    """Do a read or a search of the Bundle, after its changes."""
+    if entry.outcome is not None:
+        return
+    try:
+        if entry.resource_id is not None:
+            entry.outcome = await read(context, requester, trace, release, entry.resource_type, entry.resource_id)
+        else:
+            pairs = parse_qsl(entry.query, keep_blank_values=True)
+            entry.outcome = await search(context, requester, trace, release, entry.resource_type, pairs)
+    except RegieError as error:
+        entry.outcome = error
+
+
+def _events(requester: Requester, trace: Trace, release: Release, writes: list[Entry]) -> list[Event]:
+    """Return the log's entries: one for each entry of the Bundle."""
+    events = []
+    for entry in writes:
+        deed = Deed(entry.deed, release, entry.resource_type, entry.resource_id or "")
+        if isinstance(entry.outcome, Written):
+            events.append(wrote(requester, trace, deed, entry.outcome))
+        elif isinstance(entry.outcome, RegieError):
+            events += refusals(requester, trace, deed, entry.outcome)
+    return events

@@ -1,0 +1,98 @@
+"""What every interaction is given: the gate, the database, and how resources are placed, sorted and found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from app.access.policy import DIRECTORY_TYPES
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess
+from app.db.database import Database, Reader
+from app.errors import ConflictError, GoneError, NotFoundError
+from app.fhir.reference import LiteralReference, localize
+from app.fhir.release import Release
+from app.interactions.gate import Gate
+from app.store.changes import Indexer
+from app.store.ids import record_in
+from app.store.resources import Stored, read_current, records_with
+
+__all__ = ["Context", "Limits", "Stored", "find", "where"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes from the settings."""
+
+    page_size_default: int = 1000
+    page_size_max: int = 1000
+    bundle_entries_max: int = 2000
+    body_depth_max: int = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Wired together once, in ``main.py``; ``now_us`` is microseconds since 1970 UTC."""
+
+    database: Database
+    gate: Gate
+    index: Indexer
+    index_key: bytes
+    cursor_key: bytes
+    base_url: str
+    time_zone: ZoneInfo
+    limits: Limits
+    clock: Callable[[], datetime]
+    now_us: Callable[[], int]
+
+    def fhir_base(self, release: Release) -> str:
+        """Return the base URL of a release."""
+        return f"{self.base_url}/fhir/{release.path}"
+
+    def local(self, release: Release, reference: str) -> LiteralReference | None:
+        """Return the reference if it is to a resource on this server, relative; None for any other."""
+        parsed = localize(reference, (self.fhir_base(release),))
+        return parsed if isinstance(parsed, LiteralReference) and parsed.base is None else None
+
+
+async def where(
+    reader: Reader, scope: AccessScope, release: Release, resource_type: str, resource_id: str
+) -> tuple[RecordAccess, ...]:
+    """Return the records of the scope in which a resource with this id could be."""
+    personal = [access for access in scope.records if access.record_id != DIRECTORY]
+    directory = [
+        access for access in scope.records if access.record_id == DIRECTORY and resource_type in DIRECTORY_TYPES
+    ]
+    made_in = record_in(resource_id)
+    if made_in is not None and (access := scope.of(made_in)) is not None:
+        return (access,)
+    if len(personal) <= 1:
+        return (*personal, *directory)
+    chosen_in = set(await records_with(reader, release, resource_type, resource_id))
+    return (*(access for access in personal if access.record_id in chosen_in), *directory)
+
+
+async def find(
+    reader: Reader, scope: AccessScope, release: Release, resource_type: str, resource_id: str
+) -> tuple[Stored, RecordAccess]:
+    """Return the newest version within the scope, and the access that showed it.
+
+    Outside the scope and never existed give the same error: a refusal must not tell that a resource exists.
+    Raises: NotFoundError, GoneError, ConflictError (two records of the scope chose this id).
+    """
+    found = []
+    for access in await where(reader, scope, release, resource_type, resource_id):
+        version = await read_current(reader, access, release, resource_type, resource_id)
+        if version is not None:
+            found.append((version, access))
+    if len(found) > 1 and found[-1][1].record_id == DIRECTORY:
+        found.pop()  # what is in the person's own record goes before the shared directory
+    if not found:
+        message = f"{resource_type}/{resource_id} is not known."
+        raise NotFoundError(message)
+    if len(found) > 1:
+        message = f"More than one person's record has {resource_type}/{resource_id}: search with the patient parameter."
+        raise ConflictError(message)
+    if found[0][0].deleted:
+        message = f"{resource_type}/{resource_id} was deleted."
+        raise GoneError(message, about=(found[0][0].record_id,))
+    return found[0]

@@ -1,0 +1,29 @@
+"""The interactions as one object, for those who are handed them: the pages."""
+
+from app.access.requester import Requester
+from app.audit.events import Trace
+from app.fhir.release import Release
+from app.interactions.context import Context
+from app.interactions.log import LogPage, log_faults, log_of
+from app.interactions.search import Page, search
+
+
+class Interactions:
+    """What pages ask; each method is the interaction of the same name."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def search(
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
+    ) -> Page:
+        """Return a page of what matches."""
+        return await search(self._context, requester, trace, release, resource_type, pairs)
+
+    async def log_of(self, requester: Requester, trace: Trace, before: str | None, count: int) -> LogPage:
+        """Return part of the requester's own log."""
+        return await log_of(self._context, requester, trace, before, count)
+
+    async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
+        """Return what is wrong with the requester's own log."""
+        return await log_faults(self._context, requester, trace)

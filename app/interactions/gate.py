@@ -1,0 +1,178 @@
+"""The one door to personal data: decide, run, record.
+
+A look is recorded before its answer goes out, a change in the same transaction as the change. A refusal is recorded in a
+transaction of its own.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from app.access.policy import Wish, decide
+from app.access.requester import Requester, RequesterKind
+from app.access.scope import DIRECTORY, AccessScope
+from app.audit.events import Event, Trace
+from app.audit.log import AuditLog
+from app.consent.grants import candidates
+from app.db.database import Database, Reader, Transaction
+from app.errors import RegieError
+from app.fhir.release import Release
+from app.store.changes import all_records
+
+T = TypeVar("T")
+Decide = Callable[[Wish], Awaitable[AccessScope]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is done, as the log will say it: the FHIR interaction, and on what."""
+
+    interaction: str
+    release: Release | None = None
+    resource_type: str = ""
+    resource_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One record that was looked into or changed; ``count`` resources of it. ``ground`` is what allowed it."""
+
+    record_id: int
+    ground: str = ""
+    count: int = 0
+    resource_type: str = ""
+    resource_id: str = ""
+    seq: int = 0
+    interaction: str = ""
+
+
+class Gate:
+    """Decides with the grants in force at this moment, and sees to the log."""
+
+    def __init__(self, database: Database, audit: AuditLog, clock: Callable[[], datetime]) -> None:
+        self.database = database
+        self.audit = audit
+        self.clock = clock
+
+    async def scope(self, requester: Requester, wish: Wish, reader: Reader) -> AccessScope:
+        """Return what the requester may touch, by the grants that ``reader`` sees. Raises: AccessDeniedError."""
+        now = self.clock()
+        grants = await candidates(reader, requester, now)
+        records = await all_records(reader) if requester.kind is RequesterKind.OPERATOR else ()
+        return decide(requester, wish, grants, records, now)
+
+    async def look(
+        self,
+        requester: Requester,
+        trace: Trace,
+        wish: Wish,
+        deed: Deed,
+        action: Callable[[AccessScope], Awaitable[tuple[T, Sequence[Touched]]]],
+    ) -> T:
+        """Return what ``action`` read within the scope; the log has an entry for every record it touched."""
+        try:
+            answer, touched = await action(await self.scope(requester, wish, self.database.reader))
+        except RegieError as error:
+            await self.refused(requester, trace, deed, error)
+            raise
+        events = [event(requester, trace, deed, one) for one in touched or (Touched(_own(requester)),)]
+
+        async def job(transaction: Transaction) -> None:
+            transaction.at_commit(self.audit, events)
+
+        await self.database.write(job)
+        return answer
+
+    async def change(
+        self,
+        requester: Requester,
+        trace: Trace,
+        deed: Deed,
+        job: Callable[[Transaction, Decide], Awaitable[tuple[T, Sequence[Event]]]],
+    ) -> T:
+        """Return what ``job`` did, durably, together with the log entries about it.
+
+        ``job`` is handed the decision as a function, and asks it for each thing that it changes: it is made inside the
+        transaction, with the grants as they stand then.
+        """
+
+        async def run(transaction: Transaction) -> T:
+            known: dict[Wish, AccessScope] = {}
+
+            async def decided(wish: Wish) -> AccessScope:
+                if wish not in known:
+                    known[wish] = await self.scope(requester, wish, transaction)
+                return known[wish]
+
+            answer, events = await job(transaction, decided)
+            transaction.at_commit(self.audit, events)
+            return answer
+
+        try:
+            return await self.database.write(run)
+        except RegieError as error:
+            await self.refused(requester, trace, deed, error)
+            raise
+
+    async def refused(self, requester: Requester | None, trace: Trace, deed: Deed, error: RegieError) -> None:
+        """Record that something was refused: at the records it was about, or at the requester's own."""
+        events = refusals(requester, trace, deed, error)
+
+        async def job(transaction: Transaction) -> None:
+            transaction.at_commit(self.audit, events)
+
+        await self.database.write(job)
+
+
+def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> Event:
+    """Return the log's entry for one record that was touched."""
+    return Event(
+        touched.interaction or deed.interaction,
+        record_id=touched.record_id,
+        kind=requester.kind.value,
+        actor=requester.actor,
+        display=requester.display,
+        client=requester.client_id,
+        ground=touched.ground,
+        release=deed.release.path if deed.release else "",
+        resource_type=touched.resource_type or deed.resource_type,
+        resource_id=touched.resource_id or deed.resource_id,
+        seq=touched.seq,
+        count=touched.count,
+        request_id=trace.request_id,
+        medmij_request_id=trace.medmij_request_id,
+        correlation_id=trace.correlation_id,
+        address=trace.address,
+    )
+
+
+def refusals(requester: Requester | None, trace: Trace, deed: Deed, error: RegieError) -> list[Event]:
+    """Return the log's entries for something that was refused, one for each record it was about."""
+    about = error.about or ((_own(requester),) if requester else (-1,))
+    return [
+        Event(
+            deed.interaction,
+            record_id=record_id,
+            outcome="refused",
+            status=error.status,
+            detail=type(error).__name__,
+            kind=requester.kind.value if requester else "",
+            actor=requester.actor if requester else "",
+            display=requester.display if requester else "",
+            client=requester.client_id if requester else "",
+            release=deed.release.path if deed.release else "",
+            resource_type=deed.resource_type,
+            resource_id=deed.resource_id,
+            request_id=trace.request_id,
+            medmij_request_id=trace.medmij_request_id,
+            correlation_id=trace.correlation_id,
+            address=trace.address,
+        )
+        for record_id in about
+    ]
+
+
+def _own(requester: Requester) -> int:
+    """Return the record to log at when none was touched: the requester's own, else the directory's."""
+    return DIRECTORY if requester.record_id is None else requester.record_id

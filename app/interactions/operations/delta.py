@@ -1,0 +1,59 @@
+"""``$delta``: what changed in a record after a number, in order, deletes included; how an app keeps its copy in step.
+
+Every change of a person's record has a number, one higher than the one before. An app asks for all after the highest that
+it has, applies them in order, and remembers the number that the answer ends with. Nothing is skipped: a number is given
+inside the transaction that makes the change. What is outside the app's scope is left out, its numbers too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.access.policy import Wish
+from app.access.requester import Requester
+from app.access.scope import AccessScope
+from app.access.smart_scope import Action
+from app.audit.events import Trace
+from app.fhir.release import Release
+from app.interactions.context import Context
+from app.interactions.gate import Deed, Touched
+from app.interactions.operations.everything import person
+from app.store.changes import head_of
+from app.store.resources import Stored, read_changes
+
+DELTA_COUNT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Changes in order; ``until`` is the number to ask after next time, ``more`` whether there are others already."""
+
+    changes: list[Stored]
+    until: int
+    more: bool
+
+
+async def delta(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    *,
+    since: int,
+    count: int = DELTA_COUNT,
+    patient_id: str | None = None,
+) -> Delta:
+    """Return at most ``count`` changes numbered above ``since``. Raises: NotFoundError, BadRequestError."""
+
+    async def action(scope: AccessScope) -> tuple[Delta, Sequence[Touched]]:
+        access = await person(context, scope, release, patient_id)
+        reader = context.database.reader
+        # The head is read first: a change after it may be in the answer, one before it can't be missing.
+        head = await head_of(reader, access.record_id)
+        found = await read_changes(reader, access, release, after=since, limit=count + 1)
+        page = found[:count]
+        more = len(found) > count
+        until = page[-1].seq if more else max(head, since, page[-1].seq if page else 0)
+        return Delta(page, until, more), (Touched(access.record_id, access.reason, len(page)),)
+
+    deed = Deed("operation-delta", release)
+    return await context.gate.look(requester, trace, Wish(Action.READ), deed, action)

@@ -1,0 +1,145 @@
+"""``Observation/$lastn``: the newest observations of each kind.
+
+Two observations are of one kind if they share a coding: a height measured lying has another second coding than one measured
+standing. The newest is that with the latest ``effective[x]``.
+
+Spec: https://hl7.org/fhir/R4/observation-operation-lastn.html, https://hl7.org/fhir/STU3/observation-operations.html#lastn
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from app.access.policy import Wish
+from app.access.requester import Requester
+from app.access.scope import DIRECTORY, AccessScope
+from app.access.smart_scope import Action
+from app.audit.events import Trace
+from app.errors import BadRequestError
+from app.fhir.release import Release
+from app.fhir.search.parse import parse_query
+from app.interactions.context import Context
+from app.interactions.gate import Deed, Touched
+from app.interactions.search import Page, included, narrow
+from app.store.search.run import Found, Run
+
+LASTN_MAX = 100
+_CHUNK = 2000
+
+
+class _Coding(msgspec.Struct, gc=False):
+    system: str = ""
+    code: str = ""
+
+
+class _Concept(msgspec.Struct, gc=False):
+    coding: list[_Coding] = []
+    text: str = ""
+
+
+class _Coded(msgspec.Struct, gc=False):
+    code: _Concept = _Concept()
+
+
+_codings = msgspec.json.Decoder(_Coded).decode
+
+
+async def lastn(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    lenient: bool = False,
+) -> Page:
+    """Return the newest ``max`` (1 unless said) observations of each kind that the other parameters match.
+
+    Raises: BadRequestError, for a ``max`` that is no number from 1 to 100.
+    """
+
+    async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
+        asked = [pair for pair in pairs if pair[0] not in ("max", "_sort")]
+        parsed = parse_query(
+            release, "Observation", [*asked, ("_sort", "-date")], time_zone=context.time_zone, lenient=lenient,
+            page_size_default=None, page_size_max=context.limits.page_size_max,
+            base_urls=(context.fhir_base(release),), now=context.clock(),
+        )  # fmt: skip
+        narrowed = await narrow(context, requester, release, scope, parsed)
+        personal = [access for access in narrowed.records if access.record_id != DIRECTORY]
+        found: list[Found] = []
+        run = Run(context.index_key, release, parsed, repeats=False)
+        for access in personal:
+            found += await _newest(context, run, AccessScope((access,)), _most(pairs))
+        extra = await included(context, release, narrowed, found, parsed.includes)
+        used = tuple(pair for pair in pairs if pair[0] == "max" or pair in parsed.used)
+        page = Page("Observation/$lastn", tuple(one.version for one in found), tuple(extra), None, used, parsed.ignored)
+        counts = [sum(one.version.record_id == access.record_id for one in found) for access in personal]
+        touched = [
+            Touched(access.record_id, access.reason, count) for access, count in zip(personal, counts, strict=True)
+        ]
+        return page, touched
+
+    deed = Deed("operation-lastn", release, "Observation")
+    return await context.gate.look(requester, trace, Wish(Action.SEARCH, "Observation"), deed, action)
+
+
+def _most(pairs: Sequence[tuple[str, str]]) -> int:
+    given = [value for name, value in pairs if name == "max"]
+    if not given:
+        return 1
+    if len(given) > 1 or not given[0].isdecimal() or not 1 <= int(given[0]) <= LASTN_MAX:
+        message = f"max takes one number from 1 to {LASTN_MAX}."
+        raise BadRequestError(message)
+    return int(given[0])
+
+
+async def _newest(context: Context, run: Run, scope: AccessScope, most: int) -> list[Found]:
+    """Return the newest of each kind in one record, kinds in the order of their newest one."""
+    matches: list[Found] = []
+    after = None
+    while chunk := await run.page(context.database.reader, scope, after, _CHUNK):
+        matches += chunk
+        if len(chunk) < _CHUNK:
+            break
+        after = chunk[-1].position
+    kinds = _Kinds()
+    of_match = [kinds.of(match.version.body) for match in matches]
+    kept: dict[int, int] = {}
+    newest = []
+    for match, kind in zip(matches, of_match, strict=True):
+        root = kinds.root(kind)
+        kept[root] = kept.get(root, 0) + 1
+        if kept[root] <= most:
+            newest.append(match)
+    return newest
+
+
+class _Kinds:
+    """Sets of codings that occur together, joined as observations connect them (union-find)."""
+
+    def __init__(self) -> None:
+        self._parents: list[int] = []
+        self._number: dict[tuple[str, str], int] = {}
+
+    def of(self, body: bytes) -> int:
+        """Return the number of the observation's kind; what has no coding goes by its text."""
+        concept = _codings(body).code
+        names = [(coding.system, coding.code) for coding in concept.coding if coding.code] or [("text", concept.text)]
+        first = self._of_name(names[0])
+        for name in names[1:]:
+            self._parents[self.root(self._of_name(name))] = self.root(first)
+        return first
+
+    def root(self, number: int) -> int:
+        """Return the number that stands for the whole kind."""
+        while self._parents[number] != number:
+            self._parents[number] = self._parents[self._parents[number]]
+            number = self._parents[number]
+        return number
+
+    def _of_name(self, name: tuple[str, str]) -> int:
+        if name not in self._number:
+            self._number[name] = len(self._parents)
+            self._parents.append(len(self._parents))
+        return self._number[name]

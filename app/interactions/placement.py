@@ -1,0 +1,164 @@
+"""In whose record a resource belongs, and whether all that it refers to may be referred to from there.
+
+A resource names its person through the references of the patient compartment. A person's app writes in that person's
+record only; a practice in the records that were granted to it; an operator anywhere, so that an import may send what
+belongs to a person before the Patient itself.
+"""
+
+from typing import Any
+
+from app.access.policy import DIRECTORY_TYPES
+from app.access.requester import Requester, RequesterKind
+from app.access.scope import DIRECTORY, AccessScope
+from app.db.database import Reader, Transaction
+from app.errors import AccessDeniedError, InvalidResourceError
+from app.fhir.compartment import patient_references
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.fhir.validation.references import references
+from app.interactions.context import Context
+from app.store.changes import open_record, patients_of, set_patient
+from app.store.ids import new_id, new_record_id, record_in
+from app.store.resources import records_with
+
+
+async def record_of_patient(reader: Reader, release: Release, patient_id: str) -> int | None:
+    """Return the record that this Patient is of; None if there is none."""
+    made_in = record_in(patient_id)
+    if made_in is not None and (await patients_of(reader, made_in)).get(release) == patient_id:
+        return made_in
+    found = [record for record in await records_with(reader, release, "Patient", patient_id) if record != DIRECTORY]
+    return found[0] if found else None
+
+
+def named_patients(context: Context, release: Release, resource_type: str, tree: dict[str, Any]) -> set[str]:
+    """Return the ids of the Patients on this server through which the resource belongs to somebody."""
+    if resource_type == "Patient":
+        return set()
+    local = (context.local(release, text) for text in patient_references(release, resource_type, tree))
+    return {reference.id for reference in local if reference is not None and reference.resource_type == "Patient"}
+
+
+async def place(
+    context: Context,
+    transaction: Transaction,
+    requester: Requester,
+    scope: AccessScope,
+    release: Release,
+    tree: dict[str, Any],
+    *,
+    location: str,
+    own_id: str | None = None,
+    bundle_record: int | None = None,
+) -> int:
+    """Return the record that a new resource goes to; for an operator it is made if need be.
+
+    ``own_id`` is the id of the resource, if it has one already; ``bundle_record`` the record that a transaction is about,
+    where a resource without a patient goes along.
+    Raises: AccessDeniedError, InvalidResourceError.
+    """
+    if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
+        return requester.record_id if requester.record_id is not None else _denied()
+    resource_type = tree["resourceType"]
+    patients = named_patients(context, release, resource_type, tree)
+    if resource_type == "Patient":
+        if requester.kind is not RequesterKind.OPERATOR:
+            _denied()
+        known = await record_of_patient(transaction, release, own_id) if own_id else None
+        return known if known is not None else await _new_record(context, transaction)
+    if not patients:
+        if bundle_record is not None:
+            return bundle_record
+        if requester.kind is RequesterKind.OPERATOR and resource_type in DIRECTORY_TYPES:
+            return DIRECTORY
+        raise _issue("required", f"A {resource_type} has to refer to the patient it is about.", location)
+    records = {await record_for(context, transaction, requester, release, patient) for patient in patients}
+    if len(records) > 1 and None not in records:
+        raise _issue("business-rule", f"A {resource_type} can't be about more than one patient.", location)
+    (record_id,) = records if len(records) == 1 else (None,)
+    if requester.kind is RequesterKind.OPERATOR:
+        if record_id is None:
+            raise _issue("not-found", "The patient that is referred to is not known.", location)
+    elif record_id is None or scope.of(record_id) is None:
+        # The same for a patient that is not there, and for one that did not allow it.
+        message = "No consent covers this request."
+        raise AccessDeniedError(message, about=() if record_id is None else (record_id,))
+    return record_id
+
+
+async def record_for(
+    context: Context, transaction: Transaction, requester: Requester, release: Release, patient_id: str
+) -> int | None:
+    """Return the record of a Patient, None if it is not known.
+
+    An operator may name a Patient that is still to come: its record is made now, unless the id is one that Regie makes.
+    """
+    known = await record_of_patient(transaction, release, patient_id)
+    if known is None and requester.kind is RequesterKind.OPERATOR and record_in(patient_id) is None:
+        known = await _new_record(context, transaction)
+        await set_patient(transaction, known, release, patient_id, chosen=True)
+    return known
+
+
+async def new_patient(context: Context, transaction: Transaction, release: Release) -> str:
+    """Return the id of a Patient that is about to be written, in a record that is made for it."""
+    record_id = await _new_record(context, transaction)
+    patient_id = new_id(record_id, context.now_us())
+    await set_patient(transaction, record_id, release, patient_id, chosen=False)
+    return patient_id
+
+
+def _denied() -> int:
+    message = "No consent covers this request."
+    raise AccessDeniedError(message)
+
+
+async def _new_record(context: Context, transaction: Transaction) -> int:
+    record_id = new_record_id()
+    await open_record(transaction, record_id, context.time_zone.key)
+    return record_id
+
+
+def check_references(
+    context: Context,
+    release: Release,
+    record_id: int,
+    tree: dict[str, Any],
+    *,
+    location: str,
+    own_patient: str | None,
+) -> None:
+    """Refuse a reference that leads out of the record: to another Patient, or by an id that another record made.
+
+    The answer is the same whether what is referred to exists or not. ``own_patient`` is the record's Patient, None if it
+    has none in this release. Raises: InvalidResourceError, with every such place.
+    """
+    issues = []
+    for expression, text in references(tree):
+        local = context.local(release, text)
+        if local is None:
+            continue
+        made_in = record_in(local.id)
+        strange = made_in not in (None, record_id, DIRECTORY)
+        if local.resource_type == "Patient" and record_id != DIRECTORY:
+            strange = local.id != own_patient
+        if strange:
+            place_ = (
+                expression
+                if location == tree["resourceType"]
+                else f"{location}{expression[len(tree['resourceType']) :]}"
+            )
+            issues.append(
+                Issue(
+                    "error",
+                    "business-rule",
+                    "This refers to something that is not in the patient's own record.",
+                    place_,
+                )
+            )
+    if issues:
+        raise InvalidResourceError(issues)
+
+
+def _issue(code: str, diagnostics: str, location: str) -> InvalidResourceError:
+    return InvalidResourceError([Issue("error", code, diagnostics, location)])

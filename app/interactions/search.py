@@ -1,0 +1,260 @@
+"""FHIR search on one type, with includes, a page at a time.
+
+A page's cursor holds the position of its last match and is signed together with who asks and what: it is of no use to
+anybody else, nor for another search.
+
+Spec: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/STU3/search.html
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from app.access.policy import DIRECTORY_TYPES, Wish
+from app.access.requester import Requester, RequesterKind
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess
+from app.access.smart_scope import Action
+from app.audit.events import Trace
+from app.db.database import Reader
+from app.errors import AccessDeniedError, BadRequestError
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.fhir.search.expression import Include, ReferenceValue, Search
+from app.fhir.search.parse import parse_query
+from app.interactions.context import Context
+from app.interactions.gate import Deed, Touched
+from app.interactions.placement import record_of_patient
+from app.store.indexing import reference_values
+from app.store.resources import Stored, read_current
+from app.store.search.run import Found, Position, Run
+
+CURSOR = "_cursor"
+INCLUDED_MAX = 1000
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of matches, what they include, and where the next one begins (None: there is none).
+
+    ``used`` is for the self link, ``ignored`` says what of the query was not used, ``total`` is there if it was asked.
+    """
+
+    resource_type: str
+    matches: tuple[Stored, ...]
+    included: tuple[Stored, ...]
+    next: str | None
+    used: tuple[tuple[str, str], ...]
+    ignored: tuple[Issue, ...] = ()
+    total: int | None = None
+
+
+class _Cursor(msgspec.Struct, array_like=True):
+    keys: list[int | float | str]
+    record_id: int
+    seq: int
+
+
+_decode_cursor = msgspec.json.Decoder(_Cursor).decode
+
+
+async def search(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    lenient: bool = False,
+) -> Page:
+    """Return one page of what matches. ``pairs`` are the query's parameters as they came, decoded.
+
+    Raises: UnknownParameterError, BadRequestError (a value or a cursor that can't be read), AccessDeniedError.
+    """
+    deed = Deed("search-type", release, resource_type)
+
+    async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
+        asked, cursor = _without_cursor(pairs)
+        parsed = _parse(context, release, resource_type, asked, lenient=lenient)
+        narrowed = await narrow(context, requester, release, scope, parsed)
+        after = _read_cursor(context, requester, release, parsed, cursor) if cursor is not None else None
+        return await _page(context, requester, release, narrowed, parsed, after)
+
+    return await context.gate.look(requester, trace, Wish(Action.SEARCH, resource_type), deed, action)
+
+
+def _parse(
+    context: Context, release: Release, resource_type: str, pairs: Sequence[tuple[str, str]], *, lenient: bool
+) -> Search:
+    return parse_query(
+        release,
+        resource_type,
+        pairs,
+        time_zone=context.time_zone,
+        lenient=lenient,
+        page_size_default=context.limits.page_size_default,
+        page_size_max=context.limits.page_size_max,
+        base_urls=(context.fhir_base(release),),
+        now=context.clock(),
+    )
+
+
+async def _page(
+    context: Context, requester: Requester, release: Release, scope: AccessScope, parsed: Search, after: Position | None
+) -> tuple[Page, Sequence[Touched]]:
+    reader = context.database.reader
+    run = Run(context.index_key, release, parsed, repeats=sorts_by_repeating(parsed))
+    total = await run.count(reader, scope) if parsed.count == 0 or parsed.total == "accurate" else None
+    found: list[Found] = []
+    size = context.limits.page_size_default if parsed.count is None else parsed.count
+    if size > 0:
+        found = await run.page(reader, scope, after, size + 1)
+    following = _cursor(context, requester, release, parsed, found[size - 1].position) if len(found) > size else None
+    found = found[:size]
+    extra = await included(context, release, scope, found, parsed.includes)
+    page = Page(
+        parsed.resource_type,
+        tuple(one.version for one in found),
+        tuple(extra),
+        following,
+        parsed.used,
+        parsed.ignored,
+        total,
+    )
+    return page, _touched(scope, parsed.resource_type, [one.version for one in found] + extra)
+
+
+def _touched(scope: AccessScope, resource_type: str, shown: Iterable[Stored]) -> list[Touched]:
+    """Return the records that were looked into: a search that finds nothing is a look too."""
+    counts: dict[int, int] = {}
+    for version in shown:
+        counts[version.record_id] = counts.get(version.record_id, 0) + 1
+    return [
+        Touched(access.record_id, access.reason, counts.get(access.record_id, 0))
+        for access in scope.records
+        if access.record_id != DIRECTORY and (access.types is None or resource_type in access.types)
+    ]
+
+
+async def narrow(
+    context: Context, requester: Requester, release: Release, scope: AccessScope, parsed: Search
+) -> AccessScope:
+    """Return the part of the scope that the named patients are in.
+
+    Raises: AccessDeniedError, when a practice names only patients that it has no grant of, known or not.
+    """
+    if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
+        return scope
+    for criterion in parsed.criteria:
+        values = [value for value in criterion.values if isinstance(value, ReferenceValue)]
+        is_patient = criterion.parameter.targets == {"Patient"} or criterion.parameter.name in ("patient", "subject")
+        if not is_patient or criterion.modifier is not None or len(values) != len(criterion.values):
+            continue
+        if any(value.resource_type not in (None, "Patient") or value.id is None for value in values):
+            continue
+        records = {await record_of_patient(context.database.reader, release, value.id or "") for value in values}
+        named = frozenset(record for record in records if record is not None)
+        narrowed = scope.only(named)
+        if not narrowed.records:
+            message = "No consent covers this request."
+            raise AccessDeniedError(message, about=tuple(named))
+        return narrowed
+    return scope
+
+
+def sorts_by_repeating(parsed: Search) -> bool:
+    """Return whether a sort parameter may have more than one value in a resource."""
+    return any(sort.parameter.repeats for sort in parsed.sort)
+
+
+async def included(
+    context: Context, release: Release, scope: AccessScope, found: Sequence[Found], includes: Sequence[Include]
+) -> list[Stored]:
+    """Return what the matches refer to through ``includes``, each once, from the same record or the directory."""
+    if not includes:
+        return []
+    seen = {(one.version.record_id, one.version.reference) for one in found}
+    collected: list[Stored] = []
+    todo = [(one.version, one.access, tuple(includes)) for one in found]
+    iterated = tuple(include for include in includes if include.iterate)
+    reader = context.database.reader
+    while todo:
+        version, access, wanted = todo.pop(0)
+        for include in wanted:
+            if include.source_type != version.resource_type:
+                continue
+            for target_type, target_id in _targets(context, release, version, include):
+                target = await _target(reader, scope, access, release, target_type, target_id)
+                if target is None or (target[0].record_id, target[0].reference) in seen:
+                    continue
+                seen.add((target[0].record_id, target[0].reference))
+                collected.append(target[0])
+                if len(collected) > INCLUDED_MAX:
+                    message = f"This includes more than {INCLUDED_MAX} resources: ask for smaller pages with _count."
+                    raise BadRequestError(message)
+                if iterated:
+                    todo.append((target[0], target[1], iterated))
+    return collected
+
+
+def _targets(context: Context, release: Release, version: Stored, include: Include) -> list[tuple[str, str]]:
+    """Return the (type, id) of the local resources that one version refers to by one parameter."""
+    targets = []
+    for text in reference_values(include.parameter, version.tree()):
+        local = context.local(release, text)
+        if local is not None and include.target_type in (None, local.resource_type):
+            targets.append((local.resource_type, local.id))
+    return targets
+
+
+async def _target(
+    reader: Reader, scope: AccessScope, access: RecordAccess, release: Release, resource_type: str, resource_id: str
+) -> tuple[Stored, RecordAccess] | None:
+    """Return a resource of the same record, else of the directory; None if it isn't inside the scope."""
+    directory = scope.of(DIRECTORY)
+    places = [access]
+    if directory is not None and resource_type in DIRECTORY_TYPES and access.record_id != DIRECTORY:
+        places.append(directory)
+    for place in places:
+        found = await read_current(reader, place, release, resource_type, resource_id)
+        if found is not None and not found.deleted:
+            return found, place
+    return None
+
+
+def _without_cursor(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], str | None]:
+    cursors = [value for name, value in pairs if name == CURSOR]
+    if len(cursors) > 1:
+        message = "_cursor may be given once."
+        raise BadRequestError(message)
+    return [pair for pair in pairs if pair[0] != CURSOR], cursors[0] if cursors else None
+
+
+def _signature(context: Context, requester: Requester, release: Release, parsed: Search, text: bytes) -> bytes:
+    about: Any = [requester.actor, requester.record_id, release.value, parsed.resource_type, parsed.used]
+    return hmac.digest(context.cursor_key, _encode(about) + text, "sha256")[:16]
+
+
+def _cursor(context: Context, requester: Requester, release: Release, parsed: Search, position: Position) -> str:
+    text = _encode(_Cursor(list(position.keys), position.record_id, position.seq))
+    signed = _signature(context, requester, release, parsed, text) + text
+    return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+
+
+def _read_cursor(context: Context, requester: Requester, release: Release, parsed: Search, cursor: str) -> Position:
+    """Return the position in a cursor. Raises: BadRequestError, for one that was not made here for this search."""
+    message = "This _cursor is not of this search, or was not made here: follow the next link as it came."
+    try:
+        signed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise BadRequestError(message) from error
+    if not hmac.compare_digest(signed[:16], _signature(context, requester, release, parsed, signed[16:])):
+        raise BadRequestError(message)
+    read = _decode_cursor(signed[16:])
+    return Position(tuple(read.keys), read.record_id, read.seq)

@@ -1,0 +1,147 @@
+"""FHIR create, update and delete of one resource.
+
+Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from app.access.requester import Requester
+from app.audit.events import Event, Trace
+from app.db.database import Transaction
+from app.errors import RegieError
+from app.fhir.release import Release
+from app.fhir.validation.structure import Parsed, parse
+from app.interactions.context import Context
+from app.interactions.gate import Decide, Deed, Touched, event
+from app.interactions.repeat import earlier, keep, request_hash
+from app.interactions.write import NO_CONDITIONS, Changes, Conditions, Written
+
+LARGE_BODY = 256 * 1024
+"""Bytes from which a body is read in a thread."""
+
+
+async def create(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    body: bytes,
+    *,
+    conditions: Conditions = NO_CONDITIONS,
+    idempotency_key: str | None = None,
+) -> Written:
+    """Return the new resource with status 201, or with 200 the one that was there before.
+
+    Raises: MalformedError, InvalidResourceError, AccessDeniedError, MultipleMatchesError, DuplicateError.
+    """
+    deed = Deed("create", release, resource_type)
+    parsed = await _parsed(context, requester, trace, deed, release, body)
+
+    async def act(changes: Changes) -> Written:
+        return await changes.create(parsed, conditions, location=resource_type)
+
+    digest = request_hash("create", release.path, resource_type, conditions.if_none_exist or "", body)
+    return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
+
+
+async def update(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    resource_id: str,
+    body: bytes,
+    *,
+    conditions: Conditions = NO_CONDITIONS,
+    idempotency_key: str | None = None,
+) -> Written:
+    """Return the new version with status 200, or 201 if the resource is new or was deleted.
+
+    Raises: as ``create``; PreconditionFailedError, and MethodNotAllowedError for an id that may not be chosen.
+    """
+    deed = Deed("update", release, resource_type, resource_id)
+    parsed = await _parsed(context, requester, trace, deed, release, body)
+
+    async def act(changes: Changes) -> Written:
+        return await changes.update(parsed, resource_id, conditions, location=resource_type)
+
+    digest = request_hash("update", release.path, resource_type, resource_id, body)
+    return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
+
+
+async def delete(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    resource_id: str,
+    *,
+    conditions: Conditions = NO_CONDITIONS,
+    idempotency_key: str | None = None,
+) -> Written:
+    """Return the deletion. Raises: NotFoundError, PreconditionFailedError, AccessDeniedError."""
+
+    async def act(changes: Changes) -> Written:
+        return await changes.delete(resource_type, resource_id, conditions)
+
+    digest = request_hash("delete", release.path, resource_type, resource_id)
+    deed = Deed("delete", release, resource_type, resource_id)
+    return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
+
+
+async def _parsed(
+    context: Context, requester: Requester, trace: Trace, deed: Deed, release: Release, body: bytes
+) -> Parsed:
+    """Return the resource, or leave the refusal in the log. What is large is read beside the event loop."""
+    depth = context.limits.body_depth_max
+    try:
+        if len(body) > LARGE_BODY:
+            return await asyncio.to_thread(parse, release, body, expected_type=deed.resource_type, maximum_depth=depth)
+        return parse(release, body, expected_type=deed.resource_type, maximum_depth=depth)
+    except RegieError as error:
+        await context.gate.refused(requester, trace, deed, error)
+        raise
+
+
+def wrote(requester: Requester, trace: Trace, deed: Deed, written: Written) -> Event:
+    """Return the log's entry for a write; for one that had been here before, that it was shown again."""
+    version = written.version
+    touched = Touched(
+        version.record_id,
+        written.ground,
+        1,
+        version.resource_type,
+        version.id,
+        version.seq,
+        written.interaction or "read",
+    )
+    return event(requester, trace, deed, touched)
+
+
+async def _write(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    deed: Deed,
+    act: Callable[[Changes], Awaitable[Written]],
+    idempotency_key: str | None,
+    digest: bytes,
+) -> Written:
+    async def job(transaction: Transaction, decide: Decide) -> tuple[Written, list[Event]]:
+        if idempotency_key is not None:
+            before = await earlier(transaction, requester, idempotency_key, digest)
+            if before is not None and isinstance(before[0], Written):
+                return before[0], [wrote(requester, trace, deed, before[0])]
+        changes = Changes(context, transaction, requester, release, decide)
+        written = await act(changes)
+        await changes.finish()
+        if idempotency_key is not None:
+            await keep(transaction, requester, idempotency_key, digest, context.now_us(), [written])
+        return written, [wrote(requester, trace, deed, written)]
+
+    return await context.gate.change(requester, trace, deed, job)

@@ -1,0 +1,346 @@
+"""What create, update, delete, batch and transaction share: changes inside one database transaction.
+
+``Changes`` lives inside the transaction. Every check is made before a row is written, so that an entry of a batch that is
+refused leaves nothing behind. A write may be repeated safely in three ways: ``If-None-Exist``, a business identifier that
+the same client sent before with the very same content, or an ``Idempotency-Key`` (``repeat.py``).
+
+Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
+"""
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from app.access.policy import Wish
+from app.access.requester import Requester, RequesterKind
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess
+from app.access.smart_scope import Action
+from app.consent.categorize import categorize
+from app.db.database import Transaction
+from app.errors import (
+    AccessDeniedError,
+    BadRequestError,
+    ConflictError,
+    MethodNotAllowedError,
+    MultipleMatchesError,
+    NotFoundError,
+    PreconditionFailedError,
+)
+from app.fhir.release import Release
+from app.fhir.search.parse import parse_query
+from app.fhir.validation.structure import Parsed
+from app.interactions.context import Context, where
+from app.interactions.gate import Decide
+from app.interactions.placement import check_references, place
+from app.store.bodies import content_of, with_identity
+from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
+from app.store.find import business_identifiers, with_identifier
+from app.store.ids import UUID_ID, new_id
+from app.store.resources import Stored, read_current
+from app.store.search.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did: the version that now stands, the status to answer with, and the ground it was allowed on.
+
+    ``interaction`` is what the log calls it; empty when nothing was changed (the request had been here before).
+    """
+
+    version: Stored
+    status: int
+    ground: str
+    interaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The conditions of one write, as the headers or the Bundle entry say them; None where absent."""
+
+    if_none_exist: str | None = None
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+NO_CONDITIONS = Conditions()
+
+
+def etag_version(text: str) -> str:
+    """Return the version in an ETag such as ``W/"3"``. Raises: BadRequestError."""
+    stripped = text.strip().removeprefix("W/")
+    if len(stripped) < 3 or stripped[0] != '"' or stripped[-1] != '"' or "," in stripped:
+        message = 'If-Match takes one weak ETag, such as W/"3".'
+        raise BadRequestError(message)
+    return stripped[1:-1]
+
+
+@dataclass(slots=True)
+class Changes:
+    """Writes of one requester in one transaction; end it with ``finish``."""
+
+    context: Context
+    transaction: Transaction
+    requester: Requester
+    release: Release
+    decide: Decide
+    writers: dict[int, RecordWriter] = field(default_factory=dict)
+    _patients: dict[int, dict[Release, str]] = field(default_factory=dict)
+    _identified: set[tuple[str, str]] = field(default_factory=set)
+
+    async def scope(self, action: Action, resource_type: str) -> AccessScope:
+        """Return what the requester may touch. Raises: AccessDeniedError."""
+        return await self.decide(Wish(action, resource_type))
+
+    async def create(
+        self,
+        parsed: Parsed,
+        conditions: Conditions,
+        *,
+        location: str,
+        made_id: str | None = None,
+        bundle_record: int | None = None,
+    ) -> Written:
+        """Return the new resource, or the one that was there before if the conditions or its identifier say so."""
+        resource_type = parsed.resource_type
+        scope = await self.scope(Action.CREATE, resource_type)
+        record_id = await place(
+            self.context, self.transaction, self.requester, scope, self.release, parsed.tree,
+            location=location, own_id=made_id, bundle_record=bundle_record,
+        )  # fmt: skip
+        access = self._access(scope, record_id)
+        patients = await self.patients(record_id)
+        if resource_type == "Patient" and patients.get(self.release, made_id) != made_id:
+            return await self._own_patient(scope, record_id, patients[self.release])
+        before = await self._before(parsed, access, record_id, conditions)
+        if before is not None:
+            return Written(before, 200, access.reason, "")
+        writer = await self.writer(record_id)
+        resource_id = made_id or new_id(record_id, writer.instant)
+        return await self._write(parsed, writer, access, resource_id, None, location=location, chosen=False)
+
+    async def update(
+        self,
+        parsed: Parsed,
+        resource_id: str,
+        conditions: Conditions,
+        *,
+        location: str,
+        bundle_record: int | None = None,
+    ) -> Written:
+        """Return the new version of a resource; of one that isn't there yet where the caller may choose its id."""
+        resource_type = parsed.resource_type
+        if parsed.id != resource_id:
+            message = "The id in the resource and the id in the URL have to be the same."
+            raise BadRequestError(message, expression=f"{location}.id")
+        scope = await self.scope(Action.UPDATE, resource_type)
+        standing = await self._standing(scope, resource_type, resource_id)
+        if standing is None:
+            return await self._create_chosen(
+                parsed, resource_id, conditions, location=location, bundle_record=bundle_record
+            )
+        before, access = standing
+        self._check(before, conditions)
+        writer = await self.writer(before.record_id)
+        return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=False)
+
+    async def delete(self, resource_type: str, resource_id: str, conditions: Conditions) -> Written:
+        """Return the deletion; of a resource that is deleted already, the deletion of then.
+
+        Raises: NotFoundError.
+        """
+        scope = await self.scope(Action.DELETE, resource_type)
+        standing = await self._standing(scope, resource_type, resource_id)
+        if standing is None:
+            message = f"{resource_type}/{resource_id} is not known."
+            raise NotFoundError(message)
+        before, access = standing
+        if before.deleted:
+            return Written(before, 200, access.reason, "")
+        self._check(before, conditions)
+        if (await self.patients(before.record_id)).get(self.release) == resource_id and resource_type == "Patient":
+            message = "The Patient that a record is about can't be deleted; erasing the record does that."
+            raise MethodNotAllowedError(message)
+        writer = await self.writer(before.record_id)
+        current = await writer.current(self.release, resource_type, resource_id)
+        categories = current[1] if current else 0
+        gone = writer.delete(before, categories, self._author())
+        return Written(gone, 200, access.reason, "delete")
+
+    async def finish(self) -> None:
+        """Write what was gathered so far; it can be found from now on."""
+        for writer in self.writers.values():
+            await writer.flush()
+
+    async def writer(self, record_id: int) -> RecordWriter:
+        """Return the one writer of a record in this transaction."""
+        if record_id not in self.writers:
+            if record_id == DIRECTORY:
+                await self._open_directory()
+            begun = await RecordWriter.begin(self.transaction, record_id, self.context.now_us(), self.context.index)
+            self.writers[record_id] = begun
+        return self.writers[record_id]
+
+    async def patients(self, record_id: int) -> dict[Release, str]:
+        """Return the ids of the person's Patients, those too that this transaction made."""
+        if record_id not in self._patients:
+            self._patients[record_id] = await patients_of(self.transaction, record_id)
+        return self._patients[record_id]
+
+    async def matches(self, resource_type: str, query: str, access: RecordAccess) -> list[Stored]:
+        """Return at most two current resources that a condition such as ``identifier=a|b`` finds in one record."""
+        await self.finish()
+        pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+        search = parse_query(
+            self.release, resource_type, pairs, time_zone=self.context.time_zone, lenient=False,
+            page_size_default=2, page_size_max=2, base_urls=(self.context.fhir_base(self.release),), now=self.context.clock(),
+        )  # fmt: skip
+        if not search.criteria:
+            message = "A condition needs at least one search parameter."
+            raise BadRequestError(message)
+        run = Run(self.context.index_key, self.release, search)
+        return [one.version for one in await run.page(self.transaction, AccessScope((access,)), None, 2)]
+
+    def _author(self) -> Author:
+        return Author(self.requester.actor, self.requester.client_id)
+
+    @staticmethod
+    def _access(scope: AccessScope, record_id: int) -> RecordAccess:
+        """Return the access to a record that policy opened; one that an operator's write just made is open too."""
+        access = scope.of(record_id)
+        if access is not None:
+            return access
+        over = scope.of(DIRECTORY)
+        if over is None:
+            message = "No consent covers this request."
+            raise AccessDeniedError(message)
+        return RecordAccess(record_id, over.categories, over.types, "operator")
+
+    async def _own_patient(self, scope: AccessScope, record_id: int, patient_id: str) -> Written:
+        """Return the Patient that the record has: a second one is never made, what was sent is not looked at."""
+        access = self._access(scope, record_id)
+        found = await read_current(self.transaction, access, self.release, "Patient", patient_id)
+        if found is None or found.deleted:
+            message = "No consent covers this request."
+            raise AccessDeniedError(message)
+        return Written(found, 200, access.reason, "")
+
+    async def _before(
+        self, parsed: Parsed, access: RecordAccess, record_id: int, conditions: Conditions
+    ) -> Stored | None:
+        """Return the resource that makes this create one that has been here before, or None."""
+        if conditions.if_none_exist is not None:
+            found = await self.matches(parsed.resource_type, conditions.if_none_exist, access)
+            if len(found) > 1:
+                message = "More than one resource matches If-None-Exist."
+                raise MultipleMatchesError(message)
+            return found[0] if found else None
+        if self.requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
+            identifiers = set(business_identifiers(parsed.tree))
+            if identifiers & self._identified:
+                await self.finish()
+            self._identified |= identifiers
+            same = await with_identifier(
+                self.transaction, self.context.index_key, record_id, self.release, parsed.tree, self.requester.client_id
+            )
+            if same:
+                sent = content_of(with_identity(parsed.members, "x", 1, 0))
+                return next((one for one in same if content_of(one.body) == sent), None)
+        return None
+
+    async def _standing(
+        self, scope: AccessScope, resource_type: str, resource_id: str
+    ) -> tuple[Stored, RecordAccess] | None:
+        """Return the newest version that the requester may change, deletes too, or None."""
+        await self.finish()
+        found = []
+        for access in await where(self.transaction, scope, self.release, resource_type, resource_id):
+            version = await read_current(self.transaction, access, self.release, resource_type, resource_id)
+            if version is not None:
+                found.append((version, access))
+        if len(found) > 1 and found[-1][1].record_id == DIRECTORY:
+            found.pop()
+        if len(found) > 1:
+            message = f"More than one person's record has {resource_type}/{resource_id}."
+            raise ConflictError(message)
+        return found[0] if found else None
+
+    async def _create_chosen(
+        self, parsed: Parsed, resource_id: str, conditions: Conditions, *, location: str, bundle_record: int | None
+    ) -> Written:
+        """Return the resource under an id that the caller chose."""
+        if conditions.if_match is not None:
+            message = f"{parsed.resource_type}/{resource_id} is not known, so it has no version to match."
+            raise PreconditionFailedError(message)
+        kind = self.requester.kind
+        is_apps_uuid = kind in (RequesterKind.PERSON, RequesterKind.APP) and UUID_ID.fullmatch(resource_id) is not None
+        if parsed.resource_type == "Patient" and kind is not RequesterKind.OPERATOR:
+            is_apps_uuid = False  # which Patient a record is about is not the app's to choose
+        if kind is not RequesterKind.OPERATOR and not is_apps_uuid:
+            message = (
+                "There is no such resource, and an id can be chosen here only if it is a UUID: create it with POST."
+            )
+            raise MethodNotAllowedError(message)
+        scope = await self.scope(Action.CREATE, parsed.resource_type)
+        record_id = await place(
+            self.context, self.transaction, self.requester, scope, self.release, parsed.tree,
+            location=location, own_id=resource_id, bundle_record=bundle_record,
+        )  # fmt: skip
+        access = self._access(scope, record_id)
+        if parsed.resource_type == "Patient":
+            known = (await self.patients(record_id)).get(self.release)
+            if known not in (None, resource_id):
+                message = "The record has another Patient."
+                raise ConflictError(message)
+        writer = await self.writer(record_id)
+        hidden = await writer.current(self.release, parsed.resource_type, resource_id)
+        if hidden is not None and not access.covers(parsed.resource_type, hidden[1]):
+            message = "This id can't be used."
+            raise AccessDeniedError(message)
+        before = hidden[0] if hidden is not None else None
+        return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=True)
+
+    async def _write(
+        self,
+        parsed: Parsed,
+        writer: RecordWriter,
+        access: RecordAccess,
+        resource_id: str,
+        before: Stored | None,
+        *,
+        location: str,
+        chosen: bool,
+    ) -> Written:
+        patients = await self.patients(writer.record_id)
+        own_patient = resource_id if parsed.resource_type == "Patient" else patients.get(self.release)
+        check_references(
+            self.context, self.release, writer.record_id, parsed.tree, location=location, own_patient=own_patient
+        )
+        categories = categorize(parsed.resource_type, parsed.tree)
+        if not access.covers(parsed.resource_type, categories):
+            message = f"What was granted does not include this kind of {parsed.resource_type}."
+            raise AccessDeniedError(message, about=(writer.record_id,))
+        is_new = before is None or before.deleted
+        draft = Draft(
+            self.release, parsed.resource_type, resource_id, parsed.members, parsed.tree, int(categories), chosen
+        )
+        written = writer.write(draft, before, self._author())
+        if parsed.resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
+            await set_patient(self.transaction, writer.record_id, self.release, resource_id, chosen=chosen)
+            patients[self.release] = resource_id
+        return Written(written, 201 if is_new else 200, access.reason, "create" if is_new else "update")
+
+    @staticmethod
+    def _check(before: Stored, conditions: Conditions) -> None:
+        """Raise PreconditionFailedError unless the version that stands is the one the caller knows."""
+        if conditions.if_match is not None and (
+            before.deleted or etag_version(conditions.if_match) != str(before.version)
+        ):
+            message = f"If-Match names another version than the one that stands; read {before.reference} again."
+            raise PreconditionFailedError(message)
+        if conditions.if_none_match == "*" and not before.deleted:
+            message = f"If-None-Match is *, but {before.reference} exists."
+            raise PreconditionFailedError(message)
+
+    async def _open_directory(self) -> None:
+        """Make the directory's record if this is the first thing in it."""
+        if not await record_exists(self.transaction, DIRECTORY):
+            await open_record(self.transaction, DIRECTORY, self.context.time_zone.key)

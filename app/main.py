@@ -1,0 +1,134 @@
+"""create_app(): the pages, OAuth and FHIR as one ASGI application."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from app.db.statements import Statement
+from app.errors import RegieError
+from app.fhir.release import Release
+from app.oauth import endpoints
+from app.portal import activity, authorize, connections, frame, login, measurements, record
+from app.portal.errors import error_page, of_regie
+from app.portal.session import LoginNeededError, to_login
+from app.portal.view import trace_of
+from app.rest.application import FhirApplication, base_of
+from app.settings import Settings
+from app.web.middleware import Frame
+from app.wiring import Parts, wire
+
+_PING = Statement("SELECT 1")
+_log = structlog.get_logger()
+
+
+class Regie:
+    """FHIR beside everything else: a FHIR request does not pass the layers that pages need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pages = FastAPI(title="Regie", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        self.framed = Frame(self.pages, is_https=settings.is_https, trust_forwarded=settings.trust_forwarded)
+        self.fhir: dict[str, FhirApplication] = {}
+        self.parts: Parts | None = None
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        """Open the database in the process that serves, and close it when that ends."""
+        self.open()
+        yield
+        self.close()
+
+    def open(self) -> None:
+        """Wire the parts and set up the routes; does nothing when that was done."""
+        if self.parts is not None:
+            return
+        self.parts = parts = wire(self.settings)
+        for release in Release:
+            fhir = FhirApplication(
+                parts.context,
+                release,
+                body_size_max=self.settings.body_size_max,
+                trust_forwarded=self.settings.trust_forwarded,
+            )
+            self.fhir[fhir.prefix] = fhir
+        self.pages.state.parts = parts
+        _add_routes(self.pages, parts)
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        if self.parts is not None:
+            self.parts.close()
+            self.parts = None
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"].startswith("/fhir/"):
+            fhir = base_of(scope["path"], self.fhir)
+            if fhir is not None:
+                await fhir(scope, receive, send)
+                return
+        await self.framed(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Regie:
+    """Return the application; its parts are wired when it starts."""
+    return Regie(settings or Settings())
+
+
+def _add_routes(pages: FastAPI, parts: Parts) -> None:
+    pages.include_router(endpoints.router(parts))
+    pages.include_router(login.router(parts))
+    pages.include_router(authorize.router(parts))
+    pages.include_router(record.router(parts))
+    pages.include_router(measurements.router(parts))
+    pages.include_router(connections.router(parts))
+    pages.include_router(activity.router(parts))
+    pages.include_router(frame.router(is_https=parts.settings.is_https))
+    pages.mount("/static", frame.KeptFiles(), name="static")
+    pages.add_exception_handler(LoginNeededError, to_login)  # type: ignore[arg-type]  # Starlette's type is for Exception
+    pages.add_exception_handler(RegieError, _regie_error)  # type: ignore[arg-type]
+    pages.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
+    pages.add_exception_handler(Exception, _unforeseen)
+
+    @pages.get("/health/live", include_in_schema=False)
+    async def live() -> PlainTextResponse:
+        """Tell that the process answers."""
+        return PlainTextResponse("ok\n")
+
+    @pages.get("/health/ready", include_in_schema=False)
+    async def ready() -> PlainTextResponse:
+        """Tell that the database answers too."""
+        await parts.database.reader.one(_PING, {})
+        return PlainTextResponse("ok\n")
+
+    @pages.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        """Tell Prometheus how the process is doing."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _regie_error(request: Request, error: RegieError) -> Response:
+    return of_regie(request, error)
+
+
+async def _http_error(request: Request, error: StarletteHTTPException) -> Response:
+    if request.url.path.startswith(("/.well-known/", "/token", "/revoke", "/introspect")):
+        return JSONResponse({"error": "invalid_request"}, error.status_code)
+    return error_page(request, error.status_code, trace_of(request).request_id)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    trace = trace_of(request)
+    _log.error("unforeseen", request_id=trace.request_id, exc_info=error)
+    return error_page(request, 500, trace.request_id)

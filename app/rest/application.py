@@ -1,0 +1,112 @@
+"""The way of a FHIR request through Regie, as one ASGI application below a base.
+
+parse -> authenticate -> interaction (which passes the gate) -> bytes out. Whatever goes wrong is an OperationOutcome.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+
+from app.access.requester import Requester
+from app.audit.events import Trace
+from app.errors import AuthenticationError, RegieError
+from app.fhir.release import Release
+from app.interactions.context import Context
+from app.interactions.gate import Deed
+from app.oauth import tokens
+from app.oauth.metadata import smart_configuration
+from app.rest.handlers import Call
+from app.rest.outcome import error_body, unforeseen_body
+from app.rest.request import FhirRequest
+from app.rest.response import FHIR_JSON, FhirResponse
+from app.rest.routes import match
+from app.web import cors
+from app.web.tracing import client_address, id_headers, request_ids
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_log = structlog.get_logger()
+_ALWAYS = [*cors.ANSWER, (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+
+
+class FhirApplication:
+    """The FHIR base of one release."""
+
+    def __init__(self, context: Context, release: Release, *, body_size_max: int, trust_forwarded: bool) -> None:
+        self.context = context
+        self.release = release
+        self.prefix = f"/fhir/{release.path}"
+        self.body_size_max = body_size_max
+        self.trust_forwarded = trust_forwarded
+        self.smart_configuration: dict[str, object] = dict(smart_configuration(context.base_url))
+        challenge = f'Bearer realm="{context.fhir_base(release)}"'
+        self.challenge = (b"www-authenticate", challenge.encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; ``scope["path"]`` is the whole path."""
+        headers = dict(scope["headers"])
+        ids = request_ids(headers)
+        address = client_address(scope, headers, trust_forwarded=self.trust_forwarded)
+        path = scope["path"][len(self.prefix) :]
+        request = FhirRequest(
+            self.release,
+            scope["method"],
+            [unquote(part) if "%" in part else part for part in path.split("/") if part],
+            scope["query_string"].decode("latin-1"),
+            headers,
+            Trace(ids[0], address, ids[1], ids[2]),
+            receive,
+            self.body_size_max,
+        )
+        response = await self._answer(request)
+        await self._send(send, request, response, ids)
+
+    async def _answer(self, request: FhirRequest) -> FhirResponse:
+        if request.method == "OPTIONS":
+            return FhirResponse(204, b"", list(cors.PREFLIGHT))
+        try:
+            route, named = match(request.method, request.parts)
+            requester = None if route.open else await self._authenticate(request)
+            request.check_acceptable()
+            return await route.handler(Call(self.context, request, requester, named, self.smart_configuration))
+        except RegieError as error:
+            headers = [self.challenge] if isinstance(error, AuthenticationError) else []
+            return FhirResponse(error.status, error_body(self.release, error), headers)
+        except Exception:  # noqa: BLE001 - a fault of ours is logged, and its caller told where to ask
+            _log.exception("unforeseen", request_id=request.trace.request_id)
+            return FhirResponse(500, unforeseen_body(self.release, request.trace.request_id))
+
+    async def _authenticate(self, request: FhirRequest) -> Requester:
+        """Return who asks. Raises: AuthenticationError, with the same words whatever is wrong with the token."""
+        token = request.token
+        found = None
+        if token is not None:
+            found = await tokens.find(self.context.database.reader, token, self.context.clock())
+        if found is None:
+            message = "A valid access token is needed: Authorization: Bearer [token]."
+            error = AuthenticationError(message)
+            await self.context.gate.refused(None, request.trace, Deed("authenticate", self.release), error)
+            raise error
+        return found
+
+    async def _send(self, send: Send, request: FhirRequest, response: FhirResponse, ids: tuple[str, str, str]) -> None:
+        headers = [*_ALWAYS, *id_headers(*ids), *response.headers]
+        if response.body and not _has(response.headers, b"content-type"):
+            headers.append((b"content-type", FHIR_JSON))
+        if response.status not in (204, 304):
+            headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+
+
+def _has(headers: list[tuple[bytes, bytes]], name: bytes) -> bool:
+    return any(key == name for key, _ in headers)
+
+
+def base_of(path: str, applications: Mapping[str, FhirApplication]) -> FhirApplication | None:
+    """Return the application that a path belongs to; ``applications`` by ``/fhir/stu3`` and so on."""
+    found = applications.get(path[:10]) or applications.get(path[:8])
+    return found if found is not None and path[len(found.prefix) :][:1] in ("", "/") else None

@@ -1,0 +1,124 @@
+"""The CapabilityStatement, generated from what the code can do.
+
+Spec: https://hl7.org/fhir/R4/capabilitystatement.html, https://hl7.org/fhir/STU3/capabilitystatement.html
+"""
+
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from app.fhir.release import Release
+from app.fhir.search.definitions import definitions
+from app.fhir.validation.structure import resource_types
+from app.interactions.context import Context
+
+PUBLISHED = "2026-11-25"
+NOT_KEPT = frozenset({"Bundle", "OperationOutcome", "CapabilityStatement", "Parameters"})
+_SMART_EXTENSION = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_encode = msgspec.json.Encoder().encode
+
+
+@lru_cache(maxsize=4)
+def _statement(release: Release, base_url: str) -> bytes:
+    return _encode(statement_tree(release, base_url))
+
+
+def capability_statement(context: Context, release: Release) -> bytes:
+    """Return the statement as JSON."""
+    return _statement(release, context.base_url)
+
+
+def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
+    """Return the statement as a tree."""
+    base = f"{base_url}/fhir/{release.path}"
+    types = sorted(resource_types(release) - NOT_KEPT)
+    tree: dict[str, Any] = {
+        "resourceType": "CapabilityStatement",
+        "url": f"{base}/metadata",
+        "name": "Regie",
+        "title": "Regie, a personal health record",
+        "status": "active",
+        "date": PUBLISHED,
+        "kind": "instance",
+        "software": {"name": "Regie", "version": _version()},
+        "implementation": {"description": "A personal health record server", "url": base},
+        "fhirVersion": release.fhir_version,
+        "format": ["json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(release, base_url),
+                "resource": [_resource(release, name) for name in types],
+                "interaction": [{"code": "batch"}, {"code": "transaction"}],
+                "operation": _operations(release),
+            }
+        ],
+    }
+    if release is Release.STU3:
+        tree["acceptUnknown"] = "no"
+    return tree
+
+
+def _version() -> str:
+    return version("regie")
+
+
+def _security(release: Release, base_url: str) -> dict[str, Any]:
+    system = {
+        Release.STU3: "http://hl7.org/fhir/restful-security-service",
+        Release.R4: "http://terminology.hl7.org/CodeSystem/restful-security-service",
+    }[release]
+    uris = {"token": "token", "authorize": "authorize", "revoke": "revoke"}
+    return {
+        "extension": [
+            {
+                "url": _SMART_EXTENSION,
+                "extension": [{"url": name, "valueUri": f"{base_url}/{path}"} for name, path in uris.items()],
+            }
+        ],
+        "cors": True,
+        "service": [{"coding": [{"system": system, "code": "SMART-on-FHIR", "display": "SMART-on-FHIR"}]}],
+        "description": "OAuth 2.1 with PKCE for apps, private_key_jwt for practice systems.",
+    }
+
+
+def _resource(release: Release, name: str) -> dict[str, Any]:
+    if name == "AuditEvent":
+        codes = ["read", "search-type"]
+        return {
+            "type": name,
+            "interaction": [{"code": code} for code in codes],
+            "documentation": "The log of the record, for the person that it is about; newest first, _count only.",
+        }
+    codes = ["read", "vread", "update", "delete", "history-instance", "create", "search-type"]
+    supported = definitions(release).supported(name)
+    resource: dict[str, Any] = {
+        "type": name,
+        "interaction": [{"code": code} for code in codes],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "not-match",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "searchInclude": [
+            f"{name}:{parameter.name}" for parameter in supported.values() if parameter.kind == "reference"
+        ],
+        "searchParam": [{"name": parameter.name, "type": parameter.kind} for _, parameter in sorted(supported.items())],
+    }
+    return {key: value for key, value in resource.items() if value != []}
+
+
+def _operations(release: Release) -> list[dict[str, Any]]:
+    standard = "http://hl7.org/fhir/OperationDefinition"
+    named = {
+        "everything": f"{standard}/Patient-everything",
+        "lastn": f"{standard}/Observation-lastn",
+        "delta": "https://regie.example/fhir/OperationDefinition/delta",
+    }
+    if release is Release.R4:
+        return [{"name": name, "definition": url} for name, url in named.items()]
+    return [{"name": name, "definition": {"reference": url}} for name, url in named.items()]

@@ -1,0 +1,309 @@
+"""What each route does: typed values in, an interaction, a response out. No handler decides who may do what."""
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+import msgspec
+
+from app.access.requester import Requester
+from app.audit.audit_event import audit_event_tree
+from app.errors import BadRequestError, MediaTypeError, NotFoundError, NotSupportedError
+from app.fhir.instants import instant_text
+from app.fhir.release import Release
+from app.fhir.validation.structure import is_resource_type
+from app.interactions import bundle as bundles
+from app.interactions import log, single
+from app.interactions import read as reads
+from app.interactions import search as searches
+from app.interactions.context import Context
+from app.interactions.operations import delta as deltas
+from app.interactions.operations import everything as everythings
+from app.interactions.operations import lastn as lastns
+from app.rest.capabilities import capability_statement
+from app.rest.request import FhirRequest, read_pairs
+from app.rest.response import (
+    FhirResponse,
+    bundle_response,
+    delta_bundle,
+    everything_bundle,
+    history_bundle,
+    query_text,
+    searchset,
+    version_headers,
+    written_response,
+)
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_NOT_SERVED = frozenset({"AuditEvent", "Bundle", "OperationOutcome", "CapabilityStatement", "Parameters"})
+"""Types that have a structure here, but are not kept as resources of a record."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Call:
+    """A request on its way to its handler: what came, who asks, and the named parts of the path."""
+
+    context: Context
+    request: FhirRequest
+    requester: Requester | None
+    named: dict[str, str]
+    smart_configuration: dict[str, object]
+
+    @property
+    def release(self) -> Release:
+        """The release of the base."""
+        return self.request.release
+
+    @property
+    def base(self) -> str:
+        """The base URL."""
+        return self.context.fhir_base(self.request.release)
+
+    @property
+    def who(self) -> Requester:
+        """The requester; a route that is not open has one."""
+        if self.requester is None:
+            message = "This route was reached without a token."
+            raise RuntimeError(message)
+        return self.requester
+
+    @property
+    def resource_type(self) -> str:
+        """The resource type in the path. Raises: NotSupportedError."""
+        name = self.named["type"]
+        if not is_resource_type(self.release, name) or name in _NOT_SERVED:
+            message = "This server does not have this resource type."
+            raise NotSupportedError(message)
+        return name
+
+    @property
+    def id(self) -> str:
+        """The id in the path. Raises: NotFoundError, for what is no id at all."""
+        resource_id = self.named["id"]
+        if _ID.fullmatch(resource_id) is None:
+            if resource_id.startswith("$"):
+                _no_operation()
+            message = "This is not a resource id."
+            raise NotFoundError(message)
+        return resource_id
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """Return a parameter that is a whole number from 0 to ``most``. Raises: BadRequestError."""
+        given = [value for key, value in self.request.pairs if key == name]
+        if not given:
+            return default
+        if len(given) > 1 or not re.fullmatch(r"[0-9]{1,18}", given[0]):
+            message = f"{name} takes one whole number."
+            raise BadRequestError(message)
+        return min(int(given[0]), most)
+
+    def only(self, *names: str) -> None:
+        """Refuse parameters other than these. Raises: BadRequestError."""
+        for name, _ in self.request.pairs:
+            if name not in (*names, "_format", "_pretty") and not self.request.lenient:
+                message = (
+                    f"This takes no other parameters than {', '.join(names)}." if names else "This takes no parameters."
+                )
+                raise BadRequestError(message)
+
+
+def _no_operation() -> NoReturn:
+    message = "This server does not have this operation here."
+    raise BadRequestError(message)
+
+
+async def metadata(call: Call) -> FhirResponse:
+    """CapabilityStatement."""
+    return FhirResponse(200, capability_statement(call.context, call.release))
+
+
+async def smart_configuration(call: Call) -> FhirResponse:
+    """SMART discovery below the base."""
+    return FhirResponse(200, _encode(call.smart_configuration), [(b"content-type", b"application/json")])
+
+
+async def read(call: Call) -> FhirResponse:
+    """Read; 304 where the caller has this version."""
+    call.only()
+    version = await reads.read(call.context, call.who, call.request.trace, call.release, call.resource_type, call.id)
+    headers = version_headers(version)
+    if call.request.headers.get(b"if-none-match") == headers[0][1]:
+        return FhirResponse(304, b"", headers)
+    return FhirResponse(200, version.body, headers)
+
+
+async def vread(call: Call) -> FhirResponse:
+    """Read of one version."""
+    call.only()
+    version = await reads.vread(
+        call.context, call.who, call.request.trace, call.release, call.resource_type, call.id, call.named["version"]
+    )
+    return FhirResponse(200, version.body, version_headers(version))
+
+
+async def history(call: Call) -> FhirResponse:
+    """History of one resource, newest first."""
+    call.only("_count", "_before")
+    count = max(1, call.number("_count", call.context.limits.page_size_default, call.context.limits.page_size_max))
+    before = call.number("_before", reads.NEWEST, reads.NEWEST)
+    versions, more = await reads.history(
+        call.context,
+        call.who,
+        call.request.trace,
+        call.release,
+        call.resource_type,
+        call.id,
+        before=before,
+        count=count,
+    )
+    url = f"{call.base}/{call.resource_type}/{call.id}/_history"
+    query = query_text(call.request.pairs)
+    links = [("self", f"{url}?{query}" if query else url)]
+    if more:
+        links.append(("next", f"{url}?_count={count}&_before={versions[-1].seq}"))
+    return FhirResponse(200, history_bundle(call.base, links, versions))
+
+
+async def search(call: Call) -> FhirResponse:
+    """Search by GET."""
+    return await _search(call, call.request.pairs)
+
+
+async def search_by_post(call: Call) -> FhirResponse:
+    """Search by POST: a form, so that what is looked for is in no log of an address."""
+    given = (call.request.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if given != "application/x-www-form-urlencoded":
+        message = "_search takes application/x-www-form-urlencoded."
+        raise MediaTypeError(message)
+    form = (await call.request.raw_body()).decode("latin-1")
+    return await _search(call, [*call.request.pairs, *read_pairs(form)])
+
+
+async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:
+    page = await searches.search(
+        call.context,
+        call.who,
+        call.request.trace,
+        call.release,
+        call.resource_type,
+        pairs,
+        lenient=call.request.lenient,
+    )
+    return FhirResponse(200, searchset(call.base, call.release, page))
+
+
+async def lastn(call: Call) -> FhirResponse:
+    """Observation/$lastn."""
+    page = await lastns.lastn(
+        call.context, call.who, call.request.trace, call.release, call.request.pairs, lenient=call.request.lenient
+    )
+    return FhirResponse(200, searchset(call.base, call.release, page))
+
+
+async def everything(call: Call) -> FhirResponse:
+    """Patient/$everything and Patient/[id]/$everything."""
+    call.only("_count", "_after")
+    patient_id = call.id if "id" in call.named else None
+    asked = call.number("_count", 0, everythings.EVERYTHING_MAX)
+    after = call.number("_after", 0, reads.NEWEST)
+    versions, following = await everythings.everything(
+        call.context, call.who, call.request.trace, call.release, patient_id, after=after, count=asked or None
+    )
+    url = f"{call.base}/Patient/{f'{patient_id}/' if patient_id else ''}$everything"
+    next_url = f"{url}?_count={asked}&_after={following}" if following is not None else None
+    query = query_text(call.request.pairs)
+    return FhirResponse(200, everything_bundle(call.base, f"{url}?{query}" if query else url, versions, next_url))
+
+
+async def delta(call: Call) -> FhirResponse:
+    """$delta."""
+    call.only("since", "_count", "patient")
+    count = max(1, call.number("_count", deltas.DELTA_COUNT, call.context.limits.page_size_max))
+    since = call.number("since", 0, reads.NEWEST)
+    patients = [value.removeprefix("Patient/") for name, value in call.request.pairs if name == "patient"]
+    if len(patients) > 1:
+        message = "patient may be given once."
+        raise BadRequestError(message)
+    found = await deltas.delta(
+        call.context, call.who, call.request.trace, call.release,
+        since=since, count=count, patient_id=patients[0] if patients else None,
+    )  # fmt: skip
+    extra = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] in ("_count", "patient"))
+    body = delta_bundle(call.base, f"{call.base}/$delta", since, found, extra)
+    return FhirResponse(200, body, [(b"regie-seq", str(found.until).encode())])
+
+
+async def create(call: Call) -> FhirResponse:
+    """Create, also conditional."""
+    resource_type = call.resource_type
+    written = await single.create(
+        call.context, call.who, call.request.trace, call.release, resource_type, await call.request.body(),
+        conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    return written_response(call.base, call.release, written, call.request.wanted_return)
+
+
+async def update(call: Call) -> FhirResponse:
+    """Update, or create under a chosen id."""
+    resource_type, resource_id = call.resource_type, call.id
+    written = await single.update(
+        call.context, call.who, call.request.trace, call.release, resource_type, resource_id, await call.request.body(),
+        conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    return written_response(call.base, call.release, written, call.request.wanted_return)
+
+
+async def delete(call: Call) -> FhirResponse:
+    """Delete."""
+    written = await single.delete(
+        call.context, call.who, call.request.trace, call.release, call.resource_type, call.id,
+        conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    return written_response(call.base, call.release, written, call.request.wanted_return)
+
+
+async def bundle(call: Call) -> FhirResponse:
+    """Batch and transaction."""
+    answer = await bundles.bundle(
+        call.context, call.who, call.request.trace, call.release, await call.request.body(),
+        idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    return bundle_response(call.base, call.release, answer, call.request.wanted_return)
+
+
+async def audit_events(call: Call) -> FhirResponse:
+    """Who looked at the record, newest first, as AuditEvents."""
+    call.only("_count", "_cursor")
+    count = max(1, call.number("_count", 50, log.LOG_PAGE_MAX))
+    cursor = [value for name, value in call.request.pairs if name == "_cursor"]
+    if len(cursor) > 1:
+        message = "_cursor may be given once."
+        raise BadRequestError(message)
+    page = await log.log_of(call.context, call.who, call.request.trace, cursor[0] if cursor else None, count)
+    url = f"{call.base}/AuditEvent"
+    links = [{"relation": "self", "url": f"{url}?{query_text(call.request.pairs)}".rstrip("?")}]
+    if page.next is not None:
+        links.append({"relation": "next", "url": f"{url}?_count={count}&_cursor={page.next}"})
+    tree: dict[str, object] = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    if page.entries:
+        tree["entry"] = [
+            {
+                "fullUrl": f"{url}/{entry.n}",
+                "resource": audit_event_tree(call.release, entry, instant_text(entry.event.instant)),
+                "search": {"mode": "match"},
+            }
+            for entry in page.entries
+        ]
+    return FhirResponse(200, _encode(tree))
+
+
+async def audit_event(call: Call) -> FhirResponse:
+    """One AuditEvent."""
+    call.only()
+    if re.fullmatch(r"[0-9]{1,18}", call.named["id"]) is None:
+        message = "This AuditEvent is not known."
+        raise NotFoundError(message)
+    entry = await log.log_entry(call.context, call.who, call.request.trace, int(call.named["id"]))
+    return FhirResponse(200, _encode(audit_event_tree(call.release, entry, instant_text(entry.event.instant))))

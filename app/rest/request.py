@@ -1,0 +1,159 @@
+"""A request as typed values: path, query, headers, body.
+
+Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from app.audit.events import Trace
+from app.errors import BadRequestError, MediaTypeError, NotAcceptableError, TooLargeError
+from app.fhir.release import Release
+from app.interactions.write import Conditions
+
+JSON_TYPES = frozenset({"application/fhir+json", "application/json", "application/json+fhir", "text/json"})
+_ANY_TYPES = frozenset({"*/*", "application/*", "text/*"})
+_FORMATS = JSON_TYPES | {"json"}
+_PAIRS_MAX = 500
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(slots=True)
+class FhirRequest:
+    """One request below a FHIR base; ``parts`` are the segments of the path after the base."""
+
+    release: Release
+    method: str
+    parts: list[str]
+    query: str
+    headers: Mapping[bytes, bytes]
+    trace: Trace
+    receive: Receive
+    body_size_max: int
+    _pairs: list[tuple[str, str]] | None = field(default=None)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query's parameters, decoded, in order. Raises: BadRequestError, when it is not UTF-8 or far too long."""
+        if self._pairs is None:
+            self._pairs = read_pairs(self.query)
+        return self._pairs
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header as text, None if it is absent."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token, None without one (RFC 6750 section 2.1)."""
+        given = self.headers.get(b"authorization")
+        if given is None or given[:7].lower() != b"bearer ":
+            return None
+        return given[7:].strip().decode("latin-1")
+
+    @property
+    def conditions(self) -> Conditions:
+        """The conditions of a write."""
+        return Conditions(self.header(b"if-none-exist"), self.header(b"if-match"), self.header(b"if-none-match"))
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key under which this write may come again; quotes around it are part of the header's form."""
+        key = self.header(b"idempotency-key")
+        return key.strip('"') if key is not None else None
+
+    @property
+    def lenient(self) -> bool:
+        """Whether unknown parameters are to be passed over: ``Prefer: handling=lenient``."""
+        return self._preferences.get("handling") == "lenient"
+
+    @property
+    def wanted_return(self) -> str | None:
+        """``minimal``, ``representation`` or ``OperationOutcome`` of ``Prefer: return=``."""
+        return self._preferences.get("return")
+
+    @property
+    def _preferences(self) -> dict[str, str]:
+        given = self.header(b"prefer")
+        if given is None:
+            return {}
+        pairs = (part.strip().partition("=") for part in re.split("[;,]", given))
+        return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+
+    async def body(self) -> bytes:
+        """Return the body. Raises: TooLargeError, before more than the limit was kept; MediaTypeError."""
+        content_type = (self.header(b"content-type") or "").partition(";")
+        if content_type[0].strip().lower() not in JSON_TYPES:
+            message = "The body has to be sent as application/fhir+json."
+            raise MediaTypeError(message)
+        self._check_version(content_type[2], MediaTypeError)
+        return await self.raw_body()
+
+    async def raw_body(self) -> bytes:
+        """Return the body whatever it is. Raises: TooLargeError."""
+        message = f"A body may have {self.body_size_max} bytes here."
+        length = self.headers.get(b"content-length")
+        if length is not None and length.isdigit() and int(length) > self.body_size_max:
+            raise TooLargeError(message)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            event = await self.receive()
+            if event["type"] == "http.disconnect":
+                message = "The body ended too early."
+                raise BadRequestError(message)
+            chunk = event.get("body", b"")
+            size += len(chunk)
+            if size > self.body_size_max:
+                raise TooLargeError(message)
+            chunks.append(chunk)
+            if not event.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def check_acceptable(self) -> None:
+        """Raise NotAcceptableError unless the caller takes FHIR JSON of this release."""
+        if "_format" in self.query:
+            asked = [value for name, value in self.pairs if name == "_format"]
+            if asked:
+                media_type, _, rest = asked[-1].replace(" ", "+").partition(";")
+                if media_type.strip().lower() not in _FORMATS | _ANY_TYPES:
+                    self._not_acceptable()
+                self._check_version(rest, NotAcceptableError)
+                return
+        accept = self.headers.get(b"accept")
+        if accept is None or accept in {b"*/*", b"application/fhir+json"}:
+            return
+        for choice in accept.decode("latin-1").split(","):
+            media_type, _, rest = choice.partition(";")
+            if media_type.strip().lower() in JSON_TYPES | _ANY_TYPES and "q=0" not in rest.replace(" ", "").split(";"):
+                self._check_version(rest, NotAcceptableError)
+                return
+        self._not_acceptable()
+
+    @staticmethod
+    def _not_acceptable() -> None:
+        message = "This server answers in application/fhir+json."
+        raise NotAcceptableError(message)
+
+    def _check_version(self, parameters: str, error: type[MediaTypeError] | type[NotAcceptableError]) -> None:
+        """Refuse a ``fhirVersion`` that is not of this base."""
+        for parameter in parameters.split(";"):
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "fhirversion" and value.strip().strip('"') != self.release.mime_version:
+                message = f"This base is FHIR {self.release.mime_version}."
+                raise error(message)
+
+
+def read_pairs(query: str) -> list[tuple[str, str]]:
+    """Return the parameters of a query string or a form. Raises: BadRequestError."""
+    if not query:
+        return []
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_PAIRS_MAX)
+    except (ValueError, UnicodeDecodeError) as error:
+        message = f"The query is not readable: percent-encoded UTF-8, at most {_PAIRS_MAX} parameters."
+        raise BadRequestError(message) from error

@@ -1,0 +1,200 @@
+"""Results -> bodies and headers. A searchset is the stored bytes, joined.
+
+Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from app.errors import RegieError
+from app.fhir.instants import instant_text
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.interactions.bundle import BundleAnswer, Entry
+from app.interactions.context import Stored
+from app.interactions.operations.delta import Delta
+from app.interactions.search import CURSOR, Page
+from app.interactions.write import Written
+from app.rest.outcome import error_body, outcome_body, outcome_tree
+
+FHIR_JSON = b"application/fhir+json;charset=utf-8"
+SEQ_URL = "https://regie.example/fhir/StructureDefinition/record-seq"
+"""The extension that says which number a change has in the record's log."""
+
+_METHODS = {"create": "POST", "update": "PUT", "delete": "DELETE"}
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class FhirResponse:
+    """What goes out; ``body`` empty means none."""
+
+    status: int
+    body: bytes = b""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+def version_headers(version: Stored) -> list[tuple[bytes, bytes]]:
+    """Return ETag and Last-Modified of a version."""
+    return [
+        (b"etag", f'W/"{version.version}"'.encode()),
+        (b"last-modified", formatdate(version.instant / 1_000_000, usegmt=True).encode()),
+    ]
+
+
+def location(base: str, version: Stored) -> str:
+    """Return the URL of a version."""
+    return f"{base}/{version.resource_type}/{version.id}/_history/{version.version}"
+
+
+def written_response(base: str, release: Release, written: Written, wanted: str | None) -> FhirResponse:
+    """Return the answer to a single write, with the number of the change in ``Regie-Seq``."""
+    version = written.version
+    headers = [*version_headers(version), (b"regie-seq", str(version.seq).encode())]
+    if not written.interaction:
+        headers.append((b"idempotency-replayed", b"true"))
+    if version.deleted:
+        return FhirResponse(204 if wanted != "OperationOutcome" else 200, _done(release, wanted), headers)
+    headers.append((b"location", location(base, version).encode()))
+    if wanted == "minimal":
+        return FhirResponse(written.status, b"", headers)
+    body = _done(release, wanted) or version.body
+    return FhirResponse(written.status, body, headers)
+
+
+def _done(release: Release, wanted: str | None) -> bytes:
+    if wanted != "OperationOutcome":
+        return b""
+    return outcome_body(release, [Issue("information", "informational", "Done.")])
+
+
+def query_text(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return parameters as a query string; what may stand unencoded does, so that links stay readable."""
+    return "&".join(f"{quote(name, safe='-_.:')}={quote(value, safe='-_.:/,$')}" for name, value in pairs)
+
+
+def _links(links: Sequence[tuple[str, str]]) -> bytes:
+    return _encode([{"relation": relation, "url": url} for relation, url in links])
+
+
+def searchset(base: str, release: Release, page: Page) -> bytes:
+    """Return the Bundle of a page. A second link is there only if there is a next page."""
+    url = f"{base}/{page.resource_type}"
+    query = query_text(page.used)
+    links = [("self", f"{url}?{query}" if query else url)]
+    if page.next is not None:
+        separator = f"{query}&" if query else ""
+        links.append(("next", f"{url}?{separator}{CURSOR}={page.next}"))
+    entries = [_entry(base, version, b"match") for version in page.matches]
+    entries += [_entry(base, version, b"include") for version in page.included]
+    if page.ignored:
+        outcome = _encode(outcome_tree(release, page.ignored))
+        entries.append(b'{"resource":' + outcome + b',"search":{"mode":"outcome"}}')
+    total = b"" if page.total is None else f'"total":{page.total},'.encode()
+    head = b'{"resourceType":"Bundle","type":"searchset",' + total + b'"link":' + _links(links)
+    return b"".join((head, b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
+
+
+def _entry(base: str, version: Stored, mode: bytes) -> bytes:
+    return (
+        f'{{"fullUrl":"{base}/{version.resource_type}/{version.id}","resource":'.encode()
+        + version.body
+        + b',"search":{"mode":"'
+        + mode
+        + b'"}}'
+    )
+
+
+def everything_bundle(base: str, self_url: str, versions: Sequence[Stored], next_url: str | None) -> bytes:
+    """Return the searchset of ``$everything``."""
+    links = [("self", self_url)] + ([("next", next_url)] if next_url else [])
+    entries = b",".join(_entry(base, version, b"match") for version in versions)
+    head = b'{"resourceType":"Bundle","type":"searchset","link":' + _links(links)
+    return head + (b',"entry":[' + entries + b"]}" if entries else b"}")
+
+
+def history_bundle(base: str, links: Sequence[tuple[str, str]], versions: Sequence[Stored]) -> bytes:
+    """Return the Bundle of a history or of ``$delta``; every entry says what was done, when, and its number."""
+    entries = b",".join(_history_entry(base, version) for version in versions)
+    head = b'{"resourceType":"Bundle","type":"history","link":' + _links(links)
+    return head + (b',"entry":[' + entries + b"]}" if entries else b"}")
+
+
+def _history_entry(base: str, version: Stored) -> bytes:
+    url = f"{version.resource_type}/{version.id}" if version.operation != "create" else version.resource_type
+    status = {"create": "201", "update": "200", "delete": "204"}[version.operation]
+    tail: dict[str, Any] = {
+        "request": {"method": _METHODS[version.operation], "url": url},
+        "response": {
+            "extension": [_seq(version)],
+            "status": status,
+            "etag": f'W/"{version.version}"',
+            "lastModified": instant_text(version.instant),
+        },
+    }
+    resource = b'"resource":' + version.body + b"," if not version.deleted else b""
+    return f'{{"fullUrl":"{base}/{version.resource_type}/{version.id}",'.encode() + resource + _encode(tail)[1:]
+
+
+def _seq(version: Stored) -> dict[str, str]:
+    return {"url": SEQ_URL, "valueString": str(version.seq)}
+
+
+def delta_bundle(base: str, release_url: str, since: int, delta: Delta, extra: str) -> bytes:
+    """Return the changes; the link ``next`` says that there are more already, ``resume`` where to go on later."""
+    links = [("self", f"{release_url}?since={since}{extra}")]
+    if delta.more:
+        links.append(("next", f"{release_url}?since={delta.until}{extra}"))
+    links.append(("resume", f"{release_url}?since={delta.until}{extra}"))
+    return history_bundle(base, links, delta.changes)
+
+
+def bundle_response(base: str, release: Release, answer: BundleAnswer, wanted: str | None) -> FhirResponse:
+    """Return the answer to a batch or transaction, an entry for each that came."""
+    entries = b",".join(_answer_entry(base, release, entry, wanted) for entry in answer.entries)
+    body = f'{{"resourceType":"Bundle","type":"{answer.type}-response"'.encode()
+    body += b',"entry":[' + entries + b"]}" if entries else b"}"
+    seqs = [entry.outcome.version.seq for entry in answer.entries if isinstance(entry.outcome, Written)]
+    headers = [(b"regie-seq", str(max(seqs)).encode())] if seqs else []
+    if answer.repeated:
+        headers.append((b"idempotency-replayed", b"true"))
+    return FhirResponse(200, body, headers)
+
+
+_REASONS = {200: "200 OK", 201: "201 Created", 204: "204 No Content"}
+
+
+def _answer_entry(base: str, release: Release, entry: Entry, wanted: str | None) -> bytes:
+    outcome = entry.outcome
+    if isinstance(outcome, RegieError):
+        return f'{{"response":{{"status":"{outcome.status}","outcome":'.encode() + error_body(release, outcome) + b"}}"
+    if isinstance(outcome, Page):
+        return b'{"resource":' + searchset(base, release, outcome) + b',"response":{"status":"200 OK"}}'
+    if isinstance(outcome, Stored):
+        return _with_response(base, outcome, 200, "representation", is_read=True)
+    if isinstance(outcome, Written):
+        return _with_response(base, outcome.version, outcome.status, wanted, is_read=False)
+    message = "An entry of a Bundle was left without an outcome."
+    raise TypeError(message)
+
+
+def _with_response(base: str, version: Stored, status: int, wanted: str | None, *, is_read: bool) -> bytes:
+    response: dict[str, Any] = {
+        "status": _REASONS[204 if version.deleted else status],
+        "location": f"{version.resource_type}/{version.id}/_history/{version.version}",
+        "etag": f'W/"{version.version}"',
+        "lastModified": instant_text(version.instant),
+    }
+    if not is_read:
+        response = {"extension": [_seq(version)], **response}
+    if version.deleted:
+        del response["location"]
+        return _encode({"response": response})
+    head = f'{{"fullUrl":"{base}/{version.resource_type}/{version.id}",'.encode()
+    resource = b'"resource":' + version.body + b"," if wanted == "representation" else b""
+    return head + resource + b'"response":' + _encode(response) + b"}"

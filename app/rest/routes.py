@@ -1,0 +1,92 @@
+"""URL and method -> interaction. The one list of what there is below a FHIR base.
+
+The access tests walk this list: a route without a row in their matrix fails them.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.errors import MethodNotAllowedError, NotFoundError
+from app.rest import handlers
+from app.rest.handlers import Call
+from app.rest.response import FhirResponse
+
+Handler = Callable[[Call], Awaitable[FhirResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path below the base; ``{type}`` is a resource type, ``{id}`` and ``{version}`` ids.
+
+    ``open`` says that it can be had without a token.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    open: bool = False
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the segments of the path."""
+        return tuple(part for part in self.path.split("/") if part)
+
+
+ROUTES = (
+    Route("GET", "/metadata", handlers.metadata, open=True),
+    Route("GET", "/.well-known/smart-configuration", handlers.smart_configuration, open=True),
+    Route("POST", "/", handlers.bundle),
+    Route("GET", "/$delta", handlers.delta),
+    Route("GET", "/AuditEvent", handlers.audit_events),
+    Route("GET", "/AuditEvent/{id}", handlers.audit_event),
+    Route("GET", "/Observation/$lastn", handlers.lastn),
+    Route("GET", "/Patient/$everything", handlers.everything),
+    Route("GET", "/Patient/{id}/$everything", handlers.everything),
+    Route("POST", "/{type}/_search", handlers.search_by_post),
+    Route("GET", "/{type}", handlers.search),
+    Route("POST", "/{type}", handlers.create),
+    Route("GET", "/{type}/{id}", handlers.read),
+    Route("PUT", "/{type}/{id}", handlers.update),
+    Route("DELETE", "/{type}/{id}", handlers.delete),
+    Route("GET", "/{type}/{id}/_history", handlers.history),
+    Route("GET", "/{type}/{id}/_history/{version}", handlers.vread),
+)
+
+
+def match(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
+    """Return the route for a request and the parts of its path by name.
+
+    Raises: NotFoundError, when no path is like this; MethodNotAllowedError, when the path is there with other methods.
+    """
+    # A type begins with a capital: what doesn't, is written out in the path of its route.
+    shape = tuple(
+        part if not part or part[0] in "$_." or (index == 0 and part in _WRITTEN) else ""
+        for index, part in enumerate(parts)
+    )
+    found = _by_shape(shape).get("GET" if method == "HEAD" else method)
+    if found is None:
+        if _by_shape(shape):
+            message = f"{method} can't be done here."
+            raise MethodNotAllowedError(message)
+        message = "There is nothing at this address."
+        raise NotFoundError(message)
+    named = {name[1:-1]: part for name, part in zip(found.parts, parts, strict=True) if name[0] == "{"}
+    return found, named
+
+
+_WRITTEN = frozenset(part for route in ROUTES for part in route.parts[:1] if part[0] not in "{$_.")
+
+
+@lru_cache(maxsize=1024)
+def _by_shape(shape: tuple[str, ...]) -> dict[str, Route]:
+    """Return the routes that a path of this shape can be, by method; the most written-out one goes first."""
+    found: dict[str, Route] = {}
+    for route in ROUTES:
+        parts = route.parts
+        if len(parts) == len(shape) and all(
+            part == written or (part[0] == "{" and (written == "" or (index == 0 and written in _WRITTEN)))
+            for index, (part, written) in enumerate(zip(parts, shape, strict=True))
+        ):
+            found.setdefault(route.method, route)
+    return found

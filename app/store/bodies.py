@@ -1,0 +1,49 @@
+"""Bodies as they are kept: bytes ready to send, with the server's ``id`` and ``meta`` put in.
+
+Everything else stays as it came, digit for digit and in its order. ``encode`` and ``decode`` are the one place where
+compression or encryption of bodies would go.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from app.fhir.instants import instant_text
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_quoted = msgspec.json.Encoder().encode
+
+
+def with_identity(members: Mapping[str, msgspec.Raw], resource_id: str, version: int, instant_us: int) -> bytes:
+    """Return the body: the members as they came, with this id, ``meta.versionId`` and ``meta.lastUpdated``."""
+    meta = f'"versionId":"{version}","lastUpdated":"{instant_text(instant_us)}"'.encode()
+    parts = [
+        b'{"resourceType":',
+        bytes(members["resourceType"]),
+        f',"id":"{resource_id}","meta":{{'.encode(),
+        meta,
+    ]
+    given = members.get("meta")
+    if given is not None:
+        for name, value in _members(given).items():
+            if name not in ("versionId", "lastUpdated"):
+                parts += (b",", _quoted(name), b":", bytes(value))
+    parts.append(b"}")
+    for name, value in members.items():
+        if name not in ("resourceType", "id", "meta"):
+            parts += (b",", _quoted(name), b":", bytes(value))
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def content_of(body: bytes) -> bytes:
+    """Return what a sender said: the body without id, versionId and lastUpdated, to compare two of them."""
+    members = _members(body)
+    members.pop("id", None)
+    given = members.pop("meta", None)
+    meta = {} if given is None else _members(given)
+    meta.pop("versionId", None)
+    meta.pop("lastUpdated", None)
+    parts = [_quoted(name) + b":" + bytes(value) for name, value in members.items()]
+    parts += [b"meta." + _quoted(name) + b":" + bytes(value) for name, value in meta.items()]
+    return b",".join(parts)

@@ -1,0 +1,325 @@
+"""Writing to a record: every change takes the next number and is chained to the one before.
+
+A ``RecordWriter`` lives inside one transaction. It gathers rows and writes them in ``flush``, a statement per table
+whatever the number of changes. The record's row is read first and written last; on a database with more than one writer
+reading it locks it, so that a person's changes are strictly ordered.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.db.database import Reader, Transaction
+from app.db.statements import Statement, hot
+from app.errors import NotFoundError
+from app.fhir.release import Release
+from app.fhir.tree import decode_tree
+from app.store.bodies import with_identity
+from app.store.indexing import IndexRows
+from app.store.resources import Stored, columns, stored
+from app.store.tables import change, current, date_index, exact_index, locator, quantity_index, record, text_index
+
+ACTIVE = "active"
+GENESIS = bytes(32)
+_encode = msgspec.json.Encoder().encode
+Indexer = Callable[[Release, str, dict[str, Any]], IndexRows]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A valid resource that is ready to be written; ``id_chosen`` says that the sender chose its id."""
+
+    release: Release
+    resource_type: str
+    id: str
+    members: Mapping[str, msgspec.Raw]
+    tree: dict[str, Any]
+    categories: int
+    id_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes a change, as it stands in the log: the actor and the OAuth client."""
+
+    actor: str
+    client: str
+
+
+_HEAD = hot(
+    select(record.c.seq, record.c.hash, record.c.instant).where(
+        record.c.record_id == bindparam("record_id"), record.c.status == ACTIVE
+    )
+)
+_MOVE_HEAD = hot(
+    update(record)
+    .where(record.c.record_id == bindparam("of_record"))
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"), instant=bindparam("new_instant"))
+)
+_OPEN = hot(insert(record))
+_joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
+_CURRENT = hot(
+    select(*columns(change), change.c.categories)
+    .select_from(_joined)
+    .where(
+        current.c.record_id == bindparam("record_id"),
+        current.c.release == bindparam("release"),
+        current.c.type == bindparam("type"),
+        current.c.id == bindparam("id"),
+    )
+)
+_CHANGE = hot(insert(change))
+_upsert = upsert(current)
+_CURRENT_IS = hot(
+    _upsert.on_conflict_do_update(
+        index_elements=["record_id", "release", "type", "id"],
+        set_={
+            "seq": _upsert.excluded.seq,
+            "deleted": _upsert.excluded.deleted,
+            "categories": _upsert.excluded.categories,
+        },
+    )
+)
+_LOCATE = hot(upsert(locator).on_conflict_do_nothing())
+_INDEXES = {"exact": exact_index, "dates": date_index, "quantities": quantity_index, "texts": text_index}
+_ADD = {name: hot(insert(table)) for name, table in _INDEXES.items()}
+_REMOVE: dict[str, Statement] = {
+    name: hot(delete(table).where(*(column == bindparam(f"{column.name}_") for column in table.primary_key.columns)))
+    for name, table in _INDEXES.items()
+}
+_REMOVE_ALL = {
+    name: hot(delete(table).where(table.c.record_id == bindparam("record_id"), table.c.seq == bindparam("seq")))
+    for name, table in _INDEXES.items()
+}
+_NAMES = {name: [column.name for column in table.columns][1:] for name, table in _INDEXES.items()}
+_PATIENT_COLUMN = {Release.STU3: record.c.patient_stu3, Release.R4: record.c.patient_r4}
+_SET_PATIENT = {
+    release: hot(
+        update(record).where(record.c.record_id == bindparam("of_record")).values({column.name: bindparam("patient")})
+    )
+    for release, column in _PATIENT_COLUMN.items()
+}
+_PATIENTS = hot(select(record.c.patient_stu3, record.c.patient_r4).where(record.c.record_id == bindparam("record_id")))
+_RECORDS = hot(
+    select(record.c.record_id).where(record.c.record_id != 0, record.c.status == ACTIVE).order_by(record.c.record_id)
+)
+
+
+def _index_values(name: str, record_id: int, seq: int, row: tuple[Any, ...], suffix: str = "") -> dict[str, Any]:
+    """Return the row of an index table; ``row`` is (param, key columns...) without record_id and seq."""
+    names = [column for column in _NAMES[name] if column != "seq"]
+    values = {f"{column}{suffix}": value for column, value in zip(names, row, strict=True)}
+    values[f"record_id{suffix}"] = record_id
+    values[f"seq{suffix}"] = seq
+    return values
+
+
+def chained(previous: bytes, fields: tuple[Any, ...], body: bytes) -> bytes:
+    """Return the hash of a change that follows ``previous``; ``fields`` are all its columns but hash and body."""
+    digest = hashlib.sha256(previous)
+    digest.update(_encode(fields))
+    digest.update(body)
+    return digest.digest()
+
+
+async def open_record(transaction: Transaction, record_id: int, time_zone: str) -> None:
+    """Make a new, empty record."""
+    await transaction.run(
+        _OPEN,
+        {
+            "record_id": record_id,
+            "status": ACTIVE,
+            "time_zone": time_zone,
+            "seq": 0,
+            "hash": GENESIS,
+            "instant": 0,
+            "patient_stu3": None,
+            "patient_r4": None,
+        },
+    )
+
+
+async def record_exists(reader: Reader, record_id: int) -> bool:
+    """Return whether there is such a record, open or not."""
+    return await reader.one(_PATIENTS, {"record_id": record_id}) is not None
+
+
+async def patients_of(reader: Reader, record_id: int) -> dict[Release, str]:
+    """Return the ids of the person's Patient resources, per release that has one."""
+    row = await reader.one(_PATIENTS, {"record_id": record_id})
+    found = zip(Release, row or (None, None), strict=True)
+    return {release: patient for release, patient in found if patient is not None}
+
+
+async def head_of(reader: Reader, record_id: int) -> int:
+    """Return the number of the record's last change, 0 if it has none."""
+    head = await reader.one(_HEAD, {"record_id": record_id})
+    return head[0] if head else 0
+
+
+async def all_records(reader: Reader) -> list[int]:
+    """Return every person's record."""
+    return [row[0] for row in await reader.all(_RECORDS, {})]
+
+
+async def set_patient(
+    transaction: Transaction, record_id: int, release: Release, patient_id: str, *, chosen: bool
+) -> None:
+    """Say which Patient the record is about; a chosen id can be found from now on."""
+    await transaction.run(_SET_PATIENT[release], {"of_record": record_id, "patient": patient_id})
+    if chosen:
+        await transaction.run(
+            _LOCATE, {"release": release.value, "type": "Patient", "id": patient_id, "record_id": record_id}
+        )
+
+
+@dataclass(slots=True)
+class RecordWriter:
+    """Changes to one record in one transaction; made by ``begin``, ended by ``flush``."""
+
+    transaction: Transaction
+    record_id: int
+    seq: int
+    hash: bytes
+    instant: int
+    index: Indexer
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @classmethod
+    async def begin(cls, transaction: Transaction, record_id: int, now_us: int, index: Indexer) -> "RecordWriter":
+        """Return the writer of a record. A clock that was turned back does not turn back the record's time.
+
+        Raises: NotFoundError, when there is no such record or it is closed.
+        """
+        head = await transaction.one(_HEAD, {"record_id": record_id})
+        if head is None:
+            message = "There is no such record."
+            raise NotFoundError(message)
+        # Instants are kept to the millisecond, as they are shown, so that a search for what was shown finds it.
+        return cls(transaction, record_id, head[0], head[1], max(now_us // 1000 * 1000, head[2]), index)
+
+    async def current(self, release: Release, resource_type: str, resource_id: str) -> tuple[Stored, int] | None:
+        """Return the newest version and its categories, deletes included, or None."""
+        if self.rows:
+            await self.flush()
+        row = await self.transaction.one(
+            _CURRENT,
+            {"record_id": self.record_id, "release": release.value, "type": resource_type, "id": resource_id},
+        )
+        return (stored(row), row[9]) if row else None
+
+    def write(self, draft: Draft, before: Stored | None, author: Author) -> Stored:
+        """Add a version of ``draft`` after ``before`` (None: it is new)."""
+        operation = "create" if before is None or before.deleted else "update"
+        version = 1 if before is None else before.version + 1
+        body = with_identity(draft.members, draft.id, version, self.instant)
+        written = self._append(
+            draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
+        )
+        rows = self.index(draft.release, draft.resource_type, draft.tree)
+        for name in _INDEXES:
+            for row in getattr(rows, name):
+                self._add(f"add {name}", _index_values(name, self.record_id, written.seq, row))
+        if draft.id_chosen and before is None:
+            self._add(
+                "locate",
+                {
+                    "release": draft.release.value,
+                    "type": draft.resource_type,
+                    "id": draft.id,
+                    "record_id": self.record_id,
+                },
+            )
+        return written
+
+    def delete(self, before: Stored, categories: int, author: Author) -> Stored:
+        """Add the version that says that the resource was deleted."""
+        return self._append(
+            before.release,
+            before.resource_type,
+            before.id,
+            before.version + 1,
+            "delete",
+            b"",
+            categories,
+            before,
+            author,
+        )
+
+    async def flush(self) -> None:
+        """Write what was gathered, and the record's new head."""
+        gathered, self.rows = self.rows, {}
+        if not gathered:
+            return
+        for name in _INDEXES:
+            rows = gathered.get(f"remove {name}", [])
+            if await self.transaction.run_many(_REMOVE[name], rows) != len(rows):
+                # Indexed under other settings (a base URL, a key): look for all rows of those changes.
+                seqs = {row["seq_"] for row in rows}
+                wanted = [{"record_id": self.record_id, "seq": seq} for seq in seqs]
+                await self.transaction.run_many(_REMOVE_ALL[name], wanted)
+        await self.transaction.run_many(_CHANGE, gathered["change"])
+        await self.transaction.run_many(_CURRENT_IS, gathered["current"])
+        for name in _INDEXES:
+            await self.transaction.run_many(_ADD[name], gathered.get(f"add {name}", ()))
+        await self.transaction.run_many(_LOCATE, gathered.get("locate", ()))
+        await self.transaction.run(
+            _MOVE_HEAD,
+            {"of_record": self.record_id, "new_seq": self.seq, "new_hash": self.hash, "new_instant": self.instant},
+        )
+
+    def _append(
+        self,
+        release: Release,
+        resource_type: str,
+        resource_id: str,
+        version: int,
+        operation: str,
+        body: bytes,
+        categories: int,
+        before: Stored | None,
+        author: Author,
+    ) -> Stored:
+        self.seq += 1
+        previous = 0 if before is None else before.seq
+        fields = (
+            self.record_id, self.seq, release.value, resource_type, resource_id, version, previous, operation,
+            self.instant, author.actor, author.client, categories,
+        )  # fmt: skip
+        self.hash = chained(self.hash, fields, body)
+        self._add("change", dict(zip(_CHANGE_COLUMNS, (*fields, self.hash, body), strict=True)))
+        self._add(
+            "current",
+            {
+                "record_id": self.record_id,
+                "release": release.value,
+                "type": resource_type,
+                "id": resource_id,
+                "seq": self.seq,
+                "deleted": operation == "delete",
+                "categories": categories,
+            },
+        )
+        if before is not None and not before.deleted:
+            self._unindex(before)
+        return Stored(
+            self.record_id, release, resource_type, resource_id, version, self.seq, self.instant, operation, body
+        )
+
+    def _unindex(self, before: Stored) -> None:
+        """Take out the index rows of a version: they are worked out again, which is cheaper than an index to find them."""
+        rows = self.index(before.release, before.resource_type, decode_tree(before.body))
+        for name in _INDEXES:
+            for row in getattr(rows, name):
+                self._add(f"remove {name}", _index_values(name, self.record_id, before.seq, row, "_"))
+
+    def _add(self, name: str, row: dict[str, Any]) -> None:
+        self.rows.setdefault(name, []).append(row)
+
+
+_CHANGE_COLUMNS = tuple(column.name for column in change.columns)

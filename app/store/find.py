@@ -1,0 +1,103 @@
+"""Finding inside a transaction: by business identifier, by the number of a change, by an idempotency key."""
+
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select
+
+from app.db.database import Reader, Transaction
+from app.db.statements import hot
+from app.fhir.release import Release
+from app.fhir.search.definitions import definitions
+from app.fhir.search.expression import TokenValue
+from app.store.indexing import value_hash
+from app.store.resources import Stored, columns, stored
+from app.store.tables import change, exact_index, idempotency
+
+IDENTIFIED_MAX = 20
+
+_BY_IDENTIFIER = hot(
+    select(*columns(change))
+    .join(exact_index, (exact_index.c.record_id == change.c.record_id) & (exact_index.c.seq == change.c.seq))
+    .where(
+        exact_index.c.record_id == bindparam("record_id"),
+        exact_index.c.param == bindparam("param"),
+        exact_index.c.hash == bindparam("hash"),
+        change.c.record_id == bindparam("record_id"),
+        change.c.client == bindparam("client"),
+    )
+    .order_by(change.c.seq)
+    .limit(IDENTIFIED_MAX)
+)
+_BY_SEQ = hot(
+    select(*columns(change)).where(change.c.record_id == bindparam("record_id"), change.c.seq == bindparam("seq"))
+)
+_ANSWER = hot(
+    select(idempotency.c.request_hash, idempotency.c.answer).where(
+        idempotency.c.record_id == bindparam("record_id"),
+        idempotency.c.client == bindparam("client"),
+        idempotency.c.key == bindparam("key"),
+    )
+)
+_KEEP_ANSWER = hot(insert(idempotency))
+
+
+def business_identifiers(tree: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the (system, value) pairs of the resource's own identifiers that have both."""
+    found = tree.get("identifier")
+    identifiers = found if isinstance(found, list) else [found]
+    return [
+        (one["system"], one["value"])
+        for one in identifiers
+        if isinstance(one, dict) and isinstance(one.get("system"), str) and isinstance(one.get("value"), str)
+    ]
+
+
+async def with_identifier(
+    reader: Reader, key: bytes, record_id: int, release: Release, tree: dict[str, Any], client: str
+) -> list[Stored]:
+    """Return current resources that this client wrote with one of the identifiers of ``tree``, the oldest first."""
+    parameter = definitions(release).of(tree["resourceType"]).get("identifier")
+    if parameter is None:
+        return []
+    found = []
+    for system, value in business_identifiers(tree):
+        rows = await reader.all(
+            _BY_IDENTIFIER,
+            {
+                "record_id": record_id,
+                "param": parameter.number,
+                "hash": value_hash(key, TokenValue(system, value)),
+                "client": client,
+            },
+        )
+        found += [stored(row) for row in rows]
+    return found
+
+
+async def by_seq(reader: Reader, record_id: int, seq: int) -> Stored | None:
+    """Return the version that change ``seq`` made; for those who were shown it before."""
+    row = await reader.one(_BY_SEQ, {"record_id": record_id, "seq": seq})
+    return stored(row) if row else None
+
+
+async def answer_to(reader: Reader, record_id: int, client: str, key: str) -> tuple[bytes, bytes] | None:
+    """Return (request hash, answer) of an earlier request with this idempotency key."""
+    row = await reader.one(_ANSWER, {"record_id": record_id, "client": client, "key": key})
+    return (row[0], row[1]) if row else None
+
+
+async def keep_answer(
+    transaction: Transaction, record_id: int, client: str, key: str, request_hash: bytes, instant: int, answer: bytes
+) -> None:
+    """Keep what was answered, for a request that comes again."""
+    await transaction.run(
+        _KEEP_ANSWER,
+        {
+            "record_id": record_id,
+            "client": client,
+            "key": key,
+            "request_hash": request_hash,
+            "instant": instant,
+            "answer": answer,
+        },
+    )

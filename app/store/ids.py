@@ -1,0 +1,43 @@
+"""Ids that Regie makes: they hold the record, so that no look-up is needed, and nobody can guess them.
+
+32 characters of base32 (Crockford's alphabet, lower case): 10 for the 48-bit record, 10 for the millisecond, 12 at random.
+Sorted as text they are in the order of record, then time.
+"""
+
+import re
+import secrets
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUE = {character: number for number, character in enumerate(ALPHABET)}
+_RECORD_LENGTH = 10
+_MADE = re.compile(f"[{ALPHABET}]{{32}}")
+UUID_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+RECORD_ID_BITS = 48
+
+
+def _base32(number: int, length: int) -> str:
+    characters = []
+    for _ in range(length):
+        characters.append(ALPHABET[number & 31])
+        number >>= 5
+    return "".join(reversed(characters))
+
+
+def new_record_id() -> int:
+    """Return a record id that nobody can guess; never 0, the directory."""
+    return secrets.randbelow((1 << RECORD_ID_BITS) - 1) + 1
+
+
+def new_id(record_id: int, instant_us: int) -> str:
+    """Return a new resource id in a record."""
+    return _base32(record_id, _RECORD_LENGTH) + _base32(instant_us // 1000, 10) + _base32(secrets.randbits(60), 12)
+
+
+def record_in(resource_id: str) -> int | None:
+    """Return the record that an id made here names, or None for an id of another form."""
+    if _MADE.fullmatch(resource_id) is None:
+        return None
+    number = 0
+    for character in resource_id[:_RECORD_LENGTH]:
+        number = number << 5 | _VALUE[character]
+    return number if number < 1 << RECORD_ID_BITS else None

@@ -1,0 +1,218 @@
+"""Reading versions: the current one, one by number, a resource's history, everything, and all changes after a number."""
+
+import functools
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.sql import Select
+
+from app.access.scope import RecordAccess
+from app.db.database import Reader
+from app.db.statements import Statement, hot
+from app.fhir.release import Release
+from app.fhir.tree import decode_tree
+from app.store.tables import change, current, locator
+from app.store.visible import parameters, visible
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HISTORY_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One version as it was written; ``body`` is ready to send, empty for a delete. ``instant`` in microseconds UTC."""
+
+    record_id: int
+    release: Release
+    resource_type: str
+    id: str
+    version: int
+    seq: int
+    instant: int
+    operation: str
+    body: bytes
+
+    @property
+    def deleted(self) -> bool:
+        """Whether this version is a delete."""
+        return self.operation == "delete"
+
+    @property
+    def last_updated(self) -> datetime:
+        """When it was written, UTC."""
+        return datetime.fromtimestamp(self.instant / 1_000_000, UTC)
+
+    @property
+    def reference(self) -> str:
+        """Return ``Type/id``."""
+        return f"{self.resource_type}/{self.id}"
+
+    def tree(self) -> dict[str, Any]:
+        """Return the resource as a JSON tree, decimals with their digits."""
+        return decode_tree(self.body)
+
+
+def columns(row: Any) -> tuple[Any, ...]:
+    """Return the columns that ``stored`` reads, in its order."""
+    return (
+        row.c.record_id,
+        row.c.release,
+        row.c.type,
+        row.c.id,
+        row.c.version,
+        row.c.seq,
+        row.c.instant,
+        row.c.operation,
+        row.c.body,
+    )
+
+
+RELEASES = {release.value: release for release in Release}
+
+
+def stored(row: tuple[Any, ...]) -> Stored:
+    """Return a row of ``columns`` as a value."""
+    return Stored(row[0], RELEASES[row[1]], *row[2:9])
+
+
+def scoped(build: "functools._lru_cache_wrapper[Statement] | Any") -> Any:
+    """Return ``build`` remembered; it takes ``limited_types`` and makes the statement of that form."""
+    return functools.lru_cache(maxsize=None)(build)
+
+
+_KEY = (
+    current.c.record_id == bindparam("record_id"),
+    current.c.release == bindparam("release"),
+    current.c.type == bindparam("type"),
+    current.c.id == bindparam("id"),
+)
+
+
+@scoped
+def _current(limited_types: bool) -> Statement:  # noqa: FBT001
+    joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
+    return hot(select(*columns(change)).select_from(joined).where(*_KEY, visible(change, limited_types=limited_types)))
+
+
+async def read_current(
+    reader: Reader, access: RecordAccess, release: Release, resource_type: str, resource_id: str
+) -> Stored | None:
+    """Return the newest version inside the scope, also when it is a delete; None if there is none."""
+    values = {**parameters(access), "release": release.value, "type": resource_type, "id": resource_id}
+    row = await reader.one(_current(access.types is not None), values)
+    return stored(row) if row else None
+
+
+@scoped
+def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
+    """Walk from the current version to those before it; all are hidden when the current one is."""
+    newest = (
+        select(change.c.seq, change.c.previous)
+        .join(current, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
+        .where(*_KEY, visible(current, limited_types=limited_types))
+        .cte("walk", recursive=True)
+    )
+    older = change.alias("older")
+    walk = newest.union_all(
+        select(older.c.seq, older.c.previous)
+        .join(newest, older.c.seq == newest.c.previous)
+        .where(older.c.record_id == bindparam("record_id"))
+    )
+    statement: Select[Any] = (
+        select(*columns(change))
+        .join(walk, change.c.seq == walk.c.seq)
+        .where(visible(change, limited_types=limited_types))
+        .where(change.c.seq < bindparam("before"))
+        .order_by(change.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+    return hot(statement)
+
+
+async def read_versions(
+    reader: Reader,
+    access: RecordAccess,
+    release: Release,
+    resource_type: str,
+    resource_id: str,
+    *,
+    before: int,
+    limit: int,
+) -> list[Stored]:
+    """Return versions older than change ``before``, newest first, deletes included."""
+    values = {
+        **parameters(access),
+        "release": release.value,
+        "type": resource_type,
+        "id": resource_id,
+        "before": before,
+        "limit": limit,
+    }
+    return [stored(row) for row in await reader.all(_versions(access.types is not None), values)]
+
+
+@scoped
+def _everything(limited_types: bool) -> Statement:  # noqa: FBT001
+    joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
+    return hot(
+        select(*columns(change))
+        .select_from(joined)
+        .where(current.c.record_id == bindparam("record_id"), current.c.release == bindparam("release"))
+        .where(current.c.deleted.is_(False), visible(change, limited_types=limited_types))
+        .where(change.c.seq > bindparam("after"))
+        .order_by(change.c.seq)
+        .limit(bindparam("limit"))
+    )
+
+
+async def read_everything(
+    reader: Reader, access: RecordAccess, release: Release, *, after: int, limit: int
+) -> list[Stored]:
+    """Return the current resources that were last changed after ``after``, in that order."""
+    values = {**parameters(access), "release": release.value, "after": after, "limit": limit}
+    return [stored(row) for row in await reader.all(_everything(access.types is not None), values)]
+
+
+@scoped
+def _changes(limited_types: bool) -> Statement:  # noqa: FBT001
+    """All changes after a number; those of a resource that is now outside the scope are left out."""
+    joined = change.join(
+        current,
+        (current.c.record_id == change.c.record_id)
+        & (current.c.release == change.c.release)
+        & (current.c.type == change.c.type)
+        & (current.c.id == change.c.id),
+    )
+    return hot(
+        select(*columns(change))
+        .select_from(joined)
+        .where(visible(change, limited_types=limited_types), visible(current, limited_types=limited_types))
+        .where(change.c.release == bindparam("release"), change.c.seq > bindparam("after"))
+        .order_by(change.c.seq)
+        .limit(bindparam("limit"))
+    )
+
+
+async def read_changes(
+    reader: Reader, access: RecordAccess, release: Release, *, after: int, limit: int
+) -> list[Stored]:
+    """Return the changes numbered above ``after``, in order, deletes included."""
+    values = {**parameters(access), "release": release.value, "after": after, "limit": limit}
+    return [stored(row) for row in await reader.all(_changes(access.types is not None), values)]
+
+
+_LOCATE = hot(
+    select(locator.c.record_id)
+    .where(
+        locator.c.release == bindparam("release"), locator.c.type == bindparam("type"), locator.c.id == bindparam("id")
+    )
+    .order_by(locator.c.record_id)
+)
+
+
+async def records_with(reader: Reader, release: Release, resource_type: str, resource_id: str) -> list[int]:
+    """Return the records in which somebody chose this id."""
+    rows = await reader.all(_LOCATE, {"release": release.value, "type": resource_type, "id": resource_id})
+    return [row[0] for row in rows]

@@ -1,0 +1,157 @@
+"""One criterion of a search -> a form and its values; a form -> a condition on the number of a change.
+
+The form is what the SQL text depends on, the values are bound. A search with the same form as an earlier one costs no
+compilation. Every condition reads one index table inside the record that is searched.
+
+Spec: https://hl7.org/fhir/R4/search.html#prefix, https://hl7.org/fhir/STU3/search.html#prefix
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, not_, or_, select
+
+from app.store.tables import change, current, date_index, exact_index, quantity_index, text_index
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round."""
+
+    index: str
+    operators: tuple[str, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A form and the values of its parameters, named without the criterion's number."""
+
+    form: Form
+    values: dict[str, Any]
+
+
+def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool = False) -> ColumnElement[bool]:
+    """Return the condition that the change numbered ``seq`` meets criterion ``number``.
+
+    ``probe`` asks for a form that looks each candidate up (for walking an index in order) instead of gathering all.
+    """
+    if form.index in ("id", "instant"):
+        meets = _on_change(form, number)
+        return not_(meets) if form.negated else meets
+    if form.index == "current":
+        table: Table = current
+        where = [
+            current.c.release == bindparam("release"),
+            current.c.type == bindparam("type"),
+            current.c.deleted.is_(False),
+        ]
+    elif form.index == "present":
+        return _present(form, number, seq)
+    else:
+        table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
+        where = [table.c.param == bindparam(f"p{number}"), _any_value(form, number, table)]
+    rows = select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
+    if probe and form.index == "exact":
+        # The key of exact_index ends in seq, so that looking one change up is a single probe.
+        found: ColumnElement[bool] = rows.where(table.c.seq == seq).exists()
+    else:
+        found = seq.in_(rows)
+    return not_(found) if form.negated else found
+
+
+def _present(form: Form, number: int, seq: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that the parameter has a value; the form's operators name the tables it may be in."""
+    tables: dict[str, Table] = {
+        "exact": exact_index,
+        "date": date_index,
+        "quantity": quantity_index,
+        "text": text_index,
+    }
+    found = or_(
+        *(
+            seq.in_(
+                select(tables[name].c.seq).where(
+                    tables[name].c.record_id == bindparam("record_id"), tables[name].c.param == bindparam(f"p{number}")
+                )
+            )
+            for name in form.operators
+        )
+    )
+    return not_(found) if form.negated else found
+
+
+def _on_change(form: Form, number: int) -> ColumnElement[bool]:
+    if form.index == "id":
+        return change.c.id.in_([bindparam(f"c{number}_{i}") for i in range(len(form.operators))])
+    return or_(
+        *(
+            _compare(operator, change.c.instant, change.c.instant, f"c{number}_{i}")
+            for i, operator in enumerate(form.operators)
+        )
+    )
+
+
+def _any_value(form: Form, number: int, table: Table) -> ColumnElement[bool]:
+    names = [f"c{number}_{i}" for i in range(len(form.operators))]
+    if form.index == "exact":
+        return table.c.hash.in_([bindparam(name) for name in names])
+    pairs = list(zip(form.operators, names, strict=True))
+    if form.index == "text":
+        return or_(*(_text(table, operator, name) for operator, name in pairs))
+    if form.index == "date":
+        return or_(*(_compare(operator, table.c.low, table.c.high, name) for operator, name in pairs))
+    return or_(*(_quantity(table, operator, name) for operator, name in pairs))
+
+
+def _text(table: Table, operator: str, name: str) -> ColumnElement[bool]:
+    if operator == "starts":
+        return and_(table.c.value >= bindparam(name), table.c.value < bindparam(f"{name}_end"))
+    return table.c.value.like(bindparam(name), escape="\\")
+
+
+def _quantity(table: Table, operator: str, name: str) -> ColumnElement[bool]:
+    """``eq unit``: a comparison, and which of the unit's hashes is compared (``any``, ``code``, ``system``)."""
+    prefix, unit = operator.split(" ")
+    meets = _compare(prefix, table.c.low, table.c.high, name)
+    if unit == "any":
+        return and_(meets, table.c.code_hash != 0)  # 0: the same value again, in its canonical unit
+    if unit == "code":
+        return and_(meets, table.c.code_hash == bindparam(f"{name}_unit"))
+    return and_(meets, table.c.system_code_hash == bindparam(f"{name}_unit"))
+
+
+def _compare(prefix: str, low: ColumnElement[Any], high: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return how the resource's interval stands to the value's; both include their ends."""
+    value_low: ColumnElement[Any] = bindparam(f"{name}_low")
+    value_high: ColumnElement[Any] = bindparam(f"{name}_high")
+    contained = and_(low >= value_low, high <= value_high)
+    match prefix:
+        case "eq":
+            return contained
+        case "ne":
+            return not_(contained)
+        case "gt":
+            return high > value_high
+        case "lt":
+            return low < value_low
+        case "ge":
+            return high >= value_low
+        case "le":
+            return low <= value_high
+        case "sa":
+            return low > value_high
+        case "eb":
+            return high < value_low
+        case "ap":
+            return and_(low <= value_high, high >= value_low)
+    message = f"There is no comparison {prefix}."
+    raise ValueError(message)
+
+
+def number_values(criterion: Criterion, number: int, param: int | None) -> dict[str, Any]:
+    """Return the criterion's values under the names that ``condition`` gave them."""
+    values = {f"c{number}_{name}": value for name, value in criterion.values.items()}
+    if param is not None:
+        values[f"p{number}"] = param
+    return values

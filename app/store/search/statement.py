@@ -1,0 +1,153 @@
+"""The statement of a search over one record, compiled once per form.
+
+Two shapes. *Walk*: sorted by one date, the index is walked in order and the search stops when the page is full; changes
+without that date come after the others, in a second statement. *Gather*: everything else; what matches is gathered and
+sorted. Every shape ends with the number of the change as last key, so that a page can go on where the one before ended.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, true
+from sqlalchemy import tuple_ as row_of
+
+from app.db.statements import Statement, hot
+from app.store.resources import columns
+from app.store.search.conditions import Form, condition
+from app.store.tables import change, date_index, exact_index, quantity_index, text_index
+from app.store.visible import visible
+
+NUMBER_LAST = {"asc": 2**63 - 1, "desc": -(2**63) + 1}
+TEXT_LAST = {"asc": "\U0010ffff", "desc": ""}
+FLOAT_LAST = {"asc": 1.7e308, "desc": -1.7e308}
+
+
+@dataclass(frozen=True, slots=True)
+class SortForm:
+    """One sort key: the index it comes from (``seq``, ``id`` or a table), and its direction."""
+
+    index: str
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchForm:
+    """All that the text of the statement depends on.
+
+    ``after`` says where a page begins: ``start``; ``key``, behind the cursor's keys and number; ``keys``, behind its
+    keys alone (for a record that comes before the cursor's); ``tie``, at its keys or behind (for one that comes later).
+    """
+
+    criteria: tuple[Form, ...]
+    sort: tuple[SortForm, ...]
+    limited_types: bool
+    after: str = "start"
+    walk: bool = False
+    count_only: bool = False
+
+
+@lru_cache(maxsize=2048)
+def statement(form: SearchForm) -> Statement:
+    """Return the compiled statement. Its rows are those of ``columns``, then the sort keys."""
+    return hot(_walk(form) if form.walk else _gather(form))
+
+
+def _gather(form: SearchForm) -> Any:
+    source: Any = change
+    keys: list[tuple[ColumnElement[Any], bool]] = []
+    for number, sort in enumerate(form.sort):
+        if sort.index in ("seq", "id"):
+            keys.append((change.c[sort.index], sort.descending))
+            continue
+        rows, found = _sort_rows(sort, number)
+        source = source.outerjoin(rows, rows.c.seq == change.c.seq)
+        keys.extend((func.coalesce(rows.c[name], last), sort.descending) for name, last in found)
+    where = [
+        visible(change, limited_types=form.limited_types),
+        change.c.release == bindparam("release"),
+        change.c.type == bindparam("type"),
+        *(condition(criterion, number, change.c.seq) for number, criterion in enumerate(form.criteria)),
+    ]
+    if form.count_only:
+        return select(func.count()).select_from(change).where(*where)
+    begin = _begin(keys, change.c.seq, form.after)
+    if begin is not None:
+        where.append(begin)
+    labelled = [key.label(f"key{number}") for number, (key, _) in enumerate(keys)]
+    order = [key.desc() if descending else key.asc() for key, descending in keys]
+    return (
+        select(*columns(change), *labelled)
+        .select_from(source)
+        .where(*where)
+        .order_by(*order, change.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+def _sort_rows(sort: SortForm, number: int) -> tuple[Any, list[tuple[str, Any]]]:
+    """Return one row per change with its lowest (or, descending, highest) value, and where changes without one go."""
+    table = {"date": date_index, "quantity": quantity_index, "text": text_index, "exact": exact_index}[sort.index]
+    extreme = func.max if sort.descending else func.min
+    direction = "desc" if sort.descending else "asc"
+    names: list[tuple[str, Any]]
+    if sort.index == "text":
+        names = [("value", TEXT_LAST[direction])]
+    elif sort.index == "exact":
+        names = [("hash", NUMBER_LAST[direction])]
+    else:
+        last = NUMBER_LAST[direction] if sort.index == "date" else FLOAT_LAST[direction]
+        names = [("high" if sort.descending else "low", last)]
+    # code_hash 0 is the same quantity again, in its canonical unit.
+    written = [quantity_index.c.code_hash != 0] if sort.index == "quantity" else []
+    rows = (
+        select(table.c.seq, *(extreme(table.c[name]).label(name) for name, _ in names))
+        .where(table.c.record_id == bindparam("record_id"), table.c.param == bindparam(f"s{number}"), *written)
+        .group_by(table.c.seq)
+        .subquery(f"sort{number}")
+    )
+    return rows, names
+
+
+def _walk(form: SearchForm) -> Any:
+    descending = form.sort[0].descending
+    row = date_index.alias("walked")
+    joined = row.join(change, (change.c.record_id == row.c.record_id) & (change.c.seq == row.c.seq))
+    where = [
+        row.c.record_id == bindparam("record_id"),
+        row.c.param == bindparam("s0"),
+        visible(change, limited_types=form.limited_types),
+        change.c.release == bindparam("release"),
+        change.c.type == bindparam("type"),
+        *(condition(criterion, number, row.c.seq, probe=True) for number, criterion in enumerate(form.criteria)),
+    ]
+    order = [row.c.low, row.c.high, row.c.seq]
+    if form.after == "key":
+        cursor = row_of(bindparam("k0"), bindparam("k1"), bindparam("after_seq"))
+        where.append(row_of(*order) < cursor if descending else row_of(*order) > cursor)
+    return (
+        select(*columns(change), row.c.low.label("key0"), row.c.high.label("key1"))
+        .select_from(joined)
+        .where(*where)
+        .order_by(*(column.desc() if descending else column.asc() for column in order))
+        .limit(bindparam("limit"))
+    )
+
+
+def _begin(
+    keys: list[tuple[ColumnElement[Any], bool]], seq: ColumnElement[int], after: str
+) -> ColumnElement[bool] | None:
+    """Return the condition "comes after the cursor" for keys in mixed directions."""
+    if after == "start":
+        return None
+    steps: list[ColumnElement[bool]] = []
+    same: list[ColumnElement[bool]] = []
+    for number, (key, descending) in enumerate(keys):
+        cursor: Any = bindparam(f"k{number}")
+        steps.append(and_(*same, key < cursor if descending else key > cursor))
+        same.append(key == cursor)
+    if after == "key":
+        steps.append(and_(*same, seq < bindparam("after_seq")))
+    elif after == "tie":
+        steps.append(and_(*same) if same else true())
+    return or_(*steps)

@@ -1,0 +1,95 @@
+"""A criterion of a parsed search -> the form and values that ``conditions.py`` knows."""
+
+from typing import Any
+
+from app.fhir.search.expression import (
+    Criterion,
+    DateValue,
+    IdentifierValue,
+    MissingValue,
+    NumberValue,
+    QuantityValue,
+    ReferenceValue,
+    SortKey,
+    StringValue,
+    TokenValue,
+    UriValue,
+)
+from app.store.indexing import unit_hash, value_hash
+from app.store.search import conditions
+from app.store.search.conditions import Form
+from app.store.search.statement import SortForm
+
+_TABLE = {
+    "token": "exact",
+    "reference": "exact",
+    "uri": "exact",
+    "date": "date",
+    "string": "text",
+    "quantity": "quantity",
+    "number": "quantity",
+}
+_END_OF_TEXT = "\U0010ffff"
+_LIKE = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
+CURRENT = conditions.Criterion(Form("current", ()), {})
+"""The criterion of a search that asks nothing of the index: every current resource of the type."""
+
+
+def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:
+    """Return what to compare; ``key`` is that of the hashes."""
+    name = criterion.parameter.name
+    if name == "_id":
+        ids = [value.code for value in criterion.values if isinstance(value, TokenValue)]
+        form = Form("id", ("eq",) * len(ids), criterion.modifier == "not")
+        return conditions.Criterion(form, {str(i): value for i, value in enumerate(ids)})
+    if criterion.modifier == "missing":
+        (asked,) = criterion.values
+        table = _TABLE[criterion.parameter.kind]
+        tables = ("exact",) if table == "exact" else (table, "exact")
+        missing = isinstance(asked, MissingValue) and asked.missing
+        return conditions.Criterion(Form("present", tables, missing), {})
+    operators: list[str] = []
+    values: dict[str, Any] = {}
+    index = "instant" if name == "_lastUpdated" else _TABLE[criterion.parameter.kind]
+    if criterion.modifier == "exact":
+        index = "exact"
+    for number, value in enumerate(criterion.values):
+        place = str(number)
+        match value:
+            case DateValue() | NumberValue():
+                operators.append(value.prefix if index != "quantity" else f"{value.prefix} any")
+                values |= {f"{place}_low": value.low, f"{place}_high": value.high}
+            case QuantityValue():
+                column, unit = unit_hash(key, value)
+                operators.append(f"{value.prefix} {column}")
+                values |= {f"{place}_low": value.low, f"{place}_high": value.high}
+                if unit is not None:
+                    values[f"{place}_unit"] = unit
+            case StringValue() if criterion.modifier == "contains":
+                operators.append("like")
+                values[place] = f"%{value.folded.translate(_LIKE)}%"
+            case StringValue() if criterion.modifier is None:
+                operators.append("starts")
+                values |= {place: value.folded, f"{place}_end": value.folded + _END_OF_TEXT}
+            case TokenValue() | IdentifierValue() | ReferenceValue() | UriValue() | StringValue():
+                operators.append("eq")
+                values[place] = value_hash(key, value)
+            case MissingValue():
+                message = "A value of :missing stands alone."
+                raise ValueError(message)
+    return conditions.Criterion(Form(index, tuple(operators), criterion.modifier == "not"), values)
+
+
+def is_selective(criterion: conditions.Criterion) -> bool:
+    """Return whether the criterion itself finds only current resources, as every index row belongs to one."""
+    return not criterion.form.negated and criterion.form.index not in ("id", "instant")
+
+
+def sort_form(key: SortKey) -> SortForm:
+    """Return where the sort key comes from."""
+    name = key.parameter.name
+    if name == "_lastUpdated":
+        return SortForm("seq", key.descending)
+    if name == "_id":
+        return SortForm("id", key.descending)
+    return SortForm(_TABLE[key.parameter.kind], key.descending)

@@ -1,0 +1,94 @@
+"""What every request that is not FHIR passes: its ids, the size of its body, and the headers that protect pages."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from app.web import cors
+from app.web.tracing import Trace, client_address, id_headers, request_ids
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+FORM_SIZE_MAX = 64 * 1024
+"""Bytes in the body of a form or an OAuth request."""
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_PROTECTION = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+]
+# A form on the consent page ends with a redirect to the app, which form-action would block.
+_POLICY_FORMS = (_POLICY + "; form-action 'self'").encode()
+_CONSENT_PATH = "/authorize"
+_HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+
+class Frame:
+    """ASGI middleware around the pages and OAuth."""
+
+    def __init__(self, application: Application, *, is_https: bool, trust_forwarded: bool) -> None:
+        self.application = application
+        self.is_https = is_https
+        self.trust_forwarded = trust_forwarded
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; the trace goes into its state."""
+        if scope["type"] != "http":
+            await self.application(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        ids = request_ids(headers)
+        address = client_address(scope, headers, trust_forwarded=self.trust_forwarded)
+        scope.setdefault("state", {})["trace"] = Trace(ids[0], address, ids[1], ids[2])
+        path = scope["path"]
+        added = [*_PROTECTION, *id_headers(*ids)]
+        added.append(
+            (b"content-security-policy", _POLICY.encode() if path.startswith(_CONSENT_PATH) else _POLICY_FORMS)
+        )
+        if self.is_https:
+            added.append(_HSTS)
+        is_open = path.startswith(cors.OPEN_PATHS)
+        if is_open:
+            added += cors.ANSWER
+            if scope["method"] == "OPTIONS":
+                await _end(send, 204, [*cors.PREFLIGHT, *id_headers(*ids)])
+                return
+        length = headers.get(b"content-length")
+        if length is not None and (not length.isdigit() or int(length) > FORM_SIZE_MAX):
+            await _end(send, 413, added)
+            return
+
+        async def with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        await self.application(scope, _limited(receive), with_headers)
+
+
+def _limited(receive: Receive) -> Receive:
+    """Return ``receive`` that ends a body which is larger than a form may be."""
+    size = 0
+
+    async def limited() -> MutableMapping[str, Any]:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > FORM_SIZE_MAX:
+            return {"type": "http.disconnect"}
+        return message
+
+    return limited
+
+
+async def _end(send: Send, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,106 @@
+"""The parts of a running Regie, made from the settings; ``main.py`` and ``cli.py`` start here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import make_url
+
+from app.audit.log import AuditLog
+from app.db.sqlite import SqliteDatabase, run_now
+from app.errors import UnavailableError
+from app.fhir.release import Release
+from app.identity.accounts import Accounts
+from app.interactions.context import Context, Limits
+from app.interactions.door import Interactions
+from app.interactions.gate import Gate
+from app.oauth.changes import Lifetimes
+from app.oauth.server import AuthorizationServer
+from app.settings import Settings
+from app.store.changes import patients_of
+from app.store.indexing import IndexRows, index_rows
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that is wired together once."""
+
+    settings: Settings
+    database: SqliteDatabase
+    audit: AuditLog
+    accounts: Accounts
+    context: Context
+    interactions: Interactions
+    oauth: AuthorizationServer
+    clock: Callable[[], datetime]
+
+    def close(self) -> None:
+        """Finish what is being written and close the database."""
+        self.database.close()
+
+
+def utc_now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+def database_path(settings: Settings) -> Path:
+    """Return the SQLite file of the settings. Raises: UnavailableError, for another kind of database."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        message = "REGIE_DATABASE_URL has to be sqlite:///FILE."
+        raise UnavailableError(message)
+    return Path(url.database)
+
+
+def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
+    """Return the parts, with the database open."""
+    database = SqliteDatabase(database_path(settings))
+
+    def now_us() -> int:
+        since = clock() - _EPOCH
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+    audit = AuditLog(settings.key("audit checkpoints"), now_us)
+    zone = ZoneInfo(settings.time_zone)
+    index_key = settings.key("index")
+    bases = {release: (f"{settings.base_url}/fhir/{release.path}",) for release in Release}
+
+    def index(release: Release, resource_type: str, tree: dict[str, Any]) -> IndexRows:
+        return index_rows(release, resource_type, tree, time_zone=zone, key=index_key, base_urls=bases[release])
+
+    context = Context(
+        database=database,
+        gate=Gate(database, audit, clock),
+        index=index,
+        index_key=index_key,
+        cursor_key=settings.key("cursor"),
+        base_url=settings.base_url,
+        time_zone=zone,
+        limits=Limits(
+            settings.page_size_default, settings.page_size_max, settings.bundle_entries_max, settings.body_depth_max
+        ),
+        clock=clock,
+        now_us=now_us,
+    )
+
+    def record_patients(record_id: int) -> dict[Release, str]:
+        return run_now(patients_of(database.reader, record_id))
+
+    oauth = AuthorizationServer(
+        database,
+        audit,
+        issuer=settings.base_url,
+        lifetimes=Lifetimes(
+            settings.authorization_code_lifetime, settings.access_token_lifetime, settings.refresh_token_lifetime
+        ),
+        record_patients=record_patients,
+        clock=clock,
+    )
+    accounts = Accounts(database, settings.key("accounts"))
+    return Parts(settings, database, audit, accounts, context, Interactions(context), oauth, clock)
