@@ -163,8 +163,6 @@ class _Walks:
         reference = value.get("reference")
         if reference is None:
             return "display" in value or "identifier" in value
-        if reference.partition("/")[0] in element.targets:
-            return True
         return refers_to_allowed_type(reference, element.targets, self.types.reference_targets)
 
     def resource(self, member: Member, value: Any, room: int) -> bool:

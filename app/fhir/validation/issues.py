@@ -128,7 +128,7 @@ class _Search:
             if item is None and member.has_sibling:
                 has_partner = isinstance(siblings, list) and index < len(siblings) and siblings[index]
                 if not has_partner:
-                    self.add("structure", f"{path}[{index}]", f"null in {_last(path)} needs an object in its sibling.")
+                    self.add("structure", f"{path}[{index}]", f"null in {_last(path)} needs an object in _{_last(path)}.")
             else:
                 self.single(member, item, f"{path}[{index}]", depth + 1)
 
@@ -161,14 +161,20 @@ class _Search:
     def sibling(self, member: Member, value: Any, path: str, depth: int) -> None:
         """Check ``_name``: the id and extensions of a primitive, or an array of them."""
         element = self.types["Element"]
+        if value is None:
+            self.add("structure", path, f"_{_last(path)} must not be null: leave it out.")
+            return
         if not member.element.many:
-            self.object(element, value, path, depth + 1)
+            if isinstance(value, dict):
+                self.object(element, value, path, depth + 1)
+            else:
+                self.add("structure", path, f"_{_last(path)} must be a JSON object.")
             return
         if not isinstance(value, list) or not value:
-            self.add("structure", path, f"The sibling of {_last(path)} must be an array that is not empty.")
+            self.add("structure", path, f"_{_last(path)} must be an array that is not empty.")
             return
         if not any(value):
-            self.add("structure", path, f"The sibling of {_last(path)} must not hold null only.")
+            self.add("structure", path, f"_{_last(path)} must not hold null only.")
         if not self.go_deeper(path, depth + 1):
             return
         for index, item in enumerate(value):

@@ -8,7 +8,6 @@ Spec: https://hl7.org/fhir/R4/narrative.html#xhtml, https://hl7.org/fhir/STU3/na
 """
 
 import re
-from functools import lru_cache
 from html.entities import html5
 from xml.parsers import expat
 
@@ -45,7 +44,6 @@ class _NotAllowedError(Exception):
     """Something in the narrative is outside the safe subset."""
 
 
-@lru_cache(maxsize=256)
 def is_safe_narrative(div: str) -> bool:
     """Return whether ``div`` is well-formed XHTML in the safe subset that a narrative may use, and says something."""
     parser = expat.ParserCreate(namespace_separator=" ")

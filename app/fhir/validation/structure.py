@@ -4,8 +4,7 @@ A resource that is accepted has closed content, the right cardinalities and prim
 from required bindings and references to the right types, in contained resources and Bundle entries too. Profiles,
 terminology beyond required bindings, and whether references resolve are for others.
 
-Spec: https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/STU3/json.html, and for batch and transaction
-https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/http.html#transaction
+Spec: https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/STU3/json.html
 """
 
 import json
@@ -21,7 +20,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import served
 from app.fhir.validation.acceptance import accepts
-from app.fhir.validation.issues import ISSUES_MAX, find_issues
+from app.fhir.validation.issues import find_issues
 from app.fhir.validation.primitives import FORMS, is_number
 
 DEPTH_MAX = 40
@@ -47,42 +46,6 @@ class Parsed:
     id: str | None
     tree: dict[str, Any]
     members: dict[str, msgspec.Raw]
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedEntry:
-    """One entry; ``resource`` is not validated yet, None if there is none. Absent parts of the request are None."""
-
-    index: int
-    full_url: str | None
-    method: str
-    url: str
-    if_none_exist: str | None
-    if_match: str | None
-    if_none_match: str | None
-    if_modified_since: str | None
-    resource: bytes | None
-
-    @property
-    def location(self) -> str:
-        """Return where the resource stands, for ``parse(..., location=...)``."""
-        return f"Bundle.entry[{self.index}].resource"
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedBundle:
-    """A batch or transaction; ``type`` tells which, ``entries`` may be empty."""
-
-    type: str
-    entries: list[ParsedEntry]
-
-
-class _Entry(msgspec.Struct):
-    resource: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Bundle(msgspec.Struct):
-    entry: list[_Entry] = []
 
 
 def is_resource_type(release: Release, name: str) -> bool:
@@ -115,42 +78,6 @@ def parse(
         raise _malformed(f"The resourceType must be {expected_type}, as in the URL.", "invalid", location)
     check(release, body, tree, location=location, maximum_depth=maximum_depth)
     return Parsed(resource_type, tree.get("id"), tree, _MEMBERS.decode(body))
-
-
-def parse_bundle(release: Release, body: bytes) -> ParsedBundle:
-    """Return the entries of a batch or transaction. The Bundle is valid; the resources in it are not looked at yet.
-
-    Raises: MalformedError (not JSON, not a Bundle of these two types), InvalidResourceError (the Bundle's own faults).
-    """
-    tree = decode(body)
-    if tree.get("resourceType") != "Bundle" or tree.get("type") not in {"batch", "transaction"}:
-        message = "The body must be a Bundle of type batch or transaction."
-        raise MalformedError([Issue("error", "invalid", message, "Bundle.type")])
-    # A resource stands three levels deep in a Bundle and has DEPTH_MAX levels of its own.
-    check(release, body, tree, maximum_depth=DEPTH_MAX + 3, skip_entry_resources=True)
-    entries = tree.get("entry", [])
-    missing = [index for index, entry in enumerate(entries) if not entry.get("request", {}).keys() >= {"method", "url"}]
-    if missing:
-        message = "Every entry of a batch or transaction needs a request with a method and a url."
-        places = [f"Bundle.entry[{index}].request" for index in missing[:ISSUES_MAX]]
-        raise InvalidResourceError([Issue("error", "required", message, place) for place in places])
-    bodies = _BUNDLE.decode(body).entry
-    return ParsedBundle(tree["type"], [_entry(index, entries[index], raw) for index, raw in enumerate(bodies)])
-
-
-def _entry(index: int, entry: dict[str, Any], raw: _Entry) -> ParsedEntry:
-    request = entry["request"]
-    return ParsedEntry(
-        index=index,
-        full_url=entry.get("fullUrl"),
-        method=request["method"],
-        url=request["url"],
-        if_none_exist=request.get("ifNoneExist"),
-        if_match=request.get("ifMatch"),
-        if_none_match=request.get("ifNoneMatch"),
-        if_modified_since=request.get("ifModifiedSince"),
-        resource=None if isinstance(raw.resource, msgspec.UnsetType) else bytes(raw.resource),
-    )
 
 
 def decode(body: bytes, *, location: str | None = None) -> dict[str, Any]:
@@ -253,4 +180,3 @@ def _malformed(diagnostics: str, code: str, location: str | None) -> MalformedEr
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_decimal)
-_BUNDLE = msgspec.json.Decoder(_Bundle)
