@@ -84,6 +84,14 @@ VALUES: list[Any] = [
     *("Patient/1", "#x", [], {}, [None], ["x"], [{}], {"a": 1}, {"id": "1"}, [{"id": "1"}]),
     {"extension": [{"url": "http://example.org", "valueString": "a"}]},
 ]
+# The same cases at each run: two validators that were written apart will differ in some corner that nobody has seen.
+thorough = settings(
+    max_examples=500,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
 ANYTHING = st.recursive(
     st.sampled_from(VALUES),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
