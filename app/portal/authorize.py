@@ -50,9 +50,11 @@ class Choice:
         return now + lengths[self.period]
 
 
-def suggested(asked: Asked) -> Choice:
-    """Return what is ticked when the page opens: all that the app asks, but nothing sensitive."""
-    return Choice(categories_of(asked.scope), actions_of(asked.scope), "1-year")
+UNTOUCHED = Choice(Category(0), Action(0), "1-year")
+"""What is ticked when the page opens: nothing. A box that was ticked for somebody is no consent.
+
+Source: https://eur-lex.europa.eu/legal-content/EN/TXT/?uri=CELEX:62017CJ0673
+"""
 
 
 def choice_of(form: FormData, asked: Asked) -> Choice:
@@ -60,11 +62,10 @@ def choice_of(form: FormData, asked: Asked) -> Choice:
     offered = {category.code for category in (*PARTS, Category.SENSITIVE)}
     ticked = from_codes([str(code) for code in form.getlist("category") if code in offered])
     categories = ticked & (categories_of(asked.scope) | Category.SENSITIVE)
-    actions = Action(0)
-    if form.get("look"):
-        actions |= actions_of(asked.scope) & LOOK
-    if form.get("change"):
-        actions |= actions_of(asked.scope) & CHANGE
+    look, change = actions_of(asked.scope) & LOOK, actions_of(asked.scope) & CHANGE
+    actions = look | change  # an app that asks for one of the two: to allow it is to allow that
+    if look and change:
+        actions = (look if form.get("look") else Action(0)) | (change if form.get("change") else Action(0))
     period = str(form.get("period", ""))
     problems = [
         problem
@@ -103,13 +104,15 @@ def router(parts: LoginParts) -> APIRouter:
             return page(request, "authorize_error.html", status=400, error=answer.body.get("error", ""))
         return RedirectResponse(answer.location, answer.status, answer.headers)
 
-    def consent_page(request: Request, asked: Asked, choice: Choice) -> Response:
+    def consent_page(request: Request, person: SignedIn, asked: Asked, choice: Choice) -> Response:
         scope_actions = actions_of(asked.scope)
         redirect_uri = request.query_params.get("redirect_uri", "")
         answer = page(
             request,
             "consent.html",
             status=422 if choice.problems else 200,
+            person=None,  # without the navigation: here is one thing to decide
+            signed_in_name=person.name,
             client=asked.client,
             choice=choice,
             offered=[
@@ -140,8 +143,8 @@ def router(parts: LoginParts) -> APIRouter:
         asked = await asked_of(request)
         if isinstance(asked, Answer):
             return answered(request, asked)
-        await signed_in(request)  # only now: a request that can't be granted is refused without a login
-        return consent_page(request, asked, suggested(asked))
+        person = await signed_in(request)  # only now: a request that can't be granted is refused without a login
+        return consent_page(request, person, asked, UNTOUCHED)
 
     @routes.post("/authorize")
     async def decide(
@@ -156,7 +159,7 @@ def router(parts: LoginParts) -> APIRouter:
         if form.get("decision") == "allow":
             choice = choice_of(form, asked)
             if choice.problems:
-                return consent_page(request, asked, choice)
+                return consent_page(request, person, asked, choice)
             until = choice.until(parts.clock())
             decision = Decision(person.record_id, person.name, choice.categories, choice.actions, until)
         pairs = request.query_params.multi_items()

@@ -1,5 +1,8 @@
 """A person connects an app: authorization code with PKCE, refresh, revocation."""
 
+import asyncio
+import re
+
 import pytest
 
 from app.access.categories import Category
@@ -355,3 +358,53 @@ async def test_a_repeated_parameter_of_the_token_endpoint_is_refused(world: Worl
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = await world.http.post("/token", content=content, headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+async def test_nothing_is_ticked_before_the_person_does_it(world: World) -> None:
+    await world.log_in()
+    page = (await world.http.get(Authorization(world).url())).text
+    boxes = re.findall(r'<input type="checkbox"[^>]*>', page)
+    assert {'name="category" value="own-measurements"', 'name="category" value="sensitive"'} <= {
+        box.removeprefix('<input type="checkbox" ').removesuffix(">") for box in boxes
+    }
+    assert not [box for box in boxes if "checked" in box]
+
+
+async def test_only_what_the_scope_can_touch_is_offered(world: World) -> None:
+    await world.log_in()
+    page = (await world.http.get(Authorization(world).url(scope="patient/Goal.rs"))).text
+    assert re.findall(r'name="category" value="([a-z-]+)"', page) == ["care-plan", "sensitive"]
+
+
+async def test_an_app_that_asks_only_to_look_needs_no_tick_for_it(world: World) -> None:
+    await world.log_in()
+    url = Authorization(world).url(scope="patient/Goal.rs")
+    answer = await world.post(url, decision="allow", category=["care-plan"], period="1-year")
+    assert answer.status_code == 303
+    (grant,) = await grants.of_record(world.parts.database.reader, RECORD)
+    assert grant.actions == LOOK
+
+
+async def test_the_consent_page_may_lead_on_to_the_app_and_nowhere_else(world: World) -> None:
+    await world.log_in()
+    policy = (await world.http.get(Authorization(world).url())).headers["content-security-policy"]
+    assert "form-action 'self' https://app.example" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+async def test_of_two_requests_with_one_code_at_once_not_both_succeed(world: World) -> None:
+    await world.log_in()
+    authorization = await world.allowed()
+    answers = await asyncio.gather(*(authorization.exchanged() for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
+    (first,) = [answer.json() for answer in answers if answer.status_code == 200]
+    assert not await is_open(world, first["access_token"])
+
+
+async def test_of_two_refreshes_at_once_not_both_succeed(world: World) -> None:
+    await world.log_in()
+    first = (await (await world.allowed()).exchanged()).json()
+    answers = await asyncio.gather(*(world.refreshed(first["refresh_token"]) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
+    (second,) = [answer.json() for answer in answers if answer.status_code == 200]
+    assert not await is_open(world, second["access_token"])
