@@ -27,17 +27,17 @@ LASTN_MAX = 100
 _CHUNK = 2000
 
 
-class _Coding(msgspec.Struct, gc=False):
+class _Coding(msgspec.Struct, frozen=True):
     system: str = ""
     code: str = ""
 
 
-class _Concept(msgspec.Struct, gc=False):
-    coding: list[_Coding] = []
+class _Concept(msgspec.Struct, frozen=True):
+    coding: tuple[_Coding, ...] = ()
     text: str = ""
 
 
-class _Coded(msgspec.Struct, gc=False):
+class _Coded(msgspec.Struct, frozen=True):
     code: _Concept = _Concept()
 
 
