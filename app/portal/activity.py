@@ -20,10 +20,10 @@ from app.portal.view import trace_of
 from app.portal.wording import type_words
 
 PAGE_SIZE = 40
-BATCH = 500
+BATCH = 200
 BATCHES_MAX = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOOKS = frozenset({"read", "vread", "search-type", "search-system", "history-instance", "history-type", "everything", "delta"})
+_LOOKED = marked("looked at %(what)s")
 _WRITES = {
     "create": marked("added data: %(what)s"),
     "update": marked("changed data: %(what)s"),
@@ -70,8 +70,13 @@ def _instant(microseconds: int, zone: ZoneInfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone)
 
 
+def _is_person(event: Event) -> bool:
+    """Return whether it was the person; somebody who failed to log in has no display, and may be anyone."""
+    return event.kind == "person" and bool(event.display)
+
+
 def _who(event: Event, language: Language) -> str:
-    if event.kind == "person":
+    if _is_person(event):
         return language.gettext("You")
     return event.display or language.gettext("Someone who is not known")
 
@@ -85,15 +90,17 @@ def _what(events: list[Event], language: Language) -> str:
             return language.gettext(known)
         about = type_words(first.resource_type, language) if first.resource_type else language.gettext("the record")
         return language.gettext("asked for %(what)s, which was refused") % {"what": about}
-    if first.action in _DEEDS:
+    if first.action in _DEEDS and all(event.action == first.action for event in events):
         return language.gettext(_DEEDS[first.action])
-    kinds = list(dict.fromkeys(type_words(event.resource_type, language) for event in reversed(events) if event.resource_type))
+    written = next((event.action for event in events if event.action in _WRITES), "")
+    shown = [event for event in reversed(events) if not written or event.action == written]
+    kinds = list(dict.fromkeys(type_words(event.resource_type, language) for event in shown if event.resource_type))
     about = joined(kinds, language) if kinds else language.gettext("the record")
-    return language.gettext(_WRITES.get(first.action, marked("looked at %(what)s"))) % {"what": about}
+    return language.gettext(_WRITES.get(written, _LOOKED)) % {"what": about}
 
 
 def _ground(event: Event, language: Language) -> str:
-    if event.ground == "own record":
+    if event.ground in ("own record", "own log"):
         return language.gettext("Your own record")
     if event.ground.startswith("grant "):
         return language.gettext("You gave access")
@@ -110,7 +117,8 @@ def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language) -> li
         alike = (
             last is not None
             and entry.event.request_id
-            and (last.request_id, last.actor, last.outcome) == (entry.event.request_id, entry.event.actor, entry.event.outcome)
+            and (last.request_id, last.actor, last.outcome)
+            == (entry.event.request_id, entry.event.actor, entry.event.outcome)
         )
         if alike:
             groups[-1].append(entry)
@@ -120,7 +128,7 @@ def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language) -> li
         Look(
             at=_instant(group[0].event.instant, zone),
             who=_who(group[0].event, language),
-            kind=group[0].event.kind,
+            kind=group[0].event.kind if group[0].event.display else "",
             what=_what([entry.event for entry in group], language),
             is_refused=group[0].event.outcome != "success",
             ground=_ground(group[0].event, language),
@@ -144,10 +152,10 @@ class Filter:
         if (self.first and day < self.first) or (self.last and day > self.last):
             return False
         if self.who == "others":
-            return event.kind != "person"
+            return not _is_person(event)
         if self.who == "refused":
             return event.outcome != "success"
-        return self.who in ("all", event.kind)
+        return self.who == "all" or (self.who == event.kind and bool(event.display))
 
 
 WHO = (

@@ -12,7 +12,7 @@ from app.portal.elements import Tree, codes, day_of, listed, named, referred, wo
 from app.portal.formats import quantity
 from app.portal.kinds import KINDS, Kind, Measurement, Target, is_open_goal, targets_of
 from app.portal.language import Language
-from app.portal.schedule import bounds_in_words, due_on, timing_in_words
+from app.portal.schedule import bounds_in_words, due_in_week, due_on, timing_in_words
 
 OVER = frozenset({"completed", "cancelled", "stopped", "revoked", "entered-in-error", "rejected", "failed", "unknown"})
 
@@ -48,7 +48,10 @@ class GoalView:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something to do: what, when, by whom; ``kind`` is the measurement it asks for, ``due`` how often today."""
+    """Something to do: what, when, by whom; ``kind`` is the measurement that it asks for.
+
+    ``due`` is how often it is asked today, ``due_week`` how often this week without saying on which days.
+    """
 
     what: str
     when: str
@@ -57,6 +60,7 @@ class Activity:
     why: str
     kind: Kind | None
     due: int
+    due_week: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,7 @@ def _activity(resource: Tree, timing: Tree | None, today: date, language: Langua
         why=str(said or resource.get("description") or named(resource.get("reasonReference"))),
         kind=_measured(resource),
         due=due_on(timing, today),
+        due_week=due_in_week(timing, today),
     )
 
 
@@ -173,11 +178,16 @@ def activities(plans: Iterable[Tree], requests: Iterable[Tree], today: date, lan
             detail = part.get("detail")
             if detail and plan.get("status") not in OVER and detail.get("status") not in OVER:
                 found.append(_activity(detail, detail.get("scheduledTiming"), today, language))
-    for request in requests:
-        if request.get("status") not in OVER:
-            found.append(_activity(request, _timing(request), today, language))
-    unique = {(one.what, one.when): one for one in reversed(found) if one.what}
-    return sorted(reversed(unique.values()), key=lambda one: (one.due == 0, one.kind is None))
+    found += [
+        _activity(request, _timing(request), today, language)
+        for request in requests
+        if request.get("status") not in OVER
+    ]
+    unique: dict[tuple[str, str], Activity] = {}
+    for one in found:
+        if one.what:
+            unique.setdefault((one.what, one.when), one)
+    return sorted(unique.values(), key=lambda one: (one.due == 0, one.kind is None))
 
 
 def _timing(request: Tree) -> Tree | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from statistics import fmean, median
 
 STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
@@ -25,16 +26,18 @@ class Scale:
         """Return where ``value`` lies between the ends: 0 at ``low``, 100 at ``high``; the middle if they are equal."""
         if self.high == self.low:
             return 50.0
-        return round((value - self.low) / (self.high - self.low) * 100, 2)
+        # Adding 0.0 makes a plain zero of the -0.0 that the end of a falling scale gives.
+        return round((value - self.low) / (self.high - self.low) * 100, 2) + 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value at a time; ``label`` is what a reader sees on pointing at it."""
+    """A value at a time; ``label`` is what a reader sees on pointing at it; ``beyond``: outside the target."""
 
     at: datetime
     value: Decimal
     label: str = ""
+    beyond: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,6 @@ class Range:
 
     low: Decimal | None
     high: Decimal | None
-    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,6 @@ class Band:
 
     y: float
     height: float
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,15 @@ class Line:
     name: str
     dots: tuple[Dot, ...]
     pieces: tuple[str, ...]
-    band: Band | None
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One series to draw: its name, its points (oldest first), and whether a line goes through their averages."""
+
+    name: str
+    points: Sequence[Point]
+    has_line: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,7 @@ class Chart:
     """A drawing ready for the template."""
 
     lines: tuple[Line, ...]
+    bands: tuple[Band, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
 
@@ -109,14 +119,21 @@ def steps(low: Decimal, high: Decimal, most: int = 6) -> list[Decimal]:
         power *= 10
 
 
-def value_axis(values: Iterable[Decimal], ranges: Iterable[Range], span_min: Decimal) -> list[Decimal]:
-    """Return the ticks of the vertical axis: around all values and targets, at least ``span_min`` from end to end."""
+def value_axis(
+    values: Iterable[Decimal], ranges: Iterable[Range], span_min: Decimal, ceiling: Decimal | None = None
+) -> list[Decimal]:
+    """Return the ticks of the vertical axis: around all values and targets, at least ``span_min`` from end to end.
+
+    The axis goes below zero only if a value does, and above ``ceiling`` likewise.
+    """
     every = [*values, *(end for one in ranges for end in (one.low, one.high) if end is not None)]
     low, high = min(every), max(every)
     lacking = max(span_min - (high - low), (high - low) / 10)
     low, high = low - lacking / 2, high + lacking / 2
     if min(every) >= 0:
         low = max(low, Decimal(0))
+    if ceiling is not None and max(every) <= ceiling:
+        high = min(high, ceiling)
     return steps(low, high)
 
 
@@ -143,7 +160,7 @@ def pieces(points: Sequence[Point]) -> list[list[Point]]:
     """
     if len(points) < 2:
         return [list(points)] if points else []
-    distances = [after.at - before.at for before, after in zip(points, points[1:], strict=False)]
+    distances = [after.at - before.at for before, after in pairwise(points)]
     usual = timedelta(seconds=median(distance.total_seconds() for distance in distances))
     longest = max(GAP_MIN, usual * 3)
     found = [[points[0]]]
@@ -165,23 +182,19 @@ def day_ticks(start: date, end: date) -> list[tuple[date, bool]]:
         return [(day, day.month % 2 == 1) for day in every if day.day == 1]
     if length >= 45:
         mondays = [day for day in every if day.weekday() == 0]
-        return [(day, index % 2 == 1) for index, day in enumerate(mondays)][::1 if length < 60 else 2]
+        return [(day, index % 2 == 1) for index, day in enumerate(mondays)][:: 1 if length < 60 else 2]
     marks = every[::-5][::-1]
     return [(day, (len(marks) - index) % 2 == 0) for index, day in enumerate(marks)]
 
 
-def _band(target: Range | None, scale: Scale) -> Band | None:
-    if target is None:
-        return None
-    top = scale.place(float(target.high)) if target.high is not None else 0.0
-    bottom = scale.place(float(target.low)) if target.low is not None else 100.0
-    return Band(round(top, 2), round(max(bottom - top, 0.6), 2), target.label)
-
-
-def _is_beyond(value: Decimal, target: Range | None) -> bool:
-    if target is None or target.low == target.high:
-        return False
-    return (target.low is not None and value < target.low) or (target.high is not None and value > target.high)
+def bands(ranges: Iterable[Range], scale: Scale) -> tuple[Band, ...]:
+    """Return the targets as strips; an open end reaches the edge, and one value to reach is a thin strip."""
+    found = []
+    for one in ranges:
+        top = scale.place(float(one.high)) if one.high is not None else 0.0
+        bottom = scale.place(float(one.low)) if one.low is not None else 100.0
+        found.append(Band(round(top, 2), round(max(bottom - top, 0.6), 2)))
+    return tuple(dict.fromkeys(found))
 
 
 def _drawn(piece: Sequence[tuple[float, float]]) -> str:
@@ -189,74 +202,82 @@ def _drawn(piece: Sequence[tuple[float, float]]) -> str:
 
 
 def time_chart(
-    series: Sequence[tuple[str, Sequence[Point], Range | None]],
+    series: Sequence[Values],
+    ranges: Sequence[Range],
     start: date,
     end: date,
     *,
     bucket_days: int,
-    span_min: Decimal,
     labels: dict[date, str],
     written: dict[Decimal, str],
-    with_line: bool = True,
 ) -> Chart:
     """Return the chart of values over the days ``start`` to ``end``, both included.
 
-    ``series``: name, points oldest first, target. There is at least one point. ``labels`` and ``written`` give the texts
-    of the ticks of ``day_ticks`` and ``value_axis``. The line goes through averages of ``bucket_days``.
+    There is at least one point. ``labels`` and ``written`` give the texts of the ticks of ``day_ticks`` and
+    ``value_axis``. Lines go through averages of ``bucket_days``.
     """
-    some = next(point.at for _, points, _ in series for point in points)
-    left = datetime.combine(start, time(), some.tzinfo).timestamp()
-    right = datetime.combine(end + timedelta(days=1), time(), some.tzinfo).timestamp()
-    across = Scale(left, right)
-    # The highest value is at the top, where y is 0.
-    upwards = Scale(float(max(written)), float(min(written)))
+    zone = next(point.at.tzinfo for values in series for point in values.points)
+    left = datetime.combine(start, time(), zone).timestamp()
+    right = datetime.combine(end + timedelta(days=1), time(), zone).timestamp()
+    across, upwards = Scale(left, right), _upwards(written)
+
+    def place(point: Point) -> tuple[float, float]:
+        return across.place(point.at.timestamp()), upwards.place(float(point.value))
+
     lines = []
-    for name, points, target in series:
-        shown = [point for point in points if left <= point.at.timestamp() < right]
-        places = [
-            [(across.place(point.at.timestamp()), upwards.place(float(point.value))) for point in piece]
+    for values in series:
+        shown = [point for point in values.points if left <= point.at.timestamp() < right]
+        drawn = [
+            _drawn([place(point) for point in piece])
             for piece in pieces(averages(shown, bucket_days))
+            if len(piece) > 1
         ]
-        dots = tuple(
-            Dot(
-                across.place(point.at.timestamp()),
-                upwards.place(float(point.value)),
-                point.label,
-                _is_beyond(point.value, target),
-            )
-            for point in shown
-        )
-        drawn = tuple(_drawn(piece) for piece in places if len(piece) > 1) if with_line else ()
-        lines.append(Line(name, dots, drawn, _band(target, upwards)))
+        dots = tuple(Dot(*place(point), point.label, point.beyond) for point in shown)
+        lines.append(Line(values.name, dots, tuple(drawn) if values.has_line else ()))
     x_ticks = tuple(
-        Tick(across.place(datetime.combine(day, time(), some.tzinfo).timestamp()), labels[day], minor)
+        Tick(across.place(datetime.combine(day, time(), zone).timestamp()), labels[day], minor)
         for day, minor in day_ticks(start, end)
     )
-    return Chart(tuple(lines), x_ticks, tuple(Tick(upwards.place(float(value)), text) for value, text in written.items()))
+    return Chart(tuple(lines), bands(ranges, upwards), x_ticks, _value_ticks(written))
 
 
-def _minutes(moment: datetime) -> float:
-    return moment.hour * 60 + moment.minute
-
-
-def day_curve(days: Sequence[tuple[str, Sequence[Point]]], target: Range | None, *, written: dict[Decimal, str]) -> Chart:
+def day_curve(days: Sequence[Values], ranges: Sequence[Range], *, written: dict[Decimal, str]) -> Chart:
     """Return the values of several days over the hours of one day, each day a line; the first of ``days`` is in front."""
-    across, upwards = Scale(0, 1440), Scale(float(max(written)), float(min(written)))
+    across, upwards = Scale(0, 1440), _upwards(written)
     lines = []
-    for name, points in days:
-        places = [(across.place(_minutes(point.at)), upwards.place(float(point.value))) for point in points]
-        dots = tuple(
-            Dot(x, y, point.label, _is_beyond(point.value, target)) for (x, y), point in zip(places, points, strict=True)
-        )
-        lines.append(Line(name, dots, (_drawn(places),) if len(places) > 1 else (), _band(target, upwards)))
+    for day in days:
+        places = [
+            (across.place(point.at.hour * 60 + point.at.minute), upwards.place(float(point.value)))
+            for point in day.points
+        ]
+        dots = tuple(Dot(x, y, point.label, point.beyond) for (x, y), point in zip(places, day.points, strict=True))
+        lines.append(Line(day.name, dots, (_drawn(places),) if len(places) > 1 else ()))
     x_ticks = tuple(Tick(across.place(hour * 60), f"{hour:02}:00", hour % 6 != 0) for hour in range(0, 25, 3))
-    return Chart(tuple(lines), x_ticks, tuple(Tick(upwards.place(float(value)), text) for value, text in written.items()))
+    return Chart(tuple(lines), bands(ranges, upwards), x_ticks, _value_ticks(written))
 
 
-def sparkline(values: Sequence[Decimal]) -> str:
-    """Return the points of a small line through ``values`` in a square of 1000, with room at its edges; empty if under two."""
-    if len(values) < 2:
-        return ""
-    scale = Scale(float(max(values)), float(min(values)))
-    across = Scale(0, len(values) - 1)
-    return _drawn([(across.place(index), 8 + scale.place(float(value)) * 0.84) for index, value in enumerate(values)])
+def _upwards(written: dict[Decimal, str]) -> Scale:
+    """Return the vertical scale: the highest value is at the top, where y is 0."""
+    return Scale(float(max(written)), float(min(written)))
+
+
+def _value_ticks(written: dict[Decimal, str]) -> tuple[Tick, ...]:
+    scale = _upwards(written)
+    return tuple(Tick(scale.place(float(value)), text) for value, text in written.items())
+
+
+def sparklines(series: Sequence[Sequence[Decimal]], span_min: Decimal) -> tuple[str, ...]:
+    """Return for each series the points of a small line in a square of 1000, all on one scale; empty if it has under two."""
+    every = [value for values in series for value in values]
+    if not every:
+        return tuple("" for _ in series)
+    middle, half = (max(every) + min(every)) / 2, max(max(every) - min(every), span_min) / 2
+    scale = Scale(float(middle + half), float(middle - half))
+    return tuple(
+        _drawn(
+            [(Scale(0, len(values) - 1).place(index), scale.place(float(value))) for index, value in enumerate(values)]
+        )
+        if len(values) > 1
+        else ""
+        for values in series
+    )

@@ -143,6 +143,43 @@ def _event(request: Request, person: SignedIn, action: str, grant: Grant) -> Eve
     )
 
 
+async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wish) -> None:
+    """Give a practice what was filled in, and write it in the log, in one transaction."""
+    now = parts.clock()
+    lifetime = next(length for key, _, length in PERIODS if key == wish.period)
+
+    async def job(transaction: Transaction) -> None:
+        grant = await grants.give(
+            transaction,
+            record_id=person.record_id,
+            grantee=Grantee.PRACTICE,
+            grantee_id=wish.practice_id,
+            categories=wish.categories,
+            actions=LOOK | Action.CREATE | Action.UPDATE if wish.may_add else LOOK,
+            until=now + lifetime,
+            purpose="treatment",
+            now=now,
+        )
+        await parts.audit.record(transaction, _event(request, person, "grant", grant))
+
+    await parts.database.write(job)
+
+
+async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id: str) -> None:
+    """Withdraw a grant, and write it in the log, in one transaction; nothing changes if it was over already.
+
+    Raises: NotFoundError, when this record has no such grant.
+    """
+    now = parts.clock()
+
+    async def job(transaction: Transaction) -> None:
+        grant = await grants.withdraw(transaction, person.record_id, grant_id, now)
+        if grant.withdrawn_at == now:
+            await parts.audit.record(transaction, _event(request, person, "withdraw", grant))
+
+    await parts.database.write(job)
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/access``."""
     routes = APIRouter(include_in_schema=False)
@@ -168,7 +205,9 @@ def router(parts: Parts) -> APIRouter:
         )
 
     @routes.get("/access")
-    async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)], done: str = "") -> HTMLResponse:
+    async def overview(
+        request: Request, person: Annotated[SignedIn, Depends(signed_in)], done: str = ""
+    ) -> HTMLResponse:
         found = await accesses(parts, person, language_of(request))
         now = parts.clock().astimezone(ZoneInfo(parts.settings.time_zone))
         current = [access for access in found if access.state in ("in-force", "planned")]
@@ -191,31 +230,11 @@ def router(parts: Parts) -> APIRouter:
         wish = wish_of(form, known, language_of(request))
         if wish.errors:
             return form_page(request, known, wish)
-        now = parts.clock()
-        lifetime = next(length for key, _, length in PERIODS if key == wish.period)
-        actions = LOOK | Action.CREATE | Action.UPDATE if wish.may_add else LOOK
-
-        async def job(transaction: Transaction) -> None:
-            grant = await grants.give(
-                transaction,
-                record_id=person.record_id,
-                grantee=Grantee.PRACTICE,
-                grantee_id=wish.practice_id,
-                categories=wish.categories,
-                actions=actions,
-                until=now + lifetime,
-                purpose="treatment",
-                now=now,
-            )
-            await parts.audit.record(transaction, _event(request, person, "grant", grant))
-
-        await parts.database.write(job)
+        await give_access(parts, request, person, wish)
         return RedirectResponse("/access?done=given", status_code=303)
 
     @routes.get("/access/{grant_id}/withdraw")
-    async def confirm(
-        request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str
-    ) -> HTMLResponse:
+    async def confirm(request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str) -> HTMLResponse:
         access = await one(person, grant_id, language_of(request))
         return page(request, "access_withdraw.html", access=access)
 
@@ -226,14 +245,7 @@ def router(parts: Parts) -> APIRouter:
         _: Annotated[FormData, Depends(checked_form)],
         grant_id: str,
     ) -> Response:
-        now = parts.clock()
-
-        async def job(transaction: Transaction) -> None:
-            grant = await grants.withdraw(transaction, person.record_id, grant_id, now)
-            if grant.withdrawn_at == now:
-                await parts.audit.record(transaction, _event(request, person, "withdraw", grant))
-
-        await parts.database.write(job)
+        await stop_access(parts, request, person, grant_id)
         return RedirectResponse("/access?done=withdrawn", status_code=303)
 
     return routes

@@ -87,6 +87,15 @@ def near_moment(value: datetime, today: date, language: Language) -> str:
     }
 
 
+def short_moment(value: datetime, today: date, language: Language) -> str:
+    """Return a local instant for a table: ``gisteren 07:15``, ``3 nov 07:15``; the year only if it is another one."""
+    if today - timedelta(days=1) <= value.date() <= today:
+        shown = near_day(value.date(), today, language)
+    else:
+        shown = short_day(value.date(), language) + ("" if value.year == today.year else f" {value.year}")
+    return f"{shown} {clock(value, language)}".replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def span(start: date | None, end: date | None, language: Language) -> str:
     """Return a period in words; None is an open end. Both None gives an empty text."""
     if start and end:

@@ -31,9 +31,17 @@ class Entry:
 
 NAVIGATION = (
     Entry("/", marked("Today"), marked("Today"), "home", marked("Your last measurements and what is planned.")),
-    Entry("/measurements", marked("Measurements"), marked("Measured"), "chart", marked("Charts and tables of what was measured.")),
+    Entry(
+        "/measurements",
+        marked("Measurements"),
+        marked("Measured"),
+        "chart",
+        marked("Charts and tables of what was measured."),
+    ),
     Entry("/care-plan", marked("Care plan"), marked("Plan"), "plan", marked("Your goals, and what was agreed.")),
-    Entry("/medication", marked("Medicines"), marked("Medicines"), "pill", marked("What you use now, and what you used.")),
+    Entry(
+        "/medication", marked("Medicines"), marked("Medicines"), "pill", marked("What you use now, and what you used.")
+    ),
     Entry("/summary", marked("GP summary"), marked("Summary"), "file", marked("Problems, allergies and test results.")),
     Entry("/access", marked("Who may see what"), marked("Access"), "key", marked("Give access, or stop it.")),
     Entry("/activity", marked("Who looked"), marked("Looks"), "eye", marked("Every look at your record.")),

@@ -28,15 +28,19 @@ _FACTORS = {
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart: the code of the value, and how it is called."""
+    """One colour of a chart: the code of the value, how it is called, and whether a line joins its values."""
 
     code: str
     name: str
+    has_line: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of measurement; ``span_min`` keeps the chart from making a storm of a ripple."""
+    """A kind of measurement; ``span_min`` keeps the chart from making a storm of a ripple.
+
+    ``is_pair``: one measurement has a value of each series. Otherwise it has one value, of the first series that fits.
+    """
 
     key: str
     name: str
@@ -45,6 +49,7 @@ class Kind:
     series: tuple[Series, ...]
     unit: str
     span_min: Decimal
+    is_pair: bool = False
 
     @property
     def search(self) -> str:
@@ -61,14 +66,27 @@ KINDS = (
         (Series("8480-6", marked("Upper pressure")), Series("8462-4", marked("Lower pressure"))),
         "mm[Hg]",
         Decimal(60),
+        is_pair=True,
     ),
-    Kind("weight", marked("Weight"), "scale", ((LOINC, "29463-7"),), (Series("29463-7", marked("Weight")),), "kg", Decimal(6)),
+    Kind(
+        "weight",
+        marked("Weight"),
+        "scale",
+        ((LOINC, "29463-7"),),
+        (Series("29463-7", marked("Weight")),),
+        "kg",
+        Decimal(6),
+    ),
     Kind(
         "glucose",
         marked("Blood glucose"),
         "drop",
         ((LOINC, "14743-9"), (LOINC, "14760-3"), (LOINC, "14770-2")),
-        (Series("14743-9", marked("Glucose")),),
+        (
+            Series("14770-2", marked("Before breakfast")),
+            Series("14760-3", marked("After a meal"), has_line=False),
+            Series("14743-9", marked("Other moments"), has_line=False),
+        ),
         "mmol/L",
         Decimal(6),
     ),
@@ -108,7 +126,15 @@ KINDS = (
         "/min",
         Decimal(12),
     ),
-    Kind("height", marked("Height"), "ruler", ((LOINC, "8302-2"),), (Series("8302-2", marked("Height")),), "cm", Decimal(10)),
+    Kind(
+        "height",
+        marked("Height"),
+        "ruler",
+        ((LOINC, "8302-2"),),
+        (Series("8302-2", marked("Height")),),
+        "cm",
+        Decimal(10),
+    ),
 )
 BY_KEY = {kind.key: kind for kind in KINDS}
 
@@ -181,12 +207,13 @@ def _parts(kind: Kind) -> frozenset[tuple[str, str]]:
 
 def _values(kind: Kind, resource: Tree) -> tuple[Decimal | None, ...]:
     parts = {code: component for component in resource.get("component", []) for _, code in codes(component.get("code"))}
-    found = []
+    found: list[Decimal | None] = []
     for series in kind.series:
         is_whole = len(kind.series) == 1 or has_code(resource.get("code"), series.code)
         part = parts.get(series.code) or (resource if is_whole else {})
         measured = amount(part.get("valueQuantity"))
-        found.append(converted(*measured, kind.unit) if measured else None)
+        is_taken = not kind.is_pair and any(value is not None for value in found)
+        found.append(converted(*measured, kind.unit) if measured and not is_taken else None)
     return tuple(found)
 
 
@@ -209,12 +236,16 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
         at = effective(resource, zone)
         if resource.get("status") in WRONG or kind_of(resource) is not kind or at is None:
             continue
-        identifiers = {(one.get("system", ""), one["value"]) for one in resource.get("identifier", []) if "value" in one}
+        identifiers = {
+            (one.get("system", ""), one["value"]) for one in resource.get("identifier", []) if "value" in one
+        }
         values = _values(kind, resource)
         if seen & identifiers or not any(value is not None for value in values):
             continue
         seen |= identifiers
-        others = [one for one in listed(resource.get("performer")) if "Patient/" not in one.get("reference", "Patient/")]
+        others = [
+            one for one in listed(resource.get("performer")) if "Patient/" not in one.get("reference", "Patient/")
+        ]
         remark = " ".join(note["text"] for note in resource.get("note", []) if note.get("text"))
         found.append(
             Measurement(at, values, _moment(resource), named(others), str(resource.get("comment") or remark or ""))
@@ -227,8 +258,12 @@ def _paired(measured: list[Measurement]) -> list[Measurement]:
     found: list[Measurement] = []
     for one in measured:
         last = found[-1] if found else None
-        if last and (last.at, last.by) == (one.at, one.by) and not any(
-            mine is not None and other is not None for mine, other in zip(last.values, one.values, strict=True)
+        if (
+            last
+            and (last.at, last.by) == (one.at, one.by)
+            and not any(
+                mine is not None and other is not None for mine, other in zip(last.values, one.values, strict=True)
+            )
         ):
             both = zip(last.values, one.values, strict=True)
             found[-1] = replace(last, values=tuple(mine if mine is not None else other for mine, other in both))

@@ -12,8 +12,9 @@ from fastapi.responses import HTMLResponse
 from app.errors import NotFoundError
 from app.portal import formats
 from app.portal.careplan import range_in_words
-from app.portal.chart import Chart, Point, Range, day_curve, day_ticks, sparkline, time_chart, value_axis
+from app.portal.chart import Chart, Point, Range, Values, day_curve, day_ticks, sparklines, time_chart, value_axis
 from app.portal.elements import Tree
+from app.portal.formats import joined
 from app.portal.kinds import BY_KEY, KINDS, Kind, Measurement, Target, measurements_of, targets_of
 from app.portal.language import Language, marked
 from app.portal.page import language_of, near, page
@@ -41,6 +42,7 @@ PERIODS = (
 CURVE_MIN = 4
 """Values that a day has at least to be drawn as a curve."""
 CURVES_MAX = 7
+SPARK_VALUES = 20
 ROWS_OPEN = 14
 """Rows of the table that are shown at once; the others are one click away."""
 
@@ -83,9 +85,10 @@ class Row:
     state: int | None
 
 
-def written(values: Sequence[Decimal | None], language: Language) -> str:
-    """Return the values of one measurement: ``128/76``; one that is absent is a dash."""
-    return "/".join("–" if value is None else formats.number(value, language) for value in values)
+def written(kind: Kind, values: Sequence[Decimal | None], language: Language) -> str:
+    """Return the values of one measurement: ``7,2``, or ``128/76`` where a value that is absent is a dash."""
+    shown = values if kind.is_pair else [value for value in values if value is not None]
+    return "/".join("\N{EN DASH}" if value is None else formats.number(value, language) for value in shown)
 
 
 def state_of(values: Sequence[Decimal | None], targets: Sequence[Target | None]) -> int | None:
@@ -100,8 +103,12 @@ def state_of(values: Sequence[Decimal | None], targets: Sequence[Target | None])
 
 def target_in_words(kind: Kind, targets: Sequence[Target | None], language: Language) -> str:
     """Return the targets of a kind as one phrase, empty without any."""
-    said = [range_in_words(target, kind.unit, language) for target in targets if target]
-    return ", ".join(dict.fromkeys(said))
+    said = [
+        (language.gettext(series.name).lower(), range_in_words(target, kind.unit, language))
+        for series, target in zip(kind.series, targets, strict=True)
+        if target
+    ]
+    return said[0][1] if len(said) == 1 == len(kind.series) else joined([" ".join(one) for one in said], language)
 
 
 def cards_of(observations: Iterable[Tree], goals: Iterable[Tree], reading: Reading, language: Language) -> list[Card]:
@@ -113,19 +120,28 @@ def cards_of(observations: Iterable[Tree], goals: Iterable[Tree], reading: Readi
         if not measured:
             continue
         last, targets = measured[-1], targets_of(kind, goals)
-        series = [[one.values[index] for one in measured[-20:]] for index in range(len(kind.series))]
         cards.append(
             Card(
                 kind=kind,
-                value=written(last.values, language),
+                value=written(kind, last.values, language),
                 unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
                 at=last.at,
                 state=state_of(last.values, targets),
                 target=target_in_words(kind, targets, language),
-                sparks=tuple(sparkline([value for value in values if value is not None]) for values in series),
+                sparks=_sparks(kind, measured),
             )
         )
     return cards
+
+
+def _sparks(kind: Kind, measured: Sequence[Measurement]) -> tuple[str, ...]:
+    """Return the small lines of a card: of both series of a pair, else of the series of the last measurement."""
+    series = [
+        [value for one in measured if (value := one.values[index]) is not None][-SPARK_VALUES:]
+        for index in range(len(kind.series))
+        if kind.is_pair or measured[-1].values[index] is not None
+    ]
+    return sparklines(series, kind.span_min)
 
 
 def every_code() -> str:
@@ -133,20 +149,29 @@ def every_code() -> str:
     return ",".join([*(kind.search for kind in KINDS), "http://loinc.org|8480-6", "http://loinc.org|8462-4"])
 
 
-def _points(kind: Kind, index: int, measured: Sequence[Measurement], today: date, language: Language) -> list[Point]:
-    points = []
-    for one in measured:
-        value = one.values[index]
-        if value is not None:
-            moment = formats.near_moment(one.at, today, language)
-            said = formats.quantity(value, kind.unit, language)
-            more = f" ({language.gettext(one.moment)})" if one.moment else ""
-            points.append(Point(one.at, value, f"{formats.capital(moment)}: {said}{more}"))
-    return points
+def _point(
+    kind: Kind, index: int, one: Measurement, target: Target | None, today: date, language: Language
+) -> Point | None:
+    value = one.values[index]
+    if value is None:
+        return None
+    moment = formats.capital(formats.near_moment(one.at, today, language))
+    more = f" ({language.gettext(one.moment)})" if one.moment else ""
+    label = f"{moment}: {formats.quantity(value, kind.unit, language)}{more}"
+    return Point(one.at, value, label, beyond=state_of([value], [target]) not in (0, None))
 
 
-def _range(target: Target | None) -> Range | None:
-    return Range(target.low, target.high) if target else None
+def _ranges(targets: Sequence[Target | None]) -> list[Range]:
+    return [Range(target.low, target.high) for target in targets if target]
+
+
+def _axis(
+    kind: Kind, points: Iterable[Point], targets: Sequence[Target | None], language: Language
+) -> dict[Decimal, str]:
+    axis = value_axis(
+        [point.value for point in points], _ranges(targets), kind.span_min, Decimal(100) if kind.unit == "%" else None
+    )
+    return {value: formats.number(value, language) for value in axis}
 
 
 def draw(
@@ -159,44 +184,43 @@ def draw(
 ) -> Chart:
     """Return the chart of a period; ``measured`` has at least one measurement, oldest first."""
     start = today - timedelta(days=period.days - 1)
-    ranges = [_range(target) for target in targets]
-    values = [value for one in measured for value in one.values if value is not None]
-    axis = value_axis(values, [one for one in ranges if one], kind.span_min)
     name_of = formats.month if period.days >= 150 else formats.short_day
+    series = []
+    for index, one in enumerate(kind.series):
+        points = [_point(kind, index, measurement, targets[index], today, language) for measurement in measured]
+        series.append(Values(language.gettext(one.name), [point for point in points if point], one.has_line))
     return time_chart(
-        [
-            (language.gettext(series.name), _points(kind, index, measured, today, language), ranges[index])
-            for index, series in enumerate(kind.series)
-        ],
+        series,
+        _ranges(targets),
         start,
         today,
         bucket_days=period.bucket_days,
-        span_min=kind.span_min,
         labels={day: name_of(day, language) for day, _ in day_ticks(start, today)},
-        written={value: formats.number(value, language) for value in axis},
-        with_line=kind.key != "glucose",
+        written=_axis(kind, [point for values in series for point in values.points], targets, language),
     )
 
 
 def curves(
-    kind: Kind, measured: Sequence[Measurement], target: Target | None, today: date, language: Language
+    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], today: date, language: Language
 ) -> tuple[Chart, date, int] | None:
     """Return the day curves (newest in front), the day in front and how many days there are; None if no day has enough."""
-    days: dict[date, list[Measurement]] = {}
+    days: dict[date, list[Point]] = {}
     for one in measured:
-        days.setdefault(one.at.date(), []).append(one)
-    full = [day for day, values in sorted(days.items(), reverse=True) if len(values) >= CURVE_MIN][:CURVES_MAX]
+        for index, target in enumerate(targets):
+            point = _point(kind, index, one, target, today, language)
+            if point:
+                days.setdefault(one.at.date(), []).append(point)
+    full = [day for day, points in sorted(days.items(), reverse=True) if len(points) >= CURVE_MIN][:CURVES_MAX]
     if not full:
         return None
-    drawn = [(formats.day(day, language), _points(kind, 0, days[day], today, language)) for day in full]
-    values = [point.value for _, points in drawn for point in points]
-    one = _range(target)
-    axis = value_axis(values, [one] if one else [], kind.span_min)
-    chart = day_curve(drawn, one, written={value: formats.number(value, language) for value in axis})
-    return chart, full[0], len(full)
+    drawn = [Values(formats.day(day, language), days[day]) for day in full]
+    written_axis = _axis(kind, [point for values in drawn for point in values.points], targets, language)
+    return day_curve(drawn, _ranges(targets), written=written_axis), full[0], len(full)
 
 
-def said_of(kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language) -> list[Said]:
+def said_of(
+    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language
+) -> list[Said]:
     """Return what the measurements say in words and numbers, per series."""
     found = []
     for index, series in enumerate(kind.series):
@@ -222,12 +246,14 @@ def said_of(kind: Kind, measured: Sequence[Measurement], targets: Sequence[Targe
     return found
 
 
-def rows_of(measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language) -> list[Row]:
+def rows_of(
+    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language
+) -> list[Row]:
     """Return the table, newest first."""
     return [
         Row(
             at=one.at,
-            value=written(one.values, language),
+            value=written(kind, one.values, language),
             moment=language.gettext(one.moment) if one.moment else "",
             by=one.by,
             note=one.note,
@@ -266,12 +292,14 @@ def router(parts: Parts) -> APIRouter:
         first = reading.today - timedelta(days=asked.days - 1)
         # The day before is asked for too: an instant is compared in UTC, a day of the chart is a local one.
         since = ("date", f"ge{first - timedelta(days=1)}")
-        codes = kind.search if len(kind.series) == 1 else f"{kind.search},http://loinc.org|8480-6,http://loinc.org|8462-4"
+        codes = (
+            kind.search if len(kind.series) == 1 else f"{kind.search},http://loinc.org|8480-6,http://loinc.org|8462-4"
+        )
         found = await reading.all("Observation", ("code", codes), since)
         start = datetime.combine(first, time(), reading.zone)
         measured = [one for one in measurements_of(kind, found, reading.zone) if one.at >= start]
         targets = targets_of(kind, await reading.all("Goal"))
-        rows = rows_of(measured, targets, language)
+        rows = rows_of(kind, measured, targets, language)
         return page(
             request,
             "measurement.html",
@@ -280,7 +308,7 @@ def router(parts: Parts) -> APIRouter:
             periods=PERIODS,
             unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
             chart=draw(kind, measured, targets, asked, reading.today, language) if measured else None,
-            curve=curves(kind, measured, targets[0], reading.today, language) if kind.key == "glucose" else None,
+            curve=curves(kind, measured, targets, reading.today, language) if kind.key == "glucose" else None,
             said=said_of(kind, measured, targets, language),
             target=target_in_words(kind, targets, language),
             goals=list(dict.fromkeys(target.goal for target in targets if target and target.goal)),

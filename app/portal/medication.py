@@ -79,7 +79,10 @@ def _how(resource: Tree, language: Language) -> str:
         dose = next(iter(dosage.get("doseAndRate", [])), dosage)
         measured = amount(dose.get("doseQuantity"))
         unit = str((dose.get("doseQuantity") or {}).get("unit", ""))
-        built = [quantity(measured[0], unit, language) if measured else "", timing_in_words(dosage.get("timing"), language)]
+        built = [
+            quantity(measured[0], unit, language) if measured else "",
+            timing_in_words(dosage.get("timing"), language),
+        ]
         found.append(dosage.get("text") or ", ".join(part for part in built if part))
     return "; ".join(part for part in found if part)
 
@@ -90,7 +93,7 @@ def _period(resource: Tree) -> Tree:
             return dict(found.get("valuePeriod", {}))
     if resource.get("effectivePeriod"):
         return dict(resource["effectivePeriod"])
-    first = next(iter(listed(resource.get("dosageInstruction"))), {})
+    first: Tree = next(iter(listed(resource.get("dosageInstruction"))), {})
     bounds = ((first.get("timing") or {}).get("repeat") or {}).get("boundsPeriod")
     return dict(bounds or {"start": resource.get("effectiveDateTime") or resource.get("authoredOn")})
 
@@ -164,14 +167,15 @@ def _medicine(every: list[Agreement], today: date) -> tuple[State, Medicine]:
     if state is State.PLANNED:
         shown = shown[::-1]
     best = min(shown, key=lambda one: one.rank) if state is State.NOW else shown[0]
-    reason = " ".join(dict.fromkeys(one.note for one in (*stops, best) if one.note)) if stops else best.note
+    why = next((one.why for one in every if one.why), "")
+    notes = [one.note for one in stops or shown if one.note and not (why and why.casefold() in one.note.casefold())]
     coming = [one for one in reversed(by_state[State.PLANNED]) if one.how != best.how] if state is State.NOW else []
     return state, Medicine(
         name=best.name,
         how=best.how,
-        why=next((one.why for one in every if one.why), ""),
+        why=why,
         by=next((one.by for one in shown if one.by), ""),
-        note=reason,
+        note=next(iter(notes), ""),
         start=min((one.start for one in shown if one.start), default=None),
         end=max((one.end for one in shown if one.end), default=None) if state is State.STOPPED else best.end,
         next_how=coming[0].how if coming else "",

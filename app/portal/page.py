@@ -58,12 +58,13 @@ def language_of(request: Request) -> Language:
     return chosen(request.cookies.get(COOKIE), request.headers.get("accept-language"))
 
 
-def near(request: Request, now: datetime) -> dict[str, Callable[..., str]]:
+def near(request: Request, now: datetime) -> dict[str, Any]:
     """Return the words for days and moments as seen from ``now``, for a template."""
     language = language_of(request)
     return {
         "near_day": partial(formats.near_day, today=now.date(), language=language),
         "near_moment": partial(formats.near_moment, today=now.date(), language=language),
+        "short_moment": partial(formats.short_moment, today=now.date(), language=language),
     }
 
 
@@ -77,5 +78,9 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
         "here_with_query": (request.url.path if request.method == "GET" else "/") + query,
     }
     text = environment(language_of(request).code).get_template(template_name).render({**frame, **values})
-    headers = {"Cache-Control": "no-store", "Content-Language": language_of(request).code, "Vary": "Accept-Language, Cookie"}
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Language": language_of(request).code,
+        "Vary": "Accept-Language, Cookie",
+    }
     return HTMLResponse(text, status, headers)

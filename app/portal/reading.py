@@ -67,7 +67,9 @@ class Interactions(Protocol):
 class Reading:
     """The record during one page view. ``now`` is a local instant of the person's time zone."""
 
-    def __init__(self, interactions: Interactions, requester: Requester, trace: Trace, now: datetime, zone: ZoneInfo) -> None:
+    def __init__(
+        self, interactions: Interactions, requester: Requester, trace: Trace, now: datetime, zone: ZoneInfo
+    ) -> None:
         self._interactions = interactions
         self._requester = requester
         self._trace = trace

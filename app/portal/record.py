@@ -1,7 +1,7 @@
 """The first page and the pages about the record: care plan, medicines, GP summary."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -25,23 +25,36 @@ RECENT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class TodayTask:
-    """Something to do today; ``done`` of ``asked`` times."""
+class PlanTask:
+    """Something that the care plan asks; ``done`` of ``asked`` times, today or (``is_week``) in this week."""
 
     activity: careplan.Activity
     asked: int
     done: int
+    is_week: bool
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether it was done as often as asked."""
+        return self.done >= self.asked
 
 
-def today_tasks(activities: list[careplan.Activity], measured: dict[str, list[Measurement]], now: datetime) -> list[TodayTask]:
-    """Return what the care plan asks for today, with how often a measurement of it was already done."""
+def plan_tasks(
+    activities: list[careplan.Activity], measured: dict[str, list[Measurement]], today: date
+) -> list[PlanTask]:
+    """Return what is asked for today, and this week without naming a day; with how often the person measured it already.
+
+    What was done comes last. A week begins on Monday. What is no measurement can't be ticked, and is shown for a day only.
+    """
     found = []
     for activity in activities:
-        if activity.due:
+        asked, is_week = (activity.due, False) if activity.due else (activity.due_week if activity.kind else 0, True)
+        if asked:
+            first = today - timedelta(days=today.weekday()) if is_week else today
             own = measured.get(activity.kind.key, []) if activity.kind else []
-            done = sum(1 for one in own if one.at.date() == now.date() and not one.by)
-            found.append(TodayTask(activity, activity.due, min(done, activity.due)))
-    return sorted(found, key=lambda task: task.done >= task.asked)
+            done = sum(1 for one in own if first <= one.at.date() <= today and not one.by)
+            found.append(PlanTask(activity, asked, min(done, asked), is_week))
+    return sorted(found, key=lambda task: (task.is_done, task.activity.kind is None, task.is_week))
 
 
 def last_of(observations: list[Tree], reading: Reading) -> dict[str, Measurement]:
@@ -66,9 +79,7 @@ def router(parts: Parts) -> APIRouter:
         return await reading.all("Observation", ("code", every_code()), since)
 
     @routes.get("/")
-    async def start(
-        request: Request, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]
-    ) -> Response:
+    async def start(request: Request, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> Response:
         if person is None:
             return with_form_cookie(request, page(request, "welcome.html"))
         reading, language = reading_for(parts, request, person), language_of(request)
@@ -84,7 +95,7 @@ def router(parts: Parts) -> APIRouter:
             greeting=greeting(reading.now, language),
             now=reading.now,
             cards=cards_of(observations, goals, reading, language),
-            tasks=today_tasks(activities, measured, reading.now),
+            tasks=plan_tasks(activities, measured, reading.today),
             accesses=[one for one in await accesses(parts, person, language) if one.state == "in-force"],
             looks=looks(others, reading.zone, language)[:3],
             **near(request, reading.now),

@@ -141,3 +141,14 @@ def due_on(timing: Tree | None, today: date) -> int:
     if repeat.get("periodUnit") != "d" or Decimal(repeat["period"]) != 1:
         return 0
     return int(repeat.get("frequency", 1))
+
+
+def due_in_week(timing: Tree | None, today: date) -> int:
+    """Return how often something is asked in the week of ``today`` without saying on which days; 0 if it is not so."""
+    repeat = (timing or {}).get("repeat") or {}
+    first, last = bounds_of(timing)
+    if (first and today < first) or (last and today > last) or listed(repeat.get("dayOfWeek")):
+        return 0
+    if repeat.get("periodUnit") != "wk" or Decimal(repeat.get("period", 0)) != 1:
+        return 0
+    return int(repeat.get("frequency", 1))

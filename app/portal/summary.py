@@ -113,7 +113,10 @@ def allergies(resources: Iterable[Tree]) -> list[AllergyView]:
     """Return the allergies and intolerances that still hold, dangerous ones first."""
     found: dict[str, AllergyView] = {}
     for resource in resources:
-        if _code(resource, "clinicalStatus") not in _OPEN or _code(resource, "verificationStatus") in ("entered-in-error", "refuted"):
+        if _code(resource, "clinicalStatus") not in _OPEN or _code(resource, "verificationStatus") in (
+            "entered-in-error",
+            "refuted",
+        ):
             continue
         reactions = [reaction for reaction in resource.get("reaction", []) if reaction.get("manifestation")]
         view = AllergyView(
@@ -161,15 +164,15 @@ def results(observations: Iterable[Tree], zone: ZoneInfo, language: Language) ->
         state = None
         if measured and (low is not None or high is not None):
             state = -1 if low is not None and measured[0] < low else 1 if high is not None and measured[0] > high else 0
-        earlier = tuple((moment.date(), _value(resource, language)) for moment, resource in every[1:6])
+        earlier = tuple((moment.date(), _value(resource, language, with_unit=False)) for moment, resource in every[1:4])
         found.append(ResultView(name, _value(newest, language), at.date(), normal, state, earlier))
     return sorted(found, key=lambda one: (-one.on.toordinal(), one.name.casefold()))
 
 
-def _value(resource: Tree, language: Language) -> str:
+def _value(resource: Tree, language: Language, *, with_unit: bool = True) -> str:
     measured = amount(resource.get("valueQuantity"))
     if measured:
-        return quantity(*measured, language)
+        return quantity(measured[0], measured[1] if with_unit else "", language)
     return str(resource.get("valueString") or words(resource.get("valueCodeableConcept")))
 
 

@@ -1,0 +1,101 @@
+"""The log of a record in plain words."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from app.audit.events import Event
+from app.audit.log import LogEntry
+from app.portal.activity import Filter, looks
+from app.portal.language import language
+
+DUTCH = language("nl")
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+AT = int(datetime(2026, 11, 25, 9, 30, tzinfo=UTC).timestamp()) * 1_000_000
+PRACTICE = Event(
+    "search-type",
+    record_id=1,
+    kind="practice",
+    actor="practice:p1",
+    display="Praktijk De Proef",
+    ground="grant g1",
+    resource_type="Observation",
+    request_id="r1",
+    instant=AT,
+)
+FAILED_LOGIN = Event("login", record_id=1, kind="person", actor="person", outcome="refused", status=401, instant=AT)
+
+
+def event(base: Event = PRACTICE, **more: object) -> Event:
+    return msgspec.structs.replace(base, **more)
+
+
+def said(*events: Event) -> list[str]:
+    entries = [LogEntry(100 - index, one) for index, one in enumerate(events)]
+    return [f"{look.who} {look.what}" for look in looks(entries, AMSTERDAM, DUTCH)]
+
+
+def test_what_one_request_looked_at_is_one_line() -> None:
+    assert said(event(resource_type="CarePlan"), event(resource_type="Goal"), event()) == [
+        "Praktijk De Proef heeft gekeken naar metingen en uitslagen en het zorgplan"
+    ]
+
+
+def test_another_request_is_another_line() -> None:
+    assert len(said(event(), event(request_id="r2"))) == 2
+
+
+def test_entries_without_a_request_are_not_thrown_together() -> None:
+    assert len(said(event(request_id=""), event(request_id=""))) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (
+            event(action="transaction", kind="app", display="Meetmaatje"),
+            "Meetmaatje heeft gegevens gestuurd: metingen en uitslagen",
+        ),
+        (
+            event(action="create", resource_type="Device"),
+            "Praktijk De Proef heeft gegevens toegevoegd: andere delen van het dossier",
+        ),
+        (event(action="read", resource_type=""), "Praktijk De Proef heeft gekeken naar het dossier"),
+        (event(outcome="refused", status=403), "Praktijk De Proef vroeg om metingen en uitslagen, maar dat mocht niet"),
+        (event(action="grant", kind="person", display="Sterre"), "U heeft toegang gegeven"),
+        (FAILED_LOGIN, "Een onbekende probeerde in te loggen, maar dat lukte niet"),
+    ],
+)
+def test_a_deed_is_said_in_plain_words(one: Event, expected: str) -> None:
+    assert said(one) == [expected]
+
+
+def test_a_line_has_the_local_time_and_the_ground() -> None:
+    (look,) = looks([LogEntry(7, PRACTICE)], AMSTERDAM, DUTCH)
+    assert (look.at.hour, look.at.minute, look.ground, look.numbers) == (10, 30, "U gaf toegang", (7,))
+
+
+DAY = date(2026, 11, 25)
+OWN = event(kind="person", actor="person", display="Sterre")
+
+
+@pytest.mark.parametrize(
+    ("who", "shown"),
+    [
+        ("all", [PRACTICE, OWN, FAILED_LOGIN]),
+        ("others", [PRACTICE, FAILED_LOGIN]),
+        ("practice", [PRACTICE]),
+        ("app", []),
+        ("person", [OWN]),
+        ("refused", [FAILED_LOGIN]),
+    ],
+)
+def test_a_reader_chooses_whom_to_see(who: str, shown: list[Event]) -> None:
+    assert [one for one in (PRACTICE, OWN, FAILED_LOGIN) if Filter(who).takes(one, DAY)] == shown
+
+
+def test_a_reader_chooses_a_period_both_days_included() -> None:
+    wanted = Filter("all", date(2026, 11, 24), date(2026, 11, 25))
+    assert [wanted.takes(PRACTICE, date(2026, 11, day)) for day in (23, 24, 25, 26)] == [False, True, True, False]

@@ -1,0 +1,194 @@
+"""The arithmetic of the charts."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from app.portal.chart import (
+    Band,
+    Point,
+    Range,
+    Scale,
+    Values,
+    averages,
+    bands,
+    day_curve,
+    day_ticks,
+    pieces,
+    sparklines,
+    steps,
+    time_chart,
+    value_axis,
+)
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def points(*days_and_values: tuple[float, float]) -> list[Point]:
+    return [Point(START + timedelta(days=day), Decimal(str(value))) for day, value in days_and_values]
+
+
+def decimals(*texts: str) -> list[Decimal]:
+    return [Decimal(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        ("0", "10", decimals("0", "2", "4", "6", "8", "10")),
+        ("118", "152", decimals("110", "120", "130", "140", "150", "160")),
+        (
+            "69.8",
+            "74.1",
+            decimals("68", "70", "72", "74", "76"),
+        ),
+        ("36.4", "37.1", decimals("36.4", "36.6", "36.8", "37.0", "37.2")),
+    ],
+)
+def test_an_axis_has_round_numbers_around_its_values(low: str, high: str, expected: list[Decimal]) -> None:
+    assert steps(Decimal(low), Decimal(high)) == expected
+
+
+def test_an_axis_of_one_number_is_that_number() -> None:
+    assert steps(Decimal(7), Decimal(7)) == [Decimal(7)]
+
+
+def test_small_changes_do_not_fill_the_chart() -> None:
+    axis = value_axis(decimals("70.1", "70.4"), [], Decimal(6))
+    assert axis[-1] - axis[0] >= 6
+
+
+def test_an_axis_takes_in_the_target_too() -> None:
+    axis = value_axis(decimals("150"), [Range(Decimal(110), Decimal(135))], Decimal(60))
+    assert axis[0] <= 110
+    assert axis[-1] >= 150
+
+
+def test_an_axis_of_one_value_has_room_around_it() -> None:
+    axis = value_axis(decimals("5"), [], Decimal(6))
+    assert axis[0] < 5 < axis[-1]
+
+
+def test_an_axis_goes_below_zero_only_if_a_value_does() -> None:
+    assert value_axis(decimals("1"), [], Decimal(8))[0] == 0
+    assert value_axis(decimals("-1"), [], Decimal(8))[0] < 0
+
+
+def test_percentages_end_at_a_hundred() -> None:
+    assert value_axis(decimals("97", "99"), [], Decimal(8), Decimal(100))[-1] == 100
+
+
+def test_a_scale_of_one_value_puts_it_in_the_middle() -> None:
+    assert Scale(3, 3).place(3) == 50
+
+
+def test_the_line_goes_through_the_mean_of_each_day() -> None:
+    means = averages(points((0, 120), (0.5, 130), (1, 140)), 1)
+    assert [point.value for point in means] == [125, 140]
+    assert means[0].at == START + timedelta(hours=6)
+
+
+def test_the_line_of_a_year_goes_through_the_mean_of_each_week() -> None:
+    assert [point.value for point in averages(points((0, 1), (6, 3), (7, 5)), 7)] == [2, 5]
+
+
+def test_no_points_have_no_averages_and_no_line() -> None:
+    assert averages([], 1) == []
+    assert pieces([]) == []
+
+
+def test_one_point_is_a_piece_that_draws_no_line() -> None:
+    chart = time_chart(
+        [Values("Weight", points((1, 70)))],
+        [],
+        START.date(),
+        START.date() + timedelta(days=29),
+        bucket_days=1,
+        labels={day: "" for day, _ in day_ticks(START.date(), START.date() + timedelta(days=29))},
+        written={Decimal(60): "60", Decimal(80): "80"},
+    )
+    assert len(chart.lines[0].dots) == 1
+    assert chart.lines[0].pieces == ()
+    assert chart.lines[0].dots[0].y == 50
+
+
+def test_a_long_silence_breaks_the_line() -> None:
+    cut = pieces(points((0, 1), (1, 1), (2, 1), (20, 1), (21, 1)))
+    assert [len(piece) for piece in cut] == [3, 2]
+
+
+def test_a_usual_distance_does_not_break_the_line() -> None:
+    assert len(pieces(points((0, 1), (14, 1), (28, 1), (60, 1)))) == 1
+
+
+def test_a_target_is_a_strip_between_its_ends() -> None:
+    assert bands([Range(Decimal(120), Decimal(140))], Scale(160, 60)) == (Band(20.0, 20.0),)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (Range(None, Decimal(140)), Band(20.0, 80.0)),
+        (Range(Decimal(120), None), Band(0.0, 40.0)),
+        (Range(Decimal(110), Decimal(110)), Band(50.0, 0.6)),
+    ],
+)
+def test_an_open_target_reaches_the_edge_and_a_single_value_is_a_thin_strip(target: Range, expected: Band) -> None:
+    assert bands([target], Scale(160, 60)) == (expected,)
+
+
+def test_equal_targets_are_one_strip() -> None:
+    assert len(bands([Range(Decimal(1), Decimal(2))] * 2, Scale(3, 0))) == 1
+
+
+def test_what_lies_outside_the_period_is_not_drawn() -> None:
+    start = START.date()
+    chart = time_chart(
+        [Values("Weight", points((-1, 60), (0, 70), (10, 80), (11, 60)))],
+        [],
+        start,
+        start + timedelta(days=10),
+        bucket_days=1,
+        labels={day: "" for day, _ in day_ticks(start, start + timedelta(days=10))},
+        written={Decimal(60): "60", Decimal(80): "80"},
+    )
+    assert [dot.y for dot in chart.lines[0].dots] == [50.0, 0.0]
+    assert 0 < chart.lines[0].dots[0].x < chart.lines[0].dots[1].x < 100
+
+
+def test_a_year_names_every_month_and_lets_every_other_go_where_it_is_narrow() -> None:
+    ticks = day_ticks(date(2025, 11, 26), date(2026, 11, 25))
+    assert [day.day for day, _ in ticks] == [1] * 12
+    assert sum(minor for _, minor in ticks) == 6
+
+
+def test_a_month_names_every_fifth_day_back_from_today() -> None:
+    ticks = day_ticks(date(2026, 11, 1), date(2026, 11, 30))
+    assert [day.day for day, _ in ticks] == [5, 10, 15, 20, 25, 30]
+    assert not ticks[-1][1]
+
+
+def test_a_quarter_names_every_other_monday() -> None:
+    days = [day for day, _ in day_ticks(date(2026, 8, 26), date(2026, 11, 25))]
+    assert {day.weekday() for day in days} == {0}
+    assert days[1] - days[0] == timedelta(days=14)
+
+
+def test_a_day_curve_places_values_by_the_time_of_day() -> None:
+    noon = Point(datetime(2026, 3, 2, 12, 0, tzinfo=UTC), Decimal(8))
+    evening = Point(datetime(2026, 3, 2, 18, 0, tzinfo=UTC), Decimal(4))
+    chart = day_curve([Values("Monday", [noon, evening])], [], written={Decimal(0): "0", Decimal(8): "8"})
+    assert [(dot.x, dot.y) for dot in chart.lines[0].dots] == [(50.0, 0.0), (75.0, 50.0)]
+    assert chart.lines[0].pieces == ("500.0,0.0 750.0,500.0",)
+
+
+def test_small_lines_of_a_pair_share_a_scale() -> None:
+    upper, lower = sparklines([decimals("120", "130"), decimals("70", "80")], Decimal(60))
+    assert upper == "0.0,166.7 1000.0,0.0"
+    assert lower == "0.0,1000.0 1000.0,833.3"
+
+
+def test_a_small_line_needs_two_values() -> None:
+    assert sparklines([decimals("1"), []], Decimal(2)) == ("", "")
+    assert sparklines([[]], Decimal(2)) == ("",)
