@@ -4,7 +4,7 @@ Specs: https://www.rfc-editor.org/rfc/rfc6749, https://www.rfc-editor.org/rfc/rf
 """
 
 import re
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import (
@@ -16,18 +16,29 @@ from authlib.oauth2.rfc6749 import (
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
 
+from app.db.database import Database
+from app.fhir.release import Release
 from app.oauth import codes, tokens
+from app.oauth.changes import Changes
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import check_repeated, described
-from app.oauth.exchange import Submitted
+from app.oauth.exchange import Payload, Submitted
 from app.oauth.smart_scopes import SYSTEM_CONTEXTS, granted, opens_anything
 from app.oauth.tokens import Token
 
-if TYPE_CHECKING:
-    from app.oauth.server import AuthorizationServer
-
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class Server(Protocol):
+    """What the grant types need of the server that runs them."""
+
+    database: Database
+    changes: Changes
+
+    def now_us(self) -> int: ...  # noqa: D102
+    def query_client(self, client_id: str) -> Client | None: ...  # noqa: D102
+    def release_asked(self, payload: Payload) -> Release | None: ...  # noqa: D102
 
 
 class S256Challenge(CodeChallenge):
@@ -51,7 +62,7 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
 
     TOKEN_ENDPOINT_AUTH_METHODS = ["none", "private_key_jwt"]  # noqa: RUF012
     request: Submitted
-    server: "AuthorizationServer"
+    server: Server
 
     @classmethod
     def check_authorization_endpoint(cls, request: Submitted) -> bool:  # noqa: ARG003 - Authlib's signature
@@ -125,7 +136,7 @@ class RefreshGrant(authlib_grants.RefreshTokenGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ["none", "private_key_jwt", "refresh_token"]  # noqa: RUF012
     INCLUDE_NEW_REFRESH_TOKEN = True
     request: Submitted
-    server: "AuthorizationServer"
+    server: Server
 
     def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
         """Return a refresh token that is good; one that was used ends its whole family."""
@@ -159,7 +170,7 @@ class PracticeGrant(authlib_grants.ClientCredentialsGrant):
         self.request.payload.data["scope"] = kept
 
 
-def client_of_refresh_token(server: "AuthorizationServer", request: Submitted) -> Client | None:
+def client_of_refresh_token(server: Server, request: Submitted) -> Client | None:
     """Return the public client of the refresh token in the request: an app need not repeat its client_id."""
     value = request.form.get("refresh_token")
     if value is None or "client_id" in request.form or "client_assertion" in request.form:
