@@ -41,8 +41,7 @@ def body(error: OAuth2Error) -> dict[str, str]:
 
 def answer(error: OAuth2Error) -> Answer:
     """Return the answer of the token, revocation and introspection endpoints."""
-    status = 401 if error.status_code == 401 else 400
-    return Answer(status, body(error), dict(NO_STORE))
+    return Answer(400, body(error), dict(NO_STORE))
 
 
 def of_regie(error: RegieError) -> Answer:
