@@ -91,6 +91,13 @@ class TypeDefinition:
         """Return every name that may occur in JSON, without ``resourceType`` and the ``_name`` siblings."""
         return {member.name: member for element in self.elements for member in element.members()}
 
+    @cached_property
+    def counted(self) -> tuple[tuple[Element, tuple[Member, ...]], ...]:
+        """Return the elements whose occurrence has a rule (required, or a choice), each with its members."""
+        return tuple(
+            (element, tuple(element.members())) for element in self.elements if element.required or element.is_choice
+        )
+
 
 class Definitions:
     """The types of one release by name; a type is read when it is first asked for."""

@@ -8,6 +8,7 @@ Accepting must imply validity; not accepting means nothing yet. What neither Str
 and strings, control characters, repeated names) ``structure.py`` has excluded by looking at the bytes.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,9 +19,11 @@ from app.fhir.release import Release
 from app.fhir.releases.definitions import Element, Member, TypeDefinition
 from app.fhir.validation.issues import has_allowed_coding, refers_to_allowed_type
 from app.fhir.validation.narrative import is_safe_narrative
+from app.fhir.validation.primitives import is_base64
 from app.fhir.validation.structs import has_plain_sibling, structs
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_TEXT_CHECKS: Mapping[str, Callable[[str], bool]] = {"xhtml": is_safe_narrative, "base64Binary": is_base64}
 
 
 def accepts(
@@ -42,7 +45,7 @@ class _Step:
     choice: int = 0
     walk: "_Walk | None" = None
     is_reference: bool = False
-    is_narrative: bool = False
+    text_check: Callable[[str], bool] | None = None
     is_resource: bool = False
     is_bound: bool = False
     has_null: bool = False
@@ -110,12 +113,12 @@ class _Walks:
         """Return what to look at in one member."""
         step = _Step(member, choice)
         step.is_reference = member.type == "Reference"
-        step.is_narrative = member.type == "xhtml"
+        step.text_check = _TEXT_CHECKS.get(member.type)
         step.is_resource = member.type == "Resource" and not (self.skips_entries and member.name == "resource")
         step.is_bound = bool(element.codes) and member.type in {"Coding", "CodeableConcept"}
         if not member.is_primitive and member.type != "Resource":
             step.walk = self.needed_walk(member.type)
-        step.goes_deeper = bool(step.walk or step.is_narrative or step.is_resource or step.is_bound)
+        step.goes_deeper = bool(step.walk or step.text_check or step.is_resource or step.is_bound)
         return step
 
     def needed_walk(self, name: str) -> _Walk | None:
@@ -148,8 +151,8 @@ class _Walks:
         if isinstance(value, list):
             items = [item for item in value if item is not None] if step.has_null else value
             return bool(items) and all(self.holds(step, item, room - 1) for item in items)
-        if step.is_narrative:
-            return is_safe_narrative(value)
+        if step.text_check:
+            return step.text_check(value)
         if step.is_resource:
             return self.resource(step.member, value, room - 1)
         if step.is_bound and not has_allowed_coding(step.member.type, value, step.member.element.codes):

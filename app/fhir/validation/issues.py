@@ -38,7 +38,7 @@ def find_issues(
     """
     search = _Search(release, maximum_depth, skip_entry_resources=skip_entry_resources)
     search.resource(tree, location or tree["resourceType"], 1)
-    return search.found[:ISSUES_MAX]
+    return search.found
 
 
 class _Search:
@@ -51,7 +51,9 @@ class _Search:
         self.found: list[Issue] = []
 
     def add(self, code: str, path: str, diagnostics: str) -> None:
-        self.found.append(Issue("error", code, diagnostics, path))
+        """Note a finding, as long as there is room."""
+        if len(self.found) < ISSUES_MAX:
+            self.found.append(Issue("error", code, diagnostics, path))
 
     def go_deeper(self, path: str, depth: int) -> bool:
         """Return whether there is room for more findings. Raises: MalformedError, if it is too deep."""
@@ -93,8 +95,8 @@ class _Search:
                 self.sibling(sibling, value, f"{path}.{name[1:]}", depth)
             else:
                 self.unknown(kind, name, path)
-        for element in kind.elements:
-            self.occurrence(element, node, path)
+        for element, members in kind.counted:
+            self.occurrence(element, members, node, path)
         if kind.name == "Reference":
             self.reference_content(node, path)
 
@@ -125,10 +127,14 @@ class _Search:
             return
         siblings = parent.get(f"_{member.name}")
         for index, item in enumerate(value):
+            if len(self.found) >= ISSUES_MAX:
+                return
             if item is None and member.has_sibling:
                 has_partner = isinstance(siblings, list) and index < len(siblings) and siblings[index]
                 if not has_partner:
-                    self.add("structure", f"{path}[{index}]", f"null in {_last(path)} needs an object in _{_last(path)}.")
+                    self.add(
+                        "structure", f"{path}[{index}]", f"null in {_last(path)} needs an object in _{_last(path)}."
+                    )
             else:
                 self.single(member, item, f"{path}[{index}]", depth + 1)
 
@@ -181,11 +187,9 @@ class _Search:
             if item is not None:
                 self.object(element, item, f"{path}[{index}]", depth + 2)
 
-    def occurrence(self, element: Element, node: dict[str, Any], path: str) -> None:
+    def occurrence(self, element: Element, members: tuple[Member, ...], node: dict[str, Any], path: str) -> None:
         """Check that a required element is there, and a choice is made only once."""
-        if not (element.required or element.is_choice):
-            return
-        present = [member for member in element.members() if member.name in node or f"_{member.name}" in node]
+        present = [member for member in members if member.name in node or f"_{member.name}" in node]
         if len(present) > 1:
             names = ", ".join(member.name for member in present)
             self.add("structure", path, f"Only one of {names} can be present.")

@@ -46,12 +46,8 @@ PATTERNS: Mapping[str, str] = {
     "oid": r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+",
     "uuid": r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
 }
-COMMON_PATTERNS: Mapping[str, str] = {
-    **PATTERNS,
-    **_dates(_COMMON_DAY),
-    "base64Binary": r"([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?",
-}
-"""As PATTERNS, but so that a match alone means validity: days that exist in every year, base64 without white space."""
+COMMON_PATTERNS: Mapping[str, str] = {**PATTERNS, **_dates(_COMMON_DAY)}
+"""As PATTERNS, but a date has one of the days that exist in every year, so that a match alone means validity."""
 
 RANGES: Mapping[str, tuple[int, int]] = {
     "integer": (-LARGEST_INTEGER - 1, LARGEST_INTEGER),

@@ -2,7 +2,7 @@
 
 A Struct is made, with those of all types it uses, when its type is first met: milliseconds for a resource type, some
 40 ms for a whole release. A few forms it refuses though they may be valid; ``issues.py`` looks at such a resource: days
-that don't exist in every year, base64 with white space, extensions in place of a required value or in a choice.
+that don't exist in every year, extensions in place of a required value or in a choice.
 """
 
 from functools import cache

@@ -9,6 +9,7 @@ Spec: https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/STU3/json.html
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -21,14 +22,14 @@ from app.fhir.release import Release
 from app.fhir.releases.definitions import served
 from app.fhir.validation.acceptance import accepts
 from app.fhir.validation.issues import find_issues
-from app.fhir.validation.primitives import FORMS, is_number
+from app.fhir.validation.primitives import FORMS, STRING_LENGTH_MAX, is_number
 
 DEPTH_MAX = 40
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _WHITE_SPACE = b" \t\r\n"
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
-_LONG_BODY = 1_000_000  # bytes; a shorter body can't hold a string that is too long
+_BLOCK = STRING_LENGTH_MAX // 2
 # An escaped ASCII character, a control character, or white space at the start of a string, which may be blank.
 _TELLING_ESCAPE = re.compile(rb'\\u00[0-7]|\\[bf]|" *\\[nrt]')
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -127,13 +128,16 @@ def check(
 def _is_plain(body: bytes, tree: dict[str, Any]) -> bool:
     r"""Return whether the bytes alone exclude a number of faults, as they do for nearly every body.
 
-    These are: empty objects, arrays and strings, blank strings, control characters, and names that occur twice in an
+    These are: empty objects, arrays and strings, blank and too long strings, control characters, and names that occur twice in an
     object. For the last, colons in the body are counted against those in the tree, encoded anew, where each name occurs
     once. Colons in strings are equally many on both sides, or more in the body where a value was overwritten; so equal
     counts mean that no name was lost. An escaped colon would count on one side only: a body with ``\u`` is not plain,
     unless it only escapes characters beyond ASCII.
     """
-    if len(body) > _LONG_BODY or (b"\\" in body and _TELLING_ESCAPE.search(body)):
+    if b"\\" in body and _TELLING_ESCAPE.search(body):
+        return False
+    # A text longer than two blocks covers one of them.
+    if any(body.find(b'"', start, start + _BLOCK) < 0 for start in range(0, len(body) - _BLOCK, _BLOCK)):
         return False
     dense = body.translate(_BRACES_AS_BRACKETS, _WHITE_SPACE)
     return b"[]" not in dense and b'""' not in dense and body.count(b":") == _ENCODER.encode(tree).count(b":")
@@ -153,8 +157,7 @@ def _refuse_repeated_names(body: bytes, location: str | None) -> None:
     def gather(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) < len(pairs):
-            names = [name for name, _ in pairs]
-            repeated = next(name for name in names if names.count(name) > 1)
+            repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
             what = f"The name {repeated}" if _SAFE_NAME.fullmatch(repeated) else "A name"
             raise _malformed(f"{what} occurs twice in one object.", "structure", location)
         return members
