@@ -178,7 +178,8 @@ class SqliteDatabase:
         self._closed = True
         self._waiting.put(None)
         self._writer.join()
-        for connection in self._opened:
+        # The writer's connection, opened first, goes last: only it may fold the write-ahead log into the file.
+        for connection in reversed(self._opened):
             connection.close()
 
     def _hand_in(self, waiting: _Waiting) -> None:
