@@ -53,6 +53,11 @@ def of_code(account_id: str) -> tuple[Bucket, ...]:
     return (Bucket(_hashed("code", account_id), 5),)
 
 
+def of_sign_up(address: str) -> tuple[Bucket, ...]:
+    """Return the counter of sign-ups; it counts all, since somebody who makes many accounts is no person."""
+    return (Bucket(_hashed("sign-up", address), 10),)
+
+
 async def begin(transaction: Transaction, buckets: tuple[Bucket, ...], now: datetime) -> None:
     """Count a try that is about to be made.
 

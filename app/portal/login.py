@@ -77,7 +77,7 @@ class Login:
     async def with_password(self, request: Request, login: str, password: str) -> Outcome:
         """Return the half session of whoever knows the password."""
         parts = self._parts
-        buckets = tries.of_password(folded(login), _address(request))
+        buckets = tries.of_password(folded(login), address_of(request))
         if not await self._may_try(request, buckets):
             return Outcome(problem=TOO_MANY, status=429)
         account = await parts.accounts.verify_password(login, password)
@@ -161,8 +161,8 @@ def router(parts: LoginParts) -> APIRouter:
 
     @routes.post("/login")
     async def password(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
-        back, login = local_path(_text(form, "next")), _text(form, "login")
-        outcome = await steps.with_password(request, login, _text(form, "password"))
+        back, login = local_path(text_of(form, "next")), text_of(form, "login")
+        outcome = await steps.with_password(request, login, text_of(form, "password"))
         if outcome.problem:
             return _shown(request, "login.html", back, outcome, login)
         answer = RedirectResponse(f"/login/code?next={quote(back, safe='/')}", 303)
@@ -182,10 +182,10 @@ def router(parts: LoginParts) -> APIRouter:
 
     @routes.post("/login/code")
     async def code(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
-        back, half = local_path(_text(form, "next")), await session_of(request)
+        back, half = local_path(text_of(form, "next")), await session_of(request)
         if half is None or half.is_whole:
             return _shown(request, "login.html", back, Outcome(problem=TOO_LATE, status=401))
-        outcome = await steps.with_code(request, half.account, _text(form, "code"))
+        outcome = await steps.with_code(request, half.account, text_of(form, "code"))
         if outcome.problem:
             return _shown(request, "one_time_code.html", back, outcome)
         answer = RedirectResponse(back, 303)
@@ -211,10 +211,12 @@ def _back_of_query(request: Request) -> str:
     return local_path(request.query_params.get("next", "/"))
 
 
-def _text(form: FormData, name: str) -> str:
+def text_of(form: FormData, name: str) -> str:
+    """Return a field of a form, empty when it is missing, a file or longer than anything that belongs in a form."""
     value = form.get(name)
     return value if isinstance(value, str) and len(value) <= INPUT_LENGTH_MAX * 16 else ""
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Return where a request comes from."""
     return trace_of(request).address or (request.client.host if request.client else "")

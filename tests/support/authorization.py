@@ -30,7 +30,7 @@ from app.identity.instants import to_us
 from app.oauth import clients, endpoints
 from app.oauth.changes import Lifetimes
 from app.oauth.server import AuthorizationServer
-from app.portal import authorize, login
+from app.portal import authorize, login, sign_up
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
@@ -82,6 +82,7 @@ class World:
     system_id: str = ""
     system_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-384", {"kid": "system-1"}))
     totp_secret: str = field(default_factory=pyotp.random_base32)
+    new_records: list[tuple[int, str]] = field(default_factory=list)
 
     @property
     def clock(self) -> Clock:
@@ -212,17 +213,24 @@ async def world_in(folder: Path) -> AsyncIterator[World]:
             clock=clock,
         )
         parts = Parts(settings, database, audit, Accounts(database, settings.key("totp")), server, clock)
-        transport = httpx.ASGITransport(app=_application(parts))
+        new_records: list[tuple[int, str]] = []
+        transport = httpx.ASGITransport(app=_application(parts, new_records))
         async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
-            world = World(parts, http)
+            world = World(parts, http, new_records=new_records)
             await _fill(world)
             yield world
 
 
-def _application(parts: Parts) -> FastAPI:
+def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
     application = FastAPI()
     application.state.parts = parts
-    for router in (login.router(parts), authorize.router(parts), endpoints.router(parts)):
+
+    async def new_record(_: Transaction, name: str) -> int:
+        new_records.append((RECORD + 1 + len(new_records), name))
+        return new_records[-1][0]
+
+    routers = (login.router(parts), authorize.router(parts), endpoints.router(parts), sign_up.router(parts, new_record))
+    for router in routers:
         application.include_router(router)
 
     @application.exception_handler(LoginNeededError)
