@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -85,7 +87,7 @@ def serve() -> None:
     settings = Settings()
     if not is_current(settings.database_url):
         raise _stop("The database is not up to date: run `regie migrate` first.")
-    configure_logs()
+    _check_port(settings)
     settings.key("start")  # makes the secret before several processes want it
     typer.echo(f"Regie is at {settings.base_url} - open it in a browser. Stop it with Ctrl+C.")
     sys.stdout.flush()
@@ -101,10 +103,30 @@ def serve() -> None:
     ).serve()
 
 
+def _check_port(settings: Settings) -> None:
+    """Stop if something else listens there: the server shares its port among its processes, and would share it too."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise _stop(f"Port {settings.port} of {settings.host} is taken: choose another with REGIE_PORT.") from error
+
+
 @main.command()
 def worker() -> None:
-    """Deliver what waits in the outbox, without serving."""
-    raise NotImplementedError
+    """Deliver what waits in the outbox, without serving; the server does it too. Stop it with Ctrl+C."""
+
+    async def work(parts: Parts) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        typer.echo("Delivering what waits in the outbox. Stop it with Ctrl+C.")
+        await parts.deliverer.run_forever(stop)
+
+    configure_logs()
+    _run(work)
 
 
 @main.command()
@@ -119,7 +141,7 @@ def demo(
         loader = Loader(parts.context, parts.accounts, parts.settings.key("demo"), parts.clock)
         people = await loader.people(datetime.now(zone).date())
         places = await loader.practices()
-        app = demo_app(parts.settings.base_url)
+        app = demo_app()
 
         async def job(transaction: Transaction) -> None:
             if await clients.get(transaction, DEMO_APP_ID) is None:

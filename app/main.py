@@ -1,5 +1,6 @@
 """create_app(): the pages, OAuth and FHIR as one ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from app.db.statements import Statement
 from app.errors import RegieError
 from app.fhir.release import Release
+from app.logs import configure_logs
 from app.oauth import endpoints
 from app.portal import activity, authorize, connections, frame, login, measurements, record
 from app.portal.errors import error_page, of_regie
@@ -33,6 +35,7 @@ class Regie:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.pages = FastAPI(title="Regie", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        _add_error_handlers(self.pages)
         self.framed = Frame(self.pages, is_https=settings.is_https, trust_forwarded=settings.trust_forwarded)
         self.fhir: dict[str, FhirApplication] = {}
         self.parts: Parts | None = None
@@ -40,14 +43,18 @@ class Regie:
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Open the database in the process that serves, and close it when that ends."""
-        self.open()
+        parts = self.open()
+        stop = asyncio.Event()
+        delivering = asyncio.create_task(parts.deliverer.run_forever(stop))
         yield
+        stop.set()
+        await delivering
         self.close()
 
-    def open(self) -> None:
-        """Wire the parts and set up the routes; does nothing when that was done."""
+    def open(self) -> Parts:
+        """Return the parts, wired and with their routes; does it once."""
         if self.parts is not None:
-            return
+            return self.parts
         self.parts = parts = wire(self.settings)
         for release in Release:
             fhir = FhirApplication(
@@ -59,6 +66,7 @@ class Regie:
             self.fhir[fhir.prefix] = fhir
         self.pages.state.parts = parts
         _add_routes(self.pages, parts)
+        return parts
 
     def close(self) -> None:
         """Finish what is being written."""
@@ -83,7 +91,16 @@ class Regie:
 
 def create_app(settings: Settings | None = None) -> Regie:
     """Return the application; its parts are wired when it starts."""
+    configure_logs()
     return Regie(settings or Settings())
+
+
+def _add_error_handlers(pages: FastAPI) -> None:
+    """Set the handlers of errors; Starlette takes them only until the first event, which is the start."""
+    pages.add_exception_handler(LoginNeededError, to_login)  # type: ignore[arg-type]  # Starlette's type is for Exception
+    pages.add_exception_handler(RegieError, _regie_error)  # type: ignore[arg-type]
+    pages.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
+    pages.add_exception_handler(Exception, _unforeseen)
 
 
 def _add_routes(pages: FastAPI, parts: Parts) -> None:
@@ -96,10 +113,6 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(activity.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))
     pages.mount("/static", frame.KeptFiles(), name="static")
-    pages.add_exception_handler(LoginNeededError, to_login)  # type: ignore[arg-type]  # Starlette's type is for Exception
-    pages.add_exception_handler(RegieError, _regie_error)  # type: ignore[arg-type]
-    pages.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
-    pages.add_exception_handler(Exception, _unforeseen)
 
     @pages.get("/health/live", include_in_schema=False)
     async def live() -> PlainTextResponse:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -53,8 +53,8 @@ class Settings(BaseSettings):
     page_size_max: int = Field(default=1000, ge=1, le=1000, description="Most matches on a page; _count is cut to it.")
     bundle_entries_max: int = Field(default=2000, ge=1, description="Most entries in a batch or transaction.")
     time_zone: str = Field(default="Europe/Amsterdam", description="Time zone of new records, as in the IANA database.")
-    mail_url: str = Field(
-        default="file:var/mail", description="Where mail goes: file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST."
+    mail_url: SecretStr = Field(
+        default=SecretStr("file:var/mail"), description="Where mail goes: file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST."
     )
     mail_from: str = Field(default="regie@localhost", description="The sender of mail.")
     trust_forwarded: bool = Field(

@@ -17,6 +17,10 @@ from app.identity.accounts import Accounts
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
 from app.interactions.gate import Gate
+from app.jobs import notices
+from app.jobs.deliver import Deliverer
+from app.jobs.mail import mail_at
+from app.jobs.notices import NoticeHandler
 from app.oauth.changes import Lifetimes
 from app.oauth.server import AuthorizationServer
 from app.settings import Settings
@@ -37,6 +41,7 @@ class Parts:
     context: Context
     interactions: Interactions
     oauth: AuthorizationServer
+    deliverer: Deliverer
     clock: Callable[[], datetime]
 
     def close(self) -> None:
@@ -103,4 +108,16 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         clock=clock,
     )
     accounts = Accounts(database, settings.key("accounts"))
-    return Parts(settings, database, audit, accounts, context, Interactions(context), oauth, clock)
+
+    async def addresses(record_id: int) -> list[str]:
+        """Return where the person can be reached: a login that is a mail address."""
+        return [one.login for one in await accounts.of_record(database.reader, record_id) if "@" in one.login]
+
+    handler = NoticeHandler(
+        mail_at(settings.mail_url.get_secret_value()),
+        addresses,
+        mail_from=settings.mail_from,
+        base_url=settings.base_url,
+    )
+    deliverer = Deliverer(database, {notices.KIND: handler}, now_us=now_us)
+    return Parts(settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, clock)

@@ -152,9 +152,9 @@ def demo_practices() -> list[DemoPractice]:
     return [_practice(workplace) for workplace in (GP_PRACTICE, CLINIC)]
 
 
-def demo_app(base_url: str = "http://127.0.0.1:8000") -> DemoApp:
-    """Return the app; its redirect URI is below ``base_url``."""
-    return DemoApp("Meetmaatje (proef-app)", "Stuurt thuismetingen naar uw dossier.", f"{base_url}/demo/callback")
+def demo_app() -> DemoApp:
+    """Return the app; ``examples/patient_app.py`` plays it, and listens at its redirect URI."""
+    return DemoApp("Meetmaatje (proef-app)", "Stuurt thuismetingen naar uw dossier.", "http://127.0.0.1:8765/callback")
 
 
 def add_staff(entries: Entries, *workplaces: Workplace) -> Staff:

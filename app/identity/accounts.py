@@ -37,6 +37,7 @@ _INSERT = hot(insert(account))
 _columns = (account.c.account_id, account.c.login, account.c.record_id, account.c.name)
 _BY_LOGIN = hot(select(account.c.password_hash, *_columns).where(account.c.login == bindparam("login")))
 _BY_ID = hot(select(*_columns).where(account.c.account_id == bindparam("account_id")))
+_BY_RECORD = hot(select(*_columns).where(account.c.record_id == bindparam("record_id")).order_by(account.c.account_id))
 _TOTP = hot(
     select(account.c.totp_secret, account.c.totp_last_step).where(account.c.account_id == bindparam("account_id"))
 )
@@ -143,6 +144,10 @@ class Accounts:
         """Return the account of a login without any proof; for commands on the machine itself."""
         row = await reader.one(_BY_LOGIN, {"login": folded(login)})
         return None if row is None else _account(row[1:])
+
+    async def of_record(self, reader: Reader, record_id: int) -> list[Account]:
+        """Return the accounts whose own record this is."""
+        return [_account(row) for row in await reader.all(_BY_RECORD, {"record_id": record_id})]
 
     def _encrypted(self, account_id: str, secret: str) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)

@@ -54,19 +54,20 @@ ROUTES = (
 )
 
 
+_WRITTEN = frozenset(part for route in ROUTES for part in route.parts if part[0] != "{")
+
+
 def match(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
     """Return the route for a request and the parts of its path by name.
 
     Raises: NotFoundError, when no path is like this; MethodNotAllowedError, when the path is there with other methods.
     """
-    # A type begins with a capital: what doesn't, is written out in the path of its route.
-    shape = tuple(
-        part if not part or part[0] in "$_." or (index == 0 and part in _WRITTEN) else ""
-        for index, part in enumerate(parts)
-    )
-    found = _by_shape(shape).get("GET" if method == "HEAD" else method)
+    # Types and ids make no difference to which route it is, so that there are few shapes to remember.
+    shape = tuple(part if part in _WRITTEN or part[0] in "$_" else "" for part in parts)
+    routes = _by_shape(shape)
+    found = routes.get("GET" if method == "HEAD" else method)
     if found is None:
-        if _by_shape(shape):
+        if routes:
             message = f"{method} can't be done here."
             raise MethodNotAllowedError(message)
         message = "There is nothing at this address."
@@ -75,18 +76,16 @@ def match(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
     return found, named
 
 
-_WRITTEN = frozenset(part for route in ROUTES for part in route.parts[:1] if part[0] not in "{$_.")
-
-
 @lru_cache(maxsize=1024)
 def _by_shape(shape: tuple[str, ...]) -> dict[str, Route]:
-    """Return the routes that a path of this shape can be, by method; the most written-out one goes first."""
+    """Return the routes that a path of this shape can be, by method; of two, the one that stands first above."""
     found: dict[str, Route] = {}
     for route in ROUTES:
-        parts = route.parts
-        if len(parts) == len(shape) and all(
-            part == written or (part[0] == "{" and (written == "" or (index == 0 and written in _WRITTEN)))
-            for index, (part, written) in enumerate(zip(parts, shape, strict=True))
-        ):
+        if len(route.parts) == len(shape) and all(map(_fits, route.parts, shape)):
             found.setdefault(route.method, route)
     return found
+
+
+def _fits(wanted: str, given: str) -> bool:
+    """Return whether a segment can be what a route wants there; operations and ``_history`` are no ids."""
+    return given == wanted or (wanted[0] == "{" and given[:1] not in {"$", "_"})

@@ -15,8 +15,8 @@ FORM_SIZE_MAX = 64 * 1024
 """Bytes in the body of a form or an OAuth request."""
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    b"manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 _PROTECTION = [
     (b"x-content-type-options", b"nosniff"),
@@ -25,9 +25,6 @@ _PROTECTION = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
-# A form on the consent page ends with a redirect to the app, which form-action would block.
-_POLICY_FORMS = (_POLICY + "; form-action 'self'").encode()
-_CONSENT_PATH = "/authorize"
 _HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
 
@@ -49,10 +46,8 @@ class Frame:
         address = client_address(scope, headers, trust_forwarded=self.trust_forwarded)
         scope.setdefault("state", {})["trace"] = Trace(ids[0], address, ids[1], ids[2])
         path = scope["path"]
-        added = [*_PROTECTION, *id_headers(*ids)]
-        added.append(
-            (b"content-security-policy", _POLICY.encode() if path.startswith(_CONSENT_PATH) else _POLICY_FORMS)
-        )
+        # A page that needs another policy, as the consent page does, sends its own.
+        added = [*_PROTECTION, (b"content-security-policy", _POLICY), *id_headers(*ids)]
         if self.is_https:
             added.append(_HSTS)
         is_open = path.startswith(cors.OPEN_PATHS)
@@ -68,7 +63,9 @@ class Frame:
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                message["headers"] = given + [pair for pair in added if pair[0] not in names]
             await send(message)
 
         await self.application(scope, _limited(receive), with_headers)

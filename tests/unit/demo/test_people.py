@@ -140,8 +140,8 @@ def test_the_practices_are_valid_and_refer_to_each_other(release: Release) -> No
         assert_references_point_back(practice.resources[release])
 
 
-def test_the_app_comes_back_to_where_regie_is_served() -> None:
-    assert demo_app("http://127.0.0.1:8123").redirect_uri.startswith("http://127.0.0.1:8123/")
+def test_the_app_comes_back_to_the_machine_of_who_tries_it() -> None:
+    assert demo_app().redirect_uri.startswith("http://127.0.0.1:")
 
 
 def test_the_same_day_and_seed_give_the_same_people(people: list[DemoPerson]) -> None:
