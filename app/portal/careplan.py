@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from app.portal.elements import Tree, codes, day_of, listed, named, referred, words
+from app.portal.elements import Tree, amount, codes, day_of, listed, named, referred, words
 from app.portal.formats import quantity
-from app.portal.kinds import KINDS, Kind, Measurement, Target, is_open_goal, targets_of
+from app.portal.kinds import KINDS, Kind, Measurement, Target, is_open_goal, target_of, targets_of
 from app.portal.language import Language
 from app.portal.schedule import bounds_in_words, due_in_week, due_on, timing_in_words
 
@@ -21,7 +21,8 @@ OVER = frozenset({"completed", "cancelled", "stopped", "revoked", "entered-in-er
 class TargetLine:
     """One target of a goal with the last value: texts, the state (0 in, -1 below, 1 above, None unknown), and places.
 
-    ``low``, ``high`` and ``now`` are percentages of the meter, None where there is no such end or value.
+    ``low``, ``high`` and ``now`` are percentages of the meter, None where there is no such end or value. ``kind`` is the
+    page with more about it, empty for a laboratory result.
     """
 
     name: str
@@ -98,43 +99,68 @@ def _meter(target: Target, value: Decimal | None) -> tuple[float | None, float |
     return place(target.low), place(target.high), place(value)
 
 
-def goal_views(goals: Iterable[Tree], last: dict[str, Measurement], language: Language) -> list[GoalView]:
-    """Return the open goals; ``last`` has the newest measurement of each kind by its key."""
-    found = []
-    for goal in goals:
-        if not is_open_goal(goal):
-            continue
-        lines = []
-        for kind in KINDS:
-            for index, target in enumerate(targets_of(kind, [goal])):
-                if target is None:
-                    continue
+def _line(
+    name: str, kind: str, unit: str, target: Target, last: tuple[Decimal, date] | None, language: Language
+) -> TargetLine:
+    value = last[0] if last else None
+    low, high, now = _meter(target, value)
+    return TargetLine(
+        name=name,
+        range=range_in_words(target, unit, language),
+        kind=kind,
+        last=quantity(value, unit, language) if value is not None else "",
+        last_on=last[1] if last else None,
+        state=None if value is None or target.low == target.high else target.side(value),
+        low=low,
+        high=high,
+        now=now,
+    )
+
+
+def _lines(goal: Tree, last: dict[str, Measurement], results: list[Tree], language: Language) -> list[TargetLine]:
+    """Return the targets of one goal: of home measurements first, then of laboratory results."""
+    lines = []
+    for kind in KINDS:
+        for index, target in enumerate(targets_of(kind, [goal])):
+            if target is not None:
                 measured = last.get(kind.key)
                 value = measured.values[index] if measured else None
-                low, high, now = _meter(target, value)
-                lines.append(
-                    TargetLine(
-                        name=language.gettext(kind.series[index].name),
-                        range=range_in_words(target, kind.unit, language),
-                        kind=kind.key,
-                        last=quantity(value, kind.unit, language) if value is not None else "",
-                        last_on=measured.at.date() if measured and value is not None else None,
-                        state=None if value is None or target.low == target.high else target.side(value),
-                        low=low,
-                        high=high,
-                        now=now,
-                    )
-                )
-        targets = listed(goal.get("target"))
-        found.append(
-            GoalView(
-                text=words(goal.get("description")),
-                due=next((day for part in targets if (day := day_of(part.get("dueDate")))), None),
-                about=named(goal.get("addresses")),
-                note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
-                lines=tuple(lines),
+                at = (value, measured.at.date()) if measured and value is not None else None
+                name = language.gettext(kind.series[index].name)
+                lines.append(_line(name, kind.key, kind.unit, target, at, language))
+    for part in listed(goal.get("target")):
+        own = codes(part.get("measure"))
+        newest = next((one for one in results if own & codes(one.get("code"))), None)
+        measured_value = amount((newest or {}).get("valueQuantity"))
+        target = target_of(part, measured_value[1], "") if measured_value else None
+        day = day_of((newest or {}).get("effectiveDateTime"))
+        if measured_value and target and day:
+            lines.append(
+                _line(words(part["measure"]), "", measured_value[1], target, (measured_value[0], day), language)
             )
-        )
+    return lines
+
+
+def goal_views(
+    goals: Iterable[Tree], last: dict[str, Measurement], results: list[Tree], language: Language
+) -> list[GoalView]:
+    """Return the open goals.
+
+    ``last`` has the newest measurement of each kind by its key; ``results`` are laboratory results, newest first.
+    """
+    found = []
+    for goal in goals:
+        if is_open_goal(goal):
+            due = (day_of(part.get("dueDate")) for part in listed(goal.get("target")))
+            found.append(
+                GoalView(
+                    text=words(goal.get("description")),
+                    due=next((day for day in due if day), None),
+                    about=named(goal.get("addresses")),
+                    note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
+                    lines=tuple(_lines(goal, last, results, language)),
+                )
+            )
     return found
 
 

@@ -103,7 +103,7 @@ class Chart:
     y_ticks: tuple[Tick, ...]
 
 
-def steps(low: Decimal, high: Decimal, most: int = 6) -> list[Decimal]:
+def steps(low: Decimal, high: Decimal, most: int = 7) -> list[Decimal]:
     """Return round numbers that enclose ``low`` to ``high``: at most ``most``, in steps of 1, 2 or 5 times a power of ten."""
     width = high - low
     if width <= 0:

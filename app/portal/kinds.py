@@ -277,7 +277,8 @@ def is_open_goal(goal: Tree) -> bool:
     return (goal.get("lifecycleStatus") or goal.get("status") or "active") not in _CLOSED_GOALS
 
 
-def _target(target: Tree, unit: str, goal: str) -> Target | None:
+def target_of(target: Tree, unit: str, goal: str) -> Target | None:
+    """Return one Goal.target in ``unit``; None if it is no number, or of a unit that does not compare."""
     if bounds := target.get("detailRange"):
         ends = [amount(bounds.get("low")), amount(bounds.get("high"))]
         low, high = (converted(*end, unit) if end else None for end in ends)
@@ -300,7 +301,7 @@ def targets_of(kind: Kind, goals: Iterable[Tree]) -> tuple[Target | None, ...]:
             continue
         for part in listed(goal.get("target")):
             for series in kind.series:
-                target = _target(part, kind.unit, words(goal.get("description")))
+                target = target_of(part, kind.unit, words(goal.get("description")))
                 if target and series.code not in found and has_code(part.get("measure"), series.code, *alike):
                     found[series.code] = target
     return tuple(found.get(series.code) for series in kind.series)

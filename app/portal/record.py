@@ -108,6 +108,7 @@ def router(parts: Parts) -> APIRouter:
             "Goal", "CarePlan", "CareTeam", "ServiceRequest", "Task"
         )
         last = last_of(await recent(reading, timedelta(days=400)), reading)
+        results = await reading.all("Observation", ("category", ",".join(summary.LABORATORY)))
         shown = [plan for plan in newest_first(plans, "created", "period") if plan.get("status") not in careplan.OVER]
         about = dict.fromkeys(named([one]) for plan in shown for one in plan.get("addresses", []))
         return page(
@@ -115,7 +116,7 @@ def router(parts: Parts) -> APIRouter:
             "care_plan.html",
             titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
             about=[name for name in about if name],
-            goals=careplan.goal_views(goals, last, language),
+            goals=careplan.goal_views(goals, last, newest_first(results, "effectiveDateTime"), language),
             activities=careplan.activities(plans, [*requests, *tasks], reading.today, language),
             members=careplan.members(teams),
             **near(request, reading.now),

@@ -35,7 +35,7 @@ CATEGORIES = {
 }
 
 TYPES = {
-    "Observation": marked("measurements and results"),
+    "Observation": marked("measurements"),
     "MedicationRequest": marked("medicines"),
     "MedicationStatement": marked("medicines"),
     "MedicationDispense": marked("medicines"),

@@ -39,7 +39,7 @@ def said(*events: Event) -> list[str]:
 
 def test_what_one_request_looked_at_is_one_line() -> None:
     assert said(event(resource_type="CarePlan"), event(resource_type="Goal"), event()) == [
-        "Praktijk De Proef heeft gekeken naar metingen en uitslagen en het zorgplan"
+        "Praktijk De Proef heeft gekeken naar metingen en het zorgplan"
     ]
 
 
@@ -56,14 +56,14 @@ def test_entries_without_a_request_are_not_thrown_together() -> None:
     [
         (
             event(action="transaction", kind="app", display="Meetmaatje"),
-            "Meetmaatje heeft gegevens gestuurd: metingen en uitslagen",
+            "Meetmaatje heeft gegevens gestuurd: metingen",
         ),
         (
             event(action="create", resource_type="Device"),
             "Praktijk De Proef heeft gegevens toegevoegd: andere delen van het dossier",
         ),
         (event(action="read", resource_type=""), "Praktijk De Proef heeft gekeken naar het dossier"),
-        (event(outcome="refused", status=403), "Praktijk De Proef vroeg om metingen en uitslagen, maar dat mocht niet"),
+        (event(outcome="refused", status=403), "Praktijk De Proef vroeg om metingen, maar dat mocht niet"),
         (event(action="grant", kind="person", display="Sterre"), "U heeft toegang gegeven"),
         (FAILED_LOGIN, "Een onbekende probeerde in te loggen, maar dat lukte niet"),
     ],

@@ -56,7 +56,7 @@ def test_a_goal_shows_its_words_and_its_last_value() -> None:
         ],
     }
     last = {"weight": Measurement(datetime(2026, 11, 23, 7, 0, tzinfo=AMSTERDAM), (Decimal("86.7"),))}
-    (view,) = goal_views([goal], last, DUTCH)
+    (view,) = goal_views([goal], last, [], DUTCH)
     assert (view.text, view.about, view.due) == ("Ik weeg 85 kilo of minder.", "Diabetes", date(2027, 2, 28))
     (line,) = view.lines
     assert (line.last, line.state) == ("86,7\u00a0kg", 1)
@@ -76,12 +76,28 @@ def test_a_goal_without_a_value_yet_has_no_place_on_the_line() -> None:
             }
         ],
     }
-    (line,) = goal_views([goal], {}, DUTCH)[0].lines
+    (line,) = goal_views([goal], {}, [], DUTCH)[0].lines
     assert (line.now, line.state, line.last) == (None, None, "")
 
 
+def test_a_goal_for_a_laboratory_result_is_held_against_the_newest_one() -> None:
+    measure = {"coding": [{"system": "http://loinc.org", "code": "59261-8", "display": "HbA1c"}]}
+    bounds = {"high": {"value": 53, "code": "mmol/mol"}}
+    goal = {"lifecycleStatus": "active", "target": [{"measure": measure, "detailRange": bounds}]}
+    results = [
+        {
+            "code": measure,
+            "effectiveDateTime": f"2026-{month}-01",
+            "valueQuantity": {"value": value, "code": "mmol/mol"},
+        }
+        for month, value in (("11", 52), ("05", 68))
+    ]
+    (line,) = goal_views([goal], {}, results, DUTCH)[0].lines
+    assert (line.name, line.last, line.state, line.kind) == ("HbA1c", "52\u00a0mmol/mol", 0, "")
+
+
 def test_a_goal_that_is_over_is_not_shown() -> None:
-    assert goal_views([{"lifecycleStatus": "completed", "description": {"text": "Klaar"}}], {}, DUTCH) == []
+    assert goal_views([{"lifecycleStatus": "completed", "description": {"text": "Klaar"}}], {}, [], DUTCH) == []
 
 
 def test_activities_come_from_plans_and_requests_alike() -> None:

@@ -29,7 +29,7 @@ def dutch() -> dict[str | tuple[str, ...], tuple[str, ...]]:
         catalog = read_po(file, locale="nl")
     found: dict[str | tuple[str, ...], tuple[str, ...]] = {}
     for message in catalog:
-        if message.id:
+        if message.id and message.string:
             key = message.id if isinstance(message.id, str) else tuple(message.id)
             found[key] = (message.string,) if isinstance(message.string, str) else tuple(message.string)
     return found
