@@ -1,0 +1,29 @@
+"""``python -m tests.benchmarks``: measure, print the table, write ``var/bench.json``.
+
+QUICK=1 in the environment takes less than two minutes. Names of workloads as arguments measure those only; then nothing
+is written to the file.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.measure import FULL, QUICK, measure
+from tests.benchmarks.report import table, write
+from tests.support.running import ROOT
+
+
+def main() -> None:
+    """Do one run."""
+    size = QUICK if os.environ.get("QUICK") else FULL
+    wanted = frozenset(sys.argv[1:])
+    with tempfile.TemporaryDirectory(prefix="regie-bench-") as folder:
+        measured = measure(Path(folder), size, wanted)
+    sys.stdout.write(table(measured))
+    if not wanted:
+        write(measured, ROOT / "var" / "bench.json")
+
+
+if __name__ == "__main__":
+    main()
