@@ -1,0 +1,282 @@
+"""The matrix: who asks x under which grant x by which way, and what the answer is.
+
+All rows ask for something of Zonnestraal. A row names the route it takes, so that a route without a row is found. Its cells
+are the expected statuses in the order of ``WHO``. ``{thing}`` in a URL is ``/Type/id`` of one of Zonnestraal's things,
+``{patient}`` the id of Zonnestraal's Patient.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.fhir.release import Release
+from tests.support.world import Tree, World, bundle, entry, weight
+
+WHO = (
+    "zonnestraal",
+    "maanlicht",
+    "app of zonnestraal",
+    "app of maanlicht",
+    "no grant",
+    "granted",
+    "expired",
+    "not yet",
+    "withdrawn",
+    "sensitive",
+    "operator",
+)
+"""The person, somebody else, their apps, practices by the state of their grant, and who runs the server."""
+
+BAD = (None, "unknown token", "expired token", "revoked token", "refresh token")
+"""Those whom nobody knows: no token, or one that is no good."""
+
+VISIBLE: dict[str, frozenset[str]] = {
+    "zonnestraal": frozenset({"patient", "hidden-encounter", "weight", "chosen", "condition", "secret", "goal"}),
+    "app of zonnestraal": frozenset({"weight", "chosen"}),
+    "granted": frozenset({"patient", "weight", "chosen", "condition"}),
+    "sensitive": frozenset({"condition", "secret", "hidden-encounter"}),
+    "operator": frozenset({"patient", "hidden-encounter", "weight", "chosen", "condition", "secret", "goal"}),
+}
+"""Which of Zonnestraal's things each may see; who isn't here sees none."""
+
+IN_FORCE = frozenset({"zonnestraal", "app of zonnestraal", "granted", "sensitive", "operator"})
+"""Those who may know that Zonnestraal has a record at all."""
+
+Body = Callable[[World, Release, str], Tree | str]
+"""What is sent, given the world, the release and the id of the Patient it is about."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way in, and what each of ``WHO`` gets."""
+
+    name: str
+    method: str
+    route: str
+    url: str
+    cells: str
+    thing: str = ""
+    body: Body | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Return whether it changes the record where it is allowed."""
+        return self.name in ("create", "update", "update with If-Match", "delete", "transaction")
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """Return the status for each who asks."""
+        return dict(zip(WHO, (int(cell) for cell in self.cells.split()), strict=True))
+
+
+def _weight_about(world: World, release: Release, patient: str) -> Tree:
+    del world
+    return weight(release, f"Patient/{patient}")
+
+
+def _weight_over(thing: str) -> Body:
+    def body(world: World, release: Release, patient: str) -> Tree:
+        return weight(release, f"Patient/{patient}", id=world.zonnestraal.ids[release, thing])
+
+    return body
+
+
+def _transaction(world: World, release: Release, patient: str) -> Tree:
+    del world
+    return bundle("transaction", entry("POST", "Observation", weight(release, f"Patient/{patient}")))
+
+
+def _batch(world: World, release: Release, patient: str) -> Tree:
+    del world
+    return bundle("batch", entry("GET", f"Observation?patient={patient}"))
+
+
+def _form(world: World, release: Release, patient: str) -> str:
+    del world, release
+    return f"patient={patient}"
+
+
+_FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
+
+# The columns, as in WHO:
+#   person, other, app, other's app | no grant, granted, expired, not yet, withdrawn, sensitive | operator
+ROWS = (
+    Row("metadata", "GET", "/metadata", "/metadata", "200 200 200 200  200 200 200 200 200 200  200"),
+    Row(
+        "smart-configuration",
+        "GET",
+        "/.well-known/smart-configuration",
+        "/.well-known/smart-configuration",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row("read", "GET", "/{type}/{id}", "{thing}", "200 404 200 404  403 200 403 403 403 404  200", "weight"),
+    Row("head", "HEAD", "/{type}/{id}", "{thing}", "200 404 200 404  403 200 403 403 403 404  200", "weight"),
+    Row("read Patient", "GET", "/{type}/{id}", "{thing}", "200 404 404 404  403 200 403 403 403 404  200", "patient"),
+    Row("read GP", "GET", "/{type}/{id}", "{thing}", "200 404 404 404  403 200 403 403 403 200  200", "condition"),
+    Row("read secret", "GET", "/{type}/{id}", "{thing}", "200 404 404 404  403 404 403 403 403 200  200", "secret"),
+    Row("read Goal", "GET", "/{type}/{id}", "{thing}", "200 404 403 403  403 404 403 403 403 404  200", "goal"),
+    Row(
+        "vread",
+        "GET",
+        "/{type}/{id}/_history/{version}",
+        "{thing}/_history/1",
+        "200 404 200 404  403 200 403 403 403 404  200",
+        "weight",
+    ),
+    Row(
+        "vread secret",
+        "GET",
+        "/{type}/{id}/_history/{version}",
+        "{thing}/_history/1",
+        "200 404 404 404  403 404 403 403 403 200  200",
+        "secret",
+    ),
+    Row(
+        "history",
+        "GET",
+        "/{type}/{id}/_history",
+        "{thing}/_history",
+        "200 404 200 404  403 200 403 403 403 404  200",
+        "weight",
+    ),
+    Row(
+        "history secret",
+        "GET",
+        "/{type}/{id}/_history",
+        "{thing}/_history",
+        "200 404 404 404  403 404 403 403 403 200  200",
+        "secret",
+    ),
+    Row(
+        "search",
+        "GET",
+        "/{type}",
+        "/Observation?patient={patient}",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "search with include",
+        "GET",
+        "/{type}",
+        "/Observation?patient={patient}&_include=Observation:encounter&_include=Observation:subject",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "count",
+        "GET",
+        "/{type}",
+        "/Observation?patient={patient}&_summary=count",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "search GP",
+        "GET",
+        "/{type}",
+        "/Condition?patient={patient}&_total=accurate",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "search by identifier",
+        "GET",
+        "/{type}",
+        "/Condition?identifier=zonnestraal-secret",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "search by post",
+        "POST",
+        "/{type}/_search",
+        "/Observation/_search",
+        "200 200 200 200  403 200 403 403 403 200  200",
+        body=_form,
+        headers=_FORM,
+    ),
+    Row(
+        "$lastn",
+        "GET",
+        "/Observation/$lastn",
+        "/Observation/$lastn?patient={patient}",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "$everything",
+        "GET",
+        "/Patient/{id}/$everything",
+        "/Patient/{patient}/$everything",
+        "200 404 200 404  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "$everything of the one record",
+        "GET",
+        "/Patient/$everything",
+        "/Patient/$everything",
+        "200 200 200 200  403 200 403 403 403 200  400",
+    ),
+    Row(
+        "$delta",
+        "GET",
+        "/$delta",
+        "/$delta?patient={patient}",
+        "200 404 200 404  403 200 403 403 403 200  200",
+    ),
+    Row("$delta of the one record", "GET", "/$delta", "/$delta", "200 200 200 200  403 200 403 403 403 200  400"),
+    Row("log", "GET", "/AuditEvent", "/AuditEvent", "200 200 403 403  403 403 403 403 403 403  403"),
+    Row(
+        "log entry",
+        "GET",
+        "/AuditEvent/{id}",
+        "/AuditEvent/{audit}",
+        "200 404 403 403  403 403 403 403 403 403  403",
+    ),
+    Row(
+        "create",
+        "POST",
+        "/{type}",
+        "/Observation",
+        "201 422 201 422  403 201 403 403 403 403  201",
+        body=_weight_about,
+    ),
+    Row(
+        "update",
+        "PUT",
+        "/{type}/{id}",
+        "{thing}",
+        "200 405 200 405  403 200 403 403 403 403  200",
+        "weight",
+        _weight_over("weight"),
+    ),
+    Row(
+        "update with If-Match",
+        "PUT",
+        "/{type}/{id}",
+        "{thing}",
+        "200 412 200 412  403 200 403 403 403 403  200",
+        "weight",
+        _weight_over("weight"),
+        (("If-Match", 'W/"1"'),),
+    ),
+    Row(
+        "delete",
+        "DELETE",
+        "/{type}/{id}",
+        "{thing}",
+        "204 404 204 404  403 403 403 403 403 403  204",
+        "weight",
+    ),
+    Row(
+        "transaction",
+        "POST",
+        "/",
+        "/",
+        "200 422 200 422  403 200 403 403 403 403  200",
+        body=_transaction,
+    ),
+    Row(
+        "batch with a search",
+        "POST",
+        "/",
+        "/",
+        "200 200 200 200  200 200 200 200 200 200  200",
+        body=_batch,
+    ),
+)
