@@ -10,9 +10,12 @@ from decimal import Decimal
 
 from app.portal.elements import Tree, amount, codes, day_of, listed, named, referred, words
 from app.portal.formats import quantity
-from app.portal.kinds import KINDS, Kind, Measurement, Target, is_open_goal, target_of, targets_of
+from app.portal.kinds import KINDS, Kind, Target, is_open_goal, kind_of, target_of, targets_of
 from app.portal.language import Language
 from app.portal.schedule import bounds_in_words, due_in_week, due_on, timing_in_words
+
+Last = tuple[Decimal, date]
+"""The newest value of something, and its day."""
 
 OVER = frozenset({"completed", "cancelled", "stopped", "revoked", "entered-in-error", "rejected", "failed", "unknown"})
 
@@ -99,9 +102,7 @@ def _meter(target: Target, value: Decimal | None) -> tuple[float | None, float |
     return place(target.low), place(target.high), place(value)
 
 
-def _line(
-    name: str, kind: str, unit: str, target: Target, last: tuple[Decimal, date] | None, language: Language
-) -> TargetLine:
+def _line(name: str, kind: str, unit: str, target: Target, last: Last | None, language: Language) -> TargetLine:
     value = last[0] if last else None
     low, high, now = _meter(target, value)
     return TargetLine(
@@ -117,36 +118,38 @@ def _line(
     )
 
 
-def _lines(goal: Tree, last: dict[str, Measurement], results: list[Tree], language: Language) -> list[TargetLine]:
+def result_codes(goals: Iterable[Tree]) -> list[str]:
+    """Return what open goals measure besides the kinds that have a page, as values of the search parameter ``code``."""
+    measures = [part.get("measure") for goal in goals if is_open_goal(goal) for part in listed(goal.get("target"))]
+    return sorted(
+        {f"{system}|{code}" for one in measures if kind_of({"code": one}) is None for system, code in codes(one)}
+    )
+
+
+def _lines(goal: Tree, last: dict[str, Last], results: list[Tree], language: Language) -> list[TargetLine]:
     """Return the targets of one goal: of home measurements first, then of laboratory results."""
     lines = []
     for kind in KINDS:
-        for index, target in enumerate(targets_of(kind, [goal])):
+        for series, target in zip(kind.series, targets_of(kind, [goal]), strict=True):
             if target is not None:
-                measured = last.get(kind.key)
-                value = measured.values[index] if measured else None
-                at = (value, measured.at.date()) if measured and value is not None else None
-                name = language.gettext(kind.series[index].name)
-                lines.append(_line(name, kind.key, kind.unit, target, at, language))
+                at = last.get(series.code)
+                lines.append(_line(language.gettext(series.name), kind.key, kind.unit, target, at, language))
     for part in listed(goal.get("target")):
         own = codes(part.get("measure"))
-        newest = next((one for one in results if own & codes(one.get("code"))), None)
-        measured_value = amount((newest or {}).get("valueQuantity"))
-        target = target_of(part, measured_value[1], "") if measured_value else None
-        day = day_of((newest or {}).get("effectiveDateTime"))
-        if measured_value and target and day:
-            lines.append(
-                _line(words(part["measure"]), "", measured_value[1], target, (measured_value[0], day), language)
-            )
+        newest: Tree = next((one for one in results if own & codes(one.get("code"))), {})
+        measured, day = amount(newest.get("valueQuantity")), day_of(newest.get("effectiveDateTime"))
+        target = (
+            target_of(part, measured[1], "") if measured and kind_of({"code": part.get("measure")}) is None else None
+        )
+        if measured and target and day:
+            lines.append(_line(words(part["measure"]), "", measured[1], target, (measured[0], day), language))
     return lines
 
 
-def goal_views(
-    goals: Iterable[Tree], last: dict[str, Measurement], results: list[Tree], language: Language
-) -> list[GoalView]:
-    """Return the open goals.
+def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree], language: Language) -> list[GoalView]:
+    """Return the open goals, those with something to measure first.
 
-    ``last`` has the newest measurement of each kind by its key; ``results`` are laboratory results, newest first.
+    ``last`` has the newest value of each series by its code; ``results`` are laboratory results, newest first.
     """
     found = []
     for goal in goals:
@@ -161,7 +164,7 @@ def goal_views(
                     lines=tuple(_lines(goal, last, results, language)),
                 )
             )
-    return found
+    return sorted(found, key=lambda one: (not one.lines, one.text.casefold()))
 
 
 def _measured(resource: Tree) -> Kind | None:
@@ -236,5 +239,7 @@ def members(teams: Iterable[Tree]) -> list[Member]:
             member = part.get("member") or {}
             name = named(member)
             if name and not any(one.startswith("Patient/") for one in referred(member)):
-                found.setdefault(name, Member(name, words(part.get("role")), named(part.get("onBehalfOf"))))
+                role, where = words(part.get("role")), named(part.get("onBehalfOf"))
+                short, _, rest = name.partition(", ")
+                found.setdefault(name, Member(name, role, where) if role or where else Member(short, rest, ""))
     return list(found.values())

@@ -172,18 +172,18 @@ def pieces(points: Sequence[Point]) -> list[list[Point]]:
 
 
 def day_ticks(start: date, end: date) -> list[tuple[date, bool]]:
-    """Return the days to name on the horizontal axis, and whether each is minor.
+    """Return the days to name on the horizontal axis, and whether each is minor; the last never is.
 
-    Firsts of months from 150 days on, Mondays every second week from 45 days on, else every fifth day.
+    Firsts of months from 150 days on, Mondays every second week from 45 days on, else every fifth day back from the end.
     """
     length = (end - start).days
     every = [start + timedelta(days=index) for index in range(length + 1)]
     if length >= 150:
-        return [(day, day.month % 2 == 1) for day in every if day.day == 1]
-    if length >= 45:
-        mondays = [day for day in every if day.weekday() == 0]
-        return [(day, index % 2 == 1) for index, day in enumerate(mondays)][:: 1 if length < 60 else 2]
-    marks = every[::-5][::-1]
+        marks = [day for day in every if day.day == 1]
+    elif length >= 45:
+        marks = [day for day in every if day.weekday() == 0][::2]
+    else:
+        marks = every[::-5][::-1]
     return [(day, (len(marks) - index) % 2 == 0) for index, day in enumerate(marks)]
 
 

@@ -57,10 +57,15 @@ def plan_tasks(
     return sorted(found, key=lambda task: (task.is_done, task.activity.kind is None, task.is_week))
 
 
-def last_of(observations: list[Tree], reading: Reading) -> dict[str, Measurement]:
-    """Return the newest measurement of each kind, by its key."""
-    by_kind = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
-    return {key: measured[-1] for key, measured in by_kind.items() if measured}
+def last_of(observations: list[Tree], reading: Reading) -> dict[str, careplan.Last]:
+    """Return the newest value of each series, by its code."""
+    last: dict[str, careplan.Last] = {}
+    for kind in KINDS:
+        for one in measurements_of(kind, observations, reading.zone):
+            for series, value in zip(kind.series, one.values, strict=True):
+                if value is not None:
+                    last[series.code] = (value, one.at.date())
+    return last
 
 
 def greeting(now: datetime, language: Language) -> str:
@@ -108,7 +113,8 @@ def router(parts: Parts) -> APIRouter:
             "Goal", "CarePlan", "CareTeam", "ServiceRequest", "Task"
         )
         last = last_of(await recent(reading, timedelta(days=400)), reading)
-        results = await reading.all("Observation", ("category", ",".join(summary.LABORATORY)))
+        codes = careplan.result_codes(goals)
+        results = await reading.all("Observation", ("code", ",".join(codes))) if codes else []
         shown = [plan for plan in newest_first(plans, "created", "period") if plan.get("status") not in careplan.OVER]
         about = dict.fromkeys(named([one]) for plan in shown for one in plan.get("addresses", []))
         return page(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.portal.careplan import activities, goal_views, members, range_in_words
+from app.portal.careplan import activities, goal_views, members, range_in_words, result_codes
 from app.portal.kinds import BY_KEY, Measurement, Target
 from app.portal.language import language
 from app.portal.record import plan_tasks
@@ -55,7 +55,7 @@ def test_a_goal_shows_its_words_and_its_last_value() -> None:
             }
         ],
     }
-    last = {"weight": Measurement(datetime(2026, 11, 23, 7, 0, tzinfo=AMSTERDAM), (Decimal("86.7"),))}
+    last = {"29463-7": (Decimal("86.7"), date(2026, 11, 23))}
     (view,) = goal_views([goal], last, [], DUTCH)
     assert (view.text, view.about, view.due) == ("Ik weeg 85 kilo of minder.", "Diabetes", date(2027, 2, 28))
     (line,) = view.lines
@@ -94,6 +94,20 @@ def test_a_goal_for_a_laboratory_result_is_held_against_the_newest_one() -> None
     ]
     (line,) = goal_views([goal], {}, results, DUTCH)[0].lines
     assert (line.name, line.last, line.state, line.kind) == ("HbA1c", "52\u00a0mmol/mol", 0, "")
+
+
+def test_only_what_has_no_page_is_looked_for_as_a_result() -> None:
+    hba1c = {"measure": {"coding": [{"system": "http://loinc.org", "code": "59261-8"}]}}
+    glucose = {"measure": {"coding": [{"system": "http://loinc.org", "code": "14770-2"}]}}
+    goals = [{"lifecycleStatus": "active", "target": [hba1c, glucose, {"dueDate": "2027-01-01"}]}]
+    assert result_codes(goals) == ["http://loinc.org|59261-8"]
+    assert result_codes([{**goals[0], "lifecycleStatus": "completed"}]) == []
+
+
+def test_somebody_whose_role_stands_in_the_name_is_shown_with_it_apart() -> None:
+    nurse = {"member": {"display": "P. Polsslag, verpleegkundige, Praktijk De Proef"}}
+    (one,) = members([{"status": "active", "participant": [nurse]}])
+    assert (one.name, one.role) == ("P. Polsslag", "verpleegkundige, Praktijk De Proef")
 
 
 def test_a_goal_that_is_over_is_not_shown() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -173,6 +174,13 @@ def test_a_quarter_names_every_other_monday() -> None:
     days = [day for day, _ in day_ticks(date(2026, 8, 26), date(2026, 11, 25))]
     assert {day.weekday() for day in days} == {0}
     assert days[1] - days[0] == timedelta(days=14)
+
+
+@pytest.mark.parametrize("days", [30, 92, 365])
+def test_where_it_is_narrow_every_other_name_goes_and_the_last_stays(days: int) -> None:
+    minor = [minor for _, minor in day_ticks(date(2026, 11, 25) - timedelta(days=days - 1), date(2026, 11, 25))]
+    assert not minor[-1]
+    assert all(before != after for before, after in pairwise(minor))
 
 
 def test_a_day_curve_places_values_by_the_time_of_day() -> None:
