@@ -26,7 +26,11 @@ STREAM = 1
 CHECKPOINT_EVERY_US = 60_000_000
 GENESIS = bytes(32)
 
-_HEAD = hot(select(audit_head.c.n, audit_head.c.hash).where(audit_head.c.stream == bindparam("stream")))
+_HEAD = hot(
+    select(audit_head.c.n, audit_head.c.hash, audit.c.instant)
+    .select_from(audit_head.outerjoin(audit, (audit.c.stream == audit_head.c.stream) & (audit.c.n == audit_head.c.n)))
+    .where(audit_head.c.stream == bindparam("stream"))
+)
 _APPEND = hot(insert(audit))
 _MOVE_HEAD = hot(
     upsert(audit_head)
@@ -82,9 +86,10 @@ class AuditLog:
 
     async def flush(self, transaction: Transaction, items: list[Event]) -> None:
         """Chain and write the events of a group of transactions that commit together."""
-        now = self._now_us()
         head = await transaction.one(_HEAD, {"stream": STREAM})
-        n, digest = head or (0, GENESIS)
+        n, digest, last = head or (0, GENESIS, 0)
+        # A clock that was turned back does not turn back the log: in the order of time is in the order of the chain.
+        now = max(self._now_us(), last or 0)
         rows = []
         for item in items:
             event = item if item.instant else msgspec.structs.replace(item, instant=now)
