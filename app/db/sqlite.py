@@ -26,6 +26,18 @@ T = TypeVar("T")
 GROUP_LIMIT = 256
 BUSY_TIMEOUT_MS = 10_000
 CACHED_STATEMENTS = 512
+_NOT_NOW = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""Errors of the disk or of another process; the low byte of a code says which kind it is."""
 
 
 @dataclass(slots=True)
@@ -232,10 +244,12 @@ class SqliteDatabase:
         try:
             waiting.result = run_now(waiting.job(transaction))
             waiting.error = None
-        except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it raised
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW:
+                raise  # no fault of the job, and the next would meet it too: nothing of the group is committed
             connection.execute("ROLLBACK TO job")
             del transaction.gathered[gathered_before:]
-            waiting.error = error
+            waiting.error = error  # it is the caller's, who gets it raised
         connection.execute("RELEASE job")
 
     @staticmethod
