@@ -16,7 +16,7 @@ from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
 from app.consent.grants import candidates
 from app.db.database import Database, Reader, Transaction
-from app.errors import RegieError
+from app.errors import RegieError, UnavailableError
 from app.fhir.release import Release
 from app.store.changes import all_records
 
@@ -111,6 +111,8 @@ class Gate:
 
         try:
             return await self.database.write(run)
+        except UnavailableError:
+            raise  # what can't take the change can't take an entry about it either
         except RegieError as error:
             await self.refused(requester, trace, deed, error)
             raise
