@@ -1,0 +1,258 @@
+"""What cannot be written is refused as a whole, with a 503 that says so, and the server goes on when it can again."""
+
+import asyncio
+import json
+import os
+import resource
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.db.database import Transaction
+from app.db.statements import Statement
+from app.errors import UnavailableError
+from app.fhir.release import Release
+from tests.support.campaign_http import Person, Server, new_people
+from tests.support.in_process import Inside, inside
+from tests.support.running import Program, free_port
+from tests.support.soundness import Soundness
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Inside]:
+    async with inside(tmp_path) as made:
+        yield made
+
+
+def assert_unavailable(answer: httpx.Response) -> None:
+    """Assert that an answer says, as FHIR does, that trying again later may help."""
+    assert answer.status_code == 503, answer.text
+    outcome = answer.json()
+    assert outcome["resourceType"] == "OperationOutcome"
+    assert outcome["issue"][0]["code"] == "transient"
+
+
+@contextmanager
+def full(world: Inside) -> Iterator[None]:
+    """Let the database grow by no page more."""
+    writer = world.parts.database._writer_connection
+    (pages,) = writer.execute("PRAGMA page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count={pages}")
+    try:
+        yield
+    finally:
+        writer.execute("PRAGMA max_page_count=4294967294")
+
+
+async def test_a_create_that_the_disk_has_no_room_for_changes_nothing_and_can_come_again(world: Inside) -> None:
+    kept = await world.create(world.observation("before"))
+    large = world.observation("large", padding=200_000)
+    with full(world):
+        assert_unavailable(await world.create(large, **{"Idempotency-Key": "large"}))
+        assert len(world.soundness.changes(world.record_id)) == 2
+    assert await world.found("large") == []
+    again = await world.create(large, **{"Idempotency-Key": "large"})
+    assert again.status_code == 201, again.text
+    assert len(await world.found("large")) == 1
+    read = await world.http.get(f"/Observation/{kept.json()['id']}", headers=world.headers)
+    assert read.content == kept.content
+    await asyncio.to_thread(world.soundness.check)
+
+
+async def test_a_transaction_that_the_disk_has_no_room_for_is_not_half_there(world: Inside) -> None:
+    entries = [
+        b'{"request":{"method":"POST","url":"Observation"},"resource":'
+        + world.observation(f"entry-{number}", padding=padding)
+        + b"}"
+        for number, padding in enumerate((0, 0, 200_000))
+    ]
+    body = b'{"resourceType":"Bundle","type":"%s","entry":[' + b",".join(entries) + b"]}"
+    with full(world):
+        for kind in (b"transaction", b"batch"):
+            assert_unavailable(await world.http.post("/", content=body.replace(b"%s", kind), headers=world.headers))
+    assert [await world.found(f"entry-{number}") for number in range(3)] == [[], [], []]
+    await asyncio.to_thread(world.soundness.check)
+
+
+async def test_what_commits_along_with_a_write_that_has_no_room_is_there_or_refused_as_a_whole(world: Inside) -> None:
+    with full(world):
+        answers = await asyncio.gather(
+            *(world.create(world.observation(f"along-{number}", padding=number % 2 * 100_000)) for number in range(8))
+        )
+    for number, answer in enumerate(answers):
+        found = await world.found(f"along-{number}")
+        if answer.status_code == 201:
+            assert [one["id"] for one in found] == [answer.json()["id"]]
+        else:
+            assert_unavailable(answer)
+            assert found == []
+    assert all(answer.status_code == 503 for answer in answers[1::2])
+    await asyncio.to_thread(world.soundness.check)
+
+
+async def test_a_statement_that_finds_no_room_is_no_fault_of_the_job_that_runs_it(world: Inside) -> None:
+    """SQLite undoes this statement only, not the transaction: what is refused must not look like a fault of ours."""
+    many = Statement("INSERT INTO locator SELECT 4, 'Observation', 'chosen-' || value, 7 FROM json_each(:numbers)")
+
+    async def job(transaction: Transaction) -> None:
+        await transaction.run(many, {"numbers": json.dumps(list(range(20_000)))})
+
+    with full(world), pytest.raises(UnavailableError):
+        await world.parts.database.write(job)
+    await world.parts.database.write(job)
+    await asyncio.to_thread(world.soundness.check)
+
+
+async def test_nothing_is_shown_while_the_log_cannot_take_it(world: Inside) -> None:
+    kept = (await world.create(world.observation("seen"))).json()["id"]
+    with full(world):
+        answers = [await world.http.get(f"/Observation/{kept}", headers=world.headers) for _ in range(400)]
+    assert {answer.status_code for answer in answers} == {200, 503}, "the log was never full"
+    assert_unavailable(answers[-1])
+    assert b"72.50" not in answers[-1].content
+    again = await world.http.get(f"/Observation/{kept}", headers=world.headers)
+    assert again.status_code == 200
+    await asyncio.to_thread(world.soundness.check)
+
+
+async def test_a_database_that_another_process_holds_is_a_503_until_it_lets_go(world: Inside) -> None:
+    world.parts.database._writer_connection.execute("PRAGMA busy_timeout=100")
+    other = sqlite3.connect(world.parts.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    body = world.observation("held")
+    try:
+        assert_unavailable(await world.create(body))
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    assert await world.found("held") == []
+    assert (await world.create(body)).status_code == 201
+    await asyncio.to_thread(world.soundness.check)
+
+
+async def test_a_write_waits_for_another_process_that_lets_go_in_time(world: Inside) -> None:
+    other = sqlite3.connect(world.parts.database.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.get_running_loop().call_later(0.3, other.execute, "ROLLBACK")
+    answer = await world.create(world.observation("waited"))
+    other.close()
+    assert answer.status_code == 201, answer.text
+
+
+async def test_a_clock_that_is_turned_back_turns_back_neither_the_record_nor_the_log(world: Inside) -> None:
+    first = await world.create(world.observation("clock", kg="71.00"))
+    resource_id = first.json()["id"]
+    world.clock.move(hours=-3)
+    next_body = world.observation("clock", id_=resource_id, kg="72.00")
+    second = await world.http.put(f"/Observation/{resource_id}", content=next_body, headers=world.headers)
+    assert second.status_code == 200, second.text
+    world.clock.move(hours=3, seconds=1)
+    third = await world.create(world.observation("later"))
+    updated = [answer.json()["meta"]["lastUpdated"] for answer in (first, second, third)]
+    assert updated == sorted(updated)
+    assert updated[2] > updated[0]
+    log = (await world.http.get("/AuditEvent", params={"_count": "50"}, headers=world.headers)).json()["entry"]
+    numbers = [int(entry["resource"]["id"]) for entry in log]
+    assert numbers == sorted(numbers, reverse=True)
+    recorded = [entry["resource"]["recorded"] for entry in log]
+    assert recorded == sorted(recorded, reverse=True)
+    await asyncio.to_thread(world.soundness.check)
+
+
+# On the real program --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def served(program: Program) -> Iterator[subprocess.Popen[bytes]]:
+    """Give the process of a server that is ended at the end."""
+    program.run("migrate")
+    process = program.start()
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def processes_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """Return the ids of a process and of all that it started."""
+    found = [process.pid]
+    for pid in found:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+async def write_until_refused(server: Server, person: Person) -> tuple[list[httpx.Response], httpx.Response]:
+    """Return the answers to creates that were done, and the first that was refused."""
+    done: list[httpx.Response] = []
+    for number in range(2000):
+        body = (
+            f'{{"resourceType":"Observation","identifier":[{{"value":"disk-{number}"}}],"status":"final",'
+            f'"code":{{"text":"Weging"}},"valueString":"{"x" * 20_000}"}}'
+        )
+        answer = await server.send(person, Release.R4, "POST", "Observation", body.encode())
+        if not answer.is_success:
+            return done, answer
+        done.append(answer)
+    raise AssertionError("there was always room")
+
+
+async def check_after(server: Server, person: Person, done: list[httpx.Response], soundness: Soundness) -> None:
+    """Assert that all that was answered is there and that writing goes on."""
+    refused = f"disk-{len(done)}"
+    assert await server.search(person, Release.R4, "Observation", {"identifier": refused}) == []
+    for answer in (done[0], done[-1]):
+        read = await server.send(person, Release.R4, "GET", f"Observation/{answer.json()['id']}")
+        assert read.content == answer.content
+    body = done[0].content.replace(b'"disk-0"', b'"disk-again"')
+    assert (await server.send(person, Release.R4, "POST", "Observation", body)).status_code == 201
+    await asyncio.to_thread(soundness.check)
+
+
+async def test_a_server_whose_files_may_not_grow_refuses_and_goes_on_when_they_may(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port())
+    with served(program) as process:
+        async with httpx.AsyncClient(timeout=60) as http:
+            server = Server(program.url, http)
+            (person,) = await new_people(program, server, 1)
+            for pid in processes_of(process):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
+            done, refused = await write_until_refused(server, person)
+            assert_unavailable(refused)
+            for pid in processes_of(process):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            soundness = Soundness(tmp_path / "regie.sqlite3", tmp_path / "secret", program.url)
+            await check_after(server, person, done, soundness)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system can be made by root only")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_server_on_a_full_disk_refuses_and_goes_on_when_there_is_room(tmp_path: Path, small_disk: Path) -> None:
+    database = small_disk / "regie.sqlite3"
+    program = Program(tmp_path, free_port(), {"REGIE_DATABASE_URL": f"sqlite:///{database}"})
+    with served(program):
+        async with httpx.AsyncClient(timeout=60) as http:
+            server = Server(program.url, http)
+            (person,) = await new_people(program, server, 1)
+            ballast = small_disk / "ballast"
+            ballast.write_bytes(bytes(800_000))
+            done, refused = await write_until_refused(server, person)
+            assert_unavailable(refused)
+            ballast.unlink()
+            await check_after(server, person, done, Soundness(database, tmp_path / "secret", program.url))

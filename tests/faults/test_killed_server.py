@@ -1,0 +1,168 @@
+"""The server is killed again and again while clients write, and nothing is lost, halved or doubled.
+
+SIGKILL to the whole process group, at any moment: while it idles, within the first millisecond of a commit, while it starts.
+The seed of a campaign is printed; REGIE_CAMPAIGN_SEED repeats its requests and moments, REGIE_CAMPAIGN_KILLS deepens it.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from app.fhir.release import Release
+from tests.support.campaign import Client
+from tests.support.campaign_http import Follower, Person, Server, new_people
+from tests.support.running import PROGRAM, ROOT, Program, free_port
+from tests.support.soundness import Soundness
+
+KILLS = int(os.environ.get("REGIE_CAMPAIGN_KILLS", "50"))
+SEED = int(os.environ.get("REGIE_CAMPAIGN_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
+LOAD_MAX_S = 0.6
+
+
+@dataclass
+class Campaign:
+    """One server that is killed and started, its clients and its followers."""
+
+    program: Program
+    random: random.Random
+    process: subprocess.Popen[bytes] | None = None
+    starts_s: list[float] = field(default_factory=list)
+    kills: int = 0
+    done_unanswered: int = 0
+
+    @property
+    def database(self) -> Path:
+        """The database's file."""
+        return self.program.folder / "regie.sqlite3"
+
+    async def start(self) -> None:
+        """Start the server; one in ten is killed while it starts, and started again."""
+        if self.kills and self.random.random() < 0.1:
+            self.process = self._spawn()
+            await asyncio.sleep(self.random.uniform(0.1, 1.5))
+            self.kill()
+        before = time.monotonic()
+        self.process = await asyncio.to_thread(self.program.start)
+        self.starts_s.append(time.monotonic() - before)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.program.log.open("ab") as log:
+            return subprocess.Popen(
+                [*PROGRAM, "serve"],
+                cwd=ROOT,
+                env=self.program.variables(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """Kill the server and all its processes."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+            self.kills += 1
+
+    def kill_in_time(self) -> None:
+        """Wait for the moment that chance has chosen, and kill: at any time, or just after the log file grew."""
+        time.sleep(self.random.uniform(0.05, LOAD_MAX_S))
+        if self.random.random() < 0.7:
+            log = self.database.with_name(f"{self.database.name}-wal")
+            before, until = log.stat().st_mtime_ns, time.monotonic() + 0.2
+            while log.stat().st_mtime_ns == before and time.monotonic() < until:
+                time.sleep(0.00005)
+            time.sleep(self.random.uniform(0, 0.001))
+        self.kill()
+
+
+@contextlib.asynccontextmanager
+async def campaign_in(folder: Path, seed: int) -> AsyncIterator[Campaign]:
+    """Give a campaign with a migrated database; its server is killed at the end."""
+    campaign = Campaign(Program(folder, free_port(), {"REGIE_ACCESS_TOKEN_LIFETIME": "PT10H"}), random.Random(seed))
+    await asyncio.to_thread(campaign.program.run, "migrate")
+    try:
+        yield campaign
+    finally:
+        campaign.kill()
+
+
+def clients_of(server: Server, people: list[Person], seed: int) -> list[Client]:
+    """Return two clients per person and release."""
+    return [
+        Client(
+            f"{number}{release.path}{copy}", server, person, release, random.Random(f"{seed} {number} {release} {copy}")
+        )
+        for number, person in enumerate(people)
+        for release in Release
+        for copy in "ab"
+    ]
+
+
+def test_a_server_that_is_killed_at_any_moment_loses_halves_and_doubles_nothing(tmp_path: Path) -> None:
+    asyncio.run(_campaign(tmp_path, SEED))
+
+
+async def _campaign(folder: Path, seed: int) -> None:
+    print(f"REGIE_CAMPAIGN_SEED={seed}")  # noqa: T201 - shown when the test fails
+    async with campaign_in(folder, seed) as campaign, httpx.AsyncClient(timeout=30) as http:
+        program = campaign.program
+        server = Server(program.url, http)
+        await campaign.start()
+        people = await new_people(program, server, 2)
+        clients = clients_of(server, people, seed)
+        followers = [Follower(server, person, release) for person in people for release in Release]
+        soundness = Soundness(campaign.database, program.folder / "secret", program.url)
+        while campaign.kills < KILLS:
+            await asyncio.gather(
+                *(client.load() for client in clients),
+                *(follower.follow() for follower in followers),
+                asyncio.to_thread(campaign.kill_in_time),
+            )
+            await campaign.start()
+            for done in await asyncio.gather(*(client.settle() for client in clients)):
+                campaign.done_unanswered += done
+            await asyncio.gather(*(client.check() for client in clients))
+            await _check_followers(followers, soundness)
+            if campaign.kills % 5 == 0:
+                await asyncio.to_thread(soundness.check)
+        await asyncio.gather(*(client.check(set(client.things)) for client in clients))
+        await asyncio.to_thread(soundness.check)
+        assert server.answered <= await asyncio.to_thread(soundness.requests)
+        await _check_from_the_start(server, people, soundness)
+        assert "sound" in await asyncio.to_thread(program.run, "audit", "verify")
+        assert campaign.done_unanswered, "no kill came between a commit and its answer: the campaign is too tame"
+        middle = sorted(campaign.starts_s)[len(campaign.starts_s) // 2]
+        print(f"{campaign.kills} kills, {len(server.answered)} answers, start in {middle:.2f} s")  # noqa: T201
+
+
+async def _check_followers(followers: list[Follower], soundness: Soundness) -> None:
+    """Assert that each follower, who reads on from where it was, has what stands and saw every number of its release."""
+    for follower in followers:
+        await follower.catch_up()
+        changes = [one for one in soundness.changes(follower.person.record_id) if one.release == follower.release.value]
+        assert follower.seqs == [one.seq for one in changes]
+        standing: dict[str, bytes] = {}
+        for change in changes:
+            standing[f"{change.resource_type}/{change.id}"] = change.body
+        assert follower.copy == {reference: body for reference, body in standing.items() if body}
+
+
+async def _check_from_the_start(server: Server, people: list[Person], soundness: Soundness) -> None:
+    """Assert that who reads ``$delta`` from 0 in pages gets the record's own log, without a gap."""
+    for person in people:
+        seqs: list[int] = []
+        for release in Release:
+            follower = Follower(server, person, release, count=300)
+            await follower.catch_up()
+            seqs += follower.seqs
+        assert sorted(seqs) == list(range(1, len(soundness.changes(person.record_id)) + 1))
