@@ -17,19 +17,25 @@ IDENTIFIED_MAX = 20
 
 _BY_IDENTIFIER = hot(
     select(*columns(change))
-    .join(exact_index, (exact_index.c.record_id == change.c.record_id) & (exact_index.c.seq == change.c.seq))
     .where(
-        exact_index.c.record_id == bindparam("record_id"),
-        exact_index.c.param == bindparam("param"),
-        exact_index.c.hash == bindparam("hash"),
         change.c.record_id == bindparam("record_id"),
+        # Not a join: SQLite would go through the whole record and look up each change.
+        change.c.seq.in_(
+            select(exact_index.c.seq).where(
+                exact_index.c.record_id == bindparam("record_id"),
+                exact_index.c.param == bindparam("param"),
+                exact_index.c.hash == bindparam("hash"),
+            )
+        ),
         change.c.client == bindparam("client"),
     )
     .order_by(change.c.seq)
     .limit(IDENTIFIED_MAX)
 )
 _BY_SEQ = hot(
-    select(*columns(change)).where(change.c.record_id == bindparam("record_id"), change.c.seq == bindparam("seq"))
+    select(*columns(change), change.c.categories).where(
+        change.c.record_id == bindparam("record_id"), change.c.seq == bindparam("seq")
+    )
 )
 _ANSWER = hot(
     select(idempotency.c.request_hash, idempotency.c.answer).where(
@@ -74,10 +80,10 @@ async def with_identifier(
     return found
 
 
-async def by_seq(reader: Reader, record_id: int, seq: int) -> Stored | None:
-    """Return the version that change ``seq`` made; for those who were shown it before."""
+async def by_seq(reader: Reader, record_id: int, seq: int) -> tuple[Stored, int] | None:
+    """Return the version that change ``seq`` made and its categories; whether it may be shown is for the caller to ask."""
     row = await reader.one(_BY_SEQ, {"record_id": record_id, "seq": seq})
-    return stored(row) if row else None
+    return (stored(row), row[-1]) if row else None
 
 
 async def answer_to(reader: Reader, record_id: int, client: str, key: str) -> tuple[bytes, bytes] | None:

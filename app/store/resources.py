@@ -155,12 +155,15 @@ async def read_versions(
 
 @scoped
 def _everything(limited_types: bool) -> Statement:  # noqa: FBT001
-    joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
+    # Not a join: SQLite would go through all current resources again for each of them.
+    newest = select(current.c.seq).where(
+        current.c.record_id == bindparam("record_id"),
+        current.c.release == bindparam("release"),
+        current.c.deleted.is_(False),
+    )
     return hot(
         select(*columns(change))
-        .select_from(joined)
-        .where(current.c.record_id == bindparam("record_id"), current.c.release == bindparam("release"))
-        .where(current.c.deleted.is_(False), visible(change, limited_types=limited_types))
+        .where(change.c.seq.in_(newest), visible(change, limited_types=limited_types))
         .where(change.c.seq > bindparam("after"))
         .order_by(change.c.seq)
         .limit(bindparam("limit"))
