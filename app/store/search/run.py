@@ -54,9 +54,11 @@ class Run:
     """One search, translated once for all the records it goes over."""
 
     def __init__(self, key: bytes, release: Release, search: Search, *, repeats: bool = True) -> None:
-        criteria = [translate(key, criterion) for criterion in search.criteria]
+        # The database asks in this order. That it is about this patient is true of nearly all in a record: ask it last.
+        ordered = sorted(search.criteria, key=lambda criterion: criterion.parameter.kind == "reference")
+        criteria = [translate(key, criterion) for criterion in ordered]
         numbers: list[int | None] = [
-            None if criterion.parameter.is_column else criterion.parameter.number for criterion in search.criteria
+            None if criterion.parameter.is_column else criterion.parameter.number for criterion in ordered
         ]
         if not any(is_selective(criterion) for criterion in criteria):
             criteria.append(CURRENT)
