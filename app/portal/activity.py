@@ -175,26 +175,37 @@ def _day(text: str) -> date | None:
         return None
 
 
+async def entries(
+    parts: Parts,
+    request: Request,
+    person: SignedIn,
+    wanted: Filter,
+    before: str | None = None,
+    *,
+    most: int,
+    batches: int,
+) -> tuple[list[LogEntry], str | None]:
+    """Return at least ``most`` entries that are wanted (fewer if there are no more), newest first, and the next cursor.
+
+    A batch is read to its end, so there may be more. After ``batches`` of them it stops, with the cursor to go on from.
+    """
+    zone = ZoneInfo(parts.settings.time_zone)
+    found: list[LogEntry] = []
+    for _ in range(batches):
+        batch = await parts.interactions.log_of(person.requester(), trace_of(request), before, BATCH)
+        found += [
+            entry for entry in batch.entries if wanted.takes(entry.event, _instant(entry.event.instant, zone).date())
+        ]
+        before = batch.next
+        if before is None or len(found) >= most:
+            break
+    return found, before
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/activity``."""
     routes = APIRouter(include_in_schema=False)
     zone = ZoneInfo(parts.settings.time_zone)
-
-    async def entries(
-        request: Request, person: SignedIn, wanted: Filter, before: str | None
-    ) -> tuple[list[LogEntry], str | None]:
-        """Return the entries for one page, and the cursor of the next."""
-        found: list[LogEntry] = []
-        for _ in range(BATCHES_MAX):
-            batch = await parts.interactions.log_of(person.requester(), trace_of(request), before, BATCH)
-            for entry in batch.entries:
-                day = _instant(entry.event.instant, zone).date()
-                if wanted.takes(entry.event, day):
-                    found.append(entry)
-            before = batch.next
-            if before is None or len(found) >= PAGE_SIZE:
-                break
-        return found, before
 
     @routes.get("/activity")
     async def overview(
@@ -207,7 +218,9 @@ def router(parts: Parts) -> APIRouter:
     ) -> HTMLResponse:
         language = language_of(request)
         wanted = Filter(who if who in dict(WHO) else "others", _day(since), _day(until))
-        found, following = await entries(request, person, wanted, before or None)
+        found, following = await entries(
+            parts, request, person, wanted, before or None, most=PAGE_SIZE, batches=BATCHES_MAX
+        )
         return page(
             request,
             "activity.html",

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from app.portal import careplan, medication, summary
-from app.portal.activity import Filter, looks
+from app.portal.activity import Filter, entries, looks
 from app.portal.connections import accesses
 from app.portal.elements import Tree, named, newest_first, words
 from app.portal.kinds import KINDS, Measurement, measurements_of
@@ -19,9 +19,10 @@ from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, maybe_signed_in, signed_in, with_form_cookie
-from app.portal.view import reading_for, trace_of
+from app.portal.view import reading_for
 
 RECENT = timedelta(days=90)
+LOOKS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,7 @@ def router(parts: Parts) -> APIRouter:
         goals, plans, requests, tasks = await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
         measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
         activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
-        log = await parts.interactions.log_of(person.requester(), trace_of(request), None, 200)
-        others = [entry for entry in log.entries if Filter("others").takes(entry.event, reading.today)]
+        others, _ = await entries(parts, request, person, Filter("others"), most=LOOKS_SHOWN, batches=3)
         return page(
             request,
             "start.html",
@@ -102,7 +102,7 @@ def router(parts: Parts) -> APIRouter:
             cards=cards_of(observations, goals, reading, language),
             tasks=plan_tasks(activities, measured, reading.today),
             accesses=[one for one in await accesses(parts, person, language) if one.state == "in-force"],
-            looks=looks(others, reading.zone, language)[:3],
+            looks=looks(others, reading.zone, language)[:LOOKS_SHOWN],
             **near(request, reading.now),
         )
 
