@@ -26,12 +26,10 @@ class Wish:
     resource_type: str | None = None
 
 
-def decide(
-    requester: Requester, wish: Wish, grants: Iterable[Grant], records: Iterable[int], now: datetime
-) -> AccessScope:
+def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], now: datetime) -> AccessScope:
     """Return what ``requester`` may touch; nothing unless a rule says so.
 
-    ``grants`` are those given to the requester; ``records`` all records, used for an operator only. ``now`` is UTC.
+    ``grants`` are those given to the requester. ``now`` is UTC.
     Raises: AccessDeniedError, when nothing at all is left; whether a record exists makes no difference to that.
     """
     types = requester.scopes.types_for(wish.action)
@@ -41,28 +39,15 @@ def decide(
     if types is not None and not types:
         message = "The token's scope does not allow this."
         raise AccessDeniedError(message)
-    own: tuple[RecordAccess, ...]
-    match requester.kind:
-        case RequesterKind.PERSON:
-            own = (RecordAccess(_own(requester), EVERYTHING, types, "own record"),)
-        case RequesterKind.OPERATOR:
-            own = tuple(
-                RecordAccess(record, EVERYTHING, types, "operator") for record in records if record != DIRECTORY
-            )
-        case _:
-            own = _granted(requester, wish, grants, types, now)
-    directory: tuple[RecordAccess, ...] = ()
-    if wish.action in LOOK:
-        visible = DIRECTORY_TYPES if types is None else DIRECTORY_TYPES & types
-        if visible:
-            directory = (whole_directory(visible),)
-    elif requester.kind is RequesterKind.OPERATOR:
-        directory = (whole_directory(types),)
-    if (
-        not own
-        and requester.kind is not RequesterKind.OPERATOR
-        and (not directory or requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES)
-    ):
+    visible = DIRECTORY_TYPES if types is None else DIRECTORY_TYPES & types
+    directory = (whole_directory(visible),) if visible and wish.action in LOOK else ()
+    if requester.kind is RequesterKind.OPERATOR:
+        everyone = RecordAccess(DIRECTORY, EVERYTHING, types, "operator")
+        return AccessScope(directory or (whole_directory(types),), everyone)
+    if requester.kind is RequesterKind.PERSON:
+        return AccessScope((RecordAccess(_own(requester), EVERYTHING, types, "own record"), *directory))
+    own = _granted(requester, wish, grants, types, now)
+    if not own and (requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES or not directory):
         message = "No consent covers this request."
         raise AccessDeniedError(message)
     return AccessScope(own + directory)

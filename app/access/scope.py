@@ -1,6 +1,7 @@
 """What policy decided: the value that every store function asks for."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from app.access.categories import EVERYTHING, Category
 
@@ -35,21 +36,30 @@ class RecordAccess:
 class AccessScope:
     """The records that may be touched, each with its limits; made by ``policy.decide`` only.
 
-    ``single`` says that the requester has one record of its own, so that ids are looked for there first.
+    ``everyone`` is the access of an operator to any person's record; None for all others.
     """
 
     records: tuple[RecordAccess, ...]
+    everyone: RecordAccess | None = None
+
+    @property
+    def personal(self) -> tuple[RecordAccess, ...]:
+        """Return the records of persons that are named one by one."""
+        return tuple(access for access in self.records if access.record_id != DIRECTORY)
 
     def of(self, record_id: int) -> RecordAccess | None:
         """Return the access to one record, None if it is outside."""
         for access in self.records:
             if access.record_id == record_id:
                 return access
+        if self.everyone is not None and record_id != DIRECTORY:
+            return replace(self.everyone, record_id=record_id)
         return None
 
-    def only(self, record_ids: frozenset[int]) -> "AccessScope":
+    def only(self, record_ids: Iterable[int]) -> "AccessScope":
         """Return the part of this scope that is about these records."""
-        return AccessScope(tuple(access for access in self.records if access.record_id in record_ids))
+        found = (self.of(record_id) for record_id in sorted(record_ids))
+        return AccessScope(tuple(access for access in found if access is not None))
 
 
 def whole_directory(types: frozenset[str] | None) -> RecordAccess:

@@ -113,7 +113,7 @@ async def bundle(
 
     async def job(transaction: Transaction, decide: Decide) -> tuple[BundleAnswer, list[Event]]:
         if idempotency_key is not None:
-            before = await earlier(transaction, requester, idempotency_key, digest)
+            before = await earlier(transaction, requester, idempotency_key, digest, decide)
             if before is not None and len(before) == len(writes):
                 for entry, outcome in zip(writes, before, strict=True):
                     entry.outcome = outcome
@@ -326,10 +326,14 @@ def _patients(context: Context, release: Release, entry: Entry, names: dict[str,
 
 async def _match(changes: Changes, entry: Entry, record_id: int | None) -> Stored | None:
     """Return the one resource that If-None-Exist finds; when there are more, the create itself will say so."""
-    access = (await changes.scope(Action.CREATE, entry.resource_type)).of(DIRECTORY if record_id is None else record_id)
-    if access is None:
-        return None
-    found = await changes.matches(entry.resource_type, entry.asked.if_none_exist or "", access)
+    try:
+        scope = await changes.scope(Action.SEARCH, entry.resource_type)
+        access = scope.of(DIRECTORY if record_id is None else record_id)
+        if access is None:
+            return None
+        found = await changes.matches(entry.resource_type, entry.asked.if_none_exist or "", access)
+    except RegieError:
+        return None  # the create itself meets the same error, and then it is the entry's
     return found[0] if len(found) == 1 else None
 
 
@@ -391,7 +395,7 @@ async def _get(context: Context, requester: Requester, trace: Trace, release: Re
 
 def _events(requester: Requester, trace: Trace, release: Release, writes: list[Entry]) -> list[Event]:
     """Return the log's entries: one for each entry of the Bundle."""
-    events = []
+    events: list[Event] = []
     for entry in writes:
         deed = Deed(entry.deed, release, entry.resource_type, entry.resource_id or "")
         if isinstance(entry.outcome, Written):

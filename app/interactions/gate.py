@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from app.access.policy import Wish, decide
-from app.access.requester import Requester, RequesterKind
+from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
@@ -18,7 +18,6 @@ from app.consent.grants import candidates
 from app.db.database import Database, Reader, Transaction
 from app.errors import RegieError, UnavailableError
 from app.fhir.release import Release
-from app.store.changes import all_records
 
 T = TypeVar("T")
 Decide = Callable[[Wish], Awaitable[AccessScope]]
@@ -58,9 +57,7 @@ class Gate:
     async def scope(self, requester: Requester, wish: Wish, reader: Reader) -> AccessScope:
         """Return what the requester may touch, by the grants that ``reader`` sees. Raises: AccessDeniedError."""
         now = self.clock()
-        grants = await candidates(reader, requester, now)
-        records = await all_records(reader) if requester.kind is RequesterKind.OPERATOR else ()
-        return decide(requester, wish, grants, records, now)
+        return decide(requester, wish, await candidates(reader, requester, now), now)
 
     async def look(
         self,

@@ -5,10 +5,10 @@ Spec: https://hl7.org/fhir/R4/http.html#read, https://hl7.org/fhir/STU3/http.htm
 
 from app.access.policy import Wish
 from app.access.requester import Requester
-from app.access.scope import AccessScope
+from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
-from app.errors import GoneError, NotFoundError
+from app.errors import ConflictError, GoneError, NotFoundError
 from app.fhir.release import Release
 from app.interactions.context import Context, find, where
 from app.interactions.gate import Deed, Touched
@@ -98,9 +98,14 @@ async def _versions(
     before: int,
     limit: int,
 ) -> list[Stored]:
+    """Return the versions in the one record of the scope that has this id; the person's own goes before the directory."""
     reader = context.database.reader
+    found: list[list[Stored]] = []
     for access in await where(reader, scope, release, resource_type, resource_id):
-        found = await read_versions(reader, access, release, resource_type, resource_id, before=before, limit=limit)
-        if found:
-            return found
-    return []
+        versions = await read_versions(reader, access, release, resource_type, resource_id, before=before, limit=limit)
+        if versions and not (found and access.record_id == DIRECTORY):
+            found.append(versions)
+    if len(found) > 1:
+        message = f"More than one person's record has {resource_type}/{resource_id}: search with the patient parameter."
+        raise ConflictError(message)
+    return found[0] if found else []

@@ -8,14 +8,26 @@ Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-head
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
+from app.access.policy import Wish
 from app.access.requester import Requester
 from app.access.scope import DIRECTORY
+from app.access.smart_scope import Action
 from app.db.database import Transaction
-from app.errors import BadRequestError, ConflictError, DuplicateError, InvalidResourceError, RegieError
+from app.errors import (
+    AccessDeniedError,
+    BadRequestError,
+    ConflictError,
+    DuplicateError,
+    InvalidResourceError,
+    RegieError,
+)
 from app.fhir.issues import Issue
+from app.interactions.context import Stored
+from app.interactions.gate import Decide
 from app.interactions.write import Written
 from app.store.find import answer_to, by_seq, keep_answer
 
@@ -67,10 +79,14 @@ def _home(requester: Requester) -> tuple[int, str]:
     return record_id, f"{requester.actor} {requester.client_id}"
 
 
-async def earlier(transaction: Transaction, requester: Requester, key: str, digest: bytes) -> list[Outcome] | None:
+async def earlier(
+    transaction: Transaction, requester: Requester, key: str, digest: bytes, decide: Decide
+) -> list[Outcome] | None:
     """Return the outcomes of the request that came with this key before, or None.
 
-    Raises: DuplicateError, when that was another request; BadRequestError, for a key that is too long.
+    What was answered then is shown only as far as the requester may still see it.
+    Raises: DuplicateError, when that was another request; BadRequestError, for a key that is too long;
+    AccessDeniedError, when nothing allows the requester to be in that record any more.
     """
     if not 0 < len(key) <= KEY_LENGTH_MAX:
         message = f"Idempotency-Key takes 1 to {KEY_LENGTH_MAX} characters."
@@ -87,12 +103,30 @@ async def earlier(transaction: Transaction, requester: Requester, key: str, dige
         if isinstance(kept, KeptError):
             outcomes.append(KeptErrorAgain(kept))
             continue
-        version = await by_seq(transaction, kept.record_id, kept.seq)
-        if version is None:
+        found_version = await by_seq(transaction, kept.record_id, kept.seq)
+        if found_version is None:
             message = "The answer to this Idempotency-Key is no longer here."
             raise ConflictError(message)
-        outcomes.append(Written(version, kept.status, kept.ground, ""))
+        version, categories = found_version
+        shown = version if await _may_look(version, categories, decide) else replace(version, body=b"")
+        outcomes.append(Written(shown, kept.status, kept.ground, ""))
     return outcomes
+
+
+async def _may_look(version: Stored, categories: int, decide: Decide) -> bool:
+    """Return whether the requester may still look at a version; who may still write there is told that it was written.
+
+    Raises: AccessDeniedError, when the record is closed to the requester.
+    """
+    for action in (Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE):
+        try:
+            access = (await decide(Wish(action, version.resource_type))).of(version.record_id)
+        except AccessDeniedError:
+            continue
+        if access is not None and access.covers(version.resource_type, categories):
+            return action is Action.READ
+    message = "No consent covers this request."
+    raise AccessDeniedError(message, about=(version.record_id,))
 
 
 def issues_of(error: RegieError) -> tuple[Issue, ...]:

@@ -29,12 +29,16 @@ from app.fhir.search.parse import parse_query
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
+from app.store.changes import all_records
 from app.store.indexing import reference_values
 from app.store.resources import Stored, read_current
 from app.store.search.run import Found, Position, Run
 
 CURSOR = "_cursor"
 INCLUDED_MAX = 1000
+EVERYBODY_MAX = 5000
+"""People over whom an operator's search may go that names no patient."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -151,6 +155,7 @@ async def narrow(
     """
     if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
         return scope
+    reader = context.database.reader
     for criterion in parsed.criteria:
         values = [value for value in criterion.values if isinstance(value, ReferenceValue)]
         is_patient = criterion.parameter.targets == {"Patient"} or criterion.parameter.name in ("patient", "subject")
@@ -158,14 +163,20 @@ async def narrow(
             continue
         if any(value.resource_type not in (None, "Patient") or value.id is None for value in values):
             continue
-        records = {await record_of_patient(context.database.reader, release, value.id or "") for value in values}
+        records = {await record_of_patient(reader, release, value.id or "") for value in values}
         named = frozenset(record for record in records if record is not None)
         narrowed = scope.only(named)
         if not narrowed.records:
             message = "No consent covers this request."
             raise AccessDeniedError(message, about=tuple(named))
         return narrowed
-    return scope
+    if scope.everyone is None:
+        return scope
+    everybody = await all_records(reader)
+    if len(everybody) > EVERYBODY_MAX:
+        message = "There are too many people here to search them all: name the patient."
+        raise BadRequestError(message)
+    return AccessScope(scope.only(everybody).records + scope.records)
 
 
 def sorts_by_repeating(parsed: Search) -> bool:

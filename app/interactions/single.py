@@ -134,7 +134,7 @@ async def _write(
 ) -> Written:
     async def job(transaction: Transaction, decide: Decide) -> tuple[Written, list[Event]]:
         if idempotency_key is not None:
-            before = await earlier(transaction, requester, idempotency_key, digest)
+            before = await earlier(transaction, requester, idempotency_key, digest, decide)
             if before is not None and isinstance(before[0], Written):
                 return before[0], [wrote(requester, trace, deed, before[0])]
         changes = Changes(context, transaction, requester, release, decide)

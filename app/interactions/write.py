@@ -7,9 +7,10 @@ the same client sent before with the very same content, or an ``Idempotency-Key`
 Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
+from app.access.categories import EVERYTHING
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
@@ -109,8 +110,8 @@ class Changes:
         access = self._access(scope, record_id)
         patients = await self.patients(record_id)
         if resource_type == "Patient" and patients.get(self.release, made_id) != made_id:
-            return await self._own_patient(scope, record_id, patients[self.release])
-        before = await self._before(parsed, access, record_id, conditions)
+            return await self._own_patient(record_id, patients[self.release])
+        before = await self._before(parsed, record_id, conditions)
         if before is not None:
             return Written(before, 200, access.reason, "")
         writer = await self.writer(record_id)
@@ -204,30 +205,44 @@ class Changes:
 
     @staticmethod
     def _access(scope: AccessScope, record_id: int) -> RecordAccess:
-        """Return the access to a record that policy opened; one that an operator's write just made is open too."""
+        """Return the access to a record. Raises: AccessDeniedError, when policy opened none."""
         access = scope.of(record_id)
-        if access is not None:
-            return access
-        over = scope.of(DIRECTORY)
-        if over is None:
+        if access is None:
             message = "No consent covers this request."
-            raise AccessDeniedError(message)
-        return RecordAccess(record_id, over.categories, over.types, "operator")
+            raise AccessDeniedError(message, about=(record_id,))
+        return access
 
-    async def _own_patient(self, scope: AccessScope, record_id: int, patient_id: str) -> Written:
-        """Return the Patient that the record has: a second one is never made, what was sent is not looked at."""
-        access = self._access(scope, record_id)
-        found = await read_current(self.transaction, access, self.release, "Patient", patient_id)
-        if found is None or found.deleted:
-            message = "No consent covers this request."
-            raise AccessDeniedError(message)
-        return Written(found, 200, access.reason, "")
+    async def _own_patient(self, record_id: int, patient_id: str) -> Written:
+        """Return the Patient that the record has: a second one is never made, what was sent is not looked at.
 
-    async def _before(
-        self, parsed: Parsed, access: RecordAccess, record_id: int, conditions: Conditions
-    ) -> Stored | None:
-        """Return the resource that makes this create one that has been here before, or None."""
+        Who may write but not look gets to know which one it is, which its token tells too, and not what is in it.
+        """
+        whole = RecordAccess(record_id, EVERYTHING, None, "own Patient")
+        found = await read_current(self.transaction, whole, self.release, "Patient", patient_id)
+        if found is None:
+            message = "The record has no Patient in this release yet."
+            raise ConflictError(message)
+        visible = await self._visible(found, "Patient")
+        return Written(found if visible else replace(found, body=b""), 200, "own Patient", "")
+
+    async def _visible(self, version: Stored, resource_type: str) -> bool:
+        """Return whether the requester may look at this version too."""
+        try:
+            access = (await self.scope(Action.READ, resource_type)).of(version.record_id)
+        except AccessDeniedError:
+            return False
+        if access is None:
+            return False
+        shown = await read_current(self.transaction, access, self.release, resource_type, version.id)
+        return shown is not None
+
+    async def _before(self, parsed: Parsed, record_id: int, conditions: Conditions) -> Stored | None:
+        """Return the resource that makes this create one that has been here before, or None.
+
+        A condition is a search: it needs leave to search, and finds what the requester may see.
+        """
         if conditions.if_none_exist is not None:
+            access = self._access(await self.scope(Action.SEARCH, parsed.resource_type), record_id)
             found = await self.matches(parsed.resource_type, conditions.if_none_exist, access)
             if len(found) > 1:
                 message = "More than one resource matches If-None-Exist."

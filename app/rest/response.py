@@ -196,5 +196,5 @@ def _with_response(base: str, version: Stored, status: int, wanted: str | None, 
         del response["location"]
         return _encode({"response": response})
     head = f'{{"fullUrl":"{base}/{version.resource_type}/{version.id}",'.encode()
-    resource = b'"resource":' + version.body + b"," if wanted == "representation" else b""
+    resource = b'"resource":' + version.body + b"," if wanted == "representation" and version.body else b""
     return head + resource + b'"response":' + _encode(response) + b"}"

@@ -156,12 +156,6 @@ async def patients_of(reader: Reader, record_id: int) -> dict[Release, str]:
     return {release: patient for release, patient in found if patient is not None}
 
 
-async def head_of(reader: Reader, record_id: int) -> int:
-    """Return the number of the record's last change, 0 if it has none."""
-    head = await reader.one(_HEAD, {"record_id": record_id})
-    return head[0] if head else 0
-
-
 async def all_records(reader: Reader) -> list[int]:
     """Return every person's record."""
     return [row[0] for row in await reader.all(_RECORDS, {})]

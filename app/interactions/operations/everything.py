@@ -54,10 +54,9 @@ async def person(context: Context, scope: AccessScope, release: Release, patient
 
     Raises: NotFoundError (unknown and not granted alike), BadRequestError (nobody named, and more than one possible).
     """
-    personal = [access for access in scope.records if access.record_id != DIRECTORY]
     if patient_id is None:
-        if len(personal) == 1:
-            return personal[0]
+        if len(scope.personal) == 1:
+            return scope.personal[0]
         message = "Name the patient: Patient/[id]/$everything."
         raise BadRequestError(message)
     record_id = await record_of_patient(context.database.reader, release, patient_id)

@@ -12,7 +12,7 @@ import msgspec
 
 from app.access.policy import Wish
 from app.access.requester import Requester
-from app.access.scope import DIRECTORY, AccessScope
+from app.access.scope import AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import BadRequestError
@@ -66,7 +66,7 @@ async def lastn(
             base_urls=(context.fhir_base(release),), now=context.clock(),
         )  # fmt: skip
         narrowed = await narrow(context, requester, release, scope, parsed)
-        personal = [access for access in narrowed.records if access.record_id != DIRECTORY]
+        personal = narrowed.personal
         found: list[Found] = []
         run = Run(context.index_key, release, parsed, repeats=False)
         for access in personal:
