@@ -1,0 +1,212 @@
+"""The pages and the other routes beside FHIR: what is open to all, and that one person never sees another's."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.routing import Mount, Route
+
+from app.access.categories import ALL_PARTS
+from app.consent import grants
+from app.fhir.release import Release
+from tests.support.world import World, never_made
+
+PUBLIC = {
+    "GET /.well-known/oauth-authorization-server": "discovery",
+    "GET /.well-known/smart-configuration": "discovery",
+    "GET /health/live": "operations",
+    "GET /health/ready": "operations",
+    "GET /metrics": "operations",
+    "GET /openapi.json": "describes the OAuth endpoints",
+    "GET /static": "style and pictures",
+    "GET /login": "where a session begins",
+    "POST /login": "where a session begins",
+    "GET /login/code": "the second step, which needs the first",
+    "POST /login/code": "the second step, which needs the first",
+    "GET /sign-up": "where an account begins",
+    "POST /sign-up": "where an account begins",
+    "POST /sign-up/code": "the second step, which needs the first",
+    "POST /language": "a choice of the browser, about nobody",
+    "POST /token": "asks for its own proof",
+    "POST /revoke": "asks for its own proof",
+    "POST /introspect": "asks for its own proof",
+}
+"""What answers without a session, and why it may."""
+
+WITHOUT_A_PERSON = frozenset({"GET /", "POST /logout", "GET /authorize", "POST /authorize"})
+"""Pages that say something to somebody who isn't signed in, too: a welcome, or that an app asked wrongly."""
+
+
+def routes_of(application: FastAPI) -> Iterator[str]:
+    """Yield ``METHOD /path`` of every route beside FHIR; what is mounted answers to GET."""
+    for route in application.routes:
+        if isinstance(route, Mount):
+            yield f"GET {route.path}"
+        else:
+            assert isinstance(route, Route)
+            for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield f"{method} {route.path}"
+
+
+def filled(route: str, world: World) -> tuple[str, str]:
+    """Return method and URL of a route, with Zonnestraal's ids where it takes any."""
+    method, path = route.split(" ")
+    grant = world.made.grants["granted of zonnestraal"].grant_id
+    return method, path.replace("{grant_id}", grant).replace("{key}", "weight")
+
+
+async def session(world: World, who: str) -> httpx.AsyncClient:
+    """Return a browser in which somebody is signed in."""
+    transport = httpx.ASGITransport(app=world.application)
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8000", cookies={"regie-session": world.made.cookies[who]}
+    )
+
+
+async def form_token(browser: httpx.AsyncClient) -> str:
+    """Return the token of the forms of a session."""
+    page = (await browser.get("/access/new")).text
+    return page.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+
+async def test_every_route_is_open_for_a_reason_or_needs_a_session(world: World) -> None:
+    routes = list(routes_of(world.application.pages))
+    assert len(routes) > 20
+    assert set(PUBLIC) | WITHOUT_A_PERSON <= set(routes)
+    for route in routes:
+        if route in PUBLIC or route in WITHOUT_A_PERSON:
+            continue
+        method, url = filled(route, world)
+        answer = await world.http.request(method, url)
+        assert answer.status_code == 303, route
+        assert answer.headers["location"].startswith("/login?next="), route
+        assert answer.content == b"", route
+
+
+@pytest.mark.parametrize("route", sorted(WITHOUT_A_PERSON))
+async def test_what_answers_without_a_person_shows_none(world: World, route: str) -> None:
+    method, url = filled(route, world)
+    answer = await world.http.request(method, url)
+    assert answer.status_code in (200, 303, 400, 403), answer.text
+    for person in world.made.people.values():
+        assert person.family not in answer.text
+
+
+@pytest.mark.parametrize("cookie", ["", "nonsense", "half"])
+async def test_half_a_session_is_none(world: World, cookie: str) -> None:
+    from app.identity import sessions
+
+    if cookie == "half":
+        now = world.parts.clock()
+        account = await world.parts.accounts.by_login(world.parts.database.reader, "zonnestraal")
+        assert account is not None
+        cookie = await world.parts.database.write(
+            lambda transaction: sessions.begin_half(transaction, account.account_id, now)
+        )
+    answer = await world.http.get("/measurements", headers={"cookie": f"regie-session={cookie}"})
+    assert answer.status_code == 303
+
+
+async def test_no_page_shows_anything_of_another_person(world: World) -> None:
+    him = world.zonnestraal
+    secrets = [him.family, him.bsn, *(him.marker(thing) for _, thing in him.ids)]
+    secrets += [grant.grant_id for name, grant in world.made.grants.items() if name.endswith("of zonnestraal")]
+    secrets += [resource_id for (_, thing), resource_id in him.ids.items() if thing != "chosen"]
+    async with await session(world, "maanlicht") as browser:
+        token = await form_token(browser)
+        for route in routes_of(world.application.pages):
+            method, url = filled(route, world)
+            if method == "POST":
+                answer = await browser.post(url, data={"csrf_token": token})
+            else:
+                answer = await browser.get(url)
+            assert answer.status_code < 500, route
+            found = [secret for secret in secrets if secret in answer.text]
+            assert found == [], route
+            if route in ("POST /logout", "POST /login", "POST /login/code"):
+                browser.cookies = httpx.Cookies({"regie-session": world.made.cookies["maanlicht"]})
+    assert await grants_of(world) == before_grants(world)
+
+
+def before_grants(world: World) -> set[str]:
+    """Return the ids of Zonnestraal's grants that stand."""
+    return {
+        grant.grant_id
+        for name, grant in world.made.grants.items()
+        if name.endswith("of zonnestraal") and not name.startswith("withdrawn")
+    }
+
+
+async def grants_of(world: World) -> set[str]:
+    """Return the ids of Zonnestraal's grants that are not withdrawn now."""
+    found = await grants.of_record(world.parts.database.reader, world.zonnestraal.record_id)
+    return {grant.grant_id for grant in found if grant.withdrawn_at is None}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_grant_of_another_is_like_one_that_was_never_given(world: World, method: str) -> None:
+    async with await session(world, "maanlicht") as browser:
+        token = await form_token(browser)
+        answers = []
+        for grant_id in (world.made.grants["granted of zonnestraal"].grant_id, "abcdefghijklmnopqrstuvwx"):
+            url = f"/access/{grant_id}/withdraw"
+            answer = await browser.request(method, url, data={"csrf_token": token} if method == "POST" else None)
+            text = answer.text.replace(grant_id, "GRANT").replace(answer.headers["x-request-id"], "REQUEST")
+            answers.append((answer.status_code, text))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+    assert await grants_of(world) == before_grants(world)
+
+
+async def test_a_form_of_another_session_changes_nothing(world: World) -> None:
+    grant_id = world.made.grants["granted of zonnestraal"].grant_id
+    async with await session(world, "maanlicht") as browser:
+        foreign = await form_token(browser)
+    async with await session(world, "zonnestraal") as browser:
+        for data in ({}, {"csrf_token": ""}, {"csrf_token": foreign}, {"csrf_token": "0" * 64}):
+            answer = await browser.post(f"/access/{grant_id}/withdraw", data=data)
+            assert answer.status_code == 403, data
+    assert await grants_of(world) == before_grants(world)
+
+
+async def test_what_a_person_withdraws_in_the_browser_is_closed_at_the_next_request(world: World) -> None:
+    grant_id = world.made.grants["granted of zonnestraal"].grant_id
+    practice, url = world.caller("granted"), world.zonnestraal.url("weight")
+    assert (await practice("GET", url)).status_code == 200
+    async with await session(world, "zonnestraal") as browser:
+        answer = await browser.post(f"/access/{grant_id}/withdraw", data={"csrf_token": await form_token(browser)})
+        assert answer.status_code == 303
+        assert (await practice("GET", url)).status_code == 403
+        assert "Praktijk Granted-Test" in (await browser.get("/activity")).text
+
+
+async def test_what_a_person_withdraws_from_an_app_ends_its_token(world: World) -> None:
+    grant = world.made.grants["app of zonnestraal"]
+    app, url = world.caller("app of zonnestraal"), world.zonnestraal.url("weight")
+    assert (await app("GET", url)).status_code == 200
+    async with await session(world, "zonnestraal") as browser:
+        await browser.post(f"/access/{grant.grant_id}/withdraw", data={"csrf_token": await form_token(browser)})
+    assert (await app("GET", url)).status_code in (401, 403)
+    assert (await world.caller("app of maanlicht")("GET", world.maanlicht.url("weight"))).status_code == 200
+
+
+async def test_what_a_person_gives_in_the_browser_is_open_at_the_next_request(world: World) -> None:
+    practice, him = world.caller("no grant"), world.zonnestraal
+    async with await session(world, "zonnestraal") as browser:
+        form = {
+            "csrf_token": await form_token(browser),
+            "practice": world.made.practices["no grant"],
+            "category": "own-measurements",
+            "period": "1-year",
+        }
+        answer = await browser.post("/access/new", data=form)
+        assert answer.status_code == 303, answer.text
+    assert (await practice("GET", him.url("weight"))).status_code == 200
+    assert (await practice("GET", him.url("condition"))).status_code == 404
+    assert (await practice("PUT", him.url("weight"), {"resourceType": "Observation"})).status_code != 200
+    refused = await practice("GET", f"/Observation?patient={world.maanlicht.patients[Release.R4]}")
+    nobody = await practice("GET", f"/Observation?patient={never_made()}")
+    assert (refused.status_code, refused.text) == (403, nobody.text)
+    found = await grants.of_practice(world.parts.database.reader, world.made.practices["no grant"], world.parts.clock())
+    assert [grant.categories & ~ALL_PARTS for grant in found] == [0]
