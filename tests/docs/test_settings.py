@@ -1,12 +1,13 @@
 """docs/settings.md against app/settings.py."""
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 
 from app.settings import Settings
 
@@ -26,6 +27,8 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, timedelta):
         return str(TypeAdapter(timedelta).dump_python(value, mode="json"))
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return str(value)
 
 
@@ -35,8 +38,10 @@ def test_every_setting_has_a_section_and_every_section_a_setting() -> None:
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
-def test_the_page_gives_the_default_that_the_code_has(field: str) -> None:
-    assert sections()[field][0] == shown(Settings.model_fields[field].default)
+def test_the_page_gives_the_default_that_the_code_has(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("REGIE_")]:
+        monkeypatch.delenv(name)
+    assert sections()[field][0] == shown(getattr(Settings(), field))
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
