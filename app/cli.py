@@ -98,6 +98,7 @@ def serve() -> None:
         port=settings.port,
         interface=Interfaces.ASGI,
         workers=settings.workers,
+        respawn_failed_workers=True,
         log_enabled=False,
         backlog=1024,
     ).serve()

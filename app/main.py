@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,9 +15,10 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from app.db.statements import Statement
 from app.errors import RegieError
 from app.fhir.release import Release
+from app.interactions.people import new_person
 from app.logs import configure_logs
 from app.oauth import endpoints
-from app.portal import activity, authorize, connections, frame, login, measurements, record
+from app.portal import activity, authorize, connections, frame, login, measurements, record, sign_up
 from app.portal.errors import error_page, of_regie
 from app.portal.session import LoginNeededError, to_login
 from app.portal.view import trace_of
@@ -108,6 +110,8 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(login.router(parts))
     pages.include_router(authorize.router(parts))
     pages.include_router(record.router(parts))
+    if parts.settings.sign_up_open:
+        pages.include_router(sign_up.router(parts, partial(new_person, parts.context)))
     pages.include_router(measurements.router(parts))
     pages.include_router(connections.router(parts))
     pages.include_router(activity.router(parts))

@@ -54,9 +54,11 @@ class Settings(BaseSettings):
     bundle_entries_max: int = Field(default=2000, ge=1, description="Most entries in a batch or transaction.")
     time_zone: str = Field(default="Europe/Amsterdam", description="Time zone of new records, as in the IANA database.")
     mail_url: SecretStr = Field(
-        default=SecretStr("file:var/mail"), description="Where mail goes: file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST."
+        default=SecretStr("file:var/mail"),
+        description="Where mail goes: file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST.",
     )
     mail_from: str = Field(default="regie@localhost", description="The sender of mail.")
+    sign_up_open: bool = Field(default=True, description="Whether people may make an account themselves.")
     trust_forwarded: bool = Field(
         default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."
     )

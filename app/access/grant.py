@@ -32,6 +32,8 @@ class Grant:
     withdrawn_at: datetime | None = None
 
     def is_in_force(self, now: datetime) -> bool:
-        """Return whether the grant opens anything at ``now``; it ends at, not after, its ``until``."""
-        ended = self.withdrawn_at is not None and self.withdrawn_at <= now
-        return not ended and self.starts_at <= now < self.until
+        """Return whether the grant opens anything at ``now``; it ends at, not after, its ``until``.
+
+        A withdrawn one never does: a clock that is turned back must not open it again.
+        """
+        return self.withdrawn_at is None and self.starts_at <= now < self.until

@@ -22,7 +22,9 @@ from app.db.database import Database, Transaction
 from app.fhir.release import Release
 from app.identity import practices
 from app.identity.instants import to_us
-from app.oauth import codes, tokens
+from app.jobs.notices import notify
+from app.jobs.texts import NoticeKind
+from app.oauth import clients, codes, tokens
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.exchange import Submitted
@@ -79,6 +81,13 @@ class Changes:
                 until=decision.until,
                 purpose="app",
                 now=now,
+            )
+            await notify(
+                transaction,
+                record_id=decision.record_id,
+                kind=NoticeKind.ACCESS_GIVEN,
+                about=client.name,
+                now_us=to_us(now),
             )
             code = AuthorizationCode(
                 code_hash=tokens.hashed(value),
@@ -161,8 +170,18 @@ class Changes:
         """Revoke all tokens of an authorization whose code or refresh token came a second time."""
 
         async def job(transaction: Transaction) -> None:
-            await tokens.revoke_family(transaction, earlier.family_id, to_us(self._clock()))
+            now_us = to_us(self._clock())
+            await tokens.revoke_family(transaction, earlier.family_id, now_us)
             await self._audit.record(transaction, _reuse(earlier, trace))
+            client = await clients.get(transaction, earlier.client_id)
+            if earlier.record_id is not None and client is not None:
+                await notify(
+                    transaction,
+                    record_id=earlier.record_id,
+                    kind=NoticeKind.KEY_REUSED,
+                    about=client.name,
+                    now_us=now_us,
+                )
 
         self._database.write_blocking(job)
 

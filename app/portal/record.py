@@ -87,7 +87,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/")
     async def start(request: Request, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> Response:
         if person is None:
-            return with_form_cookie(request, page(request, "welcome.html"))
+            return with_form_cookie(request, page(request, "welcome.html", sign_up_open=parts.settings.sign_up_open))
         reading, language = reading_for(parts, request, person), language_of(request)
         observations = await recent(reading, RECENT)
         goals, plans, requests, tasks = await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")

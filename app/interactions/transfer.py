@@ -1,0 +1,262 @@
+"""A record as lines of JSON: to take along whole, and to check without a database.
+
+The first line tells what follows: every change in order, then every grant, then every entry of the log about the record.
+A change and a log entry have their hashes and their exact bytes, so that both chains can be followed in the file:
+
+- a change's hash is the SHA-256 of the hash before it (32 zero bytes for the first), the JSON array of record_id, seq,
+  release, type, id, version, previous, operation, instant, actor, client and categories, and the body;
+- a log entry's hash is the SHA-256 of ``previous`` and the event. Entries about others lie between, hence ``previous``.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from app.access.categories import EVERYTHING, Category
+from app.access.grant import Grant
+from app.access.policy import Wish
+from app.access.requester import Requester
+from app.access.scope import AccessScope
+from app.access.smart_scope import Action
+from app.audit.events import Event, Trace
+from app.audit.links import Link, extent_of, links_until
+from app.audit.log import GENESIS as FIRST_ENTRY
+from app.audit.log import chained as entry_hash
+from app.consent.grants import of_record
+from app.db.database import Row
+from app.errors import AccessDeniedError, ConflictError, NotFoundError
+from app.interactions.context import Context
+from app.interactions.gate import Deed, Touched
+from app.store.changes import GENESIS, chained, patients_of
+from app.store.export import Standing, changes_until, standing_of
+
+FORMAT = 1
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Head(Struct, tag_field="line", tag="export", frozen=True):
+    """The first line: whose record, and how much of what follows. ``patients`` are ids by release, ``hash`` the last change's."""
+
+    format: int
+    record_id: int
+    exported_at: datetime
+    time_zone: str
+    patients: dict[str, str]
+    changes: int
+    hash: Hash
+    grants: int
+    entries: int
+
+
+class ChangeLine(Struct, tag_field="line", tag="change", omit_defaults=True):
+    """A change as it is kept; ``instant`` in microseconds UTC. A body with line breaks is in ``text``, a delete has none."""
+
+    seq: int
+    release: int
+    type: str
+    id: str
+    version: int
+    previous: int
+    operation: str
+    instant: int
+    actor: str
+    client: str
+    categories: int
+    hash: Hash
+    body: Raw | UnsetType = UNSET
+    text: str = ""
+
+    @property
+    def exact_body(self) -> bytes:
+        """Return the body byte for byte."""
+        return self.text.encode() if isinstance(self.body, UnsetType) else bytes(self.body)
+
+    def fields(self, record_id: int) -> tuple[object, ...]:
+        """Return what the hash covers besides the body."""
+        return (
+            record_id, self.seq, self.release, self.type, self.id, self.version, self.previous, self.operation,
+            self.instant, self.actor, self.client, self.categories,
+        )  # fmt: skip
+
+
+class GrantLine(Struct, tag_field="line", tag="grant"):
+    """What was allowed to whom, and until when."""
+
+    id: str
+    grantee: str
+    grantee_id: str
+    categories: list[str]
+    actions: list[str]
+    starts_at: datetime
+    until: datetime
+    purpose: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+
+
+class EntryLine(Struct, tag_field="line", tag="audit"):
+    """An entry of the log as it is kept, and the hash of the entry before it."""
+
+    stream: int
+    n: int
+    previous: Hash
+    hash: Hash
+    event: Raw
+
+
+_encode = msgspec.json.Encoder().encode
+_head = msgspec.json.Decoder(Head)
+_line = msgspec.json.Decoder(ChangeLine | GrantLine | EntryLine)
+_event = msgspec.json.Decoder(Event)
+
+
+async def export(context: Context, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:
+    """Yield the lines of a record, each with its end. The log tells of it before the first line goes out.
+
+    What is changed meanwhile is not in it. Raises: AccessDeniedError, unless all of the record is open to the requester;
+    NotFoundError; ConflictError, when the record is erased meanwhile.
+    """
+    reader = context.database.reader
+
+    async def action(scope: AccessScope) -> tuple[Standing, Sequence[Touched]]:
+        access = scope.of(record_id)
+        if access is None or access.types is not None or access.categories != EVERYTHING:
+            raise AccessDeniedError("Only who may see all of a record can take it along.", about=(record_id,))
+        found = await standing_of(reader, record_id)
+        if found is None:
+            raise NotFoundError("There is no such record.")
+        return found, (Touched(record_id, access.reason, found.seq),)
+
+    standing = await context.gate.look(requester, trace, Wish(Action.READ), Deed("export"), action)
+    grants = await of_record(reader, record_id)
+    entries, last_entry = await extent_of(reader, record_id)
+    patients = {release.path: patient for release, patient in (await patients_of(reader, record_id)).items()}
+    yield _encode(
+        Head(
+            FORMAT, record_id, context.clock(), standing.time_zone, patients, standing.seq, standing.hash.hex(),
+            len(grants), entries,
+        )
+    ) + b"\n"  # fmt: skip
+    last = 0
+    async for row in changes_until(reader, record_id, standing.seq):
+        last = row[1]
+        yield _encode(_change_line(row)) + b"\n"
+    if last != standing.seq:
+        raise ConflictError("The record was erased while it was read.")
+    for grant in grants:
+        yield _encode(_grant_line(grant)) + b"\n"
+    async for link in links_until(reader, record_id, last_entry):
+        yield _encode(_entry_line(link)) + b"\n"
+
+
+def _change_line(row: Row) -> ChangeLine:
+    *fields, digest, body = row[1:]
+    line = ChangeLine(*fields, digest.hex())
+    if b"\n" in body or b"\r" in body:  # between its members, as it was sent
+        line.text = body.decode()
+    elif body:
+        line.body = Raw(body)
+    return line
+
+
+def _grant_line(grant: Grant) -> GrantLine:
+    categories = [category.code for category in Category if category in grant.categories]
+    actions = [str(action.name).lower() for action in Action if action in grant.actions]
+    return GrantLine(
+        grant.grant_id, grant.grantee.value, grant.grantee_id, categories, actions, grant.starts_at, grant.until,
+        grant.purpose, grant.given_at, grant.withdrawn_at,
+    )  # fmt: skip
+
+
+def _entry_line(link: Link) -> EntryLine:
+    return EntryLine(link.stream, link.n, link.previous.hex(), link.hash.hex(), Raw(link.body))
+
+
+def read_head(line: bytes) -> Head | None:
+    """Return the first line of an export that this code can read, None for anything else."""
+    try:
+        head = _head.decode(line)
+    except msgspec.DecodeError:
+        return None
+    return head if head.format == FORMAT else None
+
+
+def read_line(line: bytes) -> ChangeLine | GrantLine | EntryLine:
+    """Return a line after the first. Raises: msgspec.DecodeError."""
+    return _line.decode(line)
+
+
+def faults(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield one sentence per fault in the lines of an export, nothing when it is sound and whole."""
+    rest = iter(lines)
+    head = read_head(next(rest, b""))
+    if head is None:
+        yield "This does not begin as an export of Regie in a form that is known here."
+        return
+    check = _Check(head)
+    for number, line in enumerate(rest, 2):
+        try:
+            found = read_line(line)
+        except msgspec.DecodeError:
+            yield f"Line {number} can't be read."
+            continue
+        match found:
+            case ChangeLine():
+                yield from check.change(found)
+            case EntryLine():
+                yield from check.entry(found)
+            case GrantLine():
+                check.grants += 1
+    yield from check.end()
+
+
+@dataclass(slots=True)
+class _Check:
+    """Where the chains stand while an export is read: the last change and the last entry of the log."""
+
+    head: Head
+    grants: int = 0
+    entries: int = 0
+    seq: int = 0
+    hash: str = GENESIS.hex()
+    last_entries: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+    def change(self, line: ChangeLine) -> Iterator[str]:
+        expected = chained(bytes.fromhex(self.hash), line.fields(self.head.record_id), line.exact_body)
+        if line.seq != self.seq + 1:
+            yield f"Change {line.seq} does not follow change {self.seq}: some are missing or moved."
+        elif expected.hex() != line.hash:
+            yield f"Change {line.seq} was altered."
+        self.seq, self.hash = line.seq, line.hash
+
+    def entry(self, line: EntryLine) -> Iterator[str]:
+        n, before = self.last_entries.get(line.stream, (0, FIRST_ENTRY.hex()))
+        body = bytes(line.event)
+        if line.n <= n:
+            yield f"Entry {line.n} of the log does not follow entry {n}."
+        elif entry_hash(bytes.fromhex(line.previous), body).hex() != line.hash or (
+            line.n == n + 1 and line.previous != before
+        ):
+            yield f"Entry {line.n} of the log was altered."
+        elif not self._is_about_this_record(body):
+            yield f"Entry {line.n} of the log is not about this record."
+        self.entries += 1
+        self.last_entries[line.stream] = line.n, line.hash
+
+    def _is_about_this_record(self, body: bytes) -> bool:
+        try:
+            return _event.decode(body).record_id == self.head.record_id
+        except msgspec.DecodeError:
+            return False
+
+    def end(self) -> Iterator[str]:
+        if (self.seq, self.hash) != (self.head.changes, self.head.hash):
+            yield f"The changes end at {self.seq}, but there have to be {self.head.changes}, or the last is another."
+        if self.grants != self.head.grants:
+            yield f"There are {self.grants} grants, but there have to be {self.head.grants}."
+        if self.entries != self.head.entries:
+            yield f"There are {self.entries} entries of the log, but there have to be {self.head.entries}."

@@ -1,0 +1,16 @@
+"""Erasing the codes and tokens that open a record."""
+
+from sqlalchemy import bindparam, delete
+
+from app.db.database import Transaction
+from app.db.statements import hot
+from app.oauth.tables import authorization_code, token
+
+_ERASE = [
+    hot(delete(table).where(table.c.record_id == bindparam("record_id"))) for table in (authorization_code, token)
+]
+
+
+async def erase(transaction: Transaction, record_id: int) -> int:
+    """Return how many codes and tokens of a record were removed."""
+    return sum([await transaction.run(statement, {"record_id": record_id}) for statement in _ERASE])

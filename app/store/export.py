@@ -1,0 +1,51 @@
+"""Reading a record whole, for a copy: nothing is left out, or its chain could not be checked.
+
+It takes no access scope: the caller has made sure that the whole record is open to whoever asks.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, select
+
+from app.db.database import Reader, Row
+from app.db.statements import hot
+from app.store.tables import change, record
+
+CHUNK = 16
+"""Changes that are in memory at once; one may have a body of megabytes."""
+
+_STANDING = hot(
+    select(record.c.seq, record.c.hash, record.c.time_zone).where(record.c.record_id == bindparam("record_id"))
+)
+_CHUNK = hot(
+    select(*change.columns)
+    .where(change.c.record_id == bindparam("record_id"))
+    .where(change.c.seq > bindparam("after"), change.c.seq <= bindparam("last"))
+    .order_by(change.c.seq)
+    .limit(CHUNK)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a record is: the number and the hash of its last change, and its time zone."""
+
+    seq: int
+    hash: bytes
+    time_zone: str
+
+
+async def standing_of(reader: Reader, record_id: int) -> Standing | None:
+    """Return where a record is now, None if there is no such record."""
+    row = await reader.one(_STANDING, {"record_id": record_id})
+    return Standing(*row) if row else None
+
+
+async def changes_until(reader: Reader, record_id: int, last: int) -> AsyncIterator[Row]:
+    """Yield the changes numbered 1 to ``last`` in order, each with the columns of the table in their order."""
+    after = 0
+    while rows := await reader.all(_CHUNK, {"record_id": record_id, "after": after, "last": last}):
+        for row in rows:
+            yield row
+        after = rows[-1][1]
