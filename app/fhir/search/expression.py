@@ -130,7 +130,7 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """``_include`` or ``_revinclude``: the references of ``parameter`` in resources of ``source_type``.
+    """``_include``: the references of ``parameter`` in resources of ``source_type``.
 
     ``target_type`` None is any; ``iterate`` also from resources that were included themselves.
     """
@@ -154,7 +154,6 @@ class Search:
     sort: tuple[SortKey, ...] = ()
     count: int | None = None
     includes: tuple[Include, ...] = ()
-    revincludes: tuple[Include, ...] = ()
     total: Total | None = None
     ignored: tuple[Issue, ...] = ()
     used: tuple[tuple[str, str], ...] = ()

@@ -94,7 +94,6 @@ class _Query:
     criteria: list[Criterion] = field(default_factory=list)
     sort: list[SortKey] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
-    revincludes: list[Include] = field(default_factory=list)
     total: Total | None = None
     ignored: list[Issue] = field(default_factory=list)
     used: list[tuple[str, str]] = field(default_factory=list)
@@ -108,7 +107,6 @@ class _Query:
             sort=tuple(self.sort),
             count=self.count,
             includes=tuple(dict.fromkeys(self.includes)),
-            revincludes=tuple(dict.fromkeys(self.revincludes)),
             total=self.total,
             ignored=tuple(self.ignored),
             used=tuple(self.used),
@@ -206,8 +204,7 @@ class _Query:
             self.sort.append(SortKey(parameter, descending=key.startswith("-")))
 
     def add_include(self, name: str, modifier: str, text: str) -> None:
-        include = self.include(name, modifier, text)
-        (self.includes if name.startswith("_include") else self.revincludes).append(include)
+        self.includes.append(self.include(name, modifier, text))
 
     def include(self, name: str, modifier: str, text: str) -> Include:
         """Return an include such as ``CarePlan:activity-goal:Goal``; ``:recurse`` is how STU3 spells ``:iterate``."""
@@ -222,9 +219,10 @@ class _Query:
             raise _unknown(name, "names no reference parameter that is known, as in Observation:performer")
         if target_type and (target_type not in self.known.resource_types or not _may_refer(parameter, target_type)):
             raise _unknown(name, "names a type that the parameter does not refer to")
-        if name.startswith("_revinclude") and not _may_refer(parameter, target_type or self.resource_type):
-            raise _unknown(name, f"names a parameter that does not refer to {self.resource_type}")
         return Include(source_type, parameter, target_type or None, iterate=bool(modifier))
+
+    def refuse_revinclude(self, name: str, _: str, __: str) -> None:
+        raise _unknown(name, "is not supported: reverse includes")
 
     def accept(self, name: str, modifier: str, _: str) -> None:
         """Take a parameter that is answered elsewhere: the format is chosen when the request is read."""
@@ -238,7 +236,7 @@ _RESULT_PARAMETERS: dict[str, Callable[[_Query, str, str, str], None]] = {
     "_total": _Query.add_total,
     "_sort": _Query.add_sort,
     "_include": _Query.add_include,
-    "_revinclude": _Query.add_include,
+    "_revinclude": _Query.refuse_revinclude,
     "_format": _Query.accept,
     "_pretty": _Query.accept,
 }
