@@ -3,22 +3,32 @@
 import asyncio
 import json
 import os
+import random
 import resource
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.access.categories import ALL_PARTS
+from app.access.grant import Grantee
+from app.access.requester import RequesterKind
+from app.access.smart_scope import LOOK
+from app.consent import grants
 from app.db.database import Transaction
 from app.db.statements import Statement
 from app.errors import UnavailableError
 from app.fhir.release import Release
+from app.oauth import tokens
+from app.oauth.tokens import Holder
 from tests.support.campaign_http import Person, Server, new_people
 from tests.support.in_process import Inside, inside
+from tests.support.processes import served, started_by
 from tests.support.running import Program, free_port
 from tests.support.soundness import Soundness
 
@@ -164,28 +174,77 @@ async def test_a_clock_that_is_turned_back_turns_back_neither_the_record_nor_the
     await asyncio.to_thread(world.soundness.check)
 
 
+async def test_a_clock_that_is_turned_back_does_not_open_a_withdrawn_grant_again(world: Inside) -> None:
+    kept = (await world.create(world.observation("withdrawn"))).json()["id"]
+
+    async def give(transaction: Transaction) -> tuple[str, str]:
+        now = world.clock.now
+        grant = await grants.give(
+            transaction,
+            record_id=world.record_id,
+            grantee=Grantee.APP,
+            grantee_id="app",
+            categories=ALL_PARTS,
+            actions=LOOK,
+            until=now + timedelta(days=30),
+            purpose="app",
+            now=now,
+        )
+        holder = Holder(RequesterKind.APP, "Meetmaatje-Test", "app", record_id=world.record_id, grant_id=grant.grant_id)
+        lifetime = timedelta(days=1)
+        return grant.grant_id, await tokens.issue(transaction, holder, scope="patient/*.rs", lifetime=lifetime, now=now)
+
+    async def withdraw(transaction: Transaction) -> None:
+        await grants.withdraw(transaction, world.record_id, grant_id, world.clock.now)
+
+    async def read() -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return (await world.http.get(f"/Observation/{kept}", headers=headers)).status_code
+
+    grant_id, token = await world.parts.database.write(give)
+    world.clock.move(hours=3)
+    assert await read() == 200
+    await world.parts.database.write(withdraw)
+    assert await read() == 403
+    world.clock.move(hours=-2)
+    assert await read() == 403
+
+
+async def test_a_log_file_that_lost_its_end_holds_whole_changes_only(world: Inside, tmp_path: Path) -> None:
+    """What a power cut may take is what nobody was told of: the log file is synced before an answer."""
+    writer = world.parts.database._writer_connection
+    assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    for number in range(12):
+        assert (await world.create(world.observation(f"whole-{number}", padding=number * 3000))).status_code == 201
+    whole = world.soundness.changes(world.record_id)
+    database = world.parts.database.path
+    main, log = database.read_bytes(), database.with_name(f"{database.name}-wal").read_bytes()
+    seed = random.SystemRandom().randrange(10**9)
+    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
+    chance, kept = random.Random(seed), set()
+    for number in range(25):
+        folder = tmp_path / f"cut-{number}"
+        folder.mkdir()
+        copy = folder / "regie.sqlite3"
+        copy.write_bytes(main)
+        cut = chance.randrange(len(log))
+        tail = (
+            bytes(len(log) - cut) if chance.random() < 0.5 else b""
+        )  # a file system may leave zeros where it wrote not
+        copy.with_name(f"{copy.name}-wal").write_bytes(log[:cut] + tail)
+        opened = sqlite3.connect(copy)
+        opened.execute("SELECT count(*) FROM change").fetchone()
+        left = Soundness(copy, world.soundness.secret_file, world.soundness.base_url)
+        await asyncio.to_thread(left.check)
+        changes = left.changes(world.record_id)
+        assert changes == whole[: len(changes)]
+        kept.add(len(changes))
+        opened.close()
+    assert len(kept) > 3, "the cuts were all alike"
+
+
 # On the real program --------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def served(program: Program) -> Iterator[subprocess.Popen[bytes]]:
-    """Give the process of a server that is ended at the end."""
-    program.run("migrate")
-    process = program.start()
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def processes_of(process: subprocess.Popen[bytes]) -> list[int]:
-    """Return the ids of a process and of all that it started."""
-    found = [process.pid]
-    for pid in found:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += [int(child) for child in (task / "children").read_text().split()]
-    return found
 
 
 async def write_until_refused(server: Server, person: Person) -> tuple[list[httpx.Response], httpx.Response]:
@@ -221,11 +280,11 @@ async def test_a_server_whose_files_may_not_grow_refuses_and_goes_on_when_they_m
         async with httpx.AsyncClient(timeout=60) as http:
             server = Server(program.url, http)
             (person,) = await new_people(program, server, 1)
-            for pid in processes_of(process):
+            for pid in started_by(process):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
             done, refused = await write_until_refused(server, person)
             assert_unavailable(refused)
-            for pid in processes_of(process):
+            for pid in started_by(process):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             soundness = Soundness(tmp_path / "regie.sqlite3", tmp_path / "secret", program.url)
             await check_after(server, person, done, soundness)

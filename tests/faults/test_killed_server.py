@@ -19,7 +19,9 @@ import httpx
 
 from app.fhir.release import Release
 from tests.support.campaign import Client
-from tests.support.campaign_http import Follower, Person, Server, new_people
+from tests.support.campaign_http import Follower, Person, Server, Unanswered, new_people
+from tests.support.outside import parts_beside, person_of
+from tests.support.processes import served, started_by, wait_for_another
 from tests.support.running import PROGRAM, ROOT, Program, free_port
 from tests.support.soundness import Soundness
 
@@ -45,7 +47,8 @@ class Campaign:
         return self.program.folder / "regie.sqlite3"
 
     async def start(self) -> None:
-        """Start the server; one in ten is killed while it starts, and started again."""
+        """Start the server, now and then with two workers; one in ten is killed while it starts, and started again."""
+        self.program.environment["REGIE_WORKERS"] = self.random.choice("11112")
         if self.kills and self.random.random() < 0.1:
             self.process = self._spawn()
             await asyncio.sleep(self.random.uniform(0.1, 1.5))
@@ -132,7 +135,8 @@ async def _campaign(folder: Path, seed: int) -> None:
             for done in await asyncio.gather(*(client.settle() for client in clients)):
                 campaign.done_unanswered += done
             await asyncio.gather(*(client.check() for client in clients))
-            await _check_followers(followers, soundness)
+            for follower in followers:
+                await follower.check(soundness)
             if campaign.kills % 5 == 0:
                 await asyncio.to_thread(soundness.check)
         await asyncio.gather(*(client.check(set(client.things)) for client in clients))
@@ -145,18 +149,6 @@ async def _campaign(folder: Path, seed: int) -> None:
         print(f"{campaign.kills} kills, {len(server.answered)} answers, start in {middle:.2f} s")  # noqa: T201
 
 
-async def _check_followers(followers: list[Follower], soundness: Soundness) -> None:
-    """Assert that each follower, who reads on from where it was, has what stands and saw every number of its release."""
-    for follower in followers:
-        await follower.catch_up()
-        changes = [one for one in soundness.changes(follower.person.record_id) if one.release == follower.release.value]
-        assert follower.seqs == [one.seq for one in changes]
-        standing: dict[str, bytes] = {}
-        for change in changes:
-            standing[f"{change.resource_type}/{change.id}"] = change.body
-        assert follower.copy == {reference: body for reference, body in standing.items() if body}
-
-
 async def _check_from_the_start(server: Server, people: list[Person], soundness: Soundness) -> None:
     """Assert that who reads ``$delta`` from 0 in pages gets the record's own log, without a gap."""
     for person in people:
@@ -166,3 +158,32 @@ async def _check_from_the_start(server: Server, people: list[Person], soundness:
             await follower.catch_up()
             seqs += follower.seqs
         assert sorted(seqs) == list(range(1, len(soundness.changes(person.record_id)) + 1))
+
+
+async def test_a_process_that_dies_is_replaced_while_the_other_goes_on(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "2"})
+    limits = httpx.Limits(max_keepalive_connections=0)  # a new connection may meet either process
+    with served(program) as process:
+        async with httpx.AsyncClient(timeout=30, limits=limits) as http:
+            server = Server(program.url, http)
+            with parts_beside(program) as parts:
+                person = await person_of(parts, server)
+            seed = random.SystemRandom().randrange(10**9)
+            print(f"seed {seed}")  # noqa: T201 - shown when the test fails
+            clients = [Client(f"d{n}", server, person, Release.R4, random.Random(f"{seed} {n}")) for n in range(6)]
+            victim = random.Random(seed).choice(started_by(process))
+
+            async def write(client: Client) -> None:
+                with contextlib.suppress(Unanswered):
+                    for _ in range(40):
+                        await client.something()
+
+            asyncio.get_running_loop().call_later(0.4, os.kill, victim, signal.SIGKILL)
+            await asyncio.gather(*(write(client) for client in clients))
+            await asyncio.to_thread(wait_for_another, process, victim, 2)
+            assert process.poll() is None
+            for client in clients:
+                await client.settle()
+                await client.check()
+        soundness = Soundness(tmp_path / "regie.sqlite3", tmp_path / "secret", program.url)
+        await asyncio.to_thread(soundness.check)

@@ -5,6 +5,7 @@ answered is there wholly or not at all. ``settle`` finds out which, after a rest
 """
 
 import asyncio
+import contextlib
 import itertools
 import random
 import uuid
@@ -75,11 +76,9 @@ class Client:
 
     async def load(self) -> None:
         """Send one request after the other until the server is gone."""
-        try:
+        with contextlib.suppress(Unanswered):
             while True:
-                await self._something()
-        except Unanswered:
-            return
+                await self.something()
 
     async def settle(self) -> int:
         """Return how many unanswered requests had been done; send again those that may come twice."""
@@ -130,7 +129,8 @@ class Client:
 
     # What it sends ---------------------------------------------------------------------------------------------------
 
-    async def _something(self) -> None:
+    async def something(self) -> None:
+        """Send a request of a kind that chance chooses. Raises: Unanswered."""
         kinds = ("create", "update", "delete", "transaction", "batch", "read")
         kind = self.random.choices(kinds, (5, 3, 1, 3, 2, 2))[0]
         alive = [

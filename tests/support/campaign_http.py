@@ -1,6 +1,7 @@
 """What the clients of a campaign share: the server, the people, what was answered, and who follows by ``$delta``."""
 
 import asyncio
+import contextlib
 import itertools
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 from app.fhir.release import Release
 from app.store.ids import record_in
 from tests.support.running import Program
+from tests.support.soundness import Soundness
 
 
 class Unanswered(Exception):  # noqa: N818 - nothing went wrong: the server was killed
@@ -130,12 +132,18 @@ class Follower:
 
     async def follow(self) -> None:
         """Read on and on, until the server is gone."""
-        try:
+        with contextlib.suppress(Unanswered):
             while True:
                 if not await self.step():
                     await asyncio.sleep(0.005)
-        except Unanswered:
-            return
+
+    async def check(self, soundness: Soundness) -> None:
+        """Assert, when nobody writes any more, that it saw every number of its release once and has what stands."""
+        await self.catch_up()
+        changes = [one for one in soundness.changes(self.person.record_id) if one.release == self.release.value]
+        assert self.seqs == [one.seq for one in changes]
+        standing = {f"{change.resource_type}/{change.id}": change.body for change in changes}
+        assert self.copy == {reference: body for reference, body in standing.items() if body}
 
 
 async def new_people(program: Program, server: Server, count: int) -> list[Person]:
