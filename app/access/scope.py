@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import ALL_PARTS, EVERYTHING, Category
 
 DIRECTORY = 0
 """The record that holds the shared directory: practices, their staff, products."""
@@ -19,6 +19,11 @@ class RecordAccess:
     reason: str
 
     @property
+    def parts(self) -> Category:
+        """Return the parts of the record that are open; that sensitive things are shown too opens no part by itself."""
+        return self.categories & ALL_PARTS
+
+    @property
     def withheld(self) -> Category:
         """Return the categories that hide a resource even if it is also in an allowed one."""
         return Category.SENSITIVE & ~self.categories
@@ -27,7 +32,7 @@ class RecordAccess:
         """Return whether a resource of this type and mask is inside."""
         return (
             (self.types is None or resource_type in self.types)
-            and categories & self.categories != 0
+            and categories & self.parts != 0
             and categories & self.withheld == 0
         )
 

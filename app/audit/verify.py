@@ -39,7 +39,15 @@ _OF_RECORD = hot(
 _decode = msgspec.json.Decoder(Event).decode
 
 
-async def faults(reader: Reader, key: bytes) -> AsyncIterator[str]:  # noqa: C901 - one pass over the chain, told in its order
+def _follows(previous: bytes, record_id: int, instant: int, stored: bytes, body: object) -> bool:
+    """Return whether an entry is as it was written: it follows ``previous``, and its columns say what its bytes say."""
+    if not isinstance(body, bytes) or chained(previous, body) != stored:
+        return False
+    event = _decode(body)  # bytes with the right hash are those that were encoded here
+    return (event.record_id, event.instant) == (record_id, instant)
+
+
+async def faults(reader: Reader, key: bytes) -> AsyncIterator[str]:
     """Yield one sentence per fault of the whole log, nothing when it is sound; ``key`` is the checkpoints' key."""
     public = Ed25519PrivateKey.from_private_bytes(key).public_key()
     for (stream,) in await reader.all(_STREAMS, {}):
@@ -56,12 +64,8 @@ async def faults(reader: Reader, key: bytes) -> AsyncIterator[str]:  # noqa: C90
             for n, record_id, instant, stored, body in chunk:
                 if n != last + 1:
                     yield f"Stream {stream}: entries {last + 1} to {n - 1} are missing."
-                expected = chained(digest, body)
-                if expected != stored and n == last + 1:
+                elif not _follows(digest, record_id, instant, stored, body):
                     yield f"Stream {stream}: entry {n} was altered, or follows another entry than before."
-                event = _decode(body)
-                if (event.record_id, event.instant) != (record_id, instant):
-                    yield f"Stream {stream}: entry {n} stands at the wrong person or time."
                 if n in checkpoints and checkpoints.pop(n) != stored:
                     yield f"Stream {stream}: entry {n} is not the one that was signed."
                 last, digest = n, stored
@@ -78,8 +82,7 @@ async def faults_of(reader: Reader, record_id: int) -> AsyncIterator[str]:
     instant, last = -1, -1
     while chunk := await reader.all(_OF_RECORD, {"record_id": record_id, "instant": instant, "n": last}):
         for n, at, about, stored, body, before in chunk:
-            expected = chained(before if before is not None else GENESIS, body)
-            event = _decode(body)
-            if expected != stored or (before is None) != (n == 1) or (event.record_id, event.instant) != (about, at):
+            first = before is None
+            if first != (n == 1) or not _follows(GENESIS if first else before, about, at, stored, body):
                 yield f"Entry {n} of the log was altered, or the entry before it is missing."
             instant, last = at, n

@@ -1,6 +1,6 @@
 """Erasing a record: every row of it goes, its log of changes too."""
 
-from sqlalchemy import bindparam, delete, func, or_, select, tuple_
+from sqlalchemy import BindParameter, bindparam, delete, func, or_, select, tuple_
 
 from app.access.scope import DIRECTORY
 from app.db.database import Transaction
@@ -17,7 +17,7 @@ from app.store.tables import (
     text_index,
 )
 
-_of_record = bindparam("record_id")
+_of_record: BindParameter[int] = bindparam("record_id")
 # The locator is not kept by record: its rows are found through the ids that the record has.
 _UNLOCATE = hot(
     delete(locator).where(

@@ -32,7 +32,7 @@ async def faults(reader: Reader, record_id: int) -> AsyncIterator[str]:
             seq = fields[1]
             if seq != last + 1:
                 yield f"Changes {last + 1} to {seq - 1} of the record are missing."
-            elif chained(digest, tuple(fields), body) != stored:
+            elif not isinstance(body, bytes) or chained(digest, tuple(fields), body) != stored:
                 yield f"Change {seq} of the record was altered."
             last, digest = seq, stored
     head = await reader.one(_HEAD, {"record_id": record_id})

@@ -29,7 +29,7 @@ def parameters(access: RecordAccess) -> dict[str, Any]:
     """Return the values of the condition's parameters."""
     values: dict[str, Any] = {
         "record_id": access.record_id,
-        "categories": int(access.categories),
+        "categories": int(access.parts),
         "withheld": int(access.withheld),
     }
     if access.types is not None:

@@ -1,0 +1,131 @@
+"""The one writer and its readers."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, create_engine, insert, select
+
+from app.db.database import Transaction
+from app.db.sqlite import SqliteDatabase
+from app.db.statements import hot
+from app.errors import UnavailableError
+
+metadata = MetaData()
+number = Table("number", metadata, Column("n", BigInteger, primary_key=True, autoincrement=False))
+ADD = hot(insert(number))
+ALL = hot(select(number.c.n).order_by(number.c.n))
+ONE = hot(select(number.c.n).where(number.c.n == bindparam("n")))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+    path = tmp_path / "numbers.sqlite3"
+    engine = create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    engine.dispose()
+    opened = SqliteDatabase(path)
+    yield opened
+    opened.close()
+
+
+async def add(transaction: Transaction, n: int) -> int:
+    await transaction.run(ADD, {"n": n})
+    return n
+
+
+async def numbers(database: SqliteDatabase) -> list[int]:
+    return [row[0] for row in await database.reader.all(ALL, {})]
+
+
+async def test_what_was_answered_can_be_read_at_once(database: SqliteDatabase) -> None:
+    assert await database.write(partial(add, n=7)) == 7
+    assert await database.reader.one(ONE, {"n": 7}) == (7,)
+
+
+async def test_a_job_that_fails_takes_nothing_of_those_along_that_commit_with_it(database: SqliteDatabase) -> None:
+    async def failing(transaction: Transaction) -> None:
+        await add(transaction, 1000)
+        raise KeyError("on purpose")
+
+    jobs: list[Any] = [database.write(partial(add, n=n)) for n in range(50)]
+    jobs.insert(25, database.write(failing))
+    outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    assert isinstance(outcomes[25], KeyError)
+    assert await numbers(database) == list(range(50))
+
+
+async def test_what_is_gathered_is_written_once_for_all_who_commit_together(database: SqliteDatabase) -> None:
+    class Totals:
+        def __init__(self) -> None:
+            self.groups: list[list[int]] = []
+
+        async def flush(self, transaction: Transaction, items: list[int]) -> None:
+            self.groups.append(list(items))
+            await transaction.run(ADD, {"n": -len(self.groups)})
+
+    totals = Totals()
+
+    async def job(transaction: Transaction, n: int) -> None:
+        transaction.at_commit(totals, [n])
+        await add(transaction, n)
+        if n == 3:
+            raise KeyError("on purpose")
+
+    outcomes = await asyncio.gather(*(database.write(partial(job, n=n)) for n in range(20)), return_exceptions=True)
+    assert [n for n, outcome in enumerate(outcomes) if outcome is not None] == [3]
+    assert sorted(n for group in totals.groups for n in group) == [n for n in range(20) if n != 3]
+    assert len(totals.groups) < 20
+
+
+async def test_a_reader_is_not_held_up_by_a_writer_and_sees_only_what_is_committed(database: SqliteDatabase) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    async def slow(transaction: Transaction) -> None:
+        await add(transaction, 1)
+        inside.set()
+        assert go_on.wait(10)
+
+    writing = asyncio.create_task(database.write(slow))
+    await asyncio.to_thread(inside.wait, 10)
+    assert await numbers(database) == []
+    go_on.set()
+    await writing
+    assert await numbers(database) == [1]
+
+
+async def test_a_request_that_goes_away_does_not_undo_what_it_asked(database: SqliteDatabase) -> None:
+    go_on = threading.Event()
+
+    async def slow(transaction: Transaction) -> None:
+        assert go_on.wait(10)
+        await add(transaction, 1)
+
+    task = asyncio.create_task(database.write(slow))
+    await asyncio.sleep(0)
+    task.cancel()
+    go_on.set()
+    await database.write(partial(add, n=2))
+    assert await numbers(database) == [1, 2]
+
+
+def test_worker_threads_write_and_read_too(database: SqliteDatabase) -> None:
+    threads = [
+        threading.Thread(target=lambda n=n: database.write_blocking(lambda transaction: add(transaction, n)))
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [row[0] for row in database.read_blocking(ALL, {})] == list(range(8))
+
+
+async def test_a_database_that_is_closing_takes_no_more(database: SqliteDatabase) -> None:
+    database.close()
+    with pytest.raises(UnavailableError):
+        await database.write(partial(add, n=1))
