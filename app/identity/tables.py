@@ -15,6 +15,7 @@ account = Table(
     Column("record_id", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Index(None, "record_id"),
 )
 
 portal_session = Table(
