@@ -1,9 +1,14 @@
 """The pages hold together: links lead somewhere, and what they say about commands and modules is so."""
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from app.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -39,6 +44,36 @@ def test_commands_that_a_page_names_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = re.findall(r"(?:^ {4}|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(named) <= targets
+
+
+def regie_commands(text: str) -> list[list[str]]:
+    """Each ``regie`` command on a page, as words: indented, in a block, or in a sentence."""
+    found = re.findall(r"^(?: {4})?\.venv/bin/regie (.+?)(?: +#.*)?$|`regie ([^`]+)`", text, re.MULTILINE)
+    return [shlex.split(one or other) for one, other in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_regie_commands_that_a_page_names_exist_with_their_options(page: Path) -> None:
+    for words in regie_commands(page.read_text(encoding="utf-8")):
+        command: Any = get_command(main)
+        for word in words:
+            if hasattr(command, "commands"):
+                assert word in command.commands, words
+                command = command.commands[word]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, words
+
+
+def test_commands_are_found_on_pages() -> None:
+    found = [words for page in PAGES for words in regie_commands(page.read_text(encoding="utf-8"))]
+    assert ["audit", "verify"] in found
+    assert len(found) > 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"`((?:app|tests|docs|examples|migrations)/[\w./-]*)`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_every_package_is_on_the_map() -> None:
