@@ -91,23 +91,35 @@ class SqliteReader:
 
 
 class SqliteTransaction(SqliteReader):
-    """The writer's connection as ``Transaction``."""
+    """The writer's connection as ``Transaction``.
 
-    __slots__ = ("gathered",)
+    The savepoint of a job is set when the job first changes something: most only leave an entry for the log.
+    """
+
+    __slots__ = ("gathered", "needs_savepoint")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
         self.gathered: list[tuple[Gatherer, Any]] = []
+        self.needs_savepoint = False
 
     async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
         """Return how many rows the statement changed."""
+        if self.needs_savepoint:
+            self._set_savepoint()
         return self._connection.execute(statement.text, statement.parameters(parameters)).rowcount
 
     async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
         """Run the statement once per row."""
         if not rows:
             return 0
+        if self.needs_savepoint:
+            self._set_savepoint()
         return self._connection.executemany(statement.text, [statement.parameters(row) for row in rows]).rowcount
+
+    def _set_savepoint(self) -> None:
+        self._connection.execute("SAVEPOINT job")
+        self.needs_savepoint = False
 
     def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
         """Hand ``items`` to ``gatherer`` just before the commit."""
