@@ -1,10 +1,11 @@
 """Erasing a record: every row of it goes, its log of changes too."""
 
-from sqlalchemy import BindParameter, bindparam, delete, func, or_, select, tuple_
+from sqlalchemy import BindParameter, bindparam, delete, func, select
 
 from app.access.scope import DIRECTORY
 from app.db.database import Transaction
 from app.db.statements import hot
+from app.store.changes import patients_of
 from app.store.tables import (
     change,
     current,
@@ -18,24 +19,9 @@ from app.store.tables import (
 )
 
 _of_record: BindParameter[int] = bindparam("record_id")
-# The locator is not kept by record: its rows are found through the ids that the record has.
+_KEYS = hot(select(current.c.release, current.c.type, current.c.id).where(current.c.record_id == _of_record))
 _UNLOCATE = hot(
-    delete(locator).where(
-        locator.c.record_id == _of_record,
-        tuple_(locator.c.release, locator.c.type, locator.c.id).in_(
-            select(current.c.release, current.c.type, current.c.id).where(current.c.record_id == _of_record)
-        ),
-    )
-)
-_UNLOCATE_PATIENTS = hot(
-    delete(locator).where(
-        locator.c.record_id == _of_record,
-        locator.c.type == "Patient",
-        or_(
-            locator.c.id == select(record.c.patient_stu3).where(record.c.record_id == _of_record).scalar_subquery(),
-            locator.c.id == select(record.c.patient_r4).where(record.c.record_id == _of_record).scalar_subquery(),
-        ),
-    )
+    delete(locator).where(*(column == bindparam(f"{column.name}_") for column in locator.primary_key.columns))
 )
 # What practices and operators were answered is kept with the directory, and names the records it was about.
 _FORGET_ANSWERS = hot(
@@ -52,7 +38,15 @@ _ERASE = [
 async def erase(transaction: Transaction, record_id: int) -> int:
     """Return how many rows were removed: all that the store has of a record."""
     values = {"record_id": record_id}
-    removed = await transaction.run(_UNLOCATE, values) + await transaction.run(_UNLOCATE_PATIENTS, values)
+    # The locator is not kept by record: its rows are found through the ids that the record has, one by one.
+    keys = [tuple(row) for row in await transaction.all(_KEYS, values)]
+    keys += [
+        (release.value, "Patient", known) for release, known in (await patients_of(transaction, record_id)).items()
+    ]
+    removed = await transaction.run_many(
+        _UNLOCATE,
+        [{"release_": key[0], "type_": key[1], "id_": key[2], "record_id_": record_id} for key in keys],
+    )
     removed += await transaction.run(_FORGET_ANSWERS, {"named": f'["version",{record_id},'.encode()})
     for statement in _ERASE:
         removed += await transaction.run(statement, values)
