@@ -1,0 +1,234 @@
+"""Batch and transaction: references between entries, order, all or nothing, and repeats."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.fhir.release import Release
+from tests.support.world import SYSTEM, Caller, Tree, World, bundle, condition, entry, goal, identifier, tree_of, weight
+
+R4 = Release.R4
+URN = "urn:uuid:5a1ad000-0000-4000-8000-0000000000{:02}"
+UUID = "5a1ad000-0000-4000-8000-0000000000{:02}"
+
+
+def statuses(answer: Any) -> list[str]:
+    """Return the status of each entry."""
+    assert answer.status_code == 200, answer.text
+    return [one["response"]["status"][:3] for one in tree_of(answer).get("entry", [])]
+
+
+def made_ids(answer: Any) -> list[str]:
+    """Return the ids in the locations of the entries."""
+    return [one["response"]["location"].split("/")[1] for one in tree_of(answer)["entry"]]
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+@pytest.mark.parametrize("release", Release)
+async def test_entries_refer_to_each_other_by_their_full_urls(world: World, release: Release, kind: str) -> None:
+    me, patient = world.caller("zonnestraal", release), world.zonnestraal.patient(release)
+    plan: Tree = {
+        "resourceType": "CarePlan",
+        "status": "active",
+        "intent": "plan",
+        "subject": {"reference": patient},
+        "goal": [{"reference": URN.format(2)}],
+        "addresses": [{"reference": URN.format(3)}],
+    }
+    answer = await me(
+        "POST",
+        "/",
+        bundle(
+            kind,
+            entry("POST", "CarePlan", plan, URN.format(1)),
+            entry("POST", "Goal", goal(release, patient), URN.format(2)),
+            entry("POST", "Condition", condition(release, patient), URN.format(3)),
+        ),
+    )
+    assert statuses(answer) == ["201"] * 3
+    assert tree_of(answer)["type"] == f"{kind}-response"
+    plan_id, goal_id, condition_id = made_ids(answer)
+    stored = await me.get(f"/CarePlan/{plan_id}")
+    assert stored["goal"] == [{"reference": f"Goal/{goal_id}"}]
+    assert stored["addresses"] == [{"reference": f"Condition/{condition_id}"}]
+    assert await me.found(f"/CarePlan?goal=Goal/{goal_id}&condition={condition_id}") == [plan_id]
+
+
+async def test_the_patient_of_a_bundle_is_the_person_of_the_app(world: World, me: Caller) -> None:
+    him = {"resourceType": "Patient", "name": [{"family": "Zonnestraal-Testpersoon"}]}
+    for kind in ("batch", "transaction"):
+        asked = bundle(kind, entry("POST", "Patient", him, URN.format(1)),
+                       entry("POST", "Observation", weight(R4, URN.format(1)), URN.format(2)))  # fmt: skip
+        answer = await me("POST", "/", asked)
+        assert statuses(answer) == ["200", "201"]
+        made = await me.get(f"/Observation/{made_ids(answer)[1]}")
+        assert made["subject"]["reference"] == world.zonnestraal.patient()
+
+
+async def test_an_operator_may_bring_a_person_with_everything_in_one_transaction(world: World) -> None:
+    operator = world.caller("operator")
+    asked = bundle(
+        "transaction",
+        entry("POST", "Observation", weight(R4, URN.format(1)), URN.format(2)),
+        entry("POST", "Patient", {"resourceType": "Patient", "name": [{"family": "Regenboog-Test"}]}, URN.format(1)),
+    )
+    answer = await operator("POST", "/", asked)
+    assert statuses(answer) == ["201", "201"]
+    observation, patient = made_ids(answer)
+    assert await operator.found(f"/Observation?patient={patient}") == [observation]
+
+
+async def test_a_transaction_is_all_or_nothing(world: World, me: Caller, patient: str) -> None:
+    before = await me.changes()
+    url = world.zonnestraal.url("weight")[1:]
+    good = [
+        entry("DELETE", url),
+        entry("POST", "Observation", weight(R4, patient)),
+        entry("PUT", f"Observation/{UUID.format(1)}", weight(R4, patient, id=UUID.format(1))),
+    ]
+    for bad, status in (
+        (entry("POST", "Observation", weight(R4, patient, status="klaar")), 422),
+        (entry("POST", "Observation", weight(R4, world.maanlicht.patient())), 422),
+        (entry("PUT", "Observation/mine", weight(R4, patient, id="mine")), 405),
+        (entry("PUT", world.zonnestraal.url("goal")[1:], goal(R4, patient, id="another")), 400),
+        (entry("DELETE", f"Observation/{UUID.format(9)}"), 404),
+        (entry("POST", "Condition", condition(R4, patient), ifNoneExist="subject:missing=false"), 412),
+        (
+            entry("PUT", world.zonnestraal.url("goal")[1:], goal(R4, patient, id=world.zonnestraal.ids[R4, "goal"]),
+                  ifMatch='W/"7"'),
+            412,
+        ),
+    ):  # fmt: skip
+        for place in range(4):
+            entries = [*good[:place], bad, *good[place:]]
+            answer = await me("POST", "/", bundle("transaction", *entries))
+            assert answer.status_code == status, answer.text
+            assert f"Bundle.entry[{place}]" in answer.text
+            assert await me.changes() == before
+    assert statuses(await me("POST", "/", bundle("transaction", *good))) == ["204", "201", "201"]
+
+
+async def test_an_entry_of_a_batch_fails_alone(world: World, me: Caller, patient: str) -> None:
+    asked = bundle(
+        "batch",
+        entry("POST", "Observation", weight(R4, patient)),
+        entry("POST", "Observation", weight(R4, patient, status="klaar")),
+        entry("GET", world.zonnestraal.url("weight")[1:]),
+        entry("GET", f"Observation/{UUID.format(9)}"),
+        entry("DELETE", f"Observation/{UUID.format(9)}"),
+        entry("GET", "Observatie"),
+        entry("GET", "Observation?onbekend=1"),
+        entry("GET", "Observation?status=final&_count=1"),
+        entry("POST", "Observation", weight(R4, world.maanlicht.patient())),
+    )
+    answer = await me("POST", "/", asked)
+    assert statuses(answer) == ["201", "422", "200", "404", "404", "404", "400", "200", "422"]
+    entries = tree_of(answer)["entry"]
+    invalid = entries[1]["response"]["outcome"]["issue"]
+    assert [one["expression"] for one in invalid] == [["Bundle.entry[1].resource.status"]]
+    assert entries[7]["resource"]["type"] == "searchset"
+    assert len(entries[7]["resource"]["entry"]) == 1
+    assert len(await me.found("/Observation")) == 3
+
+
+async def test_a_transaction_deletes_then_creates_then_updates_then_reads(me: Caller, patient: str) -> None:
+    old = await me.made(weight(R4, patient, identifier=identifier("moved")))
+    asked = bundle(
+        "transaction",
+        entry("GET", "Observation?identifier=moved"),
+        entry("POST", "Observation", weight(R4, patient, "2", identifier=identifier("moved")),
+              ifNoneExist="identifier=moved"),
+        entry("DELETE", f"Observation/{old['id']}"),
+    )  # fmt: skip
+    answer = await me("POST", "/", asked)
+    assert statuses(answer) == ["200", "201", "204"]
+    (found,) = tree_of(answer)["entry"][0]["resource"]["entry"]
+    assert found["resource"]["valueQuantity"]["value"] == 2
+
+
+async def test_if_none_exist_in_a_transaction_leads_references_to_what_was_there(me: Caller, patient: str) -> None:
+    aim = await me.made(goal(R4, patient, identifier=identifier("aim")))
+    plan: Tree = {"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": patient}}
+    asked = bundle(
+        "transaction",
+        entry("POST", "Goal", goal(R4, patient), URN.format(1), ifNoneExist=f"identifier={SYSTEM}|aim"),
+        entry("POST", "CarePlan", plan | {"goal": [{"reference": URN.format(1)}]}, URN.format(2)),
+    )
+    answer = await me("POST", "/", asked)
+    assert statuses(answer) == ["200", "201"]
+    stored = await me.get(f"/CarePlan/{made_ids(answer)[1]}")
+    assert stored["goal"] == [{"reference": f"Goal/{aim['id']}"}]
+
+
+async def test_the_same_identifier_twice_in_a_transaction_is_one_resource(me: Caller, patient: str) -> None:
+    tree = weight(R4, patient, identifier=identifier("double"))
+    asked = bundle("transaction", entry("POST", "Observation", tree), entry("POST", "Observation", tree))
+    answer = await me("POST", "/", asked)
+    assert statuses(answer) == ["201", "200"]
+    assert len(set(made_ids(answer))) == 1
+    assert len(await me.found("/Observation?identifier=double")) == 1
+
+
+async def test_a_condition_sees_what_the_same_transaction_made(me: Caller, patient: str) -> None:
+    entries = [
+        entry("POST", "Observation", weight(R4, patient, str(number), identifier=identifier("same")),
+              ifNoneExist="identifier=same")
+        for number in range(3)
+    ]  # fmt: skip
+    answer = await me("POST", "/", bundle("transaction", *entries))
+    assert statuses(answer) == ["201", "200", "200"]
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_a_bundle_that_comes_again_with_its_key_is_done_once(me: Caller, patient: str, kind: str) -> None:
+    entries = [entry("POST", "Observation", weight(R4, patient, str(number))) for number in range(10)]
+    asked = bundle(kind, *entries)
+    answers = await asyncio.gather(*(me("POST", "/", asked, Idempotency_Key="sync") for _ in range(5)))
+    assert len({answer.content for answer in answers}) == 1
+    assert statuses(answers[0]) == ["201"] * 10
+    assert len(await me.found("/Observation")) == 12
+    other = await me("POST", "/", bundle(kind, *entries[:3]), Idempotency_Key="sync")
+    assert other.status_code == 409
+
+
+async def test_a_batch_that_comes_again_tells_the_same_refusals(me: Caller, patient: str) -> None:
+    asked = bundle("batch", entry("POST", "Observation", weight(R4, patient)),
+                   entry("POST", "Observation", weight(R4, patient, status="klaar")))  # fmt: skip
+    first = await me("POST", "/", asked, Idempotency_Key="sync")
+    again = await me("POST", "/", asked, Idempotency_Key="sync")
+    assert statuses(first) == ["201", "422"]
+    assert again.content == first.content
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_an_empty_bundle_is_answered_empty(me: Caller, kind: str) -> None:
+    answer = await me("POST", "/", {"resourceType": "Bundle", "type": kind})
+    assert answer.status_code == 200
+    assert tree_of(answer) == {"resourceType": "Bundle", "type": f"{kind}-response"}
+
+
+async def test_text_that_looks_like_a_full_url_is_left_alone(me: Caller, patient: str) -> None:
+    """Only references are rewritten: what a person wrote is kept as it is."""
+    said = f"Zie {URN.format(1)}"
+    aim = goal(R4, patient, note=[{"text": said}, {"text": URN.format(1)}], identifier=identifier(URN.format(1)))
+    asked = bundle("transaction", entry("POST", "Goal", aim, URN.format(1)))
+    made = await me.get(f"/Goal/{made_ids(await me('POST', '/', asked))[0]}")
+    assert [one["text"] for one in made["note"]] == [said, URN.format(1)]
+    assert made["identifier"][0]["value"] == URN.format(1)
+
+
+async def test_versions_in_one_transaction_are_those_of_one_at_a_time(me: Caller, patient: str) -> None:
+    made = await me.made(weight(R4, patient))
+    url = f"Observation/{made['id']}"
+    asked = bundle(
+        "transaction",
+        entry("PUT", url, weight(R4, patient, "80", id=made["id"]), ifMatch='W/"1"'),
+        entry("GET", url),
+    )
+    answer = await me("POST", "/", asked, Prefer="return=representation")
+    written, read = tree_of(answer)["entry"]
+    assert written["response"]["etag"] == read["response"]["etag"] == 'W/"2"'
+    assert written["resource"] == read["resource"]
+    seqs = [one["extension"][0]["valueString"] for one in (written["response"],)]
+    assert answer.headers["regie-seq"] == seqs[-1]
