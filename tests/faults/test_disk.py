@@ -278,7 +278,7 @@ async def test_a_server_whose_files_may_not_grow_refuses_and_goes_on_when_they_m
     program = Program(tmp_path, free_port())
     with served(program) as process:
         async with httpx.AsyncClient(timeout=60) as http:
-            server = Server(program.url, http)
+            server = Server(program.url, http, shows_503=True)
             (person,) = await new_people(program, server, 1)
             for pid in started_by(process):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
@@ -307,7 +307,7 @@ async def test_a_server_on_a_full_disk_refuses_and_goes_on_when_there_is_room(tm
     program = Program(tmp_path, free_port(), {"REGIE_DATABASE_URL": f"sqlite:///{database}"})
     with served(program):
         async with httpx.AsyncClient(timeout=60) as http:
-            server = Server(program.url, http)
+            server = Server(program.url, http, shows_503=True)
             (person,) = await new_people(program, server, 1)
             ballast = small_disk / "ballast"
             ballast.write_bytes(bytes(800_000))

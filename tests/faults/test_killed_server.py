@@ -1,6 +1,7 @@
 """The server is killed again and again while clients write, and nothing is lost, halved or doubled.
 
-SIGKILL to the whole process group, at any moment: while it idles, within the first millisecond of a commit, while it starts.
+SIGKILL to all its processes or to the one that serves, at any moment: within the first millisecond of a commit, while it
+starts. One in ten times it is asked to end instead.
 The seed of a campaign is printed; REGIE_CAMPAIGN_SEED repeats its requests and moments, REGIE_CAMPAIGN_KILLS deepens it.
 """
 
@@ -22,7 +23,7 @@ from tests.support.campaign import Client
 from tests.support.campaign_http import Follower, Person, Server, Unanswered, new_people
 from tests.support.outside import parts_beside, person_of
 from tests.support.processes import served, started_by, wait_for_another
-from tests.support.running import PROGRAM, ROOT, Program, free_port
+from tests.support.running import Program, free_port
 from tests.support.soundness import Soundness
 
 KILLS = int(os.environ.get("REGIE_CAMPAIGN_KILLS", "50"))
@@ -39,6 +40,7 @@ class Campaign:
     process: subprocess.Popen[bytes] | None = None
     starts_s: list[float] = field(default_factory=list)
     kills: int = 0
+    killed_worker: int = 0
     done_unanswered: int = 0
 
     @property
@@ -47,26 +49,21 @@ class Campaign:
         return self.program.folder / "regie.sqlite3"
 
     async def start(self) -> None:
-        """Start the server, now and then with two workers; one in ten is killed while it starts, and started again."""
+        """See to it that a server is ready: one that is started, or one that starts its only worker anew by itself."""
+        if self.process is not None:
+            await asyncio.to_thread(wait_for_another, self.process, self.killed_worker, 1)
+            await asyncio.to_thread(self.program.wait_until_ready, self.process)
+            return
+        # Now and then with two workers; one in ten is killed while it starts, and started again.
         self.program.environment["REGIE_WORKERS"] = self.random.choice("11112")
+        self.killed_worker = 0
         if self.kills and self.random.random() < 0.1:
-            self.process = self._spawn()
+            self.process = self.program.spawn()
             await asyncio.sleep(self.random.uniform(0.1, 1.5))
             self.kill()
         before = time.monotonic()
         self.process = await asyncio.to_thread(self.program.start)
         self.starts_s.append(time.monotonic() - before)
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        with self.program.log.open("ab") as log:
-            return subprocess.Popen(
-                [*PROGRAM, "serve"],
-                cwd=ROOT,
-                env=self.program.variables(),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
 
     def kill(self) -> None:
         """Kill the server and all its processes."""
@@ -76,16 +73,37 @@ class Campaign:
             self.process = None
             self.kills += 1
 
-    def kill_in_time(self) -> None:
+    def stop(self) -> None:
+        """End the server as who runs it does: it finishes what it is at."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=20)
+            self.process = None
+
+    def kill_worker(self) -> None:
+        """Kill the one worker of a server, which is to start another."""
+        if self.process is not None:
+            (self.killed_worker,) = started_by(self.process)
+            os.kill(self.killed_worker, signal.SIGKILL)
+            self.kills += 1
+
+    def kill_in_time(self, server: Server) -> None:
         """Wait for the moment that chance has chosen, and kill: at any time, or just after the log file grew."""
         time.sleep(self.random.uniform(0.05, LOAD_MAX_S))
+        how = self.random.random()
         if self.random.random() < 0.7:
             log = self.database.with_name(f"{self.database.name}-wal")
             before, until = log.stat().st_mtime_ns, time.monotonic() + 0.2
             while log.stat().st_mtime_ns == before and time.monotonic() < until:
                 time.sleep(0.00005)
             time.sleep(self.random.uniform(0, 0.001))
-        self.kill()
+        if how < 0.1:
+            self.stop()
+        elif how < 0.7 and not self.killed_worker and self.program.environment["REGIE_WORKERS"] == "1":
+            self.kill_worker()
+        else:
+            self.kill()
+        server.is_ended = True
 
 
 @contextlib.asynccontextmanager
@@ -129,9 +147,10 @@ async def _campaign(folder: Path, seed: int) -> None:
             await asyncio.gather(
                 *(client.load() for client in clients),
                 *(follower.follow() for follower in followers),
-                asyncio.to_thread(campaign.kill_in_time),
+                asyncio.to_thread(campaign.kill_in_time, server),
             )
             await campaign.start()
+            server.is_ended = False
             for done in await asyncio.gather(*(client.settle() for client in clients)):
                 campaign.done_unanswered += done
             await asyncio.gather(*(client.check() for client in clients))

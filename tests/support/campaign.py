@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from app.fhir.release import Release
-from tests.support.campaign_http import Person, Server, Unanswered
+from tests.support.campaign_http import Person, Refused, Server, Unanswered
 
 IDENTIFIERS = "https://regie.example/campaign"
 Operation = Literal["create", "update", "delete", "refused"]
@@ -53,6 +53,8 @@ class Sent:
     headers: dict[str, str]
     effects: tuple[Effect, ...]
     is_repeatable: bool
+    was_refused: bool = False
+    """Whether the server said that it was stopping: then nothing of it may have been done."""
 
     @property
     def is_bundle(self) -> bool:
@@ -77,7 +79,7 @@ class Client:
     async def load(self) -> None:
         """Send one request after the other until the server is gone."""
         with contextlib.suppress(Unanswered):
-            while True:
+            while not self.server.is_ended:
                 await self.something()
 
     async def settle(self) -> int:
@@ -90,6 +92,7 @@ class Client:
                 self._happened(effect, found[effect.mark]) for effect in sent.effects if effect.operation != "refused"
             }
             assert len(happened) == 1, f"half of a request was done: {sent}"
+            assert not (sent.was_refused and True in happened), f"refused, and done: {sent}"
             done += True in happened
             if sent.is_repeatable:
                 answer = await self._answer_to(sent)
@@ -155,6 +158,7 @@ class Client:
         self.unanswered.append(sent)
         self.touched |= {effect.mark for effect in sent.effects}
         answers = await asyncio.gather(*(self._answer_to(sent) for _ in range(copies)), return_exceptions=True)
+        sent.was_refused = all(isinstance(answer, Refused) for answer in answers)
         received = [answer for answer in answers if isinstance(answer, httpx.Response)]
         for answer in received:
             self._apply(sent, answer)
@@ -169,13 +173,15 @@ class Client:
         return await self.server.send(self.person, self.release, sent.method, sent.path, sent.body, sent.headers)
 
     def _create(self) -> Sent:
-        how = self.random.choice(("key", "if-none-exist", "identifier", "none"))
-        mark, body, core = self._observation(with_system=how == "identifier")
-        headers = self._key() if how == "key" else {}
+        how = self.random.choice(("key", "if-none-exist", "identifier", "chosen-id", "none"))
+        chosen_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4)) if how == "chosen-id" else ""
+        mark, body, core = self._observation("", chosen_id, with_system=how == "identifier")
+        headers = self._key() if how in ("key", "chosen-id") else {}
         if how == "if-none-exist":
             headers = {"If-None-Exist": f"identifier={mark}"}
         effect = Effect(mark, "Observation", "create", core)
-        return Sent("POST", "Observation", body, headers, (effect,), how != "none")
+        method, path = ("PUT", f"Observation/{chosen_id}") if chosen_id else ("POST", "Observation")
+        return Sent(method, path, body, headers, (effect,), how != "none")
 
     def _update(self, thing: Thing) -> Sent:
         _, body, core = self._observation(thing.mark, thing.id)

@@ -20,6 +20,10 @@ class Unanswered(Exception):  # noqa: N818 - nothing went wrong: the server was 
     """The server was gone before it answered."""
 
 
+class Refused(Unanswered):
+    """The server said that it can't now, and that nothing was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """One person: a token, the record, and the Patient of each release."""
@@ -31,10 +35,16 @@ class Person:
 
 @dataclass
 class Server:
-    """A server over HTTP; ``answered`` has the ids of all requests that were answered with success."""
+    """A server over HTTP; ``answered`` has the ids of all requests that were answered with success.
+
+    A server that is stopping answers 503; ``shows_503`` is for tests that want to see that. ``is_ended`` says that
+    it was killed, also to those whose connection did not notice.
+    """
 
     url: str
     http: httpx.AsyncClient
+    shows_503: bool = False
+    is_ended: bool = False
     answered: set[str] = field(default_factory=set)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -47,7 +57,7 @@ class Server:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """Return the answer, whatever it is. Raises: Unanswered."""
+        """Return the answer, a 503 only if it ``shows_503``. Raises: Unanswered."""
         request_id = f"campaign-{next(self._numbers)}"
         content_type = {"Content-Type": "application/fhir+json"} if body else {}
         given = {
@@ -61,6 +71,8 @@ class Server:
             answer = await self.http.request(method, url, content=body, headers=given)
         except httpx.TransportError as error:
             raise Unanswered from error
+        if answer.status_code == 503 and not self.shows_503:
+            raise Refused
         if answer.is_success:
             self.answered.add(request_id)
         return answer
@@ -83,7 +95,7 @@ class _Searchset(msgspec.Struct):
 
 class _DeltaEntry(msgspec.Struct):
     fullUrl: str  # noqa: N815 - FHIR's name
-    response: dict[str, Any]
+    request: dict[str, Any]
     resource: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -111,12 +123,12 @@ class Follower:
         assert answer.status_code == 200, answer.text
         page = msgspec.json.decode(answer.content, type=_Delta)
         for entry in page.entry:
-            seq = int(entry.response["extension"][0]["valueString"])
+            seq = int(entry.request["extension"][0]["valueString"])
             assert seq > (self.seqs[-1] if self.seqs else 0), "the numbers do not rise"
             assert seq > self.since, "a change before the one that was asked after"
             self.seqs.append(seq)
             reference = "/".join(entry.fullUrl.split("/")[-2:])
-            if str(entry.response["status"]).startswith("204"):
+            if entry.request["method"] == "DELETE":
                 del self.copy[reference]
             else:
                 self.copy[reference] = bytes(entry.resource)
@@ -133,7 +145,7 @@ class Follower:
     async def follow(self) -> None:
         """Read on and on, until the server is gone."""
         with contextlib.suppress(Unanswered):
-            while True:
+            while not self.server.is_ended:
                 if not await self.step():
                     await asyncio.sleep(0.005)
 

@@ -64,15 +64,27 @@ class Program:
 
         Raises: RuntimeError, with the end of its log, if it ends or is not ready in time.
         """
+        process = self.spawn()
+        self.wait_until_ready(process)
+        return process
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Return the process of ``regie serve`` as soon as it runs; it leads a process group of its own."""
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [*PROGRAM, "serve"], cwd=ROOT, env=self.variables(), stdout=log, stderr=log, start_new_session=True
             )
+
+    def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until the server answers.
+
+        Raises: RuntimeError, with the end of its log, if it ends or is not ready in time; it is killed then.
+        """
         until = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < until and process.poll() is None:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{self.url}/health/ready", timeout=5).is_success:
-                    return process
+                    return
             time.sleep(0.05)
         process.kill()
         process.wait()

@@ -20,6 +20,7 @@ from app.db.sqlite import SqliteReader
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
 from app.settings import Settings
+from app.store.ids import record_in
 from app.store.indexing import index_rows
 from app.store.verify import faults as record_faults
 
@@ -101,6 +102,7 @@ class Soundness:
             _check_numbers(connection, changes)
             newest = _check_versions(changes)
             _check_current(connection, newest)
+            _check_chosen_ids(connection, newest)
             self._check_index(connection, newest, settings)
             _check_audit(connection, changes)
             assert asyncio.run(_faults(connection, settings)) == []
@@ -177,6 +179,12 @@ def _check_current(connection: sqlite3.Connection, newest: dict[Key, Change]) ->
         (record_id, release, kind, id_): (seq, bool(deleted)) for record_id, release, kind, id_, seq, deleted in rows
     }
     assert current == {key: (change.seq, change.operation == "delete") for key, change in newest.items()}
+
+
+def _check_chosen_ids(connection: sqlite3.Connection, newest: dict[Key, Change]) -> None:
+    """Assert that whatever has an id that a sender chose can be found by it."""
+    located = set(connection.execute("SELECT record_id, release, type, id FROM locator"))
+    assert {key for key in newest if record_in(key[3]) is None} <= located
 
 
 def _check_audit(connection: sqlite3.Connection, changes: list[Change]) -> None:
