@@ -45,7 +45,7 @@ def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
         "software": {"name": "Regie", "version": _version()},
         "implementation": {"description": "A personal health record server", "url": base},
         "fhirVersion": release.fhir_version,
-        "format": ["json"],
+        "format": ["application/fhir+json"],
         "rest": [
             {
                 "mode": "server",
@@ -70,7 +70,7 @@ def _security(release: Release, base_url: str) -> dict[str, Any]:
         Release.STU3: "http://hl7.org/fhir/restful-security-service",
         Release.R4: "http://terminology.hl7.org/CodeSystem/restful-security-service",
     }[release]
-    uris = {"token": "token", "authorize": "authorize", "revoke": "revoke"}
+    uris = {"token": "token", "authorize": "authorize"}
     return {
         "extension": [
             {

@@ -163,7 +163,7 @@ async def history(call: Call) -> FhirResponse:
     links = [("self", f"{url}?{query}" if query else url)]
     if more:
         links.append(("next", f"{url}?_count={count}&_before={versions[-1].seq}"))
-    return FhirResponse(200, history_bundle(call.base, links, versions))
+    return FhirResponse(200, history_bundle(call.base, call.release, links, versions))
 
 
 async def search(call: Call) -> FhirResponse:
@@ -231,7 +231,7 @@ async def delta(call: Call) -> FhirResponse:
         since=since, count=count, patient_id=patients[0] if patients else None,
     )  # fmt: skip
     extra = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] in ("_count", "patient"))
-    body = delta_bundle(call.base, f"{call.base}/$delta", since, found, extra)
+    body = delta_bundle(call.base, call.release, f"{call.base}/$delta", since, found, extra)
     return FhirResponse(200, body, [(b"regie-seq", str(found.until).encode())])
 
 

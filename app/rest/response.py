@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import msgspec
 
@@ -94,7 +95,7 @@ def searchset(base: str, release: Release, page: Page) -> bytes:
     entries += [_entry(base, version, b"include") for version in page.included]
     if page.ignored:
         outcome = _encode(outcome_tree(release, page.ignored))
-        entries.append(b'{"resource":' + outcome + b',"search":{"mode":"outcome"}}')
+        entries.append(f'{{"fullUrl":"{uuid4().urn}","resource":'.encode() + outcome + b',"search":{"mode":"outcome"}}')
     total = b"" if page.total is None else f'"total":{page.total},'.encode()
     head = b'{"resourceType":"Bundle","type":"searchset",' + total + b'"link":' + _links(links)
     return b"".join((head, b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
@@ -118,25 +119,27 @@ def everything_bundle(base: str, self_url: str, versions: Sequence[Stored], next
     return head + (b',"entry":[' + entries + b"]}" if entries else b"}")
 
 
-def history_bundle(base: str, links: Sequence[tuple[str, str]], versions: Sequence[Stored]) -> bytes:
-    """Return the Bundle of a history or of ``$delta``; every entry says what was done, when, and its number."""
-    entries = b",".join(_history_entry(base, version) for version in versions)
+def history_bundle(base: str, release: Release, links: Sequence[tuple[str, str]], versions: Sequence[Stored]) -> bytes:
+    """Return the Bundle of a history or of ``$delta``; every entry says what was done, and its number.
+
+    When it was done is in the resource's meta; R4 says it for deletions too, in a response that STU3 forbids here (bdl-4).
+    """
+    entries = b",".join(_history_entry(base, release, version) for version in versions)
     head = b'{"resourceType":"Bundle","type":"history","link":' + _links(links)
     return head + (b',"entry":[' + entries + b"]}" if entries else b"}")
 
 
-def _history_entry(base: str, version: Stored) -> bytes:
+def _history_entry(base: str, release: Release, version: Stored) -> bytes:
     url = f"{version.resource_type}/{version.id}" if version.operation != "create" else version.resource_type
-    status = {"create": "201", "update": "200", "delete": "204"}[version.operation]
     tail: dict[str, Any] = {
-        "request": {"method": _METHODS[version.operation], "url": url},
-        "response": {
-            "extension": [_seq(version)],
-            "status": status,
+        "request": {"extension": [_seq(version)], "method": _METHODS[version.operation], "url": url}
+    }
+    if release is not Release.STU3:
+        tail["response"] = {
+            "status": {"create": "201", "update": "200", "delete": "204"}[version.operation],
             "etag": f'W/"{version.version}"',
             "lastModified": instant_text(version.instant),
-        },
-    }
+        }
     resource = b'"resource":' + version.body + b"," if not version.deleted else b""
     return f'{{"fullUrl":"{base}/{version.resource_type}/{version.id}",'.encode() + resource + _encode(tail)[1:]
 
@@ -145,18 +148,19 @@ def _seq(version: Stored) -> dict[str, str]:
     return {"url": SEQ_URL, "valueString": str(version.seq)}
 
 
-def delta_bundle(base: str, release_url: str, since: int, delta: Delta, extra: str) -> bytes:
+def delta_bundle(base: str, release: Release, url: str, since: int, delta: Delta, extra: str) -> bytes:
     """Return the changes; the link ``next`` says that there are more already, ``resume`` where to go on later."""
-    links = [("self", f"{release_url}?since={since}{extra}")]
+    links = [("self", f"{url}?since={since}{extra}")]
     if delta.more:
-        links.append(("next", f"{release_url}?since={delta.until}{extra}"))
-    links.append(("resume", f"{release_url}?since={delta.until}{extra}"))
-    return history_bundle(base, links, delta.changes)
+        links.append(("next", f"{url}?since={delta.until}{extra}"))
+    links.append(("resume", f"{url}?since={delta.until}{extra}"))
+    return history_bundle(base, release, links, delta.changes)
 
 
 def bundle_response(base: str, release: Release, answer: BundleAnswer, wanted: str | None) -> FhirResponse:
     """Return the answer to a batch or transaction, an entry for each that came."""
-    entries = b",".join(_answer_entry(base, release, entry, wanted) for entry in answer.entries)
+    named: set[str] = set()
+    entries = b",".join(_answer_entry(base, release, entry, wanted, named) for entry in answer.entries)
     body = f'{{"resourceType":"Bundle","type":"{answer.type}-response"'.encode()
     body += b',"entry":[' + entries + b"]}" if entries else b"}"
     seqs = [entry.outcome.version.seq for entry in answer.entries if isinstance(entry.outcome, Written)]
@@ -169,21 +173,24 @@ def bundle_response(base: str, release: Release, answer: BundleAnswer, wanted: s
 _REASONS = {200: "200 OK", 201: "201 Created", 204: "204 No Content"}
 
 
-def _answer_entry(base: str, release: Release, entry: Entry, wanted: str | None) -> bytes:
+def _answer_entry(base: str, release: Release, entry: Entry, wanted: str | None, named: set[str]) -> bytes:
+    """Return one entry of an answer; ``named`` are the full URLs so far, as each may be there only once (bdl-7)."""
     outcome = entry.outcome
     if isinstance(outcome, RegieError):
         return f'{{"response":{{"status":"{outcome.status}","outcome":'.encode() + error_body(release, outcome) + b"}}"
     if isinstance(outcome, Page):
         return b'{"resource":' + searchset(base, release, outcome) + b',"response":{"status":"200 OK"}}'
     if isinstance(outcome, Stored):
-        return _with_response(base, outcome, 200, "representation", is_read=True)
+        return _with_response(base, outcome, 200, "representation", named, is_read=True)
     if isinstance(outcome, Written):
-        return _with_response(base, outcome.version, outcome.status, wanted, is_read=False)
+        return _with_response(base, outcome.version, outcome.status, wanted, named, is_read=False)
     message = "An entry of a Bundle was left without an outcome."
     raise TypeError(message)
 
 
-def _with_response(base: str, version: Stored, status: int, wanted: str | None, *, is_read: bool) -> bytes:
+def _with_response(
+    base: str, version: Stored, status: int, wanted: str | None, named: set[str], *, is_read: bool
+) -> bytes:
     response: dict[str, Any] = {
         "status": _REASONS[204 if version.deleted else status],
         "location": f"{version.resource_type}/{version.id}/_history/{version.version}",
@@ -195,6 +202,8 @@ def _with_response(base: str, version: Stored, status: int, wanted: str | None, 
     if version.deleted:
         del response["location"]
         return _encode({"response": response})
-    head = f'{{"fullUrl":"{base}/{version.resource_type}/{version.id}",'.encode()
+    full_url = f"{base}/{version.resource_type}/{version.id}"
+    head = b"{" if full_url in named else f'{{"fullUrl":"{full_url}",'.encode()
+    named.add(full_url)
     resource = b'"resource":' + version.body + b"," if wanted == "representation" and version.body else b""
     return head + resource + b'"response":' + _encode(response) + b"}"

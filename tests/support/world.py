@@ -151,7 +151,8 @@ class Caller:
     async def changes(self) -> list[tuple[str, str]]:
         """Return (operation, version) of all changes that ``$delta`` tells: equal before and after means no change."""
         entries = (await self.get("/$delta?since=0&_count=1000")).get("entry", [])
-        return [(entry["request"]["method"], entry["fullUrl"] + entry["response"]["etag"]) for entry in entries]
+        requests = [(entry["fullUrl"], entry["request"]) for entry in entries]
+        return [(asked["method"], f"{url} {asked['extension'][0]['valueString']}") for url, asked in requests]
 
 
 @dataclass
