@@ -1,0 +1,94 @@
+"""``regie record`` as an operator runs it, and what is left of a person afterwards."""
+
+import json
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.running import Program, free_port
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    folder = tmp_path_factory.mktemp("record")
+    program = Program(folder, free_port(), {"REGIE_MAIL_URL": f"file:{folder / 'mail'}"})
+    program.run("migrate")
+    return program
+
+
+def refusal(program: Program, *arguments: str) -> subprocess.CalledProcessError:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        program.run(*arguments)
+    assert caught.value.returncode == 1
+    assert "Traceback" not in caught.value.stderr
+    return caught.value
+
+
+def person(number: int, program: Program) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(program.run("demo", "--json"))["people"][number]
+    return found
+
+
+def test_a_record_is_taken_along_checked_erased_and_brought_back(program: Program, tmp_path: Path) -> None:
+    patient = person(0, program)["patients"]["r4"]
+    file = tmp_path / "record.ndjson"
+    program.run("record", "export", "--patient", patient, "--output", str(file))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    head = json.loads(file.read_bytes().splitlines()[0])
+    assert program.run("record", "export", "--verify", str(file)) == "The export is sound and whole."
+
+    program.run("record", "erase", "--patient", patient, "--release", "r4", "--yes")
+    assert "There is no such Patient." in refusal(program, "record", "export", "--patient", patient).stderr
+    assert program.run("audit", "verify") == "The audit log and all records are sound."
+
+    told = program.run("record", "import", str(file), "--as-operator")
+    assert told.startswith(f"{head['changes']} resources are in the record of "), told
+    assert f"r4 Patient/{patient}" in told
+    assert program.run("audit", "verify") == "The audit log and all records are sound."
+    again = program.run("record", "export", "--patient", patient).encode()
+    assert json.loads(again.splitlines()[0])["changes"] == head["changes"]
+
+
+def test_an_export_that_was_altered_is_told_of(program: Program, tmp_path: Path) -> None:
+    patient = person(1, program)["patients"]["stu3"]
+    lines = (
+        program.run("record", "export", "--patient", patient, "--release", "stu3").encode().splitlines(keepends=True)
+    )
+    file = tmp_path / "record.ndjson"
+    file.write_bytes(b"".join([lines[0], lines[1].replace(b'"operator"', b'"somebody"'), *lines[2:]]))
+    assert "Change 1 was altered." in refusal(program, "record", "export", "--verify", str(file)).stdout
+    assert "Change 1 was altered." in refusal(program, "record", "import", str(file), "--as-operator").stderr
+
+
+def test_lines_of_fhir_are_imported_and_a_bad_one_is_told_of(program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "resources.ndjson"
+    lines = [
+        {"resourceType": "Patient", "id": "weerklank", "name": [{"family": "Weerklank-Testpersoon"}]},
+        {"resourceType": "Observation", "id": "bad", "subject": {"reference": "Patient/weerklank"}},
+    ]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    refused = refusal(program, "record", "import", str(file), "--release", "stu3", "--as-operator")
+    assert refused.stdout == "1 resources are in.\n"
+    assert "Line 2: Observation.status:" in refused.stderr
+    assert program.run("record", "erase", "--patient", "weerklank", "--release", "stu3", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["erase", "--patient", "x"], "say --yes"),
+        (["erase", "--patient", "x", "--yes"], "There is no such Patient."),
+        (["export"], "--patient ID"),
+        (["export", "--patient", "x", "--release", "r5"], "The release is stu3 or r4."),
+        (["export", "--verify", "not-there"], "can't be read"),
+        (["import", "pyproject.toml"], "--as-operator"),
+        (["import", "pyproject.toml", "--as-operator"], "--release"),
+    ],
+)
+def test_a_command_that_is_not_clear_does_nothing_and_says_why(
+    program: Program, arguments: list[str], told: str
+) -> None:
+    assert told in refusal(program, "record", *arguments).stderr

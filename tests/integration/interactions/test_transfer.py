@@ -1,0 +1,460 @@
+"""A record taken along, checked, brought in again and erased, inside this process."""
+
+import asyncio
+import io
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from app.access.categories import EVERYTHING, Category
+from app.access.grant import Grantee
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import ALL_ACTIONS, SmartScopes
+from app.audit.events import Trace
+from app.consent import grants
+from app.db.database import Transaction
+from app.db.metadata import metadata
+from app.errors import AccessDeniedError, NotFoundError, UnprocessableError
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.identity import sessions, tries
+from app.interactions import record_import
+from app.interactions.erase import erase_record
+from app.interactions.record_import import Brought, import_export, import_resources
+from app.interactions.transfer import export, faults
+from app.jobs import outbox
+from app.oauth import codes, tokens
+from app.oauth.erase import erase as erase_tokens
+from app.store.ids import new_id, record_in
+from tests.support.in_process import Inside, inside
+
+OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
+TRACE = Trace("test")
+APP_ID = "app-of-the-test"
+CHOSEN = "0c3f8a7e-5b1d-4e7a-9f52-6d1c2b3a4f50"
+
+
+@pytest.fixture
+async def person(tmp_path: Path) -> AsyncIterator[Inside]:
+    """A person with measurements of several versions, one with line breaks, one deleted, and one that names another."""
+    async with inside(tmp_path) as person:
+        await put(person, person.observation("chosen", id_=CHOSEN))
+        made = (await person.create(person.observation("made"))).json()["id"]
+        named = json.loads(person.observation("names-others"))
+        named["derivedFrom"] = [{"reference": f"Observation/{made}"}, {"reference": f"Observation/{CHOSEN}"}]
+        await person.create(json.dumps(named, indent=2).encode())
+        await put(person, person.observation("chosen", id_=CHOSEN, kg="71.00"))
+        gone = (await person.create(person.observation("gone"))).json()["id"]
+        assert (await person.http.delete(f"/Observation/{gone}", headers=person.headers)).status_code in (200, 204)
+        yield person
+
+
+async def put(person: Inside, body: bytes) -> None:
+    answer = await person.http.put(f"/Observation/{CHOSEN}", content=body, headers=person.headers)
+    assert answer.is_success, answer.text
+
+
+async def exported(person: Inside, record_id: int | None = None, requester: Requester = OPERATOR) -> list[bytes]:
+    found = export(person.parts.context, requester, TRACE, record_id or person.record_id)
+    return [line async for line in found]
+
+
+async def erased(person: Inside, requester: Requester = OPERATOR) -> None:
+    await erase_record(person.parts.context, requester, TRACE, person.record_id, [erase_tokens])
+
+
+@dataclass
+class Told:
+    """What was refused, by line."""
+
+    lines: dict[int, tuple[Issue, ...]]
+
+    def __call__(self, line: int, issues: tuple[Issue, ...]) -> None:
+        """Keep what is told."""
+        self.lines[line] = issues
+
+
+async def brought_in(person: Inside, lines: list[bytes], file: BinaryIO | None = None) -> Brought:
+    told = Told({})
+    brought = await import_export(person.parts.context, OPERATOR, TRACE, file or io.BytesIO(b"".join(lines)), told)
+    assert told.lines == {}
+    return brought
+
+
+async def everything(person: Inside, patient_id: str) -> list[dict[str, Any]]:
+    """The current resources of a person, without what the server says of them."""
+
+    async def job(transaction: Transaction) -> str:
+        return await tokens.issue_for_patient(
+            transaction, record_id=await record(person, patient_id), display="Zonnestraal-Testpersoon",
+            scope="patient/*.rs", lifetime=timedelta(days=1), now=person.clock.now,
+        )  # fmt: skip
+
+    token = await person.parts.database.write(job)
+    answer = await person.http.get(f"/Patient/{patient_id}/$everything", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200, answer.text
+    found = [entry["resource"] for entry in answer.json()["entry"]]
+    for resource in found:
+        del resource["meta"]
+    return found
+
+
+async def record(person: Inside, patient_id: str) -> int:
+    with person.soundness.opened() as connection:
+        (found,) = connection.execute("SELECT record_id FROM record WHERE patient_r4 = ?", (patient_id,)).fetchone()
+    return int(found)
+
+
+# ------------------------------------------------------------------------------------------------------------- export
+
+
+async def test_an_export_has_every_change_byte_for_byte(person: Inside) -> None:
+    found = [json.loads(line) for line in await exported(person)]
+    kept = person.soundness.changes(person.record_id)
+    changes = [line for line in found if line["line"] == "change"]
+    assert [line["seq"] for line in changes] == [change.seq for change in kept] == list(range(1, 8))
+    raw = [line for line in await exported(person) if line.startswith(b'{"line":"change"')]
+    for line, text, change in zip(changes, raw, kept, strict=True):
+        assert line.get("text", "").encode() == change.body or change.body in text
+    assert any("text" in line for line in changes), "one was sent with line breaks"
+    assert any(b"71.00" in line for line in raw), "digits stay"
+
+
+async def test_an_export_is_sound_and_stands_in_the_log_that_it_has(person: Inside) -> None:
+    lines = await exported(person)
+    assert list(faults(lines)) == []
+    assert json.loads(lines[-1])["event"]["action"] == "export"
+    assert json.loads(lines[-1])["event"]["record_id"] == person.record_id
+
+
+async def test_an_export_has_what_was_granted(person: Inside) -> None:
+    await fill(person)
+    found = [json.loads(line) for line in await exported(person)]
+    (grant,) = [line for line in found if line["line"] == "grant"]
+    assert (grant["grantee_id"], grant["categories"], grant["until"]) == (
+        APP_ID,
+        ["own-measurements", "medication"],
+        "2026-03-31T12:00:00Z",
+    )
+
+
+async def test_the_person_can_take_the_record_along_too(person: Inside) -> None:
+    requester = replace(OPERATOR, kind=RequesterKind.PERSON, actor="person", record_id=person.record_id)
+    assert list(faults(await exported(person, requester=requester))) == []
+
+
+async def test_an_app_gets_no_export_and_erases_nothing_whatever_it_was_granted(person: Inside) -> None:
+    async def job(transaction: Transaction) -> str:
+        given = await grants.give(
+            transaction, record_id=person.record_id, grantee=Grantee.APP, grantee_id=APP_ID, categories=EVERYTHING,
+            actions=ALL_ACTIONS, until=person.clock.now + timedelta(days=30), purpose="", now=person.clock.now,
+        )  # fmt: skip
+        return given.grant_id
+
+    grant_id = await person.parts.database.write(job)
+    requester = replace(
+        OPERATOR, kind=RequesterKind.APP, actor=f"app:{APP_ID}", client_id=APP_ID, record_id=person.record_id,
+        grant_id=grant_id,
+    )  # fmt: skip
+    with pytest.raises(AccessDeniedError):
+        await exported(person, requester=requester)
+    with pytest.raises(AccessDeniedError):
+        await erased(person, requester)
+
+
+async def test_a_record_that_is_not_there_has_no_export(person: Inside) -> None:
+    with pytest.raises(NotFoundError):
+        await exported(person, person.record_id + 1)
+
+
+def changed(line: bytes, **members: Any) -> bytes:
+    return json.dumps({**json.loads(line), **members}, separators=(",", ":")).encode() + b"\n"
+
+
+async def test_whatever_is_altered_missing_or_moved_in_an_export_is_found(person: Inside) -> None:
+    await fill(person)
+    sound = await exported(person)
+    kinds = [json.loads(line)["line"] for line in sound]
+    change, grant, entry = kinds.index("change"), kinds.index("grant"), kinds.index("audit")
+    odd = {
+        "a digit of a body": [line.replace(b"71.00", b"17.00") for line in sound],
+        "who made a change": [*sound[:change], changed(sound[change], actor="somebody"), *sound[change + 1 :]],
+        "the first change is missing": [*sound[:change], *sound[change + 1 :]],
+        "a change is missing": [*sound[: change + 2], *sound[change + 3 :]],
+        "the last change is missing": [*sound[: grant - 1], *sound[grant:]],
+        "two changes are swapped": [*sound[:change], sound[change + 1], sound[change], *sound[change + 2 :]],
+        "a grant is missing": [*sound[:grant], *sound[grant + 1 :]],
+        "an entry of the log is missing": [*sound[:entry], *sound[entry + 1 :]],
+        "an entry of the log says something else": [line.replace(b'"create"', b'"delete"') for line in sound],
+        "an entry of the log stands twice": [*sound, sound[-1]],
+        "the end is missing": sound[:-1],
+        "the last line is cut off": [*sound[:-1], sound[-1][:40]],
+        "the record is another": [changed(sound[0], record_id=1), *sound[1:]],
+        "the beginning is missing": sound[1:],
+        "nothing is there": [],
+    }
+    assert list(faults(sound)) == []
+    unnoticed = [what for what, lines in odd.items() if not list(faults(lines))]
+    assert unnoticed == []
+
+
+# ------------------------------------------------------------------------------------------------------------- erase
+
+
+async def fill(person: Inside) -> None:
+    """Put something of the person in every table that can have it."""
+    parts, now, record_id = person.parts, person.clock.now, person.record_id
+    created = await person.create(person.observation("with-a-key"), **{"Idempotency-Key": "first"})
+    assert created.status_code == 201, created.text
+    line = person.observation("by-the-operator", id_="chosen-by-the-operator")
+    assert await import_resources(parts.context, OPERATOR, TRACE, Release.R4, [line], Told({})) == 1
+    password_hash = await parts.accounts.hash_password("geen-echt-wachtwoord")
+
+    async def job(transaction: Transaction) -> None:
+        account_id = await parts.accounts.create(
+            transaction, login="zonnestraal", password_hash=password_hash, name="Zonnestraal-Testpersoon",
+            record_id=record_id, totp_secret="JBSWY3DPEHPK3PXP", now=now,
+        )  # fmt: skip
+        await sessions.begin_half(transaction, account_id, now)
+        await tries.begin(transaction, tries.of_code(account_id), now)
+        grant = await grants.give(
+            transaction, record_id=record_id, grantee=Grantee.APP, grantee_id=APP_ID, actions=ALL_ACTIONS,
+            categories=Category.OWN_MEASUREMENTS | Category.MEDICATION, until=now + timedelta(days=30), purpose="",
+            now=now,
+        )  # fmt: skip
+        holder = tokens.Holder(RequesterKind.APP, "app", APP_ID, record_id, None, grant.grant_id)
+        await tokens.issue(transaction, holder, scope="patient/*.rs", lifetime=timedelta(hours=1), now=now)
+        await codes.keep(
+            transaction,
+            codes.AuthorizationCode(
+                tokens.hashed("code"), tokens.new_family(), APP_ID, record_id, grant.grant_id, "https://app.example/done",
+                "patient/*.rs", "challenge", Release.R4, 2**60,
+            ),
+        )  # fmt: skip
+        await outbox.put(transaction, record_id=record_id, kind="notice", body={"about": "access"}, now_us=0)
+
+    await parts.database.write(job)
+
+
+def traces(person: Inside, *of: int | str) -> dict[str, int]:
+    """How many rows of each table, but for the audit log, hold one of these values in any way."""
+    texts = [str(value).encode() for value in of]
+    found = {}
+    with person.soundness.opened() as connection:
+        for name in sorted(set(metadata.tables) - {"audit"}):
+            rows = connection.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608 - our own names
+            held = sum(any(text in written(value) for text in texts for value in row) for row in rows)
+            if held:
+                found[name] = held
+    return found
+
+
+def written(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def of_person(person: Inside) -> tuple[int | str, ...]:
+    with person.soundness.opened() as connection:
+        accounts = [row[0] for row in connection.execute("SELECT account_id FROM account")]
+    buckets = [bucket.name for account in accounts for bucket in tries.of_code(account)]
+    return (person.record_id, person.patient_id, CHOSEN, "chosen-by-the-operator", "zonnestraal", *accounts, *buckets)
+
+
+async def test_after_an_erasure_only_the_audit_log_has_anything_of_the_person(person: Inside) -> None:
+    await fill(person)
+    own = of_person(person)
+    tables_of_people = {
+        table.name for table in metadata.tables.values() if {"record_id", "account_id"} & set(table.c.keys())
+    }
+    # Whoever adds a table of people adds it to what is filled above, and to what is erased.
+    assert tables_of_people - {"audit"} <= set(traces(person, *own)), "this test fills every table"
+    await erased(person)
+    assert traces(person, *own) == {}
+    with person.soundness.opened() as connection:
+        last = connection.execute("SELECT record_id, body FROM audit ORDER BY n DESC LIMIT 1").fetchone()
+    assert last[0] == person.record_id
+    assert json.loads(last[1])["action"] == "erase"
+
+
+async def test_what_was_erased_is_not_in_the_file_either(person: Inside) -> None:
+    await fill(person)
+    file = person.parts.database.path
+    marks = [b"names-others", b"with-a-key", b"71.00"]
+    copy = file.with_name("copy.sqlite3")
+    with sqlite3.connect(file) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    assert all(mark in copy.read_bytes() for mark in marks)
+    source.close()
+    target.close()
+    await erased(person)
+    person.parts.close()  # folds the write-ahead log into the file
+    assert [mark for mark in marks if mark in file.read_bytes()] == []
+    assert not file.with_name(f"{file.name}-wal").exists()
+
+
+async def test_an_erasure_takes_nothing_of_anybody_else(person: Inside) -> None:
+    other = [json.dumps({"resourceType": "Patient", "id": "somebody-else"}).encode()]
+    other += [person.observation("other").replace(person.patient_id.encode(), b"somebody-else")]
+    told = Told({})
+    assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, other, told) == 2, told
+    rows = counted(person)
+    await fill(person)
+    await erased(person)
+    assert await everything(person, "somebody-else")
+    kept = counted(person)
+    for table in ("change", "current", "exact_index", "date_index", "quantity_index", "locator"):
+        assert 0 < kept[table] < rows[table], table
+    assert (await person.http.get("/metadata")).status_code == 200
+    assert (await person.http.get(f"/Observation/{CHOSEN}", headers=person.headers)).status_code == 401
+
+
+def counted(person: Inside) -> dict[str, int]:
+    with person.soundness.opened() as connection:
+        return {
+            name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608 - our own names
+            for name in metadata.tables
+        }
+
+
+async def test_an_erasure_that_breaks_off_removes_nothing(person: Inside) -> None:
+    async def fails(_transaction: Transaction, _record_id: int) -> int:
+        raise sqlite3.IntegrityError
+
+    before = counted(person)
+    with pytest.raises(sqlite3.IntegrityError):
+        await erase_record(person.parts.context, OPERATOR, TRACE, person.record_id, [erase_tokens, fails])
+    assert counted(person) == before
+    await asyncio.to_thread(person.soundness.check)
+
+
+async def test_a_record_is_erased_once(person: Inside) -> None:
+    await erased(person)
+    with pytest.raises(NotFoundError):
+        await erased(person)
+
+
+# ------------------------------------------------------------------------------------------------------------- import
+
+
+async def test_an_erased_record_comes_back_with_its_ids(person: Inside) -> None:
+    before = await everything(person, person.patient_id)
+    lines = await exported(person)
+    await erased(person)
+    brought = await brought_in(person, lines)
+    assert brought.patients == {Release.R4: person.patient_id}
+    assert brought.written == len(before) == 4
+    assert await record(person, person.patient_id) == person.record_id
+    assert await everything(person, person.patient_id) == before
+
+
+async def test_a_copy_beside_the_original_has_ids_of_its_own_and_refers_to_itself(person: Inside) -> None:
+    before = await everything(person, person.patient_id)
+    brought = await brought_in(person, await exported(person))
+    (patient_id,) = brought.patients.values()
+    assert patient_id != person.patient_id
+    after = await everything(person, patient_id)
+    names = {
+        f"{a['resourceType']}/{a['id']}": f"{b['resourceType']}/{b['id']}" for a, b in zip(before, after, strict=True)
+    }
+    assert not set(names) & set(names.values())
+    text = json.dumps(before)
+    for old, new in names.items():
+        text = text.replace(f'"{old}"', f'"{new}"').replace(f'"{old.split("/")[1]}"', f'"{new.split("/")[1]}"')
+    assert after == json.loads(text)
+    assert await everything(person, person.patient_id) == before
+    await asyncio.to_thread(person.soundness.check)
+
+
+class BreaksOff(io.BytesIO):
+    """A file that can be read so many lines, and then no more."""
+
+    lines = 10**6
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return a line, or fail."""
+        self.lines -= 1
+        if self.lines < 0:
+            raise OSError("The disk is gone.")
+        return super().readline(size)
+
+
+async def test_an_import_that_broke_off_goes_on_where_it_was(person: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_import, "GROUP", 2)
+    lines = await exported(person)
+    whole = len(lines)
+    for kept in (1, 2, 3):
+        file = BreaksOff(b"".join(lines))
+        file.lines = 1 + whole + kept  # the first line, the rest to its end, and some of the resources
+        with pytest.raises(OSError, match="gone"):
+            await brought_in(person, lines, file)
+    brought = await brought_in(person, lines)
+    again = await brought_in(person, lines)
+    assert brought == again
+    (patient_id,) = brought.patients.values()
+    copy = person.soundness.changes(await record(person, patient_id))
+    assert [change.version for change in copy] == [1, 1, 1, 1]
+    await asyncio.to_thread(person.soundness.check)
+
+
+async def test_an_export_that_is_not_sound_is_not_imported(person: Inside) -> None:
+    lines = await exported(person)
+    before = counted(person)
+    with pytest.raises(UnprocessableError, match="altered"):
+        await brought_in(person, [line.replace(b"71.00", b"17.00") for line in lines])
+    assert counted(person) == before
+
+
+async def test_nobody_gets_the_number_of_an_erased_record_by_making_an_export(person: Inside) -> None:
+    earlier = await exported(person)
+    await erased(person)
+    # Sound in itself, but its log is not the one that is kept here.
+    head = changed(earlier[0], entries=0)
+    forged = [head, *(line for line in earlier[1:] if json.loads(line)["line"] == "change")]
+    assert list(faults(forged)) == []
+    brought = await brought_in(person, forged)
+    (patient_id,) = brought.patients.values()
+    assert await record(person, patient_id) != person.record_id
+
+
+async def test_lines_of_fhir_go_in_and_each_that_is_refused_is_told_of(person: Inside) -> None:
+    patient = json.dumps({"resourceType": "Patient", "id": "weerklank", "name": [{"family": "Weerklank-Testpersoon"}]})
+    measured = person.observation("imported").replace(person.patient_id.encode(), b"weerklank")
+    lines = [
+        measured,  # before its Patient
+        patient.encode(),
+        b"",
+        measured.replace(b'"final"', b'"no status"'),
+        b"no JSON",
+        person.observation("v1", id_="twice").replace(person.patient_id.encode(), b"weerklank"),
+        person.observation("v2", id_="twice").replace(person.patient_id.encode(), b"weerklank"),
+        b'{"resourceType":"AuditEvent","id":"made-up"}',
+        b'{"resourceType":["Patient"]}',
+        measured.replace(b"weerklank", new_id(1, 1).encode()),
+        b'{"resourceType":"Organization","id":"huisartsenpraktijk","name":"Praktijk Weerklank-Test"}',
+    ]
+    for _ in range(2):
+        told = Told({})
+        written = await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, lines, told)
+        assert (written, sorted(told.lines)) == (5, [4, 5, 8, 9, 10])
+        assert told.lines[4][0].expression == "Observation.status"
+    changes = person.soundness.changes(await record(person, "weerklank"))
+    assert [(change.id, change.version) for change in changes[-2:]] == [("twice", 1), ("twice", 2)]
+    assert len(changes) == 4, "what was sent again was not done again"
+    assert record_in(changes[0].id) == await record(person, "weerklank")
+    await asyncio.to_thread(person.soundness.check)
+
+
+async def test_what_was_erased_can_be_imported_again(person: Inside) -> None:
+    lines = [b'{"resourceType":"Patient","id":"weerklank"}']
+    lines += [person.observation("one").replace(person.patient_id.encode(), b"weerklank")]
+    for _ in range(2):
+        told = Told({})
+        assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, lines, told) == 2, told
+        record_id = await record(person, "weerklank")
+        await erase_record(person.parts.context, OPERATOR, TRACE, record_id, [erase_tokens])
