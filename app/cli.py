@@ -17,6 +17,7 @@ from granian.constants import Interfaces
 from granian.server import Server
 
 from app.audit.verify import faults as audit_faults
+from app.cli_record import commands as record_commands
 from app.db.database import Transaction
 from app.db.migrate import is_current, migrate
 from app.demo.load import Loader
@@ -69,6 +70,9 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
         raise _stop(str(error)) from error
     finally:
         parts.close()
+
+
+main.add_typer(record_commands(_run), name="record")
 
 
 @main.command("migrate")

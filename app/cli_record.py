@@ -1,0 +1,177 @@
+"""``regie record``: take a record along, bring one in, erase one."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, BinaryIO, Protocol, TypeVar
+
+import typer
+
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import SmartScopes
+from app.audit.events import Trace
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.interactions.erase import erase_record
+from app.interactions.people import record_with_patient
+from app.interactions.record_import import import_export, import_resources
+from app.interactions.transfer import export, faults, read_head
+from app.oauth.erase import erase as erase_tokens
+from app.wiring import Parts
+
+T = TypeVar("T")
+OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
+_Patient = Annotated[str, typer.Option("--patient", help="The id of the person's Patient.")]
+_Release = Annotated[str, typer.Option("--release", help="stu3 or r4: where that Patient is.")]
+
+
+class Runner(Protocol):
+    """Runs work on the database of the settings; an error ends the command."""
+
+    def __call__(self, work: Callable[[Parts], Awaitable[T]]) -> T:
+        """Return what ``work`` returned."""
+        ...
+
+
+def _stop(message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(1)
+
+
+def _release(name: str) -> Release:
+    for release in Release:
+        if release.path == name:
+            return release
+    raise _stop("The release is stu3 or r4.")
+
+
+async def _record_of(parts: Parts, release: Release, patient: str) -> int:
+    record_id = await record_with_patient(parts.context, release, patient)
+    if record_id is None:
+        raise _stop("There is no such Patient.")
+    return record_id
+
+
+def commands(run: Runner) -> typer.Typer:
+    """Return the commands, for ``cli.py`` to add."""
+    record = typer.Typer(no_args_is_help=True, help="The record of a person: take it along, bring it in, erase it.")
+
+    @record.command("export")
+    def record_export(
+        *,
+        patient: _Patient = "",
+        release: _Release = "r4",
+        output: Annotated[Path | None, typer.Option(help="The new file to write; standard output if absent.")] = None,
+        verify: Annotated[Path | None, typer.Option(help="Only check this export; needs no database.")] = None,
+    ) -> None:
+        """Write all of a record as lines of JSON, or check such a file."""
+        if verify is not None:
+            _verify(verify)
+            return
+        if not patient:
+            raise _stop("Say --patient ID, or --verify FILE.")
+        wanted = _release(release)
+
+        async def work(parts: Parts) -> None:
+            record_id = await _record_of(parts, wanted, patient)
+            with _written(output) as file:
+                async for line in export(parts.context, OPERATOR, Trace("export"), record_id):
+                    file.write(line)
+
+        run(work)
+
+    @record.command("import")
+    def record_import(
+        file: Annotated[Path, typer.Argument(help="An export of Regie, or a FHIR resource of one release per line.")],
+        *,
+        as_operator: Annotated[bool, typer.Option("--as-operator", help="As who runs the server.")] = False,
+        release: Annotated[str, typer.Option(help="stu3 or r4: of resources; an export tells itself.")] = "",
+    ) -> None:
+        """Bring in a record or resources; exit status 1 if anything was refused. It may be run again."""
+        if not as_operator:
+            raise _stop("Records are imported by who runs the server: say --as-operator.")
+        _bring_in(run, file, release)
+
+    @record.command("erase")
+    def record_erase(
+        *,
+        patient: _Patient,
+        release: _Release = "r4",
+        yes: Annotated[bool, typer.Option("--yes", help="It can't be undone.")] = False,
+    ) -> None:
+        """Remove a record, its history, its grants and its account; the audit log stays."""
+        if not yes:
+            raise _stop("Erasing a record can't be undone: say --yes.")
+        wanted = _release(release)
+
+        async def work(parts: Parts) -> int:
+            record_id = await _record_of(parts, wanted, patient)
+            return await erase_record(parts.context, OPERATOR, Trace("erase"), record_id, [erase_tokens])
+
+        typer.echo(f"The record is erased: {run(work)} rows.")
+
+    return record
+
+
+def _bring_in(run: Runner, path: Path, release: str) -> None:
+    refused = _Refused()
+    with _opened(path) as file:
+        is_export = read_head(file.readline()) is not None
+        file.seek(0)
+        if is_export:
+            brought = run(lambda parts: import_export(parts.context, OPERATOR, Trace("import"), file, refused))
+            patients = [f"{known.path} Patient/{patient}" for known, patient in brought.patients.items()]
+            typer.echo(f"{brought.written} resources are in the record of {', '.join(patients)}.")
+        elif release:
+            wanted = _release(release)
+            written = run(
+                lambda parts: import_resources(parts.context, OPERATOR, Trace("import"), wanted, file, refused)
+            )
+            typer.echo(f"{written} resources are in.")
+        else:
+            raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
+    if refused.lines:
+        raise _stop(f"{refused.lines} lines were refused.")
+
+
+class _Refused:
+    """Tells of each line that is refused, and counts them."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+
+    def __call__(self, line: int, issues: Iterable[Issue]) -> None:
+        self.lines += 1
+        for issue in issues:
+            place = f" {issue.expression}:" if issue.expression else ""
+            typer.echo(f"Line {line}:{place} {issue.diagnostics}", err=True)
+
+
+def _verify(path: Path) -> None:
+    with _opened(path) as file:
+        is_sound = True
+        for fault in faults(file):
+            is_sound = False
+            typer.echo(fault)
+    if not is_sound:
+        raise typer.Exit(1)
+    typer.echo("The export is sound and whole.")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _stop(f"{path} can't be read.") from error
+
+
+def _written(path: Path | None) -> "nullcontext[BinaryIO] | BinaryIO":
+    """Return the file to write to, which only its owner can read."""
+    if path is None:
+        return nullcontext(sys.stdout.buffer)
+    try:
+        return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+    except OSError as error:
+        raise _stop(f"{path} can't be made; it has to be a new file.") from error
