@@ -16,10 +16,10 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import Category
 from app.access.grant import Grant
 from app.access.policy import Wish
-from app.access.requester import Requester
+from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
@@ -108,9 +108,10 @@ class EntryLine(Struct, tag_field="line", tag="audit"):
     event: Raw
 
 
+Line = ChangeLine | GrantLine | EntryLine
 _encode = msgspec.json.Encoder().encode
 _head = msgspec.json.Decoder(Head)
-_line = msgspec.json.Decoder(ChangeLine | GrantLine | EntryLine)
+_line: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _event = msgspec.json.Decoder(Event)
 
 
@@ -124,8 +125,9 @@ async def export(context: Context, requester: Requester, trace: Trace, record_id
 
     async def action(scope: AccessScope) -> tuple[Standing, Sequence[Touched]]:
         access = scope.of(record_id)
-        if access is None or access.types is not None or access.categories != EVERYTHING:
-            raise AccessDeniedError("Only who may see all of a record can take it along.", about=(record_id,))
+        # What an app or a practice was granted has no log in it, even if it is all the rest.
+        if requester.kind not in (RequesterKind.PERSON, RequesterKind.OPERATOR) or access is None or access.types:
+            raise AccessDeniedError("Only who may see all of a record can take it along.")
         found = await standing_of(reader, record_id)
         if found is None:
             raise NotFoundError("There is no such record.")
@@ -154,8 +156,12 @@ async def export(context: Context, requester: Requester, trace: Trace, record_id
 
 
 def _change_line(row: Row) -> ChangeLine:
-    *fields, digest, body = row[1:]
-    line = ChangeLine(*fields, digest.hex())
+    _, seq, release, resource_type, resource_id, version, previous, operation, instant, *author, digest, body = row
+    actor, client, categories = author
+    line = ChangeLine(
+        seq, release, resource_type, resource_id, version, previous, operation, instant, actor, client, categories,
+        digest.hex(),
+    )  # fmt: skip
     if b"\n" in body or b"\r" in body:  # between its members, as it was sent
         line.text = body.decode()
     elif body:
@@ -185,7 +191,7 @@ def read_head(line: bytes) -> Head | None:
     return head if head.format == FORMAT else None
 
 
-def read_line(line: bytes) -> ChangeLine | GrantLine | EntryLine:
+def read_line(line: bytes) -> Line:
     """Return a line after the first. Raises: msgspec.DecodeError."""
     return _line.decode(line)
 
