@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO, Protocol, TypeVar
+from uuid import uuid4
 
 import typer
 
@@ -54,6 +55,11 @@ async def _record_of(parts: Parts, release: Release, patient: str) -> int:
     return record_id
 
 
+def _trace() -> Trace:
+    """Return the mark by which the log knows what belongs to one command."""
+    return Trace(str(uuid4()))
+
+
 def commands(run: Runner) -> typer.Typer:
     """Return the commands, for ``cli.py`` to add."""
     record = typer.Typer(no_args_is_help=True, help="The record of a person: take it along, bring it in, erase it.")
@@ -77,7 +83,7 @@ def commands(run: Runner) -> typer.Typer:
         async def work(parts: Parts) -> None:
             record_id = await _record_of(parts, wanted, patient)
             with _written(output) as file:
-                async for line in export(parts.context, OPERATOR, Trace("export"), record_id):
+                async for line in export(parts.context, OPERATOR, _trace(), record_id):
                     file.write(line)
 
         run(work)
@@ -108,7 +114,7 @@ def commands(run: Runner) -> typer.Typer:
 
         async def work(parts: Parts) -> int:
             record_id = await _record_of(parts, wanted, patient)
-            return await erase_record(parts.context, OPERATOR, Trace("erase"), record_id, [erase_tokens])
+            return await erase_record(parts.context, OPERATOR, _trace(), record_id, [erase_tokens])
 
         typer.echo(f"The record is erased: {run(work)} rows.")
 
@@ -121,14 +127,12 @@ def _bring_in(run: Runner, path: Path, release: str) -> None:
         is_export = read_head(file.readline()) is not None
         file.seek(0)
         if is_export:
-            brought = run(lambda parts: import_export(parts.context, OPERATOR, Trace("import"), file, refused))
+            brought = run(lambda parts: import_export(parts.context, OPERATOR, _trace(), file, refused))
             patients = [f"{known.path} Patient/{patient}" for known, patient in brought.patients.items()]
             typer.echo(f"{brought.written} resources are in the record of {', '.join(patients)}.")
         elif release:
             wanted = _release(release)
-            written = run(
-                lambda parts: import_resources(parts.context, OPERATOR, Trace("import"), wanted, file, refused)
-            )
+            written = run(lambda parts: import_resources(parts.context, OPERATOR, _trace(), wanted, file, refused))
             typer.echo(f"{written} resources are in.")
         else:
             raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
