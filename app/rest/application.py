@@ -11,7 +11,7 @@ import structlog
 
 from app.access.requester import Requester
 from app.audit.events import Trace
-from app.errors import AuthenticationError, RegieError
+from app.errors import AuthenticationError, MethodNotAllowedError, RegieError
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Deed
@@ -21,7 +21,7 @@ from app.rest.handlers import Call
 from app.rest.outcome import error_body, unforeseen_body
 from app.rest.request import FhirRequest
 from app.rest.response import FHIR_JSON, FhirResponse
-from app.rest.routes import match
+from app.rest.routes import match, methods
 from app.web import cors
 from app.web.tracing import client_address, id_headers, request_ids
 
@@ -73,11 +73,18 @@ class FhirApplication:
             request.check_acceptable()
             return await route.handler(Call(self.context, request, requester, named, self.smart_configuration))
         except RegieError as error:
-            headers = [self.challenge] if isinstance(error, AuthenticationError) else []
-            return FhirResponse(error.status, error_body(self.release, error), headers)
+            return FhirResponse(error.status, error_body(self.release, error), self._error_headers(request, error))
         except Exception:  # noqa: BLE001 - a fault of ours is logged, and its caller told where to ask
             _log.exception("unforeseen", request_id=request.trace.request_id)
             return FhirResponse(500, unforeseen_body(self.release, request.trace.request_id))
+
+    def _error_headers(self, request: FhirRequest, error: RegieError) -> list[tuple[bytes, bytes]]:
+        if isinstance(error, AuthenticationError):
+            return [self.challenge]
+        if isinstance(error, MethodNotAllowedError):
+            allowed = [method for method in methods(request.parts) if method != request.method]
+            return [(b"allow", ", ".join(allowed).encode())]
+        return []
 
     async def _authenticate(self, request: FhirRequest) -> Requester:
         """Return who asks. Raises: AuthenticationError, with the same words whatever is wrong with the token."""

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from app.fhir.release import Release
+from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.definitions import definitions
 from app.fhir.validation.structure import resource_types
 from app.interactions.context import Context
 
 PUBLISHED = "2026-11-25"
-NOT_KEPT = frozenset({"Bundle", "OperationOutcome", "CapabilityStatement", "Parameters"})
 _SMART_EXTENSION = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _encode = msgspec.json.Encoder().encode
 
@@ -33,7 +33,7 @@ def capability_statement(context: Context, release: Release) -> bytes:
 def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
     """Return the statement as a tree."""
     base = f"{base_url}/fhir/{release.path}"
-    types = sorted(resource_types(release) - NOT_KEPT)
+    types = sorted(resource_types(release) - NOT_KEPT | {"AuditEvent"})
     tree: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "url": f"{base}/metadata",

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import NoReturn
 
 import msgspec
 
@@ -11,6 +10,7 @@ from app.audit.audit_event import audit_event_tree
 from app.errors import BadRequestError, MediaTypeError, NotFoundError, NotSupportedError
 from app.fhir.instants import instant_text
 from app.fhir.release import Release
+from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import is_resource_type
 from app.interactions import bundle as bundles
 from app.interactions import log, single
@@ -35,9 +35,6 @@ from app.rest.response import (
 )
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_NOT_SERVED = frozenset({"AuditEvent", "Bundle", "OperationOutcome", "CapabilityStatement", "Parameters"})
-"""Types that have a structure here, but are not kept as resources of a record."""
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -73,7 +70,7 @@ class Call:
     def resource_type(self) -> str:
         """The resource type in the path. Raises: NotSupportedError."""
         name = self.named["type"]
-        if not is_resource_type(self.release, name) or name in _NOT_SERVED:
+        if not is_resource_type(self.release, name) or name in NOT_KEPT:
             message = "This server does not have this resource type."
             raise NotSupportedError(message)
         return name
@@ -83,8 +80,6 @@ class Call:
         """The id in the path. Raises: NotFoundError, for what is no id at all."""
         resource_id = self.named["id"]
         if _ID.fullmatch(resource_id) is None:
-            if resource_id.startswith("$"):
-                _no_operation()
             message = "This is not a resource id."
             raise NotFoundError(message)
         return resource_id
@@ -108,10 +103,14 @@ class Call:
                 )
                 raise BadRequestError(message)
 
+    def nothing_asked(self) -> None:
+        """Refuse parameters on a write: passed over, a condition would be one that nobody checked.
 
-def _no_operation() -> NoReturn:
-    message = "This server does not have this operation here."
-    raise BadRequestError(message)
+        Raises: BadRequestError.
+        """
+        if any(name not in ("_format", "_pretty") for name, _ in self.request.pairs):
+            message = "A write takes no parameters here; the condition of a create goes into the header If-None-Exist."
+            raise BadRequestError(message)
 
 
 async def metadata(call: Call) -> FhirResponse:
@@ -237,6 +236,7 @@ async def delta(call: Call) -> FhirResponse:
 
 async def create(call: Call) -> FhirResponse:
     """Create, also conditional."""
+    call.nothing_asked()
     resource_type = call.resource_type
     written = await single.create(
         call.context, call.who, call.request.trace, call.release, resource_type, await call.request.body(),
@@ -247,6 +247,7 @@ async def create(call: Call) -> FhirResponse:
 
 async def update(call: Call) -> FhirResponse:
     """Update, or create under a chosen id."""
+    call.nothing_asked()
     resource_type, resource_id = call.resource_type, call.id
     written = await single.update(
         call.context, call.who, call.request.trace, call.release, resource_type, resource_id, await call.request.body(),
@@ -257,6 +258,7 @@ async def update(call: Call) -> FhirResponse:
 
 async def delete(call: Call) -> FhirResponse:
     """Delete."""
+    call.nothing_asked()
     written = await single.delete(
         call.context, call.who, call.request.trace, call.release, call.resource_type, call.id,
         conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
@@ -266,6 +268,7 @@ async def delete(call: Call) -> FhirResponse:
 
 async def bundle(call: Call) -> FhirResponse:
     """Batch and transaction."""
+    call.nothing_asked()
     answer = await bundles.bundle(
         call.context, call.who, call.request.trace, call.release, await call.request.body(),
         idempotency_key=call.request.idempotency_key,

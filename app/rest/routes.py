@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.errors import MethodNotAllowedError, NotFoundError
+from app.errors import MethodNotAllowedError, NotFoundError, NotSupportedError, RegieError, UnknownOperationError
 from app.rest import handlers
 from app.rest.handlers import Call
 from app.rest.response import FhirResponse
@@ -60,20 +60,36 @@ _WRITTEN = frozenset(part for route in ROUTES for part in route.parts if part[0]
 def match(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
     """Return the route for a request and the parts of its path by name.
 
-    Raises: NotFoundError, when no path is like this; MethodNotAllowedError, when the path is there with other methods.
+    Raises: NotFoundError, when no path is like this; MethodNotAllowedError, when the path is there with other methods;
+    UnknownOperationError.
     """
     # Types and ids make no difference to which route it is, so that there are few shapes to remember.
     shape = tuple(part if part in _WRITTEN or part[0] in "$_" else "" for part in parts)
     routes = _by_shape(shape)
     found = routes.get("GET" if method == "HEAD" else method)
     if found is None:
-        if routes:
-            message = f"{method} can't be done here."
-            raise MethodNotAllowedError(message)
-        message = "There is nothing at this address."
-        raise NotFoundError(message)
+        raise _refusal(method, parts, routes)
     named = {name[1:-1]: part for name, part in zip(found.parts, parts, strict=True) if name[0] == "{"}
     return found, named
+
+
+def methods(parts: list[str]) -> list[str]:
+    """Return the methods that a path can be asked with, for the header Allow."""
+    shape = tuple(part if part in _WRITTEN or part[0] in "$_" else "" for part in parts)
+    return sorted({*_by_shape(shape), *(("HEAD",) if "GET" in _by_shape(shape) else ())})
+
+
+def _refusal(method: str, parts: list[str], routes: dict[str, Route]) -> RegieError:
+    """Return why there is no such route, in words that tell a client's author what to do instead."""
+    if any(part[0] == "$" for part in parts):
+        return UnknownOperationError("This server does not have this operation here.")
+    if routes and method in ("PUT", "DELETE") and len(parts) == 1:
+        return MethodNotAllowedError(f"{method} with a condition is not supported: name the resource, as in Type/id.")
+    if routes:
+        return MethodNotAllowedError(f"{method} can't be done here.")
+    if parts and parts[-1] == "_history":
+        return NotSupportedError("History is kept of one resource here, as in Type/id/_history.")
+    return NotFoundError("There is nothing at this address.")
 
 
 @lru_cache(maxsize=1024)
