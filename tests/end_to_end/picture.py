@@ -23,7 +23,7 @@ def main() -> None:
         program.run("demo")
         person = json.loads(program.run("demo", "--json"))["people"][0]
         context = browser.new_context(
-            base_url=program.url, locale="nl-NL", viewport={"width": 1040, "height": 940}, color_scheme="light"
+            base_url=program.url, locale="nl-NL", viewport={"width": 1040, "height": 850}, color_scheme="light"
         )
         page = context.new_page()
         page.goto(PAGE)
