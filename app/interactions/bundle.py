@@ -16,12 +16,14 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.db.database import Transaction
 from app.errors import (
+    AccessDeniedError,
     BadRequestError,
     InvalidResourceError,
     MethodNotAllowedError,
@@ -33,6 +35,7 @@ from app.fhir.compartment import patient_references
 from app.fhir.issues import Issue
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
+from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.bundles import ParsedBundle, ParsedEntry, parse_bundle
 from app.fhir.validation.references import references
 from app.fhir.validation.structure import Parsed, is_resource_type, parse
@@ -53,7 +56,10 @@ _REFERENCE = re.compile(rb'("(?:reference|uri|url|valueUri|valueUrl)"\s*:\s*)("(
 
 @dataclass(slots=True)
 class Entry:
-    """One entry on its way: what was asked, its resource once read, the id it gets, and what became of it."""
+    """One entry on its way: what was asked, its resource once read, the id it gets, and what became of it.
+
+    ``fault`` is what is wrong with the entry itself: nothing is done then.
+    """
 
     asked: ParsedEntry
     method: str
@@ -62,6 +68,7 @@ class Entry:
     query: str
     parsed: Parsed | None = None
     made_id: str | None = None
+    fault: RegieError | None = None
     outcome: "Outcome | Stored | Page | None" = None
 
     @property
@@ -121,7 +128,7 @@ async def bundle(
                     requester, trace, release, writes
                 )
         for entry in writes:  # a job may be run again from its start
-            entry.outcome = None if entry.parsed is not None or entry.method == "DELETE" else entry.outcome
+            entry.outcome = entry.fault
         changes = Changes(context, transaction, requester, release, decide)
         await _write(context, changes, answer.type, writes)
         if idempotency_key is not None:
@@ -150,7 +157,7 @@ def _prepare(context: Context, release: Release, body: bytes) -> BundleAnswer:
         try:
             _read_entry(context, release, entry)
         except RegieError as error:
-            entry.outcome = error
+            entry.outcome = entry.fault = error
             issues += issues_of(error)
     if asked.type == "transaction":
         if issues:
@@ -170,7 +177,7 @@ def _read_entry(context: Context, release: Release, entry: Entry) -> None:
     if entry.method not in _ORDER:
         message = f"{entry.method} can't be done in a Bundle here."
         raise MethodNotAllowedError(message, expression=f"{place}.method")
-    if not is_resource_type(release, entry.resource_type):
+    if not is_resource_type(release, entry.resource_type) or entry.resource_type in NOT_KEPT:
         message = "The URL has to begin with a resource type that this server has."
         raise NotSupportedError(message, expression=f"{place}.url")
     expected = {"POST": 1, "PUT": 2, "DELETE": 2}.get(entry.method)
@@ -271,7 +278,19 @@ async def _bundle_record(context: Context, changes: Changes, entries: list[Entry
     patients = {patient for entry in entries for patient in _patients(context, changes.release, entry, names)}
     if len(patients) != 1:
         return None
-    return await record_for(context, changes.transaction, changes.requester, changes.release, patients.pop())
+    return await _record_of(context, changes, patients.pop())
+
+
+async def _record_of(context: Context, changes: Changes, patient_id: str) -> int | None:
+    """Return the record of a Patient, None for one that is not known, or that did not allow the requester to add to it."""
+    record_id = await record_for(context, changes.transaction, changes.requester, changes.release, patient_id)
+    if record_id is None or changes.requester.kind is RequesterKind.OPERATOR:
+        return record_id
+    try:
+        scope = await changes.decide(Wish(Action.CREATE))
+    except AccessDeniedError:
+        return None
+    return record_id if scope.of(record_id) is not None else None
 
 
 async def _name_others(
@@ -284,11 +303,7 @@ async def _name_others(
         record_id = about
         if about is None:
             patients = _patients(context, changes.release, entry, names)
-            found = (
-                await record_for(context, changes.transaction, changes.requester, changes.release, patients.pop())
-                if len(patients) == 1
-                else None
-            )
+            found = await _record_of(context, changes, patients.pop()) if len(patients) == 1 else None
             record_id = DIRECTORY if found is None else found
         match = await _match(changes, entry, record_id) if entry.asked.if_none_exist and entry.asked.full_url else None
         if match is None:

@@ -1,4 +1,4 @@
-"""The resource types that Regie serves in every release."""
+"""The resource types that Regie serves in every release, and those of them that no record keeps."""
 
 SERVED_IN_BOTH = frozenset(
     """
@@ -12,3 +12,6 @@ SERVED_IN_BOTH = frozenset(
     Schedule Slot Specimen Substance Task
     """.split()
 )
+
+NOT_KEPT = frozenset({"AuditEvent", "Bundle", "OperationOutcome", "CapabilityStatement", "Parameters"})
+"""Made here or carrying other resources: nobody can write one, whichever way they come in."""
