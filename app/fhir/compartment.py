@@ -111,6 +111,11 @@ def patient_references(release: Release, resource_type: str, tree: Mapping[str, 
     return found
 
 
+def names_somebody(release: Release, resource_type: str, tree: Mapping[str, Any]) -> bool:
+    """Return whether the resource says whose it is in any way, also by a number or a reference to another server."""
+    return any(select(tree) for select in _selects(release, resource_type))
+
+
 @cache
 def _selects(release: Release, resource_type: str) -> tuple[_Select, ...]:
     parameters = compartment_parameters(release, resource_type)

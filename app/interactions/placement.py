@@ -12,10 +12,11 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope
 from app.db.database import Reader, Transaction
 from app.errors import AccessDeniedError, InvalidResourceError
-from app.fhir.compartment import patient_references
+from app.fhir.compartment import names_somebody, patient_references
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.validation.references import references
+from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
 from app.store.changes import open_record, patients_of, set_patient
 from app.store.ids import new_id, new_record_id, record_in
@@ -72,17 +73,20 @@ async def place(
         if requester.kind is RequesterKind.OPERATOR and resource_type in DIRECTORY_TYPES:
             return DIRECTORY
         raise _issue("required", f"A {resource_type} has to refer to the patient it is about.", location)
-    records = {await record_for(context, transaction, requester, release, patient) for patient in patients}
+    everyone = {await record_for(context, transaction, requester, release, patient) for patient in patients}
+    records = everyone
+    if requester.kind is not RequesterKind.OPERATOR:
+        # A patient who allowed nothing is from here on like one who is not there.
+        records = {None if record is None or scope.of(record) is None else record for record in everyone}
     if len(records) > 1 and None not in records:
         raise _issue("business-rule", f"A {resource_type} can't be about more than one patient.", location)
     (record_id,) = records if len(records) == 1 else (None,)
     if requester.kind is RequesterKind.OPERATOR:
         if record_id is None:
             raise _issue("not-found", "The patient that is referred to is not known.", location)
-    elif record_id is None or scope.of(record_id) is None:
-        # The same for a patient that is not there, and for one that did not allow it.
+    elif record_id is None:
         message = "No consent covers this request."
-        raise AccessDeniedError(message, about=() if record_id is None else (record_id,))
+        raise AccessDeniedError(message, about=tuple(sorted(record for record in everyone if record is not None)))
     return record_id
 
 
@@ -131,16 +135,22 @@ def check_references(
     """Refuse a reference that leads out of the record: to another Patient, or by an id that another record made.
 
     The answer is the same whether what is referred to exists or not. ``own_patient`` is the record's Patient, None if it
-    has none in this release. Raises: InvalidResourceError, with every such place.
+    has none in this release. What everybody may read, the directory, says nothing about anybody.
+    Raises: InvalidResourceError, with every such place.
     """
     issues = []
+    if record_id == DIRECTORY and names_somebody(release, tree["resourceType"], tree):
+        issues.append(Issue("error", "business-rule", "The shared directory has nothing that is somebody's.", location))
     for expression, text in references(tree):
         local = context.local(release, text)
         if local is None:
             continue
         made_in = record_in(local.id)
         strange = made_in not in (None, record_id, DIRECTORY)
-        if local.resource_type == "Patient" and record_id != DIRECTORY:
+        if record_id == DIRECTORY:
+            is_kept = is_resource_type(release, local.resource_type)
+            strange = strange or (is_kept and local.resource_type not in DIRECTORY_TYPES)
+        elif local.resource_type == "Patient":
             strange = local.id != own_patient
         if strange:
             place_ = (
