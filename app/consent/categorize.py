@@ -124,11 +124,17 @@ def categorize(resource_type: str, tree: dict[str, Any]) -> Category:
         if rule(tree):
             category = decided
             break
-    meta = tree.get("meta")
-    labels = meta.get("security") if isinstance(meta, dict) else None
-    if not SENSITIVE_LABELS.isdisjoint(_codings({"coding": labels})):
+    contained = tree.get("contained")
+    if any(_is_sensitive(one) for one in (tree, *(contained if isinstance(contained, list) else ()))):
         category |= Category.SENSITIVE
     return category
+
+
+def _is_sensitive(resource: Any) -> bool:
+    """Return whether a label says so; a contained resource should have none, but one that has is no less sensitive."""
+    meta = resource.get("meta") if isinstance(resource, dict) else None
+    labels = meta.get("security") if isinstance(meta, dict) else None
+    return not SENSITIVE_LABELS.isdisjoint(_codings({"coding": labels}))
 
 
 def possible(resource_type: str | None) -> Category:
