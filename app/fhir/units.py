@@ -8,6 +8,7 @@ Spec: https://ucum.org/ucum, https://hl7.org/fhir/R4/search.html#quantity
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -34,7 +35,11 @@ class CanonicalUnit:
 
     def convert(self, value: Decimal) -> float:
         """Return ``value`` in the canonical unit, as the nearest float; ``value`` must be ``is_comparable``."""
-        return float(Fraction(value) * self.factor + self.offset)
+        converted = Fraction(value) * self.factor + self.offset
+        try:
+            return float(converted)
+        except OverflowError:  # 1E300 Ym: beyond all that is measured, and the largest float is nearest
+            return sys.float_info.max if converted > 0 else -sys.float_info.max
 
 
 def is_comparable(value: Decimal) -> bool:

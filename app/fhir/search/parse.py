@@ -23,6 +23,7 @@ from app.fhir.search.values import Surroundings, read_value, split
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
+MAXIMUM_SORT_KEYS = 8
 """More than any known client asks; beyond, a query is refused rather than let it cost the others."""
 
 FILTERS_NOTHING = frozenset({"_totalMethod"})
@@ -193,7 +194,10 @@ class _Query:
 
     def add_sort(self, name: str, modifier: str, text: str) -> None:
         self.once(name, modifier)
-        for part in split(text, ","):
+        parts = split(text, ",")
+        if len(parts) > MAXIMUM_SORT_KEYS:
+            raise BadRequestError(f"_sort has at most {MAXIMUM_SORT_KEYS} keys.", expression="http._sort")
+        for part in parts:
             key = part.strip()
             sorted_by = key.removeprefix("-")
             parameter = self.known.of(self.resource_type).get(sorted_by)

@@ -6,6 +6,7 @@ standing. The newest is that with the latest ``effective[x]``.
 Spec: https://hl7.org/fhir/R4/observation-operation-lastn.html, https://hl7.org/fhir/STU3/observation-operations.html#lastn
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -88,7 +89,7 @@ def _most(pairs: Sequence[tuple[str, str]]) -> int:
     given = [value for name, value in pairs if name == "max"]
     if not given:
         return 1
-    if len(given) > 1 or not given[0].isdecimal() or not 1 <= int(given[0]) <= LASTN_MAX:
+    if len(given) > 1 or not re.fullmatch("[0-9]{1,3}", given[0]) or not 1 <= int(given[0]) <= LASTN_MAX:
         message = f"max takes one number from 1 to {LASTN_MAX}."
         raise BadRequestError(message)
     return int(given[0])
