@@ -46,7 +46,7 @@ change = Table(
     Column("categories", Integer, nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
+    # With a rowid, unlike the others: without one SQLite keeps a row of more than 2 kB in a page of 8 kB of its own.
 )
 
 current = Table(

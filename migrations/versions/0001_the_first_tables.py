@@ -116,7 +116,6 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("record_id", "seq", name=op.f("pk_change")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "client",
