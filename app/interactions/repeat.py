@@ -8,7 +8,6 @@ Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-head
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -108,7 +107,7 @@ async def earlier(
             message = "The answer to this Idempotency-Key is no longer here."
             raise ConflictError(message)
         version, categories = found_version
-        shown = version if await _may_look(version, categories, decide) else replace(version, body=b"")
+        shown = version if await _may_look(version, categories, decide) else msgspec.structs.replace(version, body=b"")
         outcomes.append(Written(shown, kept.status, kept.ground, ""))
     return outcomes
 

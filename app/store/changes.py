@@ -96,7 +96,11 @@ _REMOVE_ALL = {
     name: hot(delete(table).where(table.c.record_id == bindparam("record_id"), table.c.seq == bindparam("seq")))
     for name, table in _INDEXES.items()
 }
-_NAMES = {name: [column.name for column in table.columns][1:] for name, table in _INDEXES.items()}
+_NAMES = {
+    name: (*(column.name for column in table.columns if column.name not in ("record_id", "seq")), "record_id", "seq")
+    for name, table in _INDEXES.items()
+}
+_NAMES_TO_REMOVE = {name: tuple(f"{column}_" for column in columns) for name, columns in _NAMES.items()}
 _PATIENT_COLUMN = {Release.STU3: record.c.patient_stu3, Release.R4: record.c.patient_r4}
 _SET_PATIENT = {
     release: hot(
@@ -108,15 +112,6 @@ _PATIENTS = hot(select(record.c.patient_stu3, record.c.patient_r4).where(record.
 _RECORDS = hot(
     select(record.c.record_id).where(record.c.record_id != 0, record.c.status == ACTIVE).order_by(record.c.record_id)
 )
-
-
-def _index_values(name: str, record_id: int, seq: int, row: tuple[Any, ...], suffix: str = "") -> dict[str, Any]:
-    """Return the row of an index table; ``row`` is (param, key columns...) without record_id and seq."""
-    names = [column for column in _NAMES[name] if column != "seq"]
-    values = {f"{column}{suffix}": value for column, value in zip(names, row, strict=True)}
-    values[f"record_id{suffix}"] = record_id
-    values[f"seq{suffix}"] = seq
-    return values
 
 
 def chained(previous: bytes, fields: tuple[Any, ...], body: bytes) -> bytes:
@@ -216,9 +211,7 @@ class RecordWriter:
             draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
         )
         rows = self.index(draft.release, draft.resource_type, draft.tree)
-        for name in _INDEXES:
-            for row in getattr(rows, name):
-                self._add(f"add {name}", _index_values(name, self.record_id, written.seq, row))
+        self._add_index_rows("add", rows, _NAMES, written.seq)
         if draft.id_chosen and before is None:
             self._add(
                 "locate",
@@ -308,9 +301,15 @@ class RecordWriter:
     def _unindex(self, before: Stored) -> None:
         """Take out the index rows of a version: they are worked out again, which is cheaper than an index to find them."""
         rows = self.index(before.release, before.resource_type, decode_tree(before.body))
-        for name in _INDEXES:
-            for row in getattr(rows, name):
-                self._add(f"remove {name}", _index_values(name, self.record_id, before.seq, row, "_"))
+        self._add_index_rows("remove", rows, _NAMES_TO_REMOVE, before.seq)
+
+    def _add_index_rows(self, what: str, rows: IndexRows, names: dict[str, tuple[str, ...]], seq: int) -> None:
+        """Gather rows of the index tables; ``names`` says how the statement calls the columns of each."""
+        for name, columns_ in names.items():
+            found: list[tuple[Any, ...]] = getattr(rows, name)
+            if found:
+                values = [dict(zip(columns_, (*row, self.record_id, seq), strict=True)) for row in found]
+                self.rows.setdefault(f"{what} {name}", []).extend(values)
 
     def _add(self, name: str, row: dict[str, Any]) -> None:
         self.rows.setdefault(name, []).append(row)

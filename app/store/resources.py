@@ -1,10 +1,10 @@
 """Reading versions: the current one, one by number, a resource's history, everything, and all changes after a number."""
 
 import functools
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, select
 from sqlalchemy.sql import Select
 
@@ -20,9 +20,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HISTORY_MAX = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One version as it was written; ``body`` is ready to send, empty for a delete. ``instant`` in microseconds UTC."""
+class Stored(msgspec.Struct, frozen=True):
+    """One version as it was written; ``body`` is ready to send, empty for a delete. ``instant`` in microseconds UTC.
+
+    A Struct, since a page makes hundreds: it takes a sixth of the time that a frozen dataclass does.
+    """
 
     record_id: int
     release: Release

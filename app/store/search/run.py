@@ -5,8 +5,9 @@ the pages are merged. The order is: the sort keys, then the record, then the new
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from app.access.scope import AccessScope, RecordAccess
 from app.db.database import Reader
@@ -26,8 +27,7 @@ _UNDATED = Form("present", ("date",), negated=True)
 """Has no date in the index that is walked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """Where a page ended: the sort keys, the record and the change of its last match."""
 
     keys: tuple[Any, ...]
@@ -35,8 +35,7 @@ class Position:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A match, the position it stands at, and the access that showed it."""
 
     version: Stored
