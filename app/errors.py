@@ -47,6 +47,12 @@ class UnknownParameterError(BadRequestError):
     issue = "not-supported"
 
 
+class UnknownOperationError(BadRequestError):
+    """An operation (``$name``) that is not supported here."""
+
+    issue = "not-supported"
+
+
 class AuthenticationError(RegieError):
     """No token, or one that is unknown, expired or revoked: all look alike."""
 

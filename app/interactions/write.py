@@ -74,6 +74,12 @@ def etag_version(text: str) -> str:
     return stripped[1:-1]
 
 
+def _without_url(query: str, resource_type: str) -> str:
+    """Return a condition without what may stand before it: ``?``, ``Type?`` or, as HAPI sends it, the whole URL."""
+    url, mark, rest = query.partition("?")
+    return rest if mark and "=" not in url and url.rpartition("/")[2] in ("", resource_type) else query
+
+
 @dataclass(slots=True)
 class Changes:
     """Writes of one requester in one transaction; end it with ``finish``."""
@@ -189,7 +195,7 @@ class Changes:
     async def matches(self, resource_type: str, query: str, access: RecordAccess) -> list[Stored]:
         """Return at most two current resources that a condition such as ``identifier=a|b`` finds in one record."""
         await self.finish()
-        pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+        pairs = parse_qsl(_without_url(query, resource_type), keep_blank_values=True)
         search = parse_query(
             self.release, resource_type, pairs, time_zone=self.context.time_zone, lenient=False,
             page_size_default=2, page_size_max=2, base_urls=(self.context.fhir_base(self.release),), now=self.context.clock(),

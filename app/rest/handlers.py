@@ -1,6 +1,7 @@
 """What each route does: typed values in, an interaction, a response out. No handler decides who may do what."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +22,7 @@ from app.interactions.operations import delta as deltas
 from app.interactions.operations import everything as everythings
 from app.interactions.operations import lastn as lastns
 from app.rest.capabilities import capability_statement
+from app.rest.parameters import parameter_pairs
 from app.rest.request import FhirRequest, read_pairs
 from app.rest.response import (
     FhirResponse,
@@ -113,6 +115,9 @@ class Call:
             raise BadRequestError(message)
 
 
+Handler = Callable[[Call], Awaitable[FhirResponse]]
+
+
 async def metadata(call: Call) -> FhirResponse:
     """CapabilityStatement."""
     return FhirResponse(200, capability_statement(call.context, call.release))
@@ -128,7 +133,7 @@ async def read(call: Call) -> FhirResponse:
     call.only()
     version = await reads.read(call.context, call.who, call.request.trace, call.release, call.resource_type, call.id)
     headers = version_headers(version)
-    if call.request.headers.get(b"if-none-match") == headers[0][1]:
+    if call.request.has_version(headers[0][1].decode()):
         return FhirResponse(304, b"", headers)
     return FhirResponse(200, version.body, headers)
 
@@ -191,6 +196,16 @@ async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:
         lenient=call.request.lenient,
     )
     return FhirResponse(200, searchset(call.base, call.release, page))
+
+
+def posted(operation: Handler) -> Handler:
+    """Return an operation that takes its parameters from the body too: many clients call every operation by POST."""
+
+    async def by_post(call: Call) -> FhirResponse:
+        call.request.add_pairs(parameter_pairs(call.release, await call.request.body()))
+        return await operation(call)
+
+    return by_post
 
 
 async def lastn(call: Call) -> FhirResponse:

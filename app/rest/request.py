@@ -42,6 +42,10 @@ class FhirRequest:
             self._pairs = read_pairs(self.query)
         return self._pairs
 
+    def add_pairs(self, more: list[tuple[str, str]]) -> None:
+        """Take parameters that came in the body as if they were in the query too."""
+        self._pairs = [*self.pairs, *more]
+
     def header(self, name: bytes) -> str | None:
         """Return a header as text, None if it is absent."""
         value = self.headers.get(name)
@@ -65,6 +69,14 @@ class FhirRequest:
         """The key under which this write may come again; quotes around it are part of the header's form."""
         key = self.header(b"idempotency-key")
         return key.strip('"') if key is not None else None
+
+    def has_version(self, etag: str) -> bool:
+        """Return whether ``If-None-Match`` names this weak ETag; ``"1"`` is the same as ``W/"1"`` (RFC 9110, 13.1.2)."""
+        given = self.header(b"if-none-match")
+        if given is None:
+            return False
+        names = {name.strip().removeprefix("W/") for name in given.split(",")}
+        return "*" in names or etag.removeprefix("W/") in names
 
     @property
     def lenient(self) -> bool:

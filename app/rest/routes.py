@@ -3,16 +3,12 @@
 The access tests walk this list: a route without a row in their matrix fails them.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, NotSupportedError, RegieError, UnknownOperationError
 from app.rest import handlers
-from app.rest.handlers import Call
-from app.rest.response import FhirResponse
-
-Handler = Callable[[Call], Awaitable[FhirResponse]]
+from app.rest.handlers import Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +39,10 @@ ROUTES = (
     Route("GET", "/Observation/$lastn", handlers.lastn),
     Route("GET", "/Patient/$everything", handlers.everything),
     Route("GET", "/Patient/{id}/$everything", handlers.everything),
+    Route("POST", "/$delta", handlers.posted(handlers.delta)),
+    Route("POST", "/Observation/$lastn", handlers.posted(handlers.lastn)),
+    Route("POST", "/Patient/$everything", handlers.posted(handlers.everything)),
+    Route("POST", "/Patient/{id}/$everything", handlers.posted(handlers.everything)),
     Route("POST", "/{type}/_search", handlers.search_by_post),
     Route("GET", "/{type}", handlers.search),
     Route("POST", "/{type}", handlers.create),

@@ -96,6 +96,16 @@ def _form(world: World, release: Release, patient: str) -> str:
     return f"patient={patient}"
 
 
+def _parameters(world: World, release: Release, patient: str) -> Tree:
+    del world, release
+    return {"resourceType": "Parameters", "parameter": [{"name": "patient", "valueString": patient}]}
+
+
+def _no_parameters(world: World, release: Release, patient: str) -> Tree:
+    del world, release, patient
+    return {"resourceType": "Parameters"}
+
+
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
 # The columns, as in WHO:
@@ -220,6 +230,38 @@ ROWS = (
         "200 404 200 404  403 200 403 403 403 200  200",
     ),
     Row("$delta of the one record", "GET", "/$delta", "/$delta", "200 200 200 200  403 200 403 403 403 200  400"),
+    Row(
+        "$lastn by post",
+        "POST",
+        "/Observation/$lastn",
+        "/Observation/$lastn",
+        "200 200 200 200  403 200 403 403 403 200  200",
+        body=_parameters,
+    ),
+    Row(
+        "$everything by post",
+        "POST",
+        "/Patient/{id}/$everything",
+        "/Patient/{patient}/$everything",
+        "200 404 200 404  403 200 403 403 403 200  200",
+        body=_no_parameters,
+    ),
+    Row(
+        "$everything of the one record by post",
+        "POST",
+        "/Patient/$everything",
+        "/Patient/$everything",
+        "200 200 200 200  403 200 403 403 403 200  400",
+        body=_no_parameters,
+    ),
+    Row(
+        "$delta by post",
+        "POST",
+        "/$delta",
+        "/$delta",
+        "200 404 200 404  403 200 403 403 403 200  200",
+        body=_parameters,
+    ),
     Row("log", "GET", "/AuditEvent", "/AuditEvent", "200 200 403 403  403 403 403 403 403 403  403"),
     Row(
         "log entry",

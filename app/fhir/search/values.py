@@ -165,6 +165,8 @@ def _number(parameter: SearchParameter, text: str, _: Surroundings) -> NumberVal
 
 def _quantity(parameter: SearchParameter, text: str, _: Surroundings) -> QuantityValue:
     parts = [unescape(part) for part in split(text, "|")]
+    if parts[1:] == ["", ""]:
+        parts = parts[:1]  # HAPI writes "any unit" so
     if len(parts) not in (1, 3) or (len(parts) == 3 and not parts[2]):
         raise malformed(parameter, "number, number|system|code or number||code")
     prefix, rest = _prefix(parts[0])
