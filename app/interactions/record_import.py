@@ -29,6 +29,7 @@ from app.errors import NotSupportedError, RegieError, UnavailableError, Unproces
 from app.fhir.issues import Issue
 from app.fhir.reference import LiteralReference
 from app.fhir.release import Release
+from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import Parsed, parse
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event, refusals
@@ -47,7 +48,6 @@ GROUP = 100
 GROUP_BYTES = 4 * 1024 * 1024
 _REFERENCE = re.compile(rb'("(?:reference|uri|url|valueUri|valueUrl)"\s*:\s*)("(?:[^"\\]|\\.)*")')
 _CLIENT = "import"
-_NOT_KEPT = frozenset({"AuditEvent", "Bundle", "OperationOutcome", "CapabilityStatement", "Parameters"})
 Refused = Callable[[int, tuple[Issue, ...]], None]
 Key = tuple[int, str, str]
 """Release, type and id."""
@@ -244,11 +244,17 @@ async def _are_free(transaction: Transaction, head: Head, known: Iterable[Key], 
 def _resource(target: _Target, place: _Place, line: ChangeLine) -> _Resource:
     parsed: Parsed | RegieError
     try:
+        _refuse_what_is_not_kept(line.type)
         depth = target.context.limits.body_depth_max
         parsed = parse(RELEASES[line.release], target.body(line), expected_type=line.type, maximum_depth=depth)
     except RegieError as error:
         parsed = error
     return _Resource(place.line, line.type, target.new_id((line.release, line.type, line.id)), parsed)
+
+
+def _refuse_what_is_not_kept(resource_type: str) -> None:
+    if resource_type in NOT_KEPT:
+        raise NotSupportedError(f"A {resource_type} is not kept as a resource of a record.")
 
 
 async def _write(
@@ -352,8 +358,7 @@ async def _send(context: Context, operator: Requester, trace: Trace, release: Re
     named = sent.named
     key = f"import {sent.line} {hashlib.sha256(sent.body).hexdigest()}"
     try:
-        if named.resource_type in _NOT_KEPT:
-            raise NotSupportedError(f"A {named.resource_type} is not kept as a resource of a record.")
+        _refuse_what_is_not_kept(named.resource_type)
         if named.id is None:
             return await create(context, operator, trace, release, named.resource_type, sent.body, idempotency_key=key)
         return await update(

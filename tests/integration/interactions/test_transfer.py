@@ -10,7 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from app.access.categories import EVERYTHING, Category
 from app.access.grant import Grantee
@@ -27,10 +29,11 @@ from app.identity import sessions, tries
 from app.interactions import record_import
 from app.interactions.erase import erase_record
 from app.interactions.record_import import Brought, import_export, import_resources
-from app.interactions.transfer import export, faults
+from app.interactions.transfer import ChangeLine, export, faults
 from app.jobs import outbox
 from app.oauth import codes, tokens
 from app.oauth.erase import erase as erase_tokens
+from app.store.changes import GENESIS, chained
 from app.store.ids import new_id, record_in
 from tests.support.in_process import Inside, inside
 
@@ -408,6 +411,22 @@ async def test_an_export_that_is_not_sound_is_not_imported(person: Inside) -> No
     with pytest.raises(UnprocessableError, match="altered"):
         await brought_in(person, [line.replace(b"71.00", b"17.00") for line in lines])
     assert counted(person) == before
+
+
+async def test_an_export_brings_in_no_log_entry_as_a_resource(person: Inside) -> None:
+    lines = await exported(person)
+    record_id = json.loads(lines[0])["record_id"]
+    added = ChangeLine(1, 4, "AuditEvent", "made-up", 1, 0, "create", 1, "person", "", 1, "", Raw(b'{"id":"made-up"}'))
+    added.hash = chained(GENESIS, added.fields(record_id), added.exact_body).hex()
+    forged = [
+        changed(lines[0], changes=1, hash=added.hash, grants=0, entries=0),
+        msgspec.json.encode(added) + b"\n",
+    ]
+    assert list(faults(forged)) == []
+    told = Told({})
+    brought = await import_export(person.parts.context, OPERATOR, TRACE, io.BytesIO(b"".join(forged)), told)
+    assert (brought.written, list(told.lines)) == (0, [2])
+    assert told.lines[2][0].code == "not-supported"
 
 
 async def test_nobody_gets_the_number_of_an_erased_record_by_making_an_export(person: Inside) -> None:
