@@ -6,6 +6,7 @@ have numbers and keys that follow from the login.
 
 import hashlib
 import hmac
+import uuid
 from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,6 @@ from app.interactions.people import ensure_record, patients_in
 from app.interactions.write import Written
 
 _SCOPES = SmartScopes.of("user/*.cruds")
-_TRACE = Trace("demo")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -124,7 +124,7 @@ class Loader:
         if not entries:
             return None
         body = _encode({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-        answer = await bundle(self.context, requester, _TRACE, release, body, idempotency_key=key)
+        answer = await bundle(self.context, requester, Trace(str(uuid.uuid4())), release, body, idempotency_key=key)
         first = answer.entries[0].outcome
         return first.version.id if isinstance(first, Written) else None
 

@@ -27,7 +27,6 @@ _LOOKED = marked("looked at %(what)s")
 _WRITES = {
     "create": marked("added data: %(what)s"),
     "update": marked("changed data: %(what)s"),
-    "patch": marked("changed data: %(what)s"),
     "delete": marked("removed data: %(what)s"),
     "batch": marked("sent data: %(what)s"),
     "transaction": marked("sent data: %(what)s"),
@@ -39,7 +38,8 @@ _DEEDS = {
     "withdraw": marked("stopped access"),
     "token": marked("opened the connection"),
     "log": marked("looked at this log"),
-    "checkpoint": marked("sealed the log"),
+    "export": marked("took a copy of the record"),
+    "import": marked("brought in a record"),
 }
 _REFUSED = {
     "login": marked("tried to log in, which failed"),

@@ -5,14 +5,22 @@ The tree was checked when it was stored; what a page needs and does not find, it
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.fhir.dates import interval
+
 Tree = dict[str, Any]
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
+YEARS = range(1800, 2300)
+"""The years that somebody can mean; a date of another is a mistake, or stands for no date."""
+LARGEST = Decimal(10) ** 9
+_FINEST_EXPONENT = -12
+_FINEST = Decimal(1).scaleb(_FINEST_EXPONENT)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
 
 
@@ -57,22 +65,24 @@ def referred(reference: Any) -> list[str]:
 
 
 def day_of(value: str | None) -> date | None:
-    """Return the day in a FHIR date or dateTime as written; a month or year counts from its first day."""
+    """Return the day in a FHIR date or dateTime as written; a month or year counts from its first day.
+
+    None for one that nobody can have meant, such as the 9999-12-31 that stands for no end.
+    """
     found = _PARTIAL_DATE.match(value or "")
-    if not found:
+    if not found or int(found[1]) not in YEARS:
         return None
     return date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
 
 
 def moment_of(value: str | None, zone: ZoneInfo) -> datetime | None:
-    """Return a FHIR dateTime as an instant in ``zone``; without a time of day it is the start of its day there."""
-    if not value:
+    """Return a FHIR dateTime as an instant in ``zone``; without a time of day it is the start of its day there.
+
+    None for one that nobody can have meant, as in ``day_of``.
+    """
+    if day_of(value) is None or value is None:
         return None
-    if "T" in value:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
-    first = day_of(value)
-    return datetime(first.year, first.month, first.day, tzinfo=zone) if first else None
+    return (_EPOCH + timedelta(microseconds=interval(value, zone)[0])).astimezone(zone)
 
 
 def effective(resource: Tree, zone: ZoneInfo) -> datetime | None:
@@ -83,10 +93,22 @@ def effective(resource: Tree, zone: ZoneInfo) -> datetime | None:
 
 
 def amount(quantity: Tree | None) -> tuple[Decimal, str] | None:
-    """Return value and UCUM code of a Quantity (its unit where there is no code), None if it has no value."""
+    """Return value and UCUM code of a Quantity (its unit where there is no code).
+
+    None if it has no value, or one that nobody can have measured: the page would be about that one alone.
+    """
     if not quantity or "value" not in quantity:
         return None
-    return Decimal(quantity["value"]), str(quantity.get("code") or quantity.get("unit") or "")
+    value = Decimal(quantity["value"])
+    if abs(value) >= LARGEST:
+        return None
+    return rounded(value), str(quantity.get("code") or quantity.get("unit") or "")
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Return ``value`` with at most twelve decimals: more are what a computation left, and more than a page can write."""
+    exponent = value.as_tuple().exponent
+    return value.quantize(_FINEST) if isinstance(exponent, int) and exponent < _FINEST_EXPONENT else value
 
 
 def extension(resource: Tree, name: str) -> Tree | None:

@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/datatypes.html#Timing, https://hl7.org/fhir/STU3/d
 from datetime import date
 from decimal import Decimal
 
-from app.portal.elements import Tree, day_of, listed, words
+from app.portal.elements import LARGEST, Tree, day_of, listed, rounded, words
 from app.portal.formats import joined, number, span
 from app.portal.language import Language, marked
 
@@ -59,7 +59,9 @@ def _often(repeat: Tree, language: Language) -> str:
         return ""
     many = int(repeat.get("frequency", 1))
     most = int(repeat.get("frequencyMax", many))
-    period, unit = Decimal(repeat.get("period", 1)), repeat.get("periodUnit", "d")
+    period, unit = rounded(Decimal(repeat.get("period", 1))), repeat.get("periodUnit", "d")
+    if not 0 < period < LARGEST:
+        return ""
     if most > many:
         times = language.gettext("%(low)s to %(high)s times") % {"low": many, "high": most}
     else:
