@@ -36,7 +36,13 @@ class Regie:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.pages = FastAPI(title="Regie", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        self.pages = FastAPI(
+            title="Regie",
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,  # it would build an address of the Host header, which is the caller's
+            lifespan=self._lifespan,
+        )
         _add_error_handlers(self.pages)
         self.framed = Frame(self.pages, is_https=settings.is_https, trust_forwarded=settings.trust_forwarded)
         self.fhir: dict[str, FhirApplication] = {}
