@@ -26,6 +26,9 @@ T = TypeVar("T")
 GROUP_LIMIT = 256
 BUSY_TIMEOUT_MS = 10_000
 CACHED_STATEMENTS = 512
+CHECKPOINT_PAGES = 4000
+"""Pages in the log before they go to the file: one create writes some forty, and most of those again with the next."""
+
 _NOT_NOW = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -163,6 +166,7 @@ class SqliteDatabase:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             # What is erased is overwritten; on creates and updates the cost is too small to measure.
             connection.execute("PRAGMA secure_delete=ON")
         connection.execute("PRAGMA mmap_size=268435456")
