@@ -75,17 +75,27 @@ def parse_reference(text: str) -> Reference:
     return UriReference(text)
 
 
-@lru_cache(maxsize=16_384)
+KEPT_LENGTH_MAX = 256
+"""Characters of a text whose answer is remembered: no caller may fill the memory with what is in one request."""
+
+
 def localize(text: str, base_urls: tuple[str, ...]) -> Reference:
     """Return ``text`` taken apart, relative if it is below one of ``base_urls`` (which have no final slash).
 
     The version is dropped: a search looks for the resource, whichever version was meant.
     """
+    return _kept(text, base_urls) if len(text) <= KEPT_LENGTH_MAX else _localized(text, base_urls)
+
+
+def _localized(text: str, base_urls: tuple[str, ...]) -> Reference:
     parsed = parse_reference(text)
     if not isinstance(parsed, LiteralReference):
         return parsed
     base = None if parsed.base is None or parsed.base in base_urls else parsed.base
     return LiteralReference(parsed.resource_type, parsed.id, base)
+
+
+_kept = lru_cache(maxsize=16_384)(_localized)
 
 
 def is_to_any(text: str, resource_types: Iterable[str]) -> bool:

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 UCUM = "http://unitsofmeasure.org"
 
+_LENGTH_MAX = 64
 Dimensions = tuple[tuple[str, int], ...]
 """Base units with their exponents, sorted: pressure is (("g", 1), ("m", -1), ("s", -2))."""
 
@@ -47,13 +48,15 @@ def is_comparable(value: Decimal) -> bool:
     return value.is_finite() and -300 <= value.adjusted() <= 300
 
 
-@lru_cache(maxsize=4096)
 def canonical_unit(code: str) -> CanonicalUnit | None:
     """Return how to bring values in the UCUM unit ``code`` to the canonical unit; None for a unit that isn't known."""
+    return _kept(code) if len(code) <= _LENGTH_MAX else None
+
+
+@lru_cache(maxsize=4096)
+def _kept(code: str) -> CanonicalUnit | None:
     if code in _TEMPERATURES:
         return _TEMPERATURES[code]
-    if len(code) > 64:
-        return None
     try:
         factor, dimensions = _Parser(code).whole()
     except (KeyError, ValueError, ZeroDivisionError):

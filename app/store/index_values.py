@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.fhir.dates import Interval, interval, period, timing
+from app.fhir.reference import KEPT_LENGTH_MAX
 from app.fhir.search.strings import fold
 from app.fhir.units import UCUM, CanonicalUnit, canonical_unit, is_comparable
 
@@ -102,7 +103,8 @@ def _converted(low: Any, high: Any, system: str, code: str) -> Iterator[Amount]:
         return
     raw_low = -_LARGEST if ends[0] is None else float(ends[0])
     raw_high = _LARGEST if ends[1] is None else float(ends[1])
-    as_written, converted, conversion = _units(system, code)
+    found = _kept if len(system) + len(code) <= KEPT_LENGTH_MAX else _units
+    as_written, converted, conversion = found(system, code)
     yield raw_low, raw_high, as_written
     if converted is not None and conversion is not None:
         canonical_low = -_LARGEST if ends[0] is None else conversion.convert(ends[0])
@@ -110,7 +112,6 @@ def _converted(low: Any, high: Any, system: str, code: str) -> Iterator[Amount]:
         yield canonical_low, canonical_high, converted
 
 
-@lru_cache(maxsize=4096)
 def _units(system: str, code: str) -> tuple[Unit, Unit | None, CanonicalUnit | None]:
     """Return the unit of the row as written, and of the converted row if there is one."""
     conversion = canonical_unit(code) if system == UCUM else None
@@ -120,3 +121,6 @@ def _units(system: str, code: str) -> tuple[Unit, Unit | None, CanonicalUnit | N
         return Unit(system, code, conversion.code, as_written=True), None, None
     converted = Unit(system, conversion.code, conversion.code, as_written=False)
     return Unit(system, code, None, as_written=True), converted, conversion
+
+
+_kept = lru_cache(maxsize=4096)(_units)

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.fhir.path import Guard
-from app.fhir.reference import FragmentReference, LiteralReference, localize, parse_reference
+from app.fhir.reference import KEPT_LENGTH_MAX, FragmentReference, LiteralReference, localize, parse_reference
 from app.fhir.release import Release
 from app.fhir.search.definitions import INDEXED_TYPES, SearchParameter, definitions
 from app.fhir.search.expression import (
@@ -64,14 +64,20 @@ class IndexRows(NamedTuple):
     texts: list[TextRow]
 
 
-@lru_cache(maxsize=65_536)
 def exact_hash(key: bytes, *parts: str) -> int:
     """Return the signed 64-bit hash of ``parts``, the first of which is a letter of the table above.
 
-    ``key`` is at most 64 bytes. Codes repeat, so that most are answered from a cache.
+    ``key`` is at most 64 bytes. Codes repeat, so that most are answered from a cache; what is long is not kept there.
     """
+    return _kept(key, *parts) if sum(map(len, parts)) <= KEPT_LENGTH_MAX else _hashed(key, *parts)
+
+
+def _hashed(key: bytes, *parts: str) -> int:
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return int.from_bytes(blake2b(joined.encode(), digest_size=8, key=key).digest(), signed=True)
+
+
+_kept = lru_cache(maxsize=65_536)(_hashed)
 
 
 def value_hash(key: bytes, value: TokenValue | IdentifierValue | ReferenceValue | UriValue | StringValue) -> int:

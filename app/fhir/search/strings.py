@@ -10,12 +10,19 @@ MAXIMUM_LENGTH = 500
 """Characters of a string that are searched; a longer one is cut, for an index row has a limit."""
 
 
-@lru_cache(maxsize=16_384)
 def fold(text: str) -> str:
     """Return ``text`` for comparing: case folded, without combining marks, each run of white space as one space."""
+    return _kept(text) if len(text) <= MAXIMUM_LENGTH else _folded(text)
+
+
+def _folded(text: str) -> str:
     folded = text.casefold()
     if not folded.isascii():
         # Twice, as taking a character apart may bring a capital back.
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
         folded = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(folded.split())[:MAXIMUM_LENGTH].rstrip()
+
+
+_kept = lru_cache(maxsize=16_384)(_folded)
+"""Names repeat; a long text is not remembered, so that no caller can fill the memory."""
