@@ -41,6 +41,8 @@ class Campaign:
     starts_s: list[float] = field(default_factory=list)
     kills: int = 0
     killed_worker: int = 0
+    may_kill_worker_at: float = 0.0
+    """A server whose worker dies again within 5.5 s takes it that something is wrong, and ends."""
     done_unanswered: int = 0
 
     @property
@@ -53,10 +55,11 @@ class Campaign:
         if self.process is not None:
             await asyncio.to_thread(wait_for_another, self.process, self.killed_worker, 1)
             await asyncio.to_thread(self.program.wait_until_ready, self.process)
+            self.may_kill_worker_at = time.monotonic() + 6
             return
         # Now and then with two workers; one in ten is killed while it starts, and started again.
         self.program.environment["REGIE_WORKERS"] = self.random.choice("11112")
-        self.killed_worker = 0
+        self.may_kill_worker_at = 0.0
         if self.kills and self.random.random() < 0.1:
             self.process = self.program.spawn()
             await asyncio.sleep(self.random.uniform(0.1, 1.5))
@@ -90,7 +93,7 @@ class Campaign:
     def kill_in_time(self, server: Server) -> None:
         """Wait for the moment that chance has chosen, and kill: at any time, or just after the log file grew."""
         time.sleep(self.random.uniform(0.05, LOAD_MAX_S))
-        how = self.random.random()
+        how, has_one = self.random.random(), self.program.environment["REGIE_WORKERS"] == "1"
         if self.random.random() < 0.7:
             log = self.database.with_name(f"{self.database.name}-wal")
             before, until = log.stat().st_mtime_ns, time.monotonic() + 0.2
@@ -99,7 +102,7 @@ class Campaign:
             time.sleep(self.random.uniform(0, 0.001))
         if how < 0.1:
             self.stop()
-        elif how < 0.7 and not self.killed_worker and self.program.environment["REGIE_WORKERS"] == "1":
+        elif how < 0.7 and has_one and time.monotonic() > self.may_kill_worker_at:
             self.kill_worker()
         else:
             self.kill()
@@ -113,6 +116,9 @@ async def campaign_in(folder: Path, seed: int) -> AsyncIterator[Campaign]:
     await asyncio.to_thread(campaign.program.run, "migrate")
     try:
         yield campaign
+    except BaseException:
+        print(campaign.program.log.read_text()[-8000:])  # noqa: T201 - shown beside the failure
+        raise
     finally:
         campaign.kill()
 
