@@ -76,7 +76,11 @@ class Run:
     async def page(self, reader: Reader, scope: AccessScope, after: Position | None, limit: int) -> list[Found]:
         """Return at most ``limit`` matches behind ``after``, in order."""
         accesses = _relevant(scope, self.resource_type)
-        if len(accesses) == 1 and self.can_walk:
+        # Whose grants change between two pages: a page goes on as the first one began, in one record or over several.
+        began_walking = after is not None and len(after.keys) > len(self.sort)
+        if after is not None and began_walking:
+            accesses = [access for access in accesses if access.record_id == after.record_id]
+        if len(accesses) == 1 and self.can_walk and (after is None or began_walking):
             return await self._walk(reader, accesses[0], after, limit)
         found: list[Found] = []
         for access in accesses:
