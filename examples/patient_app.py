@@ -99,7 +99,7 @@ def quantity(value: int) -> dict[str, Any]:
 
 def blood_pressure(patient: str, at: datetime, systolic: int, diastolic: int) -> dict[str, Any]:
     """Return a home blood pressure; its identifier is the app's own number for it."""
-    person = {"reference": f"Patient/{patient}", "display": "ik"}
+    person = {"reference": f"Patient/{patient}"}
     parts = (("8480-6", "Systolic blood pressure", systolic), ("8462-4", "Diastolic blood pressure", diastolic))
     return {
         "resourceType": "Observation",

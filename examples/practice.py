@@ -92,14 +92,14 @@ def main() -> None:
             answer = server.get(f"{options.server}/fhir/{release}/{kind}", headers=headers)
             if answer.status_code == httpx.codes.OK:
                 found = answer.json().get("entry", [])
-                names = sorted({_about(entry["resource"]) for entry in found})
+                names = sorted({_about(entry["resource"]) for entry in found} - {""})
                 print(f"  {words}: {len(found)}{' of ' + ', '.join(names) if names else ''}")
             else:
                 print(f"  {words}: refused with {answer.status_code}: {answer.json()['issue'][0]['diagnostics']}")
 
 
 def _about(resource: dict[str, Any]) -> str:
-    return str(resource.get("subject", {}).get("display", "somebody"))
+    return str(resource.get("subject", {}).get("display", ""))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
@@ -23,6 +23,9 @@ from app.errors import NotFoundError, UnprocessableError
 
 LONGEST = timedelta(days=5 * 366)
 """No grant lasts longer: a person is asked again at least every five years."""
+
+FORMER_MAX = 1000
+"""How many people hear that a practice, which may see nobody any more, tried."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -55,6 +58,13 @@ _to_grantee = (
         _columns.withdrawn_at.is_(None),
     )
     .order_by(_columns.record_id, _columns.grant_id)
+)
+_ONCE_OPENED = hot(
+    select(_columns.record_id)
+    .where(_columns.grantee == Grantee.PRACTICE.value, _columns.grantee_id == bindparam("grantee_id"))
+    .group_by(_columns.record_id)
+    .order_by(func.max(_columns.ends_at).desc())
+    .limit(FORMER_MAX)
 )
 _OF_GRANTEE = hot(_to_grantee)
 _OF_GRANTEE_IN_RECORD = hot(_to_grantee.where(_columns.record_id == bindparam("record_id")))
@@ -167,6 +177,11 @@ async def of_practice(reader: Reader, practice_id: str, now: datetime, record_id
     else:
         rows = await reader.all(_OF_GRANTEE_IN_RECORD, {**wanted, "record_id": record_id})
     return [_grant(row) for row in rows]
+
+
+async def once_opened_to(reader: Reader, practice_id: str) -> list[int]:
+    """Return the records that were ever granted to a practice, those granted the latest first, at most ``FORMER_MAX``."""
+    return [row[0] for row in await reader.all(_ONCE_OPENED, {"grantee_id": practice_id})]
 
 
 async def candidates(reader: Reader, requester: Requester, now: datetime) -> list[Grant]:

@@ -14,10 +14,12 @@ from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
-from app.consent.grants import candidates
+from app.consent.grants import candidates, once_opened_to
 from app.db.database import Database, Reader, Transaction
-from app.errors import RegieError, UnavailableError
+from app.errors import AccessDeniedError, RegieError, UnavailableError
 from app.fhir.release import Release
+from app.store.changes import record_exists
+from app.store.ids import record_in
 
 T = TypeVar("T")
 Decide = Callable[[Wish], Awaitable[AccessScope]]
@@ -57,7 +59,14 @@ class Gate:
     async def scope(self, requester: Requester, wish: Wish, reader: Reader) -> AccessScope:
         """Return what the requester may touch, by the grants that ``reader`` sees. Raises: AccessDeniedError."""
         now = self.clock()
-        return decide(requester, wish, await candidates(reader, requester, now), now)
+        grants = await candidates(reader, requester, now)
+        try:
+            return decide(requester, wish, grants, now)
+        except AccessDeniedError as error:
+            if requester.practice_id is not None and not any(grant.is_in_force(now) for grant in grants):
+                # Those who opened their record once have to see that it was tried after they closed it.
+                error.about = tuple(await once_opened_to(reader, requester.practice_id))
+            raise
 
     async def look(
         self,
@@ -115,7 +124,13 @@ class Gate:
             raise
 
     async def refused(self, requester: Requester | None, trace: Trace, deed: Deed, error: RegieError) -> None:
-        """Record that something was refused: at the records it was about, or at the requester's own."""
+        """Record that something was refused: at the records it was about, or at the requester's own.
+
+        What a practice asks for by an id that a record made is about that record, whatever the practice is told.
+        """
+        made_in = record_in(deed.resource_id)
+        if not error.about and made_in is not None and requester is not None and requester.practice_id is not None:
+            error.about = (made_in,) if await record_exists(self.database.reader, made_in) else ()
         events = refusals(requester, trace, deed, error)
 
         async def job(transaction: Transaction) -> None:
@@ -148,7 +163,9 @@ def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> E
 
 def refusals(requester: Requester | None, trace: Trace, deed: Deed, error: RegieError) -> list[Event]:
     """Return the log's entries for something that was refused, one for each record it was about."""
-    about = error.about or ((_own(requester),) if requester else (-1,))
+    # Who has a record of their own is refused in their own log: their name has no place in that of somebody else.
+    about = error.about if requester is None or requester.record_id is None else ()
+    about = about or ((_own(requester),) if requester else (-1,))
     return [
         Event(
             deed.interaction,
