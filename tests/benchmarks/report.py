@@ -21,7 +21,7 @@ _MEBIBYTE = 1024 * 1024
 
 def table(measured: Measured) -> str:
     """Return what people read."""
-    head = f"{'workload':<34}{'clients':>8}{'rate/s':>9}{'limit/s':>9}{'ratio':>7}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>8}{'errors':>8}"
+    head = f"{'workload':<34}{'clients':>8}{'rate/s':>9}{'limit/s':>9}{'ratio':>7}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>8}{'limit':>8}{'errors':>8}"
     lines = [head]
     about = {workload.name: workload.about for workload in WORKLOADS}
     for name, by_clients in measured.figures.items():
@@ -29,7 +29,7 @@ def table(measured: Measured) -> str:
             title = f"{name} {about[name]}" if clients == min(by_clients) else ""
             lines.append(
                 f"{title:<34}{clients:>8}{found.rate:>9.0f}{found.limit:>9.0f}{found.ratio:>7.0%}{found.p50_ms:>9.2f}"
-                f"{found.p99_ms:>9.2f}{found.cpu_ms:>8.3f}{found.errors:>8}"
+                f"{found.p99_ms:>9.2f}{found.cpu_ms:>8.3f}{found.limit_cpu_ms:>8.3f}{found.errors:>8}"
             )
     lines.append("")
     lines.append(
