@@ -58,7 +58,10 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         """
         if len(request.form.get("client_assertion", "")) > ASSERTION_LENGTH_MAX:
             raise InvalidClientError
-        found: Client | None = super().__call__(query_client, request)
+        try:
+            found: Client | None = super().__call__(query_client, request)
+        except (RecursionError, UnicodeError) as error:  # nested a thousand deep, or half a character
+            raise InvalidClientError from error
         if found is not None and request.form.get("client_id", found.client_id) != found.client_id:
             raise InvalidClientError(described("client_id and the subject of the assertion differ."))
         return found
@@ -98,7 +101,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
             raise InvalidClientError(
                 described("The assertion needs iss and sub (the client_id), aud (this server), exp and jti.")
             ) from error
-        if claims["exp"] > (now + LIFETIME_MAX + LEEWAY).timestamp():
+        if not claims["exp"] <= (now + LIFETIME_MAX + LEEWAY).timestamp():  # so that NaN is not within it
             raise InvalidClientError(described("The assertion holds for more than five minutes."))
         if not self.validate_jti(claims, claims["jti"]):
             raise InvalidClientError(described("The jti of the assertion was used before."))

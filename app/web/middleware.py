@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from app.errors import TooLargeError
 from app.web import cors
 from app.web.tracing import Trace, client_address, id_headers, request_ids
 
@@ -72,7 +73,7 @@ class Frame:
 
 
 def _limited(receive: Receive) -> Receive:
-    """Return ``receive`` that ends a body which is larger than a form may be."""
+    """Return ``receive`` that raises TooLargeError for a body which is larger than a form may be."""
     size = 0
 
     async def limited() -> MutableMapping[str, Any]:
@@ -80,7 +81,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > FORM_SIZE_MAX:
-            return {"type": "http.disconnect"}
+            raise TooLargeError("A form is not that large.")
         return message
 
     return limited

@@ -88,6 +88,8 @@ async def test_the_issuer_is_a_name_of_the_server_too(world: World) -> None:
         {"exp": "soon"},
         {"exp": 1_000},
         {"exp": 99_999_999_999},
+        {"exp": float("nan")},
+        {"exp": float("inf")},
         {"nbf": 99_999_999_999},
         {"key": ECKey.generate_key("P-384")},
         {"header": {"kid": "unknown"}},
