@@ -73,13 +73,23 @@ class Settings(BaseSettings):
         return HKDF(SHA256(), 32, None, f"regie {purpose}".encode()).derive(_secret(self.secret_file))
 
 
+SECRET_BYTES_MIN = 32
+
+
 @lru_cache(maxsize=8)
 def _secret(path: Path) -> bytes:
-    """Return the secret in ``path``; make one when there is none yet, safely if several processes start at once."""
+    """Return the secret in ``path``; make one when there is none yet, safely if several processes start at once.
+
+    Raises: ValueError, when what is there is too short to be a secret: everybody could work out the keys.
+    """
     try:
-        return path.read_bytes()
+        found = path.read_bytes()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        if len(found) < SECRET_BYTES_MIN:
+            raise ValueError(f"REGIE_SECRET_FILE has to hold at least {SECRET_BYTES_MIN} random bytes.")
+        return found
     made = path.with_name(f"{path.name}.{os.getpid()}")
     with open(made, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(secrets.token_bytes(64))

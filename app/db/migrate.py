@@ -33,7 +33,9 @@ def migrate(url: str, migrations: Path = MIGRATIONS) -> list[str]:
     """
     config = _config(migrations)
     if folder := _sqlite_folder(url):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # For its owner only, and so is what SQLite puts beside it; one that is there keeps the rights it was given.
+        Path(make_url(url).database or "").touch(mode=0o600)
     with opened(url) as connection:
         applied = set(_applied(connection, config))
         config.attributes["connection"] = connection
