@@ -6,6 +6,7 @@ that the program uses, and copied for every world after that: tests may change t
 Of Zonnestraal's things each shows another side of access; ``THINGS`` says which category each has.
 """
 
+import atexit
 import json
 import shutil
 import tempfile
@@ -333,6 +334,7 @@ async def _running(folder: Path, made: Made, settings: Mapping[str, Any]) -> Asy
 
 async def _template() -> Made:
     folder = Path(tempfile.mkdtemp(prefix="regie-world-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     made = Made(folder)
     migrate(f"sqlite:///{folder / 'regie.sqlite3'}")
     async with _running(folder, made, {}) as world:
