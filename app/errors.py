@@ -33,6 +33,8 @@ class RegieError(Exception):
         self.expression = expression
         self.about = about
         """The records whose log has to tell of it; for the log only, never shown."""
+        self.is_recorded = False
+        """Whether the log has its entry about it."""
 
 
 class BadRequestError(RegieError):

@@ -37,6 +37,7 @@ from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.bundles import ParsedBundle, ParsedEntry, parse_bundle
+from app.fhir.validation.primitives import is_valid
 from app.fhir.validation.references import references
 from app.fhir.validation.structure import Parsed, is_resource_type, parse
 from app.interactions.context import Context
@@ -138,7 +139,11 @@ async def bundle(
 
     done = await context.gate.change(requester, trace, deed, job) if writes else answer
     for entry in answer.entries:
-        if entry.method == "GET":
+        if entry.method != "GET":
+            continue
+        if entry.fault is not None:
+            await context.gate.refused(requester, trace, Deed("read", release, entry.resource_type), entry.fault)
+        else:
             await _get(context, requester, trace, release, entry)
     return done
 
@@ -172,14 +177,19 @@ def _read_entry(context: Context, release: Release, entry: Entry) -> None:
     url = entry.asked.url.removeprefix(f"{context.fhir_base(release)}/").removeprefix("/")
     path, _, entry.query = url.partition("?")
     parts = [unquote(part) for part in path.split("/") if part]
-    entry.resource_type = parts[0] if parts else ""
-    entry.resource_id = parts[1] if len(parts) > 1 else None
+    name = parts[0] if parts else ""
     if entry.method not in _ORDER:
         message = f"{entry.method} can't be done in a Bundle here."
         raise MethodNotAllowedError(message, expression=f"{place}.method")
-    if not is_resource_type(release, entry.resource_type) or entry.resource_type in NOT_KEPT:
+    if not is_resource_type(release, name) or name in NOT_KEPT:
         message = "The URL has to begin with a resource type that this server has."
         raise NotSupportedError(message, expression=f"{place}.url")
+    entry.resource_type = name
+    if len(parts) > 1:
+        if not is_valid("id", parts[1]):
+            message = "The second part of the URL is not a resource id."
+            raise BadRequestError(message, expression=f"{place}.url")
+        entry.resource_id = parts[1]
     expected = {"POST": 1, "PUT": 2, "DELETE": 2}.get(entry.method)
     if expected is not None and (len(parts) != expected or entry.query):
         message = f"The URL of a {entry.method} takes the form {'Type' if expected == 1 else 'Type/id'} here."
@@ -396,8 +406,6 @@ def _renamed(context: Context, release: Release, entry: Entry, names: dict[str, 
 
 async def _get(context: Context, requester: Requester, trace: Trace, release: Release, entry: Entry) -> None:
     """Do a read or a search of the Bundle, after its changes."""
-    if entry.outcome is not None:
-        return
     try:
         if entry.resource_id is not None:
             entry.outcome = await read(context, requester, trace, release, entry.resource_type, entry.resource_id)

@@ -137,6 +137,7 @@ class Gate:
             transaction.at_commit(self.audit, events)
 
         await self.database.write(job)
+        error.is_recorded = True
 
 
 def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> Event:

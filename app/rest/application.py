@@ -11,8 +11,9 @@ import structlog
 
 from app.access.requester import Requester
 from app.audit.events import Trace
-from app.errors import AuthenticationError, MethodNotAllowedError, RegieError
+from app.errors import AuthenticationError, MethodNotAllowedError, RegieError, UnavailableError
 from app.fhir.release import Release
+from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
 from app.interactions.gate import Deed
 from app.oauth import tokens
@@ -21,7 +22,7 @@ from app.rest.handlers import Call
 from app.rest.outcome import error_body, unforeseen_body
 from app.rest.request import FhirRequest
 from app.rest.response import FHIR_JSON, FhirResponse
-from app.rest.routes import match, methods
+from app.rest.routes import Route, match, methods
 from app.web import cors
 from app.web.tracing import client_address, id_headers, request_ids
 
@@ -70,13 +71,26 @@ class FhirApplication:
         try:
             route, named = match(request.method, request.parts)
             requester = None if route.open else await self._authenticate(request)
-            request.check_acceptable()
-            return await route.handler(Call(self.context, request, requester, named, self.smart_configuration))
+            return await self._handled(Call(self.context, request, requester, named, self.smart_configuration), route)
         except RegieError as error:
             return FhirResponse(error.status, error_body(self.release, error), self._error_headers(request, error))
         except Exception:  # noqa: BLE001 - a fault of ours is logged, and its caller told where to ask
             _log.exception("unforeseen", request_id=request.trace.request_id)
             return FhirResponse(500, unforeseen_body(self.release, request.trace.request_id))
+
+    async def _handled(self, call: Call, route: Route) -> FhirResponse:
+        """Return the answer of the route; what is refused before it comes to the gate has its entry in the log too."""
+        try:
+            call.request.check_acceptable()
+            return await route.handler(call)
+        except UnavailableError:
+            raise
+        except RegieError as error:
+            if call.requester is not None and not error.is_recorded:
+                name = call.named.get("type", "")
+                deed = Deed(route.interaction, self.release, name if is_resource_type(self.release, name) else "")
+                await self.context.gate.refused(call.requester, call.request.trace, deed, error)
+            raise
 
     def _error_headers(self, request: FhirRequest, error: RegieError) -> list[tuple[bytes, bytes]]:
         if isinstance(error, AuthenticationError):

@@ -15,12 +15,13 @@ from app.rest.handlers import Handler
 class Route:
     """A method and a path below the base; ``{type}`` is a resource type, ``{id}`` and ``{version}`` ids.
 
-    ``open`` says that it can be had without a token.
+    ``interaction`` is what the log calls it. ``open`` says that it can be had without a token, and has no entry there.
     """
 
     method: str
     path: str
     handler: Handler
+    interaction: str = ""
     open: bool = False
 
     @property
@@ -32,25 +33,25 @@ class Route:
 ROUTES = (
     Route("GET", "/metadata", handlers.metadata, open=True),
     Route("GET", "/.well-known/smart-configuration", handlers.smart_configuration, open=True),
-    Route("POST", "/", handlers.bundle),
-    Route("GET", "/$delta", handlers.delta),
-    Route("GET", "/AuditEvent", handlers.audit_events),
-    Route("GET", "/AuditEvent/{id}", handlers.audit_event),
-    Route("GET", "/Observation/$lastn", handlers.lastn),
-    Route("GET", "/Patient/$everything", handlers.everything),
-    Route("GET", "/Patient/{id}/$everything", handlers.everything),
-    Route("POST", "/$delta", handlers.posted(handlers.delta)),
-    Route("POST", "/Observation/$lastn", handlers.posted(handlers.lastn)),
-    Route("POST", "/Patient/$everything", handlers.posted(handlers.everything)),
-    Route("POST", "/Patient/{id}/$everything", handlers.posted(handlers.everything)),
-    Route("POST", "/{type}/_search", handlers.search_by_post),
-    Route("GET", "/{type}", handlers.search),
-    Route("POST", "/{type}", handlers.create),
-    Route("GET", "/{type}/{id}", handlers.read),
-    Route("PUT", "/{type}/{id}", handlers.update),
-    Route("DELETE", "/{type}/{id}", handlers.delete),
-    Route("GET", "/{type}/{id}/_history", handlers.history),
-    Route("GET", "/{type}/{id}/_history/{version}", handlers.vread),
+    Route("POST", "/", handlers.bundle, "batch"),
+    Route("GET", "/$delta", handlers.delta, "operation-delta"),
+    Route("GET", "/AuditEvent", handlers.audit_events, "log"),
+    Route("GET", "/AuditEvent/{id}", handlers.audit_event, "log"),
+    Route("GET", "/Observation/$lastn", handlers.lastn, "operation-lastn"),
+    Route("GET", "/Patient/$everything", handlers.everything, "operation-everything"),
+    Route("GET", "/Patient/{id}/$everything", handlers.everything, "operation-everything"),
+    Route("POST", "/$delta", handlers.posted(handlers.delta), "operation-delta"),
+    Route("POST", "/Observation/$lastn", handlers.posted(handlers.lastn), "operation-lastn"),
+    Route("POST", "/Patient/$everything", handlers.posted(handlers.everything), "operation-everything"),
+    Route("POST", "/Patient/{id}/$everything", handlers.posted(handlers.everything), "operation-everything"),
+    Route("POST", "/{type}/_search", handlers.search_by_post, "search-type"),
+    Route("GET", "/{type}", handlers.search, "search-type"),
+    Route("POST", "/{type}", handlers.create, "create"),
+    Route("GET", "/{type}/{id}", handlers.read, "read"),
+    Route("PUT", "/{type}/{id}", handlers.update, "update"),
+    Route("DELETE", "/{type}/{id}", handlers.delete, "delete"),
+    Route("GET", "/{type}/{id}/_history", handlers.history, "history-instance"),
+    Route("GET", "/{type}/{id}/_history/{version}", handlers.vread, "vread"),
 )
 
 
