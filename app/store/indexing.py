@@ -10,7 +10,7 @@ letter parts                  what it answers
 ``c``  code                   ``code`` in any system
 ``s``  system                 ``system|``
 ``r``  reference              ``Type/id`` on this server, any other URL or urn as it is
-``i``  id                     ``id`` alone, where more than one type may be meant
+``i``  id                     ``id`` alone on this server, where any type may be meant
 ``n``  system, value          ``:identifier``, a Reference's own identifier
 ``v``  value                  the same in any system
 ``u``  uri                    a uri, whole
@@ -46,6 +46,7 @@ from app.fhir.search.expression import (
 )
 from app.store.index_values import date_intervals, quantities, strings
 
+ExactValue = TokenValue | IdentifierValue | ReferenceValue | UriValue | StringValue
 ExactRow = tuple[int, int]
 DateRow = tuple[int, int, int]
 QuantityRow = tuple[int, float, float, int, int]
@@ -80,7 +81,17 @@ def _hashed(key: bytes, *parts: str) -> int:
 _kept = lru_cache(maxsize=65_536)(_hashed)
 
 
-def value_hash(key: bytes, value: TokenValue | IdentifierValue | ReferenceValue | UriValue | StringValue) -> int:
+def value_hashes(key: bytes, parameter: SearchParameter, value: ExactValue) -> list[int]:
+    """Return the hashes to look for in exact_index for one value of a search: any of them is a match.
+
+    An id alone may be of every type that the parameter refers to.
+    """
+    if isinstance(value, ReferenceValue) and value.url is None and value.resource_type is None and parameter.targets:
+        return [value_hash(key, ReferenceValue(target, value.id)) for target in sorted(parameter.targets)]
+    return [value_hash(key, value)]
+
+
+def value_hash(key: bytes, value: ExactValue) -> int:
     """Return the hash to look for in exact_index for one value of a search; of a string, what ``:exact`` looks for."""
     match value:
         case TokenValue(system=None, code=code):
@@ -230,7 +241,7 @@ def _program(release: Release, resource_type: str) -> _Program:
     nodes: dict[int, _Node] = {}
     computed = []
     for parameter in definitions(release).supported(resource_type).values():
-        if parameter.is_column:
+        if parameter.is_column or parameter.stored_in != (parameter,):
             continue
         if compute := parameter.computed:
             computed.append((_Leaf((parameter,), "", _EMITTERS[parameter.kind]), compute))
@@ -319,7 +330,7 @@ def _reference(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: 
         if isinstance(target, LiteralReference) and parameter.targets and target.resource_type not in parameter.targets:
             continue
         hashes = [whole, *identifier_hashes]
-        if isinstance(target, LiteralReference) and len(parameter.targets) != 1:
+        if isinstance(target, LiteralReference) and target.base is None and not parameter.targets:
             hashes.append(exact_hash(key, "i", target.id))
         rows.add_exact((parameter,), hashes)
 

@@ -14,7 +14,7 @@ from sqlalchemy import tuple_ as row_of
 
 from app.db.statements import Statement, hot
 from app.store.resources import columns
-from app.store.search.conditions import Form, condition
+from app.store.search.conditions import Form, condition, is_of
 from app.store.tables import change, date_index, exact_index, quantity_index, text_index
 from app.store.visible import visible
 
@@ -29,6 +29,7 @@ class SortForm:
 
     index: str
     descending: bool
+    parameters: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,15 @@ def _sort_rows(sort: SortForm, number: int) -> tuple[Any, list[tuple[str, Any]]]
     elif sort.index == "exact":
         names = [("hash", NUMBER_LAST[direction])]
     else:
+        # A date sorts by its beginning both ways, as walking the index does; a period may be open at its end for years.
+        by_high = sort.descending and sort.index == "quantity"
         last = NUMBER_LAST[direction] if sort.index == "date" else FLOAT_LAST[direction]
-        names = [("high" if sort.descending else "low", last)]
+        names = [("high" if by_high else "low", last)]
     # code_hash 0 is the same quantity again, in its canonical unit.
     written = [quantity_index.c.code_hash != 0] if sort.index == "quantity" else []
     rows = (
         select(table.c.seq, *(extreme(table.c[name]).label(name) for name, _ in names))
-        .where(table.c.record_id == bindparam("record_id"), table.c.param == bindparam(f"s{number}"), *written)
+        .where(table.c.record_id == bindparam("record_id"), is_of(table, f"s{number}", sort.parameters), *written)
         .group_by(table.c.seq)
         .subquery(f"sort{number}")
     )
@@ -115,7 +118,7 @@ def _walk(form: SearchForm) -> Any:
     joined = row.join(change, (change.c.record_id == row.c.record_id) & (change.c.seq == row.c.seq))
     where = [
         row.c.record_id == bindparam("record_id"),
-        row.c.param == bindparam("s0"),
+        is_of(row, "s0", 1),
         visible(change, limited_types=form.limited_types),
         change.c.release == bindparam("release"),
         change.c.type == bindparam("type"),
