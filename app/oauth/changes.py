@@ -185,6 +185,16 @@ class Changes:
 
         self._database.write_blocking(job)
 
+    def note_refusal(self, trace: Trace, status: int, error: str) -> None:
+        """Leave an entry that a program was refused, with the error it was told; nobody has proved who it was."""
+
+        async def job(transaction: Transaction) -> None:
+            await self._audit.record(
+                transaction, _event(trace, action="token", outcome="refused", status=status, detail=error)
+            )
+
+        self._database.write_blocking(job)
+
     def revoke(self, token: Token, trace: Trace) -> None:
         """Revoke a token at the wish of its client."""
         holder = Holder(token.requester_kind, token.display, token.client_id, token.record_id, token.practice_id)

@@ -113,7 +113,7 @@ class AuthorizationServer(AuthlibServer):
     def token(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
         """Return the answer of the token endpoint."""
         return self._answered(
-            lambda: self.create_token_response(self.submitted("POST", "/token", pairs, trace, headers)), pairs
+            lambda: self.create_token_response(self.submitted("POST", "/token", pairs, trace, headers)), pairs, trace
         )
 
     def generate_token(
@@ -164,6 +164,7 @@ class AuthorizationServer(AuthlibServer):
                 Revocation.ENDPOINT_NAME, self.submitted("POST", "/revoke", pairs, trace, headers)
             ),
             pairs,
+            trace,
         )
 
     def introspection(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
@@ -173,6 +174,7 @@ class AuthorizationServer(AuthlibServer):
                 Introspection.ENDPOINT_NAME, self.submitted("POST", "/introspect", pairs, trace, headers)
             ),
             pairs,
+            trace,
         )
 
     def introspected(self, token: Token) -> dict[str, Any]:
@@ -228,14 +230,22 @@ class AuthorizationServer(AuthlibServer):
         parameters = errors.body(error) | ({"state": error.state} if error.state else {})
         return self.handle_response(303, "", [("Location", add_params_to_uri(error.redirect_uri, parameters))])
 
-    def _answered(self, run: Callable[[], Answer | None], pairs: Pairs) -> Answer:
+    def _answered(self, run: Callable[[], Answer | None], pairs: Pairs, trace: Trace) -> Answer:
+        try:
+            answer = self._run(run, pairs)
+            if answer.status >= 400:
+                self.changes.note_refusal(trace, answer.status, str(answer.body.get("error", "")))
+        except RegieError as error:
+            return errors.of_regie(error)
+        return answer
+
+    @staticmethod
+    def _run(run: Callable[[], Answer | None], pairs: Pairs) -> Answer:
         try:
             errors.check_repeated(Payload(pairs))
             return run() or errors.answer(InvalidRequestError())
         except OAuth2Error as error:
             return errors.answer(error)
-        except RegieError as error:
-            return errors.of_regie(error)
 
 
 class Revocation(RevocationEndpoint):

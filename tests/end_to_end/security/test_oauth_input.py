@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from app.audit.log import entries_of
+from app.interactions.log import END
 from tests.support.world import World
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -49,3 +51,14 @@ async def test_a_token_is_taken_from_the_header_only(world: World) -> None:
     body = {"access_token": token}
     assert (await world.http.post("/fhir/r4/Patient/_search", data=body)).status_code == 401
     assert (await world.http.get(f"/fhir/r4/{patient}", headers={"Cookie": f"access_token={token}"})).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+async def test_a_refused_program_leaves_an_entry_without_what_it_sent(world: World, path: str) -> None:
+    form = {"grant_type": "refresh_token", "refresh_token": "Geheim-Testwoord", "token": "Geheim-Testwoord"}
+    answer = await world.http.post(path, data=form, headers={"X-Request-ID": "the-one"})
+    assert answer.status_code >= 400
+    log = await entries_of(world.parts.database.reader, -1, (END, END), 10)
+    (event,) = [one.event for one in log if one.event.request_id == "the-one"]
+    assert (event.action, event.outcome, event.status) == ("token", "refused", answer.status_code)
+    assert event.detail == answer.json()["error"]
