@@ -1,9 +1,10 @@
 """A practice can't tell a patient who allowed it nothing from one who is not here, by whatever it sends."""
 
+import httpx
 import pytest
 
 from app.fhir.release import Release
-from tests.support.world import Tree, World, bundle, condition, entry, identifier, restricted, tree_of, weight
+from tests.support.world import SYSTEM, Tree, World, bundle, condition, entry, identifier, restricted, tree_of, weight
 
 R4 = Release.R4
 FIRST = "urn:uuid:11111111-1111-4111-8111-111111111111"
@@ -69,3 +70,17 @@ async def test_a_label_on_a_contained_resource_closes_the_whole(world: World) ->
     made = await me.made(condition(R4, person.patient(), contained=[inside], identifier=identifier("labelled-within")))
     assert (await world.caller("granted")("GET", f"/Condition/{made['id']}")).status_code == 404
     assert (await world.caller("sensitive")("GET", f"/Condition/{made['id']}")).status_code == 200
+
+
+async def test_a_repeated_request_does_not_show_what_was_closed_meanwhile(world: World) -> None:
+    me, practice, person = world.caller("zonnestraal"), world.caller("granted"), world.zonnestraal
+    hers = await me.made(condition(R4, person.patient(), identifier=identifier("found-first"), note=[{"text": "hers"}]))
+    headers = {"Idempotency_Key": "again", "If_None_Exist": f"identifier={SYSTEM}|found-first"}
+
+    async def send() -> httpx.Response:
+        return await practice("POST", "/Condition", condition(R4, person.patient()), **headers)
+
+    assert "hers" in (await send()).text
+    await me("PUT", f"/Condition/{hers['id']}", hers | {"meta": restricted()})
+    again = await send()
+    assert (again.status_code, again.content) == (200, b"")
