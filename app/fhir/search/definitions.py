@@ -73,6 +73,14 @@ class SearchParameter:
         return self.name in ("_id", "_lastUpdated")
 
     @property
+    def stored_in(self) -> tuple["SearchParameter", ...]:
+        """Return the parameters whose index rows answer it: itself, or those that it is nothing but the union of.
+
+        ``combo-code`` is ``code`` or ``component-code``: rows of its own would tell nothing new.
+        """
+        return _stored_in(self)
+
+    @property
     def has_system(self) -> bool:
         """Return whether the tokens have a system of their own."""
         return not WITHOUT_SYSTEM.issuperset(self.types)
@@ -141,6 +149,20 @@ def _parameter(release: Release, resource_type: str, name: str, facts: Mapping[s
         components=tuple((code, expression) for code, expression in facts.get("components", ())),
         number=parameter_number(release, resource_type, name),
     )
+
+
+@cache
+def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
+    parts = [part.strip() for part in parameter.expression.split(" | ")]
+    others = definitions(parameter.release).supported(parameter.resource_type).values()
+    of_part = {
+        other.expression: other
+        for other in others
+        if (other.kind, other.targets) == (parameter.kind, parameter.targets)
+    }
+    if len(parts) < 2 or not all(part in of_part for part in parts):
+        return (parameter,)
+    return tuple(of_part[part] for part in parts)
 
 
 @cache

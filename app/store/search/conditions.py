@@ -9,18 +9,23 @@ Spec: https://hl7.org/fhir/R4/search.html#prefix, https://hl7.org/fhir/STU3/sear
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, not_, or_, select
 
+from app.fhir.search.definitions import SearchParameter
 from app.store.tables import change, current, date_index, exact_index, quantity_index, text_index
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round."""
+    """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round.
+
+    ``parameters``: in how many parameters' rows the values may be.
+    """
 
     index: str
     operators: tuple[str, ...]
     negated: bool = False
+    parameters: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
         return _present(form, number, seq)
     else:
         table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
-        where = [table.c.param == bindparam(f"p{number}"), _any_value(form, number, table)]
+        where = [is_of(table, f"p{number}", form.parameters), _any_value(form, number, table)]
     rows = select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
     if probe and form.index == "exact":
         # The key of exact_index ends in seq, so that looking one change up is a single probe.
@@ -58,6 +63,18 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
     else:
         found = seq.in_(rows)
     return not_(found) if form.negated else found
+
+
+def is_of(table: FromClause, name: str, parameters: int) -> ColumnElement[bool]:
+    """Return the condition that a row is of one of so many parameters, whose numbers are ``name_0`` and so on."""
+    if parameters == 1:
+        return table.c.param == bindparam(f"{name}_0")
+    return table.c.param.in_([bindparam(f"{name}_{i}") for i in range(parameters)])
+
+
+def numbers_of(name: str, parameter: SearchParameter) -> dict[str, int]:
+    """Return the values of ``is_of``."""
+    return {f"{name}_{i}": stored.number for i, stored in enumerate(parameter.stored_in)}
 
 
 def _present(form: Form, number: int, seq: ColumnElement[int]) -> ColumnElement[bool]:
@@ -72,7 +89,8 @@ def _present(form: Form, number: int, seq: ColumnElement[int]) -> ColumnElement[
         *(
             seq.in_(
                 select(tables[name].c.seq).where(
-                    tables[name].c.record_id == bindparam("record_id"), tables[name].c.param == bindparam(f"p{number}")
+                    tables[name].c.record_id == bindparam("record_id"),
+                    is_of(tables[name], f"p{number}", form.parameters),
                 )
             )
             for name in form.operators
@@ -149,9 +167,7 @@ def _compare(prefix: str, low: ColumnElement[Any], high: ColumnElement[Any], nam
     raise ValueError(message)
 
 
-def number_values(criterion: Criterion, number: int, param: int | None) -> dict[str, Any]:
-    """Return the criterion's values under the names that ``condition`` gave them."""
+def number_values(criterion: Criterion, number: int, parameter: SearchParameter | None) -> dict[str, Any]:
+    """Return the criterion's values under the names that ``condition`` gave them; ``parameter`` None for a column."""
     values = {f"c{number}_{name}": value for name, value in criterion.values.items()}
-    if param is not None:
-        values[f"p{number}"] = param
-    return values
+    return values if parameter is None else values | numbers_of(f"p{number}", parameter)

@@ -12,9 +12,10 @@ import msgspec
 from app.access.scope import AccessScope, RecordAccess
 from app.db.database import Reader
 from app.fhir.release import Release
+from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.expression import Search
 from app.store.resources import Stored, stored
-from app.store.search.conditions import Form, number_values
+from app.store.search.conditions import Form, number_values, numbers_of
 from app.store.search.statement import NUMBER_LAST, SearchForm, SortForm, statement
 from app.store.search.translate import CURRENT, is_selective, sort_form, translate
 from app.store.visible import parameters
@@ -56,19 +57,19 @@ class Run:
         # The database asks in this order. That it is about this patient is true of nearly all in a record: ask it last.
         ordered = sorted(search.criteria, key=lambda criterion: criterion.parameter.kind == "reference")
         criteria = [translate(key, criterion) for criterion in ordered]
-        numbers: list[int | None] = [
-            None if criterion.parameter.is_column else criterion.parameter.number for criterion in ordered
+        asked: list[SearchParameter | None] = [
+            None if criterion.parameter.is_column else criterion.parameter for criterion in ordered
         ]
         if not any(is_selective(criterion) for criterion in criteria):
             criteria.append(CURRENT)
-            numbers.append(None)
+            asked.append(None)
         self.forms = tuple(criterion.form for criterion in criteria)
         self.sort = tuple(sort_form(sort) for sort in search.sort)
         self.values: dict[str, Any] = {"release": release.value, "type": search.resource_type}
         for number, criterion in enumerate(criteria):
-            self.values |= number_values(criterion, number, numbers[number])
+            self.values |= number_values(criterion, number, asked[number])
         for number, sort in enumerate(search.sort):
-            self.values[f"s{number}"] = sort.parameter.number
+            self.values |= numbers_of(f"s{number}", sort.parameter)
         # An index may be walked in its order only where no resource has two values in it.
         self.can_walk = len(self.sort) == 1 and self.sort[0].index == "date" and not repeats
         self.resource_type = search.resource_type
@@ -129,7 +130,7 @@ class Run:
                 return found
             after = None
         without = SearchForm((*self.forms, _UNDATED), (), access.types is not None, "start" if after is None else "key")
-        values |= {f"p{len(self.forms)}": self.values["s0"], "limit": limit - len(found)}
+        values |= {f"p{len(self.forms)}_0": self.values["s0_0"], "limit": limit - len(found)}
         if after is not None:
             values["after_seq"] = after.seq
         rest = self._found(await reader.all(statement(without), values), access)

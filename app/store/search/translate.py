@@ -15,7 +15,7 @@ from app.fhir.search.expression import (
     TokenValue,
     UriValue,
 )
-from app.store.indexing import unit_hash, value_hash
+from app.store.indexing import unit_hash, value_hashes
 from app.store.search import conditions
 from app.store.search.conditions import Form
 from app.store.search.statement import SortForm
@@ -35,7 +35,7 @@ CURRENT = conditions.Criterion(Form("current", ()), {})
 """The criterion of a search that asks nothing of the index: every current resource of the type."""
 
 
-def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:
+def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa: C901 - a case for each kind of value
     """Return what to compare; ``key`` is that of the hashes."""
     name = criterion.parameter.name
     if name == "_id":
@@ -43,18 +43,14 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:
         form = Form("id", ("eq",) * len(ids), criterion.modifier == "not")
         return conditions.Criterion(form, {str(i): value for i, value in enumerate(ids)})
     if criterion.modifier == "missing":
-        (asked,) = criterion.values
-        table = _TABLE[criterion.parameter.kind]
-        tables = ("exact",) if table == "exact" else (table, "exact")
-        missing = isinstance(asked, MissingValue) and asked.missing
-        return conditions.Criterion(Form("present", tables, missing), {})
+        return _missing(criterion)
     operators: list[str] = []
     values: dict[str, Any] = {}
     index = "instant" if name == "_lastUpdated" else _TABLE[criterion.parameter.kind]
     if criterion.modifier == "exact":
         index = "exact"
-    for number, value in enumerate(criterion.values):
-        place = str(number)
+    for value in criterion.values:
+        place = str(len(operators))
         match value:
             case DateValue() | NumberValue():
                 operators.append(value.prefix if index != "quantity" else f"{value.prefix} any")
@@ -72,12 +68,22 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:
                 operators.append("starts")
                 values |= {place: value.folded, f"{place}_end": value.folded + _END_OF_TEXT}
             case TokenValue() | IdentifierValue() | ReferenceValue() | UriValue() | StringValue():
-                operators.append("eq")
-                values[place] = value_hash(key, value)
+                for wanted in value_hashes(key, criterion.parameter, value):
+                    values[str(len(operators))] = wanted
+                    operators.append("eq")
             case MissingValue():
                 message = "A value of :missing stands alone."
                 raise ValueError(message)
-    return conditions.Criterion(Form(index, tuple(operators), criterion.modifier == "not"), values)
+    parameters = 0 if criterion.parameter.is_column else len(criterion.parameter.stored_in)
+    return conditions.Criterion(Form(index, tuple(operators), criterion.modifier == "not", parameters), values)
+
+
+def _missing(criterion: Criterion) -> conditions.Criterion:
+    (asked,) = criterion.values
+    table = _TABLE[criterion.parameter.kind]
+    tables = ("exact",) if table == "exact" else (table, "exact")
+    missing = isinstance(asked, MissingValue) and asked.missing
+    return conditions.Criterion(Form("present", tables, missing, len(criterion.parameter.stored_in)), {})
 
 
 def is_selective(criterion: conditions.Criterion) -> bool:
@@ -92,4 +98,4 @@ def sort_form(key: SortKey) -> SortForm:
         return SortForm("seq", key.descending)
     if name == "_id":
         return SortForm("id", key.descending)
-    return SortForm(_TABLE[key.parameter.kind], key.descending)
+    return SortForm(_TABLE[key.parameter.kind], key.descending, len(key.parameter.stored_in))

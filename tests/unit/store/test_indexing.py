@@ -19,7 +19,7 @@ from app.fhir.search.intervals import meets
 from app.fhir.search.parse import parse_query
 from app.fhir.search.values import escape
 from app.fhir.validation.structure import parse
-from app.store.indexing import IndexRows, exact_hash, index_rows, reference_values, unit_hash, value_hash
+from app.store.indexing import IndexRows, exact_hash, index_rows, reference_values, unit_hash, value_hashes
 from tests.support.examples import published_examples
 
 KEY = b"a key for tests"
@@ -45,11 +45,12 @@ def finds(
         release, tree["resourceType"], [(name, text)],
         time_zone=AMSTERDAM, lenient=False, page_size_default=None, page_size_max=500, base_urls=OURS,
     ).criteria  # fmt: skip
-    number = criterion.parameter.number
-    return any(_value_is_met(number, criterion.modifier, value, rows) for value in criterion.values)
+    stored_in = criterion.parameter.stored_in
+    return any(_value_is_met(one, criterion.modifier, value, rows) for value in criterion.values for one in stored_in)
 
 
-def _value_is_met(number: int, modifier: str | None, value: Any, rows: IndexRows) -> bool:
+def _value_is_met(stored_in: SearchParameter, modifier: str | None, value: Any, rows: IndexRows) -> bool:
+    number = stored_in.number
     if isinstance(value, DateValue):
         return any(meets(value.prefix, (value.low, value.high), row[1:]) for row in rows.dates if row[0] == number)
     if isinstance(value, NumberValue | QuantityValue):
@@ -58,7 +59,7 @@ def _value_is_met(number: int, modifier: str | None, value: Any, rows: IndexRows
     if isinstance(value, StringValue) and modifier != "exact":
         texts = [text for param, text in rows.texts if param == number]
         return any(value.folded in text if modifier == "contains" else text.startswith(value.folded) for text in texts)
-    return (number, value_hash(KEY, value)) in rows.exact
+    return any((number, wanted) in rows.exact for wanted in value_hashes(KEY, stored_in, value))
 
 
 def _unit_is_met(value: NumberValue | QuantityValue, row: tuple[int, float, float, int, int]) -> bool:
@@ -425,3 +426,17 @@ def test_every_valid_date_can_be_indexed(date: str) -> None:
             interval(date, AMSTERDAM)
     else:
         assert finds(tree, "birthdate", date)
+
+
+def test_a_parameter_that_is_a_union_of_others_needs_no_rows_of_its_own() -> None:
+    tree = {
+        "resourceType": "Observation",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}]},
+        "component": [{"code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]}}],
+    }
+    union = parameter(tree, "combo-code")
+    assert [stored.name for stored in union.stored_in] == ["code", "component-code"]
+    assert union.number not in {number for number, _ in rows_of(tree).exact}
+    for code in ("85354-9", "8480-6"):
+        assert finds(tree, "combo-code", f"http://loinc.org|{code}")
+    assert not finds(tree, "combo-code", "http://loinc.org|8462-4")
