@@ -29,6 +29,7 @@ from app.interactions.context import Stored
 from app.interactions.gate import Decide
 from app.interactions.write import Written
 from app.store.find import answer_to, by_seq, keep_answer
+from app.store.resources import read_current
 
 KEY_LENGTH_MAX = 255
 
@@ -107,14 +108,16 @@ async def earlier(
             message = "The answer to this Idempotency-Key is no longer here."
             raise ConflictError(message)
         version, categories = found_version
-        shown = version if await _may_look(version, categories, decide) else msgspec.structs.replace(version, body=b"")
+        may_look = await _may_look(transaction, version, categories, decide)
+        shown = version if may_look else msgspec.structs.replace(version, body=b"")
         outcomes.append(Written(shown, kept.status, kept.ground, ""))
     return outcomes
 
 
-async def _may_look(version: Stored, categories: int, decide: Decide) -> bool:
+async def _may_look(transaction: Transaction, version: Stored, categories: int, decide: Decide) -> bool:
     """Return whether the requester may still look at a version; who may still write there is told that it was written.
 
+    What is closed now is closed in all its versions.
     Raises: AccessDeniedError, when the record is closed to the requester.
     """
     for action in (Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE):
@@ -122,8 +125,12 @@ async def _may_look(version: Stored, categories: int, decide: Decide) -> bool:
             access = (await decide(Wish(action, version.resource_type))).of(version.record_id)
         except AccessDeniedError:
             continue
-        if access is not None and access.covers(version.resource_type, categories):
-            return action is Action.READ
+        if access is None or not access.covers(version.resource_type, categories):
+            continue
+        if action is not Action.READ:
+            return False
+        if await read_current(transaction, access, version.release, version.resource_type, version.id) is not None:
+            return True
     message = "No consent covers this request."
     raise AccessDeniedError(message, about=(version.record_id,))
 
