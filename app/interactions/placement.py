@@ -143,7 +143,13 @@ def check_references(
         issues.append(Issue("error", "business-rule", "The shared directory has nothing that is somebody's.", location))
     for expression, text in references(tree):
         local = context.local(release, text)
+        place_ = (
+            expression if location == tree["resourceType"] else f"{location}{expression[len(tree['resourceType']) :]}"
+        )
         if local is None:
+            if "?" in text and is_resource_type(release, text.partition("?")[0]):
+                message = "A reference by a search is not supported: name the resource, as in Type/id."
+                issues.append(Issue("error", "not-supported", message, place_))
             continue
         made_in = record_in(local.id)
         strange = made_in not in (None, record_id, DIRECTORY)
@@ -153,11 +159,6 @@ def check_references(
         elif local.resource_type == "Patient":
             strange = local.id != own_patient
         if strange:
-            place_ = (
-                expression
-                if location == tree["resourceType"]
-                else f"{location}{expression[len(tree['resourceType']) :]}"
-            )
             issues.append(
                 Issue(
                     "error",
