@@ -137,7 +137,7 @@ class FhirRequest:
                 self._check_version(rest, NotAcceptableError)
                 return
         accept = self.headers.get(b"accept")
-        if accept is None or accept in {b"*/*", b"application/fhir+json"}:
+        if not accept or accept in {b"*/*", b"application/fhir+json"}:
             return
         for choice in accept.decode("latin-1").split(","):
             media_type, _, rest = choice.partition(";")
