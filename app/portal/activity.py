@@ -22,6 +22,7 @@ from app.portal.wording import type_words
 PAGE_SIZE = 40
 BATCH = 200
 BATCHES_MAX = 20
+REQUEST_LONGEST_US = 10_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOKED = marked("looked at %(what)s")
 _WRITES = {
@@ -110,13 +111,17 @@ def _ground(event: Event, language: Language) -> str:
 
 
 def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language) -> list[Look]:
-    """Return the lines for log entries (newest first): what belongs to one request of one party is one line."""
+    """Return the lines for log entries (newest first): what belongs to one request of one party is one line.
+
+    The id of a request is the caller's to choose: one that comes again later does not hide how often somebody looked.
+    """
     groups: list[list[LogEntry]] = []
     for entry in entries:
         last = groups[-1][-1].event if groups else None
         alike = (
             last is not None
             and entry.event.request_id
+            and groups[-1][0].event.instant - entry.event.instant <= REQUEST_LONGEST_US
             and (last.request_id, last.actor, last.outcome)
             == (entry.event.request_id, entry.event.actor, entry.event.outcome)
         )

@@ -47,6 +47,11 @@ def test_another_request_is_another_line() -> None:
     assert len(said(event(), event(request_id="r2"))) == 2
 
 
+def test_a_caller_that_uses_one_request_id_again_does_not_hide_how_often_it_looked() -> None:
+    hour = 3_600_000_000
+    assert len(said(event(), event(instant=AT - hour), event(instant=AT - 2 * hour))) == 3
+
+
 def test_entries_without_a_request_are_not_thrown_together() -> None:
     assert len(said(event(request_id=""), event(request_id=""))) == 2
 
