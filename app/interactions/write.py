@@ -25,6 +25,7 @@ from app.errors import (
     MultipleMatchesError,
     NotFoundError,
     PreconditionFailedError,
+    UnprocessableError,
 )
 from app.fhir.release import Release
 from app.fhir.search.parse import parse_query
@@ -35,7 +36,7 @@ from app.interactions.placement import check_references, place
 from app.store.bodies import content_of, with_identity
 from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.find import business_identifiers, with_identifier
-from app.store.ids import UUID_ID, new_id
+from app.store.ids import UUID_ID, new_id, record_in
 from app.store.resources import Stored, read_current
 from app.store.search.run import Run
 
@@ -305,6 +306,9 @@ class Changes:
             self.context, self.transaction, self.requester, scope, self.release, parsed.tree,
             location=location, own_id=resource_id, bundle_record=bundle_record,
         )  # fmt: skip
+        if record_in(resource_id) not in (None, record_id):
+            message = "An id of this form names the record that it is in, which is another one: choose another id."
+            raise UnprocessableError(message)
         access = self._access(scope, record_id)
         if parsed.resource_type == "Patient":
             known = (await self.patients(record_id)).get(self.release)

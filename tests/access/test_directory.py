@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.world import Tree, World, bundle, entry, tree_of
+from app.fhir.release import Release
+from tests.support.world import Tree, World, bundle, entry, never_made, tree_of, weight
 
 BSN = {"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": "999900006"}
 
@@ -53,3 +54,13 @@ async def test_in_a_transaction_about_one_person_a_device_is_kept_with_that_pers
     made_id = tree_of(answer)["entry"][0]["response"]["location"].split("/")[1]
     assert (await world.caller("zonnestraal")("GET", f"/Device/{made_id}")).status_code == 200
     assert (await world.caller("no grant")("GET", f"/Device/{made_id}")).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["Observation", "Patient"])
+async def test_an_id_that_names_one_record_is_not_chosen_in_another(world: World, name: str) -> None:
+    operator, hers = world.caller("operator"), never_made(world.zonnestraal)
+    resource = weight(Release.R4, world.maanlicht.patient()) if name == "Observation" else {"resourceType": "Patient"}
+    answer = await operator("PUT", f"/{name}/{hers}", resource | {"id": hers})
+    assert answer.status_code == 422
+    for who in ("zonnestraal", "maanlicht", "operator"):
+        assert (await world.caller(who)("GET", f"/{name}/{hers}")).status_code == 404
