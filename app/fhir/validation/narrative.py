@@ -77,11 +77,19 @@ def is_safe_narrative(div: str) -> bool:
     parser.StartCdataSectionHandler = refuse  # HTML would read its text as elements
     parser.StartDoctypeDeclHandler = refuse
     parser.ProcessingInstructionHandler = refuse
+    parser.XmlDeclHandler = refuse
+    if div.startswith("\ufeff"):
+        return False  # expat would take it for a mark of the encoding, in the XML of a resource it would be text
     try:
-        parser.Parse(_ENTITY.sub(_character, div), True)  # noqa: FBT003 - it takes no names
+        parser.Parse(as_xml(div), True)  # noqa: FBT003 - it takes no names
     except (expat.ExpatError, _NotAllowedError):
         return False
     return any(content)
+
+
+def as_xml(div: str) -> str:
+    """Return a narrative as it may stand in XML, which has no entities of HTML: those by number."""
+    return _ENTITY.sub(_character, div) if "&" in div else div
 
 
 def _character(match: re.Match[str]) -> str:

@@ -79,7 +79,7 @@ FORMS: Mapping[str, str] = {
 """What a value of each type looks like, for a sentence such as "... must be a date such as 2026"."""
 
 _COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML can't say, not even by number
 _BASE64 = re.compile(r"[0-9A-Za-z+/=\s]+")
 
 

@@ -30,8 +30,10 @@ _ENCODER = msgspec.json.Encoder()
 _WHITE_SPACE = b" \t\r\n"
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _BLOCK = STRING_LENGTH_MAX // 2
-# An escaped ASCII character, a control character, or white space at the start of a string, which may be blank.
-_TELLING_ESCAPE = re.compile(rb'\\u00[0-7]|\\[bf]|" *\\[nrt]')
+# An escaped ASCII character, a control character, a character that XML does not have, or white space at the start of a
+# string, which may be blank.
+_TELLING_ESCAPE = re.compile(rb'\\u(?:00[0-7]|[fF]{3}[eEfF])|\\[bf]|" *\\[nrt]')
+_NOT_IN_XML = b"\xef\xbf\xbe", b"\xef\xbf\xbf"  # U+FFFE and U+FFFF
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -135,6 +137,8 @@ def _is_plain(body: bytes, tree: dict[str, Any]) -> bool:
     unless it only escapes characters beyond ASCII.
     """
     if b"\\" in body and _TELLING_ESCAPE.search(body):
+        return False
+    if _NOT_IN_XML[0] in body or _NOT_IN_XML[1] in body:
         return False
     # A text longer than two blocks covers one of them.
     if any(body.find(b'"', start, start + _BLOCK) < 0 for start in range(0, len(body) - _BLOCK, _BLOCK)):

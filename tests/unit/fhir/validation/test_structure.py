@@ -195,10 +195,17 @@ def test_a_primitive_of_the_right_form_is_accepted(name: str, value: str) -> Non
     assert found(observation(**{name: value})) == set()
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\t ", "a\u0000b", "a\bc", "a\u001bc"])
+@pytest.mark.parametrize("text", ["", " ", "\n\t ", "a\u0000b", "a\bc", "a\u001bc", "a\ufffe", "\uffffa"])
 def test_text_is_not_blank_and_has_no_control_characters(text: str) -> None:
     wrong = observation(valueQuantity=None, valueString=text)
     assert found(wrong) == {("value", "Observation.valueString")}
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
+def test_characters_that_xml_does_not_have_are_found_unescaped_too(character: str) -> None:
+    body = f'{{"resourceType":"Observation","status":"final","code":{{"text":"a{character}"}}}}'
+    with pytest.raises(InvalidResourceError):
+        parse(Release.R4, body.encode())
 
 
 @pytest.mark.parametrize("text", ['{}: [] "": "status"', "a\nb\tc", "caf\u00e9 \U0001f600", "\\u0022:", '":":'])
