@@ -42,7 +42,7 @@ async def create(
     async def act(changes: Changes) -> Written:
         return await changes.create(parsed, conditions, location=resource_type)
 
-    digest = request_hash("create", release.path, resource_type, conditions.if_none_exist or "", body)
+    digest = request_hash("create", release.path, resource_type, *conditions.texts, body)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
 
 
@@ -68,7 +68,7 @@ async def update(
     async def act(changes: Changes) -> Written:
         return await changes.update(parsed, resource_id, conditions, location=resource_type)
 
-    digest = request_hash("update", release.path, resource_type, resource_id, body)
+    digest = request_hash("update", release.path, resource_type, resource_id, *conditions.texts, body)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
 
 
@@ -88,7 +88,7 @@ async def delete(
     async def act(changes: Changes) -> Written:
         return await changes.delete(resource_type, resource_id, conditions)
 
-    digest = request_hash("delete", release.path, resource_type, resource_id)
+    digest = request_hash("delete", release.path, resource_type, resource_id, *conditions.texts)
     deed = Deed("delete", release, resource_type, resource_id)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
 

@@ -62,6 +62,11 @@ class Conditions:
     if_match: str | None = None
     if_none_match: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Return the conditions as they came, empty where absent: two requests differ if these do."""
+        return (self.if_none_exist or "", self.if_match or "", self.if_none_match or "")
+
 
 NO_CONDITIONS = Conditions()
 

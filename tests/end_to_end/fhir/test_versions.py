@@ -219,6 +219,7 @@ async def test_an_idempotency_key_with_another_request_is_a_conflict(me: Caller,
         await me("POST", "/Observation", weight(R4, patient, "73"), Idempotency_Key="k"),
         await me("PUT", url, weight(R4, patient, id=made["id"]), Idempotency_Key="k"),
         await me("DELETE", url, Idempotency_Key="k"),
+        await me("POST", "/Observation", weight(R4, patient), Idempotency_Key="k", If_None_Exist="identifier=a|b"),
         await me("POST", "/Observation", weight(R4, patient), Idempotency_Key="k", If_None_Exist="identifier=x"),
     ):
         assert answer.status_code == 409
