@@ -31,10 +31,11 @@ steps = st.one_of(
 
 @dataclass
 class Model:
-    """What should be there: values of weights by person and id, which of them are sensitive, and grants in force."""
+    """What should be there: values of weights by person and id, which of them are sensitive or deleted, and grants in force."""
 
     weights: dict[str, dict[str, str]] = field(default_factory=lambda: {name: {} for name in PEOPLE})
     hidden: set[str] = field(default_factory=set)
+    deleted: set[tuple[str, str]] = field(default_factory=set)
     grants: dict[str, Grant] = field(default_factory=dict)
     values: int = 100
 
@@ -86,6 +87,7 @@ async def take(world: World, model: Model, step: tuple[str, str, object]) -> Non
         answer = await me("PUT", f"/Observation/{choice}", weight(R4, person.patient(), value, id=choice))
         assert answer.status_code == (200 if choice in own else 201), answer.text
         own[str(choice)] = value
+        model.deleted.discard((name, str(choice)))
     elif what == "update" and chosen is not None:
         value = model.next_value()
         meta = {"meta": restricted()} if chosen in model.hidden else {}
@@ -95,6 +97,7 @@ async def take(world: World, model: Model, step: tuple[str, str, object]) -> Non
     elif what == "delete" and chosen is not None:
         assert (await me("DELETE", f"/Observation/{chosen}")).status_code == 204
         del own[chosen]
+        model.deleted.add((name, chosen))
     elif what == "write":
         await practice_writes(world, model, person, chosen)
     elif what == "give" and name not in model.grants:
@@ -114,7 +117,8 @@ async def practice_writes(world: World, model: Model, person: Person, chosen: st
             own[tree_of(answer)["id"]] = value
         return
     answer = await practice("PUT", f"/Observation/{chosen}", weight(R4, person.patient(), value, id=chosen))
-    found_in = [name for name, resource_id in model.granted() if resource_id == chosen]
+    gone = {one for one in model.deleted if one[0] in model.grants}  # a deletion is a version too: the id is taken
+    found_in = [name for name, resource_id in {*model.granted(), *gone} if resource_id == chosen]
     if not model.grants:
         expected = 403
     elif len(found_in) == 2:
