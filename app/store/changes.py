@@ -207,10 +207,10 @@ class RecordWriter:
         operation = "create" if before is None or before.deleted else "update"
         version = 1 if before is None else before.version + 1
         body = with_identity(draft.members, draft.id, version, self.instant)
+        rows = self.index(draft.release, draft.resource_type, draft.tree)  # first: it may refuse
         written = self._append(
             draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
         )
-        rows = self.index(draft.release, draft.resource_type, draft.tree)
         self._add_index_rows("add", rows, _NAMES, written.seq)
         if draft.id_chosen and before is None:
             self._add(

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
+from app.errors import UnprocessableError
 from app.fhir.dates import Interval, interval, period, timing
 from app.fhir.reference import KEPT_LENGTH_MAX
 from app.fhir.search.strings import fold
@@ -20,6 +21,10 @@ _LARGEST = sys.float_info.max  # not infinity: JSON and some drivers have none
 
 _NAME_PARTS = ("text", "family", "given", "prefix", "suffix")
 _ADDRESS_PARTS = ("text", "line", "city", "district", "state", "postalCode", "country")
+
+
+ROWS_MAX = 5000
+"""Rows of one kind that a resource may have: while they are written nobody else writes, and real ones have some tens."""
 
 
 class Unit(NamedTuple):
@@ -35,14 +40,24 @@ Amount = tuple[float, float, Unit]
 
 
 def strings(fhir_type: str, value: Any) -> list[tuple[str, str]]:
-    """Return the (original, folded) strings of a string, HumanName or Address; none that is empty."""
+    """Return the (original, folded) strings of a string, HumanName or Address; none that is empty.
+
+    Raises: UnprocessableError, when there are more than ``ROWS_MAX``.
+    """
     if fhir_type == "HumanName":
         texts = _parts(value, _NAME_PARTS)
     elif fhir_type == "Address":
         texts = _parts(value, _ADDRESS_PARTS)
     else:
         texts = [value]
+    if len(texts) > ROWS_MAX:
+        refuse_many()
     return [(text, folded) for text in texts if (folded := fold(text))]
+
+
+def refuse_many() -> NoReturn:
+    """Raise UnprocessableError for a resource with too many values."""
+    raise UnprocessableError(f"A resource may have {ROWS_MAX} values of one kind that it can be found by, no more.")
 
 
 def date_intervals(fhir_type: str, value: Any, zone: ZoneInfo) -> list[Interval]:

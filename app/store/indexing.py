@@ -44,7 +44,7 @@ from app.fhir.search.expression import (
     TokenValue,
     UriValue,
 )
-from app.store.index_values import date_intervals, quantities, strings
+from app.store.index_values import ROWS_MAX, date_intervals, quantities, refuse_many, strings
 
 ExactValue = TokenValue | IdentifierValue | ReferenceValue | UriValue | StringValue
 ExactRow = tuple[int, int]
@@ -143,6 +143,7 @@ def index_rows(
 
     ``time_zone`` is the person's, for dates that have none; ``base_urls`` (without final slash) are this server's names: an
     absolute reference below one of them is the same as a relative one.
+    Raises: UnprocessableError, for a resource with more values than ``ROWS_MAX``.
     """
     program = _program(release, resource_type)
     rows = _Rows(key, time_zone, base_urls)
@@ -271,6 +272,8 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
         if edges is None:
             continue
         items = value if type(value) is list else (value,)
+        if len(items) > ROWS_MAX:
+            refuse_many()
         for guard, position, child in edges:
             for item in items if position is None else items[position : position + 1]:
                 if item is None or (guard is not None and not guard(item)):
@@ -279,6 +282,8 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
                     emit(rows, parameters, fhir_type, item)
                 if child.children and type(item) is dict:
                     _visit(child, item, rows)
+        if len(rows.exact) > ROWS_MAX or len(rows.texts) > ROWS_MAX or len(rows.dates) > ROWS_MAX:
+            refuse_many()
 
 
 def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
