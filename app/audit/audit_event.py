@@ -19,7 +19,7 @@ _TYPE = {
 }
 _ACTIONS = {"create": "C", "update": "U", "delete": "D", "read": "R", "vread": "R"}
 _INTERACTIONS = frozenset(
-    "create read vread update delete history-instance search-type batch transaction operation".split()
+    "create read vread update delete history-instance history-type history-system search-type batch transaction operation".split()
 )
 
 

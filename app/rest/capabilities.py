@@ -51,7 +51,7 @@ def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
                 "mode": "server",
                 "security": _security(release, base_url),
                 "resource": [_resource(release, name) for name in types],
-                "interaction": [{"code": "batch"}, {"code": "transaction"}],
+                "interaction": [{"code": code} for code in ("batch", "transaction", "history-system")],
                 "operation": _operations(release),
             }
         ],
@@ -92,7 +92,7 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
             "interaction": [{"code": code} for code in codes],
             "documentation": "The log of the record, for the person that it is about; newest first, _count only.",
         }
-    codes = ["read", "vread", "update", "delete", "history-instance", "create", "search-type"]
+    codes = ["read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"]
     supported = definitions(release).supported(name)
     resource: dict[str, Any] = {
         "type": name,

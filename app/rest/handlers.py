@@ -9,15 +9,18 @@ import msgspec
 from app.access.requester import Requester
 from app.audit.audit_event import audit_event_tree
 from app.errors import BadRequestError, MediaTypeError, NotFoundError, NotSupportedError
+from app.fhir.dates import Interval, interval
 from app.fhir.instants import instant_text
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import is_resource_type
 from app.interactions import bundle as bundles
+from app.interactions import history as histories
 from app.interactions import log, single
 from app.interactions import read as reads
 from app.interactions import search as searches
-from app.interactions.context import Context
+from app.interactions.context import Context, Stored
+from app.interactions.history import SEQ_MAX, HistoryWindow
 from app.interactions.operations import delta as deltas
 from app.interactions.operations import everything as everythings
 from app.interactions.operations import lastn as lastns
@@ -96,6 +99,37 @@ class Call:
             raise BadRequestError(message)
         return min(int(given[0]), most)
 
+    def one(self, name: str) -> str | None:
+        """Return a parameter that may be given once, None if it is absent. Raises: BadRequestError."""
+        given = [value for key, value in self.request.pairs if key == name]
+        if len(given) > 1:
+            message = f"{name} may be given once."
+            raise BadRequestError(message)
+        return given[0] if given else None
+
+    def moment(self, name: str) -> Interval | None:
+        """Return the first and last microsecond of a parameter that is a date or time. Raises: BadRequestError."""
+        given = self.one(name)
+        if given is None:
+            return None
+        try:
+            return interval(given, self.context.time_zone)
+        except ValueError as error:
+            message = f"{name} takes a date or time, such as 2026-11-25 or 2026-11-25T09:30:00Z; a + is written %2B."
+            raise BadRequestError(message) from error
+
+    @property
+    def page_size(self) -> int:
+        """How many entries a page has: ``_count``, within the limits."""
+        limits = self.context.limits
+        return max(1, self.number("_count", limits.page_size_default, limits.page_size_max))
+
+    @property
+    def patient_id(self) -> str | None:
+        """The id in the parameter ``patient``, None if it is absent."""
+        given = self.one("patient")
+        return None if given is None else given.removeprefix("Patient/")
+
     def only(self, *names: str) -> None:
         """Refuse parameters other than these. Raises: BadRequestError."""
         for name, _ in self.request.pairs:
@@ -147,26 +181,44 @@ async def vread(call: Call) -> FhirResponse:
     return FhirResponse(200, version.body, version_headers(version))
 
 
+def history_window(call: Call) -> HistoryWindow:
+    """Return what ``_since``, ``_at`` and the ``_before`` of a next link ask for. Raises: BadRequestError."""
+    since = call.moment("_since")
+    at = call.moment("_at")
+    before = call.number("_before", SEQ_MAX, SEQ_MAX)
+    return HistoryWindow(before, since[0] if since else 0, *(at or (None, None)))
+
+
 async def history(call: Call) -> FhirResponse:
     """History of one resource, newest first."""
-    call.only("_count", "_before")
-    count = max(1, call.number("_count", call.context.limits.page_size_default, call.context.limits.page_size_max))
-    before = call.number("_before", reads.NEWEST, reads.NEWEST)
-    versions, more = await reads.history(
-        call.context,
-        call.who,
-        call.request.trace,
-        call.release,
-        call.resource_type,
-        call.id,
-        before=before,
-        count=count,
-    )
-    url = f"{call.base}/{call.resource_type}/{call.id}/_history"
+    call.only("_count", "_before", "_since", "_at")
+    resource_type, resource_id, count = call.resource_type, call.id, call.page_size
+    versions, more = await histories.history_of_one(
+        call.context, call.who, call.request.trace, call.release, resource_type, resource_id,
+        window=history_window(call), count=count,
+    )  # fmt: skip
+    return _history_page(call, f"{call.base}/{resource_type}/{resource_id}/_history", versions, count, more=more)
+
+
+async def history_of_many(call: Call) -> FhirResponse:
+    """History of a type, or of everything, in one record."""
+    call.only("_count", "_before", "_since", "_at", "patient")
+    resource_type, count = call.resource_type if "type" in call.named else None, call.page_size
+    versions, more = await histories.history_of_many(
+        call.context, call.who, call.request.trace, call.release, resource_type,
+        patient_id=call.patient_id, window=history_window(call), count=count,
+    )  # fmt: skip
+    url = f"{call.base}/{resource_type}/_history" if resource_type else f"{call.base}/_history"
+    return _history_page(call, url, versions, count, more=more)
+
+
+def _history_page(call: Call, url: str, versions: list[Stored], count: int, *, more: bool) -> FhirResponse:
     query = query_text(call.request.pairs)
     links = [("self", f"{url}?{query}" if query else url)]
     if more:
-        links.append(("next", f"{url}?_count={count}&_before={versions[-1].seq}"))
+        kept = [pair for pair in call.request.pairs if pair[0] not in ("_count", "_before")]
+        following = [*kept, ("_count", str(count)), ("_before", str(versions[-1].seq))]
+        links.append(("next", f"{url}?{query_text(following)}"))
     return FhirResponse(200, history_bundle(call.base, call.release, links, versions))
 
 
@@ -221,12 +273,12 @@ async def everything(call: Call) -> FhirResponse:
     call.only("_count", "_after")
     patient_id = call.id if "id" in call.named else None
     asked = call.number("_count", 0, everythings.EVERYTHING_MAX)
-    after = call.number("_after", 0, reads.NEWEST)
+    after = call.number("_after", 0, SEQ_MAX)
     versions, following = await everythings.everything(
         call.context, call.who, call.request.trace, call.release, patient_id, after=after, count=asked or None
     )
     url = f"{call.base}/Patient/{f'{patient_id}/' if patient_id else ''}$everything"
-    next_url = f"{url}?_count={asked}&_after={following}" if following is not None else None
+    next_url = f"{url}?_count={asked}&_after={following}{call.kept}" if following is not None else None
     query = query_text(call.request.pairs)
     return FhirResponse(200, everything_bundle(call.base, f"{url}?{query}" if query else url, versions, next_url))
 
@@ -235,16 +287,13 @@ async def delta(call: Call) -> FhirResponse:
     """$delta."""
     call.only("since", "_count", "patient")
     count = max(1, call.number("_count", deltas.DELTA_COUNT, call.context.limits.page_size_max))
-    since = call.number("since", 0, reads.NEWEST)
-    patients = [value.removeprefix("Patient/") for name, value in call.request.pairs if name == "patient"]
-    if len(patients) > 1:
-        message = "patient may be given once."
-        raise BadRequestError(message)
+    since = call.number("since", 0, SEQ_MAX)
     found = await deltas.delta(
         call.context, call.who, call.request.trace, call.release,
-        since=since, count=count, patient_id=patients[0] if patients else None,
+        since=since, count=count, patient_id=call.patient_id,
     )  # fmt: skip
     extra = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] in ("_count", "patient"))
+    extra += call.kept
     body = delta_bundle(call.base, call.release, f"{call.base}/$delta", since, found, extra)
     return FhirResponse(200, body, [(b"regie-seq", str(found.until).encode())])
 
@@ -295,15 +344,11 @@ async def audit_events(call: Call) -> FhirResponse:
     """Who looked at the record, newest first, as AuditEvents."""
     call.only("_count", "_cursor")
     count = max(1, call.number("_count", 50, log.LOG_PAGE_MAX))
-    cursor = [value for name, value in call.request.pairs if name == "_cursor"]
-    if len(cursor) > 1:
-        message = "_cursor may be given once."
-        raise BadRequestError(message)
-    page = await log.log_of(call.context, call.who, call.request.trace, cursor[0] if cursor else None, count)
+    page = await log.log_of(call.context, call.who, call.request.trace, call.one("_cursor"), count)
     url = f"{call.base}/AuditEvent"
     links = [{"relation": "self", "url": f"{url}?{query_text(call.request.pairs)}".rstrip("?")}]
     if page.next is not None:
-        links.append({"relation": "next", "url": f"{url}?_count={count}&_cursor={page.next}"})
+        links.append({"relation": "next", "url": f"{url}?_count={count}&_cursor={page.next}{call.kept}"})
     tree: dict[str, object] = {"resourceType": "Bundle", "type": "searchset", "link": links}
     if page.entries:
         tree["entry"] = [

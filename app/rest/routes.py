@@ -6,7 +6,7 @@ The access tests walk this list: a route without a row in their matrix fails the
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.errors import MethodNotAllowedError, NotFoundError, NotSupportedError, RegieError, UnknownOperationError
+from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
 from app.rest import handlers
 from app.rest.handlers import Handler
 
@@ -35,6 +35,7 @@ ROUTES = (
     Route("GET", "/.well-known/smart-configuration", handlers.smart_configuration, open=True),
     Route("POST", "/", handlers.bundle, "batch"),
     Route("GET", "/$delta", handlers.delta, "operation-delta"),
+    Route("GET", "/_history", handlers.history_of_many, "history-system"),
     Route("GET", "/AuditEvent", handlers.audit_events, "log"),
     Route("GET", "/AuditEvent/{id}", handlers.audit_event, "log"),
     Route("GET", "/Observation/$lastn", handlers.lastn, "operation-lastn"),
@@ -50,6 +51,7 @@ ROUTES = (
     Route("GET", "/{type}/{id}", handlers.read, "read"),
     Route("PUT", "/{type}/{id}", handlers.update, "update"),
     Route("DELETE", "/{type}/{id}", handlers.delete, "delete"),
+    Route("GET", "/{type}/_history", handlers.history_of_many, "history-type"),
     Route("GET", "/{type}/{id}/_history", handlers.history, "history-instance"),
     Route("GET", "/{type}/{id}/_history/{version}", handlers.vread, "vread"),
 )
@@ -88,8 +90,6 @@ def _refusal(method: str, parts: list[str], routes: dict[str, Route]) -> RegieEr
         return MethodNotAllowedError(f"{method} with a condition is not supported: name the resource, as in Type/id.")
     if routes:
         return MethodNotAllowedError(f"{method} can't be done here.")
-    if parts and parts[-1] == "_history":
-        return NotSupportedError("History is kept of one resource here, as in Type/id/_history.")
     return NotFoundError("There is nothing at this address.")
 
 

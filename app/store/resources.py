@@ -1,11 +1,12 @@
 """Reading versions: the current one, one by number, a resource's history, everything, and all changes after a number."""
 
 import functools
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, literal, select
 from sqlalchemy.sql import Select
 
 from app.access.scope import RecordAccess
@@ -18,6 +19,8 @@ from app.store.visible import parameters, visible
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HISTORY_MAX = 10_000
+SEQ_MAX = 2**62
+"""Above every number of a change, and after every instant."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -111,26 +114,57 @@ async def read_current(
 def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
     """Walk from the current version to those before it; all are hidden when the current one is."""
     newest = (
-        select(change.c.seq, change.c.previous)
+        select(change.c.seq, change.c.previous, change.c.instant, literal(SEQ_MAX).label("until"))
         .join(current, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
         .where(*_KEY, visible(current, limited_types=limited_types))
         .cte("walk", recursive=True)
     )
     older = change.alias("older")
     walk = newest.union_all(
-        select(older.c.seq, older.c.previous)
+        select(older.c.seq, older.c.previous, older.c.instant, newest.c.instant)
         .join(newest, older.c.seq == newest.c.previous)
         .where(older.c.record_id == bindparam("record_id"))
     )
     statement: Select[Any] = (
         select(*columns(change))
         .join(walk, change.c.seq == walk.c.seq)
-        .where(visible(change, limited_types=limited_types))
-        .where(change.c.seq < bindparam("before"))
+        .where(visible(change, limited_types=limited_types), *_window(), walk.c.until > bindparam("at_low"))
         .order_by(change.c.seq.desc())
         .limit(bindparam("limit"))
     )
     return hot(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryWindow:
+    """Which versions a history shows; instants in microseconds UTC.
+
+    Those of changes below ``before``, written from ``since`` on, and current at some moment from ``at_low`` to ``at_high``.
+    """
+
+    before: int = SEQ_MAX
+    since: int = 0
+    at_low: int | None = None
+    at_high: int | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return the values of the parameters; what is open reaches over everything."""
+        return {
+            "before": self.before,
+            "since": self.since,
+            "at_low": -1 if self.at_low is None else self.at_low,
+            "at_high": SEQ_MAX if self.at_high is None else self.at_high,
+        }
+
+
+def _window() -> tuple[ColumnElement[bool], ...]:
+    """Return the part of a ``HistoryWindow`` that a version by itself tells."""
+    return (
+        change.c.seq < bindparam("before"),
+        change.c.instant >= bindparam("since"),
+        change.c.instant <= bindparam("at_high"),
+    )
 
 
 async def read_versions(
@@ -140,19 +174,68 @@ async def read_versions(
     resource_type: str,
     resource_id: str,
     *,
-    before: int,
+    window: HistoryWindow,
     limit: int,
 ) -> list[Stored]:
-    """Return versions older than change ``before``, newest first, deletes included."""
+    """Return the versions of one resource in the window, newest first, deletions included."""
     values = {
         **parameters(access),
+        **window.parameters,
         "release": release.value,
         "type": resource_type,
         "id": resource_id,
-        "before": before,
         "limit": limit,
     }
     return [stored(row) for row in await reader.all(_versions(access.types is not None), values)]
+
+
+@functools.cache
+def _history(limited_types: bool, one_type: bool, at: bool) -> Statement:  # noqa: FBT001
+    """Walk a record's changes; those of a resource that is now outside the scope are left out.
+
+    When a version stopped being current takes a look at the next one, hidden or not: only who asks for that pays for it.
+    """
+    joined = change.join(
+        current,
+        (current.c.record_id == change.c.record_id)
+        & (current.c.release == change.c.release)
+        & (current.c.type == change.c.type)
+        & (current.c.id == change.c.id),
+    )
+    statement = (
+        select(*columns(change))
+        .select_from(joined)
+        .where(visible(change, limited_types=limited_types), visible(current, limited_types=limited_types))
+        .where(change.c.release == bindparam("release"), *_window())
+        .order_by(change.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+    if one_type:
+        statement = statement.where(change.c.type == bindparam("type"))
+    if at:
+        later = change.alias("later")
+        replaced = select(later.c.previous).where(
+            later.c.record_id == bindparam("record_id"), later.c.instant <= bindparam("at_low")
+        )
+        statement = statement.where(change.c.seq.not_in(replaced))
+    return hot(statement)
+
+
+async def read_history(
+    reader: Reader,
+    access: RecordAccess,
+    release: Release,
+    resource_type: str | None,
+    *,
+    window: HistoryWindow,
+    limit: int,
+) -> list[Stored]:
+    """Return the versions of all resources of a type (None: of every type) in the window, newest first."""
+    values = {**parameters(access), **window.parameters, "release": release.value, "limit": limit}
+    if resource_type is not None:
+        values["type"] = resource_type
+    form = _history(access.types is not None, resource_type is not None, window.at_low is not None)
+    return [stored(row) for row in await reader.all(form, values)]
 
 
 @scoped

@@ -158,6 +158,27 @@ ROWS = (
         "secret",
     ),
     Row(
+        "history of a type",
+        "GET",
+        "/{type}/_history",
+        "/Condition/_history?patient={patient}",
+        "200 404 200 404  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "history of everything",
+        "GET",
+        "/_history",
+        "/_history?patient={patient}",
+        "200 404 200 404  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "history of everything at a moment",
+        "GET",
+        "/_history",
+        "/_history?_at=2099&_since=2026",
+        "200 200 200 200  403 200 403 403 403 200  400",
+    ),
+    Row(
         "search",
         "GET",
         "/{type}",

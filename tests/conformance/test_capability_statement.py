@@ -26,6 +26,7 @@ INTERACTIONS = {
     "update": ("PUT", "/{type}/{id}"),
     "delete": ("DELETE", "/{type}/{id}"),
     "history-instance": ("GET", "/{type}/{id}/_history"),
+    "history-type": ("GET", "/{type}/_history"),
     "create": ("POST", "/{type}"),
     "search-type": ("GET", "/{type}"),
 }
