@@ -147,7 +147,12 @@ def _touched(scope: AccessScope, resource_type: str, shown: Iterable[Stored]) ->
 
 
 async def narrow(
-    context: Context, requester: Requester, release: Release, scope: AccessScope, parsed: Search
+    context: Context,
+    requester: Requester,
+    release: Release,
+    scope: AccessScope,
+    parsed: Search,
+    transaction: Reader | None = None,
 ) -> AccessScope:
     """Return the part of the scope that the named patients are in.
 
@@ -155,7 +160,7 @@ async def narrow(
     """
     if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
         return scope
-    reader = context.database.reader
+    reader = transaction or context.database.reader
     for criterion in parsed.criteria:
         values = [value for value in criterion.values if isinstance(value, ReferenceValue)]
         is_patient = criterion.parameter.targets == {"Patient"} or criterion.parameter.name in ("patient", "subject")

@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from app.access.requester import Requester
+from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.db.database import Transaction
-from app.errors import RegieError
+from app.errors import NotFoundError, RegieError
 from app.fhir.release import Release
 from app.fhir.validation.structure import Parsed, parse
-from app.interactions.context import Context
+from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.repeat import earlier, keep, request_hash
 from app.interactions.write import NO_CONDITIONS, Changes, Conditions, Written
@@ -72,6 +73,33 @@ async def update(
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
 
 
+async def update_matching(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    query: str,
+    body: bytes,
+    *,
+    conditions: Conditions = NO_CONDITIONS,
+    idempotency_key: str | None = None,
+) -> Written:
+    """Return the new version of the one resource that ``query`` finds, or a new resource if it finds none.
+
+    Raises: as ``update``; MultipleMatchesError, ConflictError (an id that is there, but is not what was found).
+    """
+    deed = Deed("update", release, resource_type)
+    parsed = await _parsed(context, requester, trace, deed, release, body)
+
+    async def act(changes: Changes) -> Written:
+        found = await changes.match(resource_type, query, Action.UPDATE)
+        return await changes.update_found(parsed, found, conditions, location=resource_type)
+
+    digest = request_hash("update", release.path, resource_type, "?", query, *conditions.texts, body)
+    return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
+
+
 async def delete(
     context: Context,
     requester: Requester,
@@ -91,6 +119,37 @@ async def delete(
     digest = request_hash("delete", release.path, resource_type, resource_id, *conditions.texts)
     deed = Deed("delete", release, resource_type, resource_id)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
+
+
+async def delete_matching(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    query: str,
+    *,
+    conditions: Conditions = NO_CONDITIONS,
+    idempotency_key: str | None = None,
+) -> Written:
+    """Return the deletion of the one resource that ``query`` finds. Raises: as ``delete``; MultipleMatchesError."""
+
+    async def act(changes: Changes) -> Written:
+        return await changes.delete_found(await found_by(changes, resource_type, query, Action.DELETE), conditions)
+
+    digest = request_hash("delete", release.path, resource_type, "?", query, *conditions.texts)
+    return await _write(
+        context, requester, trace, release, Deed("delete", release, resource_type), act, idempotency_key, digest
+    )
+
+
+async def found_by(changes: Changes, resource_type: str, query: str, action: Action) -> Stored:
+    """Return the one resource that a condition finds. Raises: NotFoundError, MultipleMatchesError."""
+    found = await changes.match(resource_type, query, action)
+    if found is None:
+        message = f"The condition finds no {resource_type}."
+        raise NotFoundError(message)
+    return found
 
 
 async def _parsed(

@@ -28,11 +28,13 @@ from app.errors import (
     UnprocessableError,
 )
 from app.fhir.release import Release
+from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
 from app.fhir.validation.structure import Parsed
 from app.interactions.context import Context, where
 from app.interactions.gate import Decide
 from app.interactions.placement import check_references, place
+from app.interactions.search import narrow
 from app.store.bodies import content_of, with_identity
 from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.find import business_identifiers, with_identifier
@@ -155,6 +157,44 @@ class Changes:
         writer = await self.writer(before.record_id)
         return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=False)
 
+    async def update_found(
+        self,
+        parsed: Parsed,
+        found: Stored | None,
+        conditions: Conditions,
+        *,
+        location: str,
+        made_id: str | None = None,
+        bundle_record: int | None = None,
+    ) -> Written:
+        """Return the new version of the resource that a condition found; of a new one where it found none.
+
+        An id in the resource has to be that of the match, or is the one that the new resource gets; in STU3 it says nothing.
+        """
+        chosen = parsed.id if self.release is not Release.STU3 else None
+        if found is not None:
+            if chosen not in (None, found.id):
+                message = "The id in the resource is another one than that of the resource which the condition found."
+                raise BadRequestError(message, expression=f"{location}.id")
+            before, access = await self._standing_of(found, Action.UPDATE)
+            self._check(before, conditions)
+            writer = await self.writer(before.record_id)
+            return await self._write(parsed, writer, access, found.id, before, location=location, chosen=False)
+        if chosen is None:
+            if conditions.if_match is not None:
+                message = "Nothing was found, so there is no version to match."
+                raise PreconditionFailedError(message)
+            return await self.create(
+                parsed, NO_CONDITIONS, location=location, made_id=made_id, bundle_record=bundle_record
+            )
+        standing = await self._standing(
+            await self.scope(Action.UPDATE, parsed.resource_type), parsed.resource_type, chosen
+        )
+        if standing is not None and not standing[0].deleted:
+            message = f"{parsed.resource_type}/{chosen} is there, and the condition does not find it."
+            raise ConflictError(message)
+        return await self.update(parsed, chosen, conditions, location=location, bundle_record=bundle_record)
+
     async def delete(self, resource_type: str, resource_id: str, conditions: Conditions) -> Written:
         """Return the deletion; of a resource that is deleted already, the deletion of then.
 
@@ -165,15 +205,22 @@ class Changes:
         if standing is None:
             message = f"{resource_type}/{resource_id} is not known."
             raise NotFoundError(message)
-        before, access = standing
+        return await self._delete(*standing, conditions)
+
+    async def delete_found(self, found: Stored, conditions: Conditions) -> Written:
+        """Return the deletion of the resource that a condition found."""
+        return await self._delete(*await self._standing_of(found, Action.DELETE), conditions)
+
+    async def _delete(self, before: Stored, access: RecordAccess, conditions: Conditions) -> Written:
         if before.deleted:
             return Written(before, 200, access.reason, "")
         self._check(before, conditions)
-        if (await self.patients(before.record_id)).get(self.release) == resource_id and resource_type == "Patient":
+        own_patient = (await self.patients(before.record_id)).get(self.release)
+        if before.resource_type == "Patient" and own_patient == before.id:
             message = "The Patient that a record is about can't be deleted; erasing the record does that."
             raise MethodNotAllowedError(message)
         writer = await self.writer(before.record_id)
-        current = await writer.current(self.release, resource_type, resource_id)
+        current = await writer.current(self.release, before.resource_type, before.id)
         categories = current[1] if current else 0
         gone = writer.delete(before, categories, self._author())
         return Written(gone, 200, access.reason, "delete")
@@ -201,6 +248,27 @@ class Changes:
     async def matches(self, resource_type: str, query: str, access: RecordAccess) -> list[Stored]:
         """Return at most two current resources that a condition such as ``identifier=a|b`` finds in one record."""
         await self.finish()
+        return await self._first_two(self._condition(resource_type, query), AccessScope((access,)))
+
+    async def match(self, resource_type: str, query: str, action: Action | None = None) -> Stored | None:
+        """Return the one resource that a condition finds among all that the requester may see, or None.
+
+        Where ``action`` is to be done with it, it is looked for in the records in which that may be done.
+        Raises: MultipleMatchesError, AccessDeniedError, BadRequestError.
+        """
+        await self.finish()
+        scope = await self.scope(Action.SEARCH, resource_type)
+        allowed = scope if action is None else await self.scope(action, resource_type)
+        condition = self._condition(resource_type, query)
+        narrowed = await narrow(self.context, self.requester, self.release, scope, condition, self.transaction)
+        open_ = tuple(access for access in narrowed.records if allowed.of(access.record_id) is not None)
+        found = await self._first_two(condition, AccessScope(open_))
+        if len(found) > 1:
+            message = "The condition finds more than one resource."
+            raise MultipleMatchesError(message)
+        return found[0] if found else None
+
+    def _condition(self, resource_type: str, query: str) -> Search:
         pairs = parse_qsl(_without_url(query, resource_type), keep_blank_values=True)
         search = parse_query(
             self.release, resource_type, pairs, time_zone=self.context.time_zone, lenient=False,
@@ -209,8 +277,11 @@ class Changes:
         if not search.criteria:
             message = "A condition needs at least one search parameter."
             raise BadRequestError(message)
-        run = Run(self.context.index_key, self.release, search)
-        return [one.version for one in await run.page(self.transaction, AccessScope((access,)), None, 2)]
+        return search
+
+    async def _first_two(self, condition: Search, scope: AccessScope) -> list[Stored]:
+        run = Run(self.context.index_key, self.release, condition)
+        return [one.version for one in await run.page(self.transaction, scope, None, 2)]
 
     def _author(self) -> Author:
         return Author(self.requester.actor, self.requester.client_id)
@@ -283,12 +354,22 @@ class Changes:
             version = await read_current(self.transaction, access, self.release, resource_type, resource_id)
             if version is not None:
                 found.append((version, access))
+        found = [one for one in found if not one[0].deleted] or found
         if len(found) > 1 and found[-1][1].record_id == DIRECTORY:
             found.pop()
         if len(found) > 1:
             message = f"More than one person's record has {resource_type}/{resource_id}."
             raise ConflictError(message)
         return found[0] if found else None
+
+    async def _standing_of(self, found: Stored, action: Action) -> tuple[Stored, RecordAccess]:
+        """Return what a condition found as it stands, with the access to change it. Raises: AccessDeniedError."""
+        scope = (await self.scope(action, found.resource_type)).only((found.record_id,))
+        standing = await self._standing(scope, found.resource_type, found.id)
+        if standing is None:
+            message = f"What was granted does not include this kind of {found.resource_type}."
+            raise AccessDeniedError(message, about=(found.record_id,))
+        return standing
 
     async def _create_chosen(
         self, parsed: Parsed, resource_id: str, conditions: Conditions, *, location: str, bundle_record: int | None

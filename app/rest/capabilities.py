@@ -101,9 +101,9 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
         "readHistory": True,
         "updateCreate": True,
         "conditionalCreate": True,
-        "conditionalRead": "not-match",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
         "searchInclude": [
             f"{name}:{parameter.name}" for parameter in supported.values() if parameter.kind == "reference"
         ],

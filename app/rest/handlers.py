@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -139,13 +140,18 @@ class Call:
                 )
                 raise BadRequestError(message)
 
+    @property
+    def condition(self) -> str:
+        """The query as the condition of a write, without what says how to answer."""
+        return urlencode([pair for pair in self.request.pairs if pair[0] not in ("_format", "_pretty")])
+
     def nothing_asked(self) -> None:
         """Refuse parameters on a write: passed over, a condition would be one that nobody checked.
 
         Raises: BadRequestError.
         """
         if any(name not in ("_format", "_pretty") for name, _ in self.request.pairs):
-            message = "A write takes no parameters here; the condition of a create goes into the header If-None-Exist."
+            message = "This takes no parameters; the condition of a create goes into the header If-None-Exist."
             raise BadRequestError(message)
 
 
@@ -167,7 +173,7 @@ async def read(call: Call) -> FhirResponse:
     call.only()
     version = await reads.read(call.context, call.who, call.request.trace, call.release, call.resource_type, call.id)
     headers = version_headers(version)
-    if call.request.has_version(headers[0][1].decode()):
+    if call.request.has_version(headers[0][1].decode(), version.last_updated):
         return FhirResponse(304, b"", headers)
     return FhirResponse(200, version.body, headers)
 
@@ -320,11 +326,30 @@ async def update(call: Call) -> FhirResponse:
     return written_response(call.base, call.release, written, call.request.wanted_return)
 
 
+async def update_matching(call: Call) -> FhirResponse:
+    """Conditional update."""
+    resource_type = call.resource_type
+    written = await single.update_matching(
+        call.context, call.who, call.request.trace, call.release, resource_type, call.condition,
+        await call.request.body(), conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    return written_response(call.base, call.release, written, call.request.wanted_return)
+
+
 async def delete(call: Call) -> FhirResponse:
     """Delete."""
     call.nothing_asked()
     written = await single.delete(
         call.context, call.who, call.request.trace, call.release, call.resource_type, call.id,
+        conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    return written_response(call.base, call.release, written, call.request.wanted_return)
+
+
+async def delete_matching(call: Call) -> FhirResponse:
+    """Conditional delete of one resource."""
+    written = await single.delete_matching(
+        call.context, call.who, call.request.trace, call.release, call.resource_type, call.condition,
         conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
     )  # fmt: skip
     return written_response(call.base, call.release, written, call.request.wanted_return)

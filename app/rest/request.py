@@ -6,6 +6,8 @@ Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -70,13 +72,20 @@ class FhirRequest:
         key = self.header(b"idempotency-key")
         return key.strip('"') if key is not None else None
 
-    def has_version(self, etag: str) -> bool:
-        """Return whether ``If-None-Match`` names this weak ETag; ``"1"`` is the same as ``W/"1"`` (RFC 9110, 13.1.2)."""
+    def has_version(self, etag: str, last_updated: datetime) -> bool:
+        """Return whether the caller has this version: by ``If-None-Match``, else by ``If-Modified-Since`` (RFC 9110, 13.2.2).
+
+        ``"1"`` is the same ETag as ``W/"1"``. A date that can't be read says nothing.
+        """
         given = self.header(b"if-none-match")
-        if given is None:
+        if given is not None:
+            names = {name.strip().removeprefix("W/") for name in given.split(",")}
+            return "*" in names or etag.removeprefix("W/") in names
+        since = self.header(b"if-modified-since")
+        try:
+            return since is not None and last_updated.replace(microsecond=0) <= parsedate_to_datetime(since)
+        except (TypeError, ValueError):  # no date, or one without a zone
             return False
-        names = {name.strip().removeprefix("W/") for name in given.split(",")}
-        return "*" in names or etag.removeprefix("W/") in names
 
     @property
     def lenient(self) -> bool:

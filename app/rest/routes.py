@@ -48,6 +48,8 @@ ROUTES = (
     Route("POST", "/{type}/_search", handlers.search_by_post, "search-type"),
     Route("GET", "/{type}", handlers.search, "search-type"),
     Route("POST", "/{type}", handlers.create, "create"),
+    Route("PUT", "/{type}", handlers.update_matching, "update"),
+    Route("DELETE", "/{type}", handlers.delete_matching, "delete"),
     Route("GET", "/{type}/{id}", handlers.read, "read"),
     Route("PUT", "/{type}/{id}", handlers.update, "update"),
     Route("DELETE", "/{type}/{id}", handlers.delete, "delete"),
@@ -86,8 +88,6 @@ def _refusal(method: str, parts: list[str], routes: dict[str, Route]) -> RegieEr
     """Return why there is no such route, in words that tell a client's author what to do instead."""
     if any(part[0] == "$" for part in parts):
         return UnknownOperationError("This server does not have this operation here.")
-    if routes and method in ("PUT", "DELETE") and len(parts) == 1:
-        return MethodNotAllowedError(f"{method} with a condition is not supported: name the resource, as in Type/id.")
     if routes:
         return MethodNotAllowedError(f"{method} can't be done here.")
     return NotFoundError("There is nothing at this address.")

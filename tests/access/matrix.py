@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.fhir.release import Release
-from tests.support.world import Tree, World, bundle, entry, weight
+from tests.support.world import Tree, World, bundle, entry, identifier, weight
 
 WHO = (
     "zonnestraal",
@@ -41,6 +41,20 @@ VISIBLE: dict[str, frozenset[str]] = {
 IN_FORCE = frozenset({"zonnestraal", "app of zonnestraal", "granted", "sensitive", "operator"})
 """Those who may know that Zonnestraal has a record at all."""
 
+WRITES = frozenset(
+    {
+        "create",
+        "update",
+        "update with If-Match",
+        "conditional update",
+        "delete",
+        "conditional delete",
+        "conditional delete of a secret",
+        "transaction",
+    }
+)
+"""Names of the rows that change the record."""
+
 Body = Callable[[World, Release, str], Tree | str]
 """What is sent, given the world, the release and the id of the Patient it is about."""
 
@@ -61,7 +75,7 @@ class Row:
     @property
     def writes(self) -> bool:
         """Return whether it changes the record where it is allowed."""
-        return self.name in ("create", "update", "update with If-Match", "delete", "transaction")
+        return self.name in WRITES
 
     @property
     def expected(self) -> dict[str, int]:
@@ -72,6 +86,10 @@ class Row:
 def _weight_about(world: World, release: Release, patient: str) -> Tree:
     del world
     return weight(release, f"Patient/{patient}")
+
+
+def _named_weight(world: World, release: Release, patient: str) -> Tree:
+    return weight(release, f"Patient/{patient}", identifier=identifier(world.zonnestraal.marker("weight")))
 
 
 def _weight_over(thing: str) -> Body:
@@ -317,6 +335,28 @@ ROWS = (
         "weight",
         _weight_over("weight"),
         (("If-Match", 'W/"1"'),),
+    ),
+    Row(
+        "conditional update",
+        "PUT",
+        "/{type}",
+        "/Observation?identifier=zonnestraal-weight",
+        "200 422 200 422  403 200 403 403 403 403  200",
+        body=_named_weight,
+    ),
+    Row(
+        "conditional delete",
+        "DELETE",
+        "/{type}",
+        "/Observation?identifier=zonnestraal-weight",
+        "204 404 204 404  403 403 403 403 403 403  204",
+    ),
+    Row(
+        "conditional delete of a secret",
+        "DELETE",
+        "/{type}",
+        "/Condition?identifier=zonnestraal-secret",
+        "204 404 403 403  403 403 403 403 403 403  204",
     ),
     Row(
         "delete",
