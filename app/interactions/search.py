@@ -154,7 +154,7 @@ async def narrow(
     parsed: Search,
     transaction: Reader | None = None,
 ) -> AccessScope:
-    """Return the part of the scope that the named patients are in.
+    """Return the part of the scope that the named patients are in, and the directory.
 
     Raises: AccessDeniedError, when a practice names only patients that it has no grant of, known or not.
     """
@@ -170,11 +170,10 @@ async def narrow(
             continue
         records = {await record_of_patient(reader, release, value.id or "") for value in values}
         named = frozenset(record for record in records if record is not None)
-        narrowed = scope.only(named)
-        if not narrowed.records:
+        if not scope.only(named).records:
             message = "No consent covers this request."
             raise AccessDeniedError(message, about=tuple(named))
-        return narrowed
+        return scope.only({*named, DIRECTORY})  # what is said of a patient may refer to the directory
     if scope.everyone is None:
         return scope
     everybody = await all_records(reader)

@@ -274,7 +274,7 @@ class Changes:
             self.release, resource_type, pairs, time_zone=self.context.time_zone, lenient=False,
             page_size_default=2, page_size_max=2, base_urls=(self.context.fhir_base(self.release),), now=self.context.clock(),
         )  # fmt: skip
-        if not search.criteria:
+        if not search.criteria and not search.links:
             message = "A condition needs at least one search parameter."
             raise BadRequestError(message)
         return search

@@ -121,6 +121,34 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True)
+class Chained:
+    """``parameter`` refers to a resource that meets one of ``targets``, each of another type."""
+
+    parameter: SearchParameter
+    targets: tuple["Asked", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """``_has``: a resource that meets ``source`` refers to this one by ``parameter``, a parameter of the source's type."""
+
+    source: "Asked"
+    parameter: SearchParameter
+
+
+Link = Chained | Referred
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the resources of one type; all of it must hold."""
+
+    resource_type: str
+    criteria: tuple[Criterion, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SortKey:
     """One key of ``_sort``."""
 
@@ -143,7 +171,7 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search on one resource type; all ``criteria`` must hold.
+    """A search on one resource type; all ``criteria`` and ``links`` must hold.
 
     ``count`` is the page size, 0 for the number of matches only, None for all on one page. ``used`` is for the self link:
     the parameters that were understood, in the order and with the values that came. ``ignored`` says what was not.
@@ -151,9 +179,15 @@ class Search:
 
     resource_type: str
     criteria: tuple[Criterion, ...] = ()
+    links: tuple[Link, ...] = ()
     sort: tuple[SortKey, ...] = ()
     count: int | None = None
     includes: tuple[Include, ...] = ()
     total: Total | None = None
     ignored: tuple[Issue, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def asked(self) -> Asked:
+        """Return what the resources must meet, without how they are shown."""
+        return Asked(self.resource_type, self.criteria, self.links)

@@ -18,13 +18,30 @@ from app.errors import BadRequestError, UnknownParameterError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.definitions import Definitions, SearchParameter, definitions
-from app.fhir.search.expression import Criterion, Include, Modifier, Search, SortKey, Total
+from app.fhir.search.expression import (
+    Asked,
+    Chained,
+    Criterion,
+    Include,
+    Link,
+    Modifier,
+    Referred,
+    Search,
+    SortKey,
+    Total,
+)
 from app.fhir.search.values import Surroundings, read_value, split
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
 MAXIMUM_SORT_KEYS = 8
-"""More than any known client asks; beyond, a query is refused rather than let it cost the others."""
+MAXIMUM_LINKS = 5
+MAXIMUM_TYPES = 64
+"""More than any known client asks; beyond, a query is refused rather than let it cost the others.
+
+``MAXIMUM_LINKS`` is how many references one parameter may follow, ``MAXIMUM_TYPES`` how often all parameters together may look
+at a type on the way: a chain without a type goes to all that the reference may be to.
+"""
 
 FILTERS_NOTHING = frozenset({"_totalMethod"})
 """Result parameters of other servers that may be left out without changing what is found."""
@@ -38,7 +55,7 @@ _MODIFIERS = {
     "reference": frozenset({"identifier", "missing"}),
 }
 _ONLY_MISSING = frozenset({"missing"})
-_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,63}")
+_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,159}")
 
 
 class EmptyValueError(BadRequestError):
@@ -93,18 +110,21 @@ class _Query:
     count: int | None
     page_size_max: int
     criteria: list[Criterion] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
     sort: list[SortKey] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
     total: Total | None = None
     ignored: list[Issue] = field(default_factory=list)
     used: list[tuple[str, str]] = field(default_factory=list)
     values: int = 0
+    types: int = 0
     seen: set[str] = field(default_factory=set)
 
     def search(self) -> Search:
         return Search(
             resource_type=self.resource_type,
             criteria=tuple(self.criteria),
+            links=tuple(self.links),
             sort=tuple(self.sort),
             count=self.count,
             includes=tuple(dict.fromkeys(self.includes)),
@@ -122,12 +142,75 @@ class _Query:
             raise EmptyValueError(f"The parameter {shown(name)} has no value.", expression=f"http.{shown(name)}")
         if base in _RESULT_PARAMETERS:
             _RESULT_PARAMETERS[base](self, name, modifier, text)
+            return
+        condition = self.condition(self.resource_type, name, name, text)
+        if isinstance(condition, Criterion):
+            self.criteria.append(condition)
         else:
-            self.add_criterion(name, base, modifier or None, text)
+            self.links.append(condition)
 
-    def add_criterion(self, name: str, base: str, modifier: str | None, text: str) -> None:
-        parameter = self.parameter(name, base, modifier)
-        if ":" in name and modifier is None:
+    def condition(self, resource_type: str, name: str, rest: str, text: str, links: int = 0) -> Criterion | Link:
+        """Return what ``rest`` of a parameter's ``name`` asks of a type, that many references away from what is searched."""
+        if links > MAXIMUM_LINKS:
+            raise BadRequestError(
+                f"A parameter follows at most {MAXIMUM_LINKS} references.", expression=f"http.{shown(name)}"
+            )
+        self.types += links > 0
+        if self.types > MAXIMUM_TYPES:
+            raise BadRequestError("This search goes through too many types: name them, as in subject:Patient.name.")
+        if rest.startswith("_has:"):
+            return self.referred(resource_type, name, rest, text, links)
+        head, dot, tail = rest.partition(".")
+        if dot:
+            return self.chained(resource_type, name, head, tail, text, links)
+        return self.criterion(resource_type, name, rest, text)
+
+    def chained(self, resource_type: str, name: str, head: str, tail: str, text: str, links: int) -> Chained:
+        """Return a chain such as ``subject:Patient.name``: ``head`` is the reference, ``tail`` what its target must meet."""
+        base, _, of_type = head.partition(":")
+        parameter = self.known.of(resource_type).get(base)
+        if parameter is None or parameter.kind != "reference" or not parameter.supported:
+            raise _unknown(name, f"names no reference of {resource_type} that is known")
+        if of_type and (of_type not in self.known.resource_types or not _may_refer(parameter, of_type)):
+            raise _unknown(name, "names a type that the parameter does not refer to")
+        if not of_type and not parameter.targets:
+            raise _unknown(name, "may refer to any type: name it, as in subject:Patient.name")
+        types = (of_type,) if of_type else sorted(parameter.targets & self.known.resource_types)
+        known = [one for one in types if self.has(one, tail)]
+        if not known:
+            raise _unknown(name, "ends in a parameter that is not known for what it refers to")
+        return Chained(parameter, tuple(self.asked(one, name, tail, text, links + 1) for one in known))
+
+    def referred(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Referred:
+        """Return a reverse chain such as ``_has:Observation:patient:code``."""
+        _, source_type, base, tail = (*rest.split(":", 3), "", "", "")[:4]
+        parameter = self.known.of(source_type).get(base)
+        if parameter is None or parameter.kind != "reference" or not parameter.supported:
+            raise _unknown(name, "names no reference parameter that is known, as in _has:Observation:patient:code")
+        if not _may_refer(parameter, resource_type):
+            raise _unknown(name, f"names a parameter that does not refer to {resource_type}")
+        if not self.has(source_type, tail):
+            raise _unknown(name, f"ends in a parameter that is not known for {source_type}")
+        return Referred(self.asked(source_type, name, tail, text, links + 1), parameter)
+
+    def asked(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Asked:
+        """Return what a resource at the other end of a reference must meet."""
+        condition = self.condition(resource_type, name, rest, text, links)
+        if isinstance(condition, Criterion):
+            return Asked(resource_type, criteria=(condition,))
+        return Asked(resource_type, links=(condition,))
+
+    def has(self, resource_type: str, rest: str) -> bool:
+        """Return whether the first word of ``rest`` is a parameter of a type."""
+        parameter = self.known.of(resource_type).get(re.split(r"[.:]", rest, maxsplit=1)[0])
+        return rest.startswith("_has:") or (parameter is not None and parameter.supported)
+
+    def criterion(self, resource_type: str, name: str, rest: str, text: str) -> Criterion:
+        """Return what a parameter of the type itself asks; ``rest`` is it with its modifier."""
+        base, colon, given = rest.partition(":")
+        modifier = given or None
+        parameter = self.parameter(resource_type, name, base, modifier)
+        if colon and modifier is None:
             raise _unknown(name, "has an empty modifier")
         self.check_modifier(name, parameter, modifier)
         parts = [part.strip() for part in split(text, ",")]
@@ -140,19 +223,15 @@ class _Query:
             raise BadRequestError(f"The parameter {name} wants true or false.", expression=f"http.{name}")
         values = tuple(dict.fromkeys(read_value(parameter, modifier, part, self.around) for part in parts))
         is_type = modifier in self.known.resource_types
-        self.criteria.append(Criterion(parameter, None if is_type else cast("Modifier | None", modifier), values))
+        return Criterion(parameter, None if is_type else cast("Modifier | None", modifier), values)
 
-    def parameter(self, name: str, base: str, modifier: str | None) -> SearchParameter:
+    def parameter(self, resource_type: str, name: str, base: str, modifier: str | None) -> SearchParameter:
         """Return the parameter that a criterion's name means."""
-        if base == "_has":
-            raise _unknown(name, "is not supported: reverse chaining")
-        if "." in name:
-            raise _unknown(name, "is not supported: chaining")
-        parameter = self.known.of(self.resource_type).get(base)
+        parameter = self.known.of(resource_type).get(base)
         if parameter is None:
-            raise _unknown(base, f"is not known for {self.resource_type}")
+            raise _unknown(base, f"is not known for {resource_type}")
         if not parameter.supported:
-            raise _unknown(base, f"of {self.resource_type} is not supported")
+            raise _unknown(base, f"of {resource_type} is not supported")
         if parameter.is_column and modifier not in (None, "not" if base == "_id" else None):
             raise _unknown(name, "is not supported")
         return parameter

@@ -13,7 +13,7 @@ import msgspec
 
 from app.access.policy import Wish
 from app.access.requester import Requester
-from app.access.scope import AccessScope
+from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import BadRequestError
@@ -71,7 +71,7 @@ async def lastn(
         found: list[Found] = []
         run = Run(context.index_key, release, parsed, repeats=False)
         for access in personal:
-            found += await _newest(context, run, AccessScope((access,)), _most(pairs))
+            found += await _newest(context, run, narrowed.only({access.record_id, DIRECTORY}), _most(pairs))
         extra = await included(context, release, narrowed, found, parsed.includes)
         used = tuple(pair for pair in pairs if pair[0] == "max" or pair in parsed.used)
         page = Page("Observation/$lastn", tuple(one.version for one in found), tuple(extra), None, used, parsed.ignored)

@@ -9,7 +9,8 @@ Spec: https://hl7.org/fhir/R4/search.html#prefix, https://hl7.org/fhir/STU3/sear
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, bindparam, func, not_, or_, select
+from sqlalchemy.sql.expression import literal_column
 
 from app.fhir.search.definitions import SearchParameter
 from app.store.tables import change, current, date_index, exact_index, quantity_index, text_index
@@ -19,7 +20,8 @@ from app.store.tables import change, current, date_index, exact_index, quantity_
 class Form:
     """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round.
 
-    ``parameters``: in how many parameters' rows the values may be.
+    ``parameters``: in how many parameters' rows the values may be. The indexes ``listed`` and ``linked`` take as many values as
+    there are, in one JSON list: ids of the resources themselves, and hashes of what they refer to.
     """
 
     index: str
@@ -41,6 +43,8 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
 
     ``probe`` asks for a form that looks each candidate up (for walking an index in order) instead of gathering all.
     """
+    if form.index == "listed":
+        return change.c.id.in_(_list(number))
     if form.index in ("id", "instant"):
         meets = _on_change(form, number)
         return not_(meets) if form.negated else meets
@@ -53,6 +57,9 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
         ]
     elif form.index == "present":
         return _present(form, number, seq)
+    elif form.index == "linked":
+        table = exact_index
+        where = [is_of(table, f"p{number}", form.parameters), table.c.hash.in_(_list(number))]
     else:
         table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
         where = [is_of(table, f"p{number}", form.parameters), _any_value(form, number, table)]
@@ -63,6 +70,12 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
     else:
         found = seq.in_(rows)
     return not_(found) if form.negated else found
+
+
+def _list(number: int) -> Select[Any]:
+    return select(literal_column("value")).select_from(
+        func.json_each(bindparam(f"c{number}_list")).table_valued("value")
+    )
 
 
 def is_of(table: FromClause, name: str, parameters: int) -> ColumnElement[bool]:

@@ -12,13 +12,12 @@ import msgspec
 from app.access.scope import AccessScope, RecordAccess
 from app.db.database import Reader
 from app.fhir.release import Release
-from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.expression import Search
 from app.store.resources import Stored, stored
-from app.store.search.conditions import Form, number_values, numbers_of
+from app.store.search.conditions import Form, numbers_of
+from app.store.search.plan import Plan
 from app.store.search.statement import NUMBER_LAST, SearchForm, SortForm, statement
-from app.store.search.translate import CURRENT, is_selective, sort_form, translate
-from app.store.visible import parameters
+from app.store.search.translate import sort_form
 
 _WIDTH = 9
 """How many columns a stored version takes; the sort keys follow."""
@@ -54,20 +53,10 @@ class Run:
     """One search, translated once for all the records it goes over."""
 
     def __init__(self, key: bytes, release: Release, search: Search, *, repeats: bool = True) -> None:
-        # The database asks in this order. That it is about this patient is true of nearly all in a record: ask it last.
-        ordered = sorted(search.criteria, key=lambda criterion: criterion.parameter.kind == "reference")
-        criteria = [translate(key, criterion) for criterion in ordered]
-        asked: list[SearchParameter | None] = [
-            None if criterion.parameter.is_column else criterion.parameter for criterion in ordered
-        ]
-        if not any(is_selective(criterion) for criterion in criteria):
-            criteria.append(CURRENT)
-            asked.append(None)
-        self.forms = tuple(criterion.form for criterion in criteria)
+        self.plan = Plan(key, release, search.asked)
+        self.forms = self.plan.forms
         self.sort = tuple(sort_form(sort) for sort in search.sort)
-        self.values: dict[str, Any] = {"release": release.value, "type": search.resource_type}
-        for number, criterion in enumerate(criteria):
-            self.values |= number_values(criterion, number, asked[number])
+        self.values: dict[str, Any] = {}
         for number, sort in enumerate(search.sort):
             self.values |= numbers_of(f"s{number}", sort.parameter)
         # An index may be walked in its order only where no resource has two values in it.
@@ -82,10 +71,10 @@ class Run:
         if after is not None and began_walking:
             accesses = [access for access in accesses if access.record_id == after.record_id]
         if len(accesses) == 1 and self.can_walk and (after is None or began_walking):
-            return await self._walk(reader, accesses[0], after, limit)
+            return await self._walk(reader, scope, accesses[0], after, limit)
         found: list[Found] = []
         for access in accesses:
-            found += await self._gather(reader, access, after, limit)
+            found += await self._gather(reader, scope, access, after, limit)
             if not self.sort and len(found) >= limit:
                 break
         if len(accesses) > 1 and self.sort:
@@ -96,14 +85,16 @@ class Run:
         """Return how many resources match in all."""
         total = 0
         for access in _relevant(scope, self.resource_type):
-            form = SearchForm(self.forms, (), access.types is not None, count_only=True)
-            row = await reader.one(statement(form), self.values | parameters(access))
+            form = SearchForm(self.forms, (), access.types is not None, shows="count")
+            row = await reader.one(statement(form), await self.plan.values_in(reader, scope, access))
             total += row[0] if row else 0
         return total
 
-    async def _gather(self, reader: Reader, access: RecordAccess, after: Position | None, limit: int) -> list[Found]:
-        values = self.values | parameters(access) | {"limit": limit}
+    async def _gather(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
+    ) -> list[Found]:
         begin = "start"
+        values = self.values | {"limit": limit}
         if after is not None:
             here, there = (access.record_id == 0, access.record_id), (after.record_id == 0, after.record_id)
             if here < there and not self.sort:
@@ -111,12 +102,15 @@ class Run:
             if here <= there or self.sort:
                 begin = "key" if here == there else "keys" if here < there else "tie"
             values |= {f"k{number}": key for number, key in enumerate(after.keys)} | {"after_seq": after.seq}
+        values |= await self.plan.values_in(reader, scope, access)
         form = SearchForm(self.forms, self.sort, access.types is not None, begin)
         return self._found(await reader.all(statement(form), values), access)
 
-    async def _walk(self, reader: Reader, access: RecordAccess, after: Position | None, limit: int) -> list[Found]:
+    async def _walk(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
+    ) -> list[Found]:
         """Return a page in the order of a date index; the changes that have no such date come last."""
-        values = self.values | parameters(access) | {"limit": limit}
+        values = self.values | await self.plan.values_in(reader, scope, access) | {"limit": limit}
         last = NUMBER_LAST["desc" if self.sort[0].descending else "asc"]
         found: list[Found] = []
         if after is None or after.keys[0] != last:

@@ -7,7 +7,7 @@ sorted. Every shape ends with the number of the change as last key, so that a pa
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, true
 from sqlalchemy import tuple_ as row_of
@@ -38,6 +38,8 @@ class SearchForm:
 
     ``after`` says where a page begins: ``start``; ``key``, behind the cursor's keys and number; ``keys``, behind its
     keys alone (for a record that comes before the cursor's); ``tie``, at its keys or behind (for one that comes later).
+    ``shows`` is what comes out: the versions of a ``page``, the ``count`` of all, the ``ids`` of all, or the hashes of what
+    all refer to by a parameter, ``references``.
     """
 
     criteria: tuple[Form, ...]
@@ -45,7 +47,7 @@ class SearchForm:
     limited_types: bool
     after: str = "start"
     walk: bool = False
-    count_only: bool = False
+    shows: Literal["page", "count", "ids", "references"] = "page"
 
 
 @lru_cache(maxsize=2048)
@@ -70,8 +72,12 @@ def _gather(form: SearchForm) -> Any:
         change.c.type == bindparam("type"),
         *(condition(criterion, number, change.c.seq) for number, criterion in enumerate(form.criteria)),
     ]
-    if form.count_only:
+    if form.shows == "count":
         return select(func.count()).select_from(change).where(*where)
+    if form.shows == "ids":
+        return select(change.c.id).where(*where).limit(bindparam("limit"))
+    if form.shows == "references":
+        return _references(select(change.c.seq).where(*where))
     begin = _begin(keys, change.c.seq, form.after)
     if begin is not None:
         where.append(begin)
@@ -82,6 +88,19 @@ def _gather(form: SearchForm) -> Any:
         .select_from(source)
         .where(*where)
         .order_by(*order, change.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+def _references(found: Any) -> Any:
+    return (
+        select(exact_index.c.hash)
+        .distinct()
+        .where(
+            exact_index.c.record_id == bindparam("record_id"),
+            exact_index.c.param == bindparam("refers"),
+            exact_index.c.seq.in_(found),
+        )
         .limit(bindparam("limit"))
     )
 

@@ -31,8 +31,8 @@ _TABLE = {
 }
 _END_OF_TEXT = "\U0010ffff"
 _LIKE = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
-CURRENT = conditions.Criterion(Form("current", ()), {})
-"""The criterion of a search that asks nothing of the index: every current resource of the type."""
+CURRENT = Form("current", ())
+"""The form of a search that asks nothing of the index: every current resource of the type."""
 
 
 def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa: C901 - a case for each kind of value
@@ -86,9 +86,9 @@ def _missing(criterion: Criterion) -> conditions.Criterion:
     return conditions.Criterion(Form("present", tables, missing, len(criterion.parameter.stored_in)), {})
 
 
-def is_selective(criterion: conditions.Criterion) -> bool:
-    """Return whether the criterion itself finds only current resources, as every index row belongs to one."""
-    return not criterion.form.negated and criterion.form.index not in ("id", "instant")
+def is_selective(form: Form) -> bool:
+    """Return whether a criterion finds only current resources, as every index row belongs to one."""
+    return not form.negated and form.index not in ("id", "instant", "listed")
 
 
 def sort_form(key: SortKey) -> SortForm:

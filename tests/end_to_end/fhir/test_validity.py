@@ -127,7 +127,7 @@ async def test_each_audit_event_is_valid(world: World, release: Release, name: s
         ("GET", "/NoSuchType/1", None, {}, 404),
         ("GET", "/Observation/_history", None, {}, 404),
         ("GET", "/Observation/$no-such-operation", None, {}, 400),
-        ("GET", "/Patient?_has:Observation:subject:code=1", None, {}, 400),
+        ("GET", "/Patient?_has:Observation:code:code=1", None, {}, 400),
         ("GET", "/Observation", None, {"Accept": "application/fhir+xml"}, 406),
         ("POST", "/Observation", "{", {}, 400),
         ("POST", "/Observation", {"resourceType": "Observation", "status": "?", "what": 1}, {}, 422),

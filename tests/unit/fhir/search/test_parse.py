@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.errors import BadRequestError, UnknownParameterError
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
-from app.fhir.search.expression import Include, MissingValue, ReferenceValue, Search, TokenValue
+from app.fhir.search.expression import Chained, Include, MissingValue, ReferenceValue, Referred, Search, TokenValue
 from app.fhir.search.parse import MAXIMUM_PARAMETERS, MAXIMUM_VALUES, parse_query
 
 NOW = datetime(2024, 1, 20, tzinfo=UTC)
@@ -69,9 +69,18 @@ def test_the_self_link_has_what_was_used_in_the_order_and_with_the_values_that_c
         ("date:not=2024", "http.date:not"),
         ("subject:Observation=1", "http.subject:Observation"),
         ("subject:Nonsense=1", "http.subject:Nonsense"),
-        ("patient.identifier=x", "http.patient.identifier"),
-        ("context:Encounter.episodeofcare=1", "http.context:Encounter.episodeofcare"),
-        ("_has:Provenance:target:agent=1", "http._has:Provenance:target:agent"),
+        ("code.identifier=x", "http.code.identifier"),
+        ("unheard.identifier=x", "http.unheard.identifier"),
+        ("patient.unheard=x", "http.patient.unheard"),
+        ("patient:Group.identifier=x", "http.patient:Group.identifier"),
+        ("patient:Nonsense.identifier=x", "http.patient:Nonsense.identifier"),
+        ("patient.=x", "http.patient."),
+        ("_has=x", "http._has"),
+        ("_has:Provenance=1", "http._has:Provenance"),
+        ("_has:Provenance:target=1", "http._has:Provenance:target"),
+        ("_has:Provenance:target:unheard=1", "http._has:Provenance:target:unheard"),
+        ("_has:Provenance:recorded:agent=1", "http._has:Provenance:recorded:agent"),
+        ("_has:Goal:patient:_id=1", "http._has:Goal:patient:_id"),
         ("code-value-quantity=a$5", "http.code-value-quantity"),
         ("_id:missing=true", "http._id:missing"),
         ("_elements=code", "http._elements"),
@@ -101,6 +110,44 @@ def test_what_is_not_supported_is_refused_by_name_and_left_out_if_the_caller_say
     assert lenient.ignored[0].severity == "warning"
     assert len(lenient.criteria) == 1
     assert lenient.used == (("code", "a"),)
+
+
+def test_a_chain_goes_to_each_type_that_has_the_parameter() -> None:
+    (chain,) = search("subject.name:exact=a&code=b").links
+    assert isinstance(chain, Chained)
+    assert chain.parameter.name == "subject"
+    assert {target.resource_type: target.criteria[0].modifier for target in chain.targets} == {
+        "Location": "exact",
+        "Patient": "exact",
+    }
+
+
+def test_a_chain_goes_on_from_what_it_referred_to() -> None:
+    (chain,) = search("subject:Patient.general-practitioner:Organization.partof.name=a").links
+    types = []
+    while isinstance(chain, Chained):
+        (target,) = chain.targets
+        types.append(target.resource_type)
+        chain = target.links[0] if target.links else None  # type: ignore[assignment]
+    assert types == ["Patient", "Organization", "Organization"]
+
+
+def test_a_reverse_chain_asks_who_refers_here() -> None:
+    (link,) = search("_has:Observation:subject:_has:Provenance:target:recorded=2024", "Patient").links
+    assert isinstance(link, Referred)
+    assert (link.parameter.resource_type, link.parameter.name) == ("Observation", "subject")
+    (further,) = link.source.links
+    assert isinstance(further, Referred)
+    assert further.source.criteria[0].parameter.name == "recorded"
+
+
+def test_a_chain_has_an_end() -> None:
+    for path in ("partof." * 6, "_has:Organization:partof:" * 6, "partof._has:Organization:partof:" * 3):
+        with pytest.raises(BadRequestError, match="at most 5"):
+            search(f"{path}name=a", "Organization")
+    search(f"{'partof.' * 5}name=a", "Organization")
+    with pytest.raises(BadRequestError, match="too many types"):
+        search_pairs([("subject.identifier", "a")] * 60)
 
 
 @pytest.mark.parametrize("query", ["code=", "code=a,,b", "code=%20", "_count=", "_include="])

@@ -1,0 +1,117 @@
+"""What is asked of the resources of one type, made ready: the forms of a statement, and the values it is run with.
+
+A reference is kept as a hash of ``Type/id``, so a link is followed before the statement runs: what stands at its other end is
+found by a statement of its own, and goes into the statement as a list. Each of these has the access condition too, so that a
+chain finds what its reader could have found step by step, and tells of nothing else.
+
+Spec: https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.html#has
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess
+from app.db.database import Reader
+from app.errors import BadRequestError
+from app.fhir.release import Release
+from app.fhir.search.definitions import SearchParameter
+from app.fhir.search.expression import Asked, Chained, Link, ReferenceValue, Referred
+from app.store.indexing import value_hash
+from app.store.search.conditions import Form, number_values, numbers_of
+from app.store.search.statement import SearchForm, statement
+from app.store.search.translate import CURRENT, is_selective, translate
+from app.store.visible import parameters
+
+LINKED_MAX = 50_000
+"""Resources in one record, or in the directory, that one step of a chain may go over."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _open(places: Sequence[RecordAccess], resource_type: str) -> list[RecordAccess]:
+    return [place for place in places if place.types is None or resource_type in place.types]
+
+
+class Plan:
+    """What is asked of one type, translated once for all the records that are searched."""
+
+    def __init__(self, key: bytes, release: Release, asked: Asked) -> None:
+        self.key, self.release, self.resource_type = key, release, asked.resource_type
+        # The database asks in this order. That it is about this patient is true of nearly all in a record: ask it last.
+        ordered = sorted(asked.criteria, key=lambda criterion: criterion.parameter.kind == "reference")
+        criteria = [translate(key, criterion) for criterion in ordered]
+        of_parameter: list[SearchParameter | None] = [
+            None if criterion.parameter.is_column else criterion.parameter for criterion in ordered
+        ]
+        forms = [criterion.form for criterion in criteria]
+        self.values: dict[str, Any] = {"release": release.value, "type": asked.resource_type}
+        for number, criterion in enumerate(criteria):
+            self.values |= number_values(criterion, number, of_parameter[number])
+        self.links: dict[int, tuple[Link, tuple[Plan, ...]]] = {}
+        for link in asked.links:
+            self.links[len(forms)] = (link, self._plans(link))
+            if isinstance(link, Chained):
+                self.values |= numbers_of(f"p{len(forms)}", link.parameter)
+                forms.append(Form("linked", (), parameters=len(link.parameter.stored_in)))
+            else:
+                forms.append(Form("listed", ()))
+        if not any(is_selective(form) for form in forms):
+            forms.append(CURRENT)
+        self.forms = tuple(forms)
+
+    def _plans(self, link: Link) -> tuple["Plan", ...]:
+        targets = link.targets if isinstance(link, Chained) else (link.source,)
+        return tuple(Plan(self.key, self.release, target) for target in targets)
+
+    async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
+        """Return the values of the statement's parameters for one record; links are followed inside the scope."""
+        values = self.values | parameters(access)
+        for number, (link, plans) in self.links.items():
+            if isinstance(link, Chained):
+                found: list[Any] = [one for plan in plans for one in await plan.reachable(reader, scope, access)]
+            else:
+                found = await self._referred(reader, scope, access, link, plans[0])
+            values[f"c{number}_list"] = _encode(found).decode()
+        return values
+
+    async def ids(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> list[str]:
+        """Return the ids of all matches in one record. Raises: BadRequestError, for too many."""
+        return await self._all(reader, scope, access, SearchForm(self.forms, (), access.types is not None, shows="ids"))
+
+    async def reachable(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> list[int]:
+        """Return the hashes of the references, from a resource of this record, to all matches: here or in the directory."""
+        directory = scope.of(DIRECTORY)
+        places = [access] if directory is None or access.record_id == DIRECTORY else [access, directory]
+        ids = [one for place in _open(places, self.resource_type) for one in await self.ids(reader, scope, place)]
+        return [value_hash(self.key, ReferenceValue(self.resource_type, one)) for one in ids]
+
+    async def _referred(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, link: Referred, source: "Plan"
+    ) -> list[str]:
+        """Return the ids of this type in one record that matches of ``source`` refer to."""
+        places = [access] if access.record_id != DIRECTORY else scope.records
+        hashes: set[int] = set()
+        for place in _open(places, source.resource_type):
+            for stored in link.parameter.stored_in:
+                form = SearchForm(source.forms, (), place.types is not None, shows="references")
+                hashes |= set(await source._all(reader, scope, place, form, refers=stored.number))  # noqa: SLF001 - another Plan
+        if not hashes:
+            return []
+        everything = Plan(self.key, self.release, Asked(self.resource_type))
+        return [
+            one
+            for one in await everything.ids(reader, scope, access)
+            if value_hash(self.key, ReferenceValue(self.resource_type, one)) in hashes
+        ]
+
+    async def _all(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, form: SearchForm, **more: Any
+    ) -> list[Any]:
+        values = await self.values_in(reader, scope, access) | {"limit": LINKED_MAX + 1} | more
+        rows = await reader.all(statement(form), values)
+        if len(rows) > LINKED_MAX:
+            message = "What a parameter refers to is too much to go through: ask more of it."
+            raise BadRequestError(message)
+        return [row[0] for row in rows]
