@@ -18,10 +18,11 @@ from app.interactions.context import Context
 from app.interactions.gate import Deed
 from app.oauth import tokens
 from app.oauth.metadata import smart_configuration
+from app.rest.formats import Format, in_format
 from app.rest.handlers import Call
 from app.rest.outcome import error_body, unforeseen_body
 from app.rest.request import FhirRequest
-from app.rest.response import FHIR_JSON, FhirResponse
+from app.rest.response import FhirResponse
 from app.rest.routes import Route, match, methods
 from app.web import cors
 from app.web.tracing import client_address, id_headers, request_ids
@@ -71,17 +72,26 @@ class FhirApplication:
         try:
             route, named = match(request.method, request.parts)
             requester = None if route.open else await self._authenticate(request)
-            return await self._handled(Call(self.context, request, requester, named, self.smart_configuration), route)
+            call = Call(self.context, request, requester, named, self.smart_configuration)
+            return await self._formatted(await self._handled(call, route), request.wanted_format())
         except RegieError as error:
-            return FhirResponse(error.status, error_body(self.release, error), self._error_headers(request, error))
+            response = FhirResponse(error.status, error_body(self.release, error), self._error_headers(request, error))
         except Exception:  # noqa: BLE001 - a fault of ours is logged, and its caller told where to ask
             _log.exception("unforeseen", request_id=request.trace.request_id)
-            return FhirResponse(500, unforeseen_body(self.release, request.trace.request_id))
+            response = FhirResponse(500, unforeseen_body(self.release, request.trace.request_id))
+        return await self._formatted(response, request.wanted_format_of_errors())
+
+    async def _formatted(self, response: FhirResponse, form: Format) -> FhirResponse:
+        """Return the response in the format that its caller wants, unless it says itself what it is in."""
+        if response.body and not _has(response.headers, b"content-type"):
+            response.body = await in_format(self.release, form, response.body)
+            response.headers.append((b"content-type", form.content_type))
+        return response
 
     async def _handled(self, call: Call, route: Route) -> FhirResponse:
         """Return the answer of the route; what is refused before it comes to the gate has its entry in the log too."""
         try:
-            call.request.check_acceptable()
+            call.request.wanted_format()  # refused before anything is done
             return await route.handler(call)
         except UnavailableError:
             raise
@@ -115,8 +125,6 @@ class FhirApplication:
 
     async def _send(self, send: Send, request: FhirRequest, response: FhirResponse, ids: tuple[str, str, str]) -> None:
         headers = [*_ALWAYS, *id_headers(*ids), *response.headers]
-        if response.body and not _has(response.headers, b"content-type"):
-            headers.append((b"content-type", FHIR_JSON))
         if response.status not in (204, 304):
             headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -13,21 +13,24 @@ from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.definitions import definitions
 from app.fhir.validation.structure import resource_types
+from app.fhir.xml.write import to_xml
 from app.interactions.context import Context
+from app.rest.formats import Format
 
 PUBLISHED = "2026-11-25"
 _SMART_EXTENSION = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=4)
-def _statement(release: Release, base_url: str) -> bytes:
-    return _encode(statement_tree(release, base_url))
+@lru_cache(maxsize=8)
+def _statement(release: Release, base_url: str, form: Format) -> bytes:
+    body = _encode(statement_tree(release, base_url))
+    return to_xml(release, body) if form is Format.XML else body
 
 
-def capability_statement(context: Context, release: Release) -> bytes:
-    """Return the statement as JSON."""
-    return _statement(release, context.base_url)
+def capability_statement(context: Context, release: Release, form: Format) -> bytes:
+    """Return the statement, made once for each format: anybody may ask for it."""
+    return _statement(release, context.base_url, form)
 
 
 def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
         "software": {"name": "Regie", "version": _version()},
         "implementation": {"description": "A personal health record server", "url": base},
         "fhirVersion": release.fhir_version,
-        "format": ["application/fhir+json"],
+        "format": [form.value for form in Format],
         "rest": [
             {
                 "mode": "server",

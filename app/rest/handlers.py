@@ -90,6 +90,11 @@ class Call:
             raise NotFoundError(message)
         return resource_id
 
+    @property
+    def kept(self) -> str:
+        """What links to further pages keep of the query: ``&_format=...``, or nothing."""
+        return "".join(f"&{query_text([pair])}" for pair in self.request.pairs if pair[0] == "_format")
+
     def number(self, name: str, default: int, most: int) -> int:
         """Return a parameter that is a whole number from 0 to ``most``. Raises: BadRequestError."""
         given = [value for key, value in self.request.pairs if key == name]
@@ -160,7 +165,9 @@ Handler = Callable[[Call], Awaitable[FhirResponse]]
 
 async def metadata(call: Call) -> FhirResponse:
     """CapabilityStatement."""
-    return FhirResponse(200, capability_statement(call.context, call.release))
+    form = call.request.wanted_format()
+    body = capability_statement(call.context, call.release, form)
+    return FhirResponse(200, body, [(b"content-type", form.content_type)])
 
 
 async def smart_configuration(call: Call) -> FhirResponse:
@@ -239,8 +246,9 @@ async def search_by_post(call: Call) -> FhirResponse:
     if given != "application/x-www-form-urlencoded":
         message = "_search takes application/x-www-form-urlencoded."
         raise MediaTypeError(message)
-    form = (await call.request.raw_body()).decode("latin-1")
-    return await _search(call, [*call.request.pairs, *read_pairs(form)])
+    call.request.add_pairs(read_pairs((await call.request.raw_body()).decode("latin-1")))
+    call.request.wanted_format()  # the form may have named another, or one that is not known
+    return await _search(call, call.request.pairs)
 
 
 async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:
@@ -260,7 +268,9 @@ def posted(operation: Handler) -> Handler:
     """Return an operation that takes its parameters from the body too: many clients call every operation by POST."""
 
     async def by_post(call: Call) -> FhirResponse:
-        call.request.add_pairs(parameter_pairs(call.release, await call.request.body()))
+        body = await call.request.body(may_be_empty=True)
+        call.request.add_pairs(parameter_pairs(call.release, body))
+        call.request.wanted_format()
         return await operation(call)
 
     return by_post

@@ -12,13 +12,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.audit.events import Trace
-from app.errors import BadRequestError, MediaTypeError, NotAcceptableError, TooLargeError
+from app.errors import BadRequestError, NotAcceptableError, TooLargeError
 from app.fhir.release import Release
 from app.interactions.write import Conditions
+from app.rest.formats import Format, as_json, format_accepted, format_asked, format_sent
 
-JSON_TYPES = frozenset({"application/fhir+json", "application/json", "application/json+fhir", "text/json"})
-_ANY_TYPES = frozenset({"*/*", "application/*", "text/*"})
-_FORMATS = JSON_TYPES | {"json"}
 _PAIRS_MAX = 500
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -105,14 +103,17 @@ class FhirRequest:
         pairs = (part.strip().partition("=") for part in re.split("[;,]", given))
         return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
 
-    async def body(self) -> bytes:
-        """Return the body. Raises: TooLargeError, before more than the limit was kept; MediaTypeError."""
-        content_type = (self.header(b"content-type") or "").partition(";")
-        if content_type[0].strip().lower() not in JSON_TYPES:
-            message = "The body has to be sent as application/fhir+json."
-            raise MediaTypeError(message)
-        self._check_version(content_type[2], MediaTypeError)
-        return await self.raw_body()
+    async def body(self, *, may_be_empty: bool = False) -> bytes:
+        """Return the body as JSON, also if it came in XML.
+
+        Raises: TooLargeError, before more than the limit was kept; MediaTypeError; MalformedError and
+        InvalidResourceError, if it is XML but no resource.
+        """
+        form = format_sent(self.release, self.header(b"content-type") or "")
+        body = await self.raw_body()
+        if may_be_empty and not body.strip():
+            return b""
+        return await as_json(self.release, form, body)
 
     async def raw_body(self) -> bytes:
         """Return the body whatever it is. Raises: TooLargeError."""
@@ -135,38 +136,23 @@ class FhirRequest:
             if not event.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def check_acceptable(self) -> None:
-        """Raise NotAcceptableError unless the caller takes FHIR JSON of this release."""
-        if "_format" in self.query:
+    def wanted_format(self) -> Format:
+        """Return the format of the answer: ``_format`` decides, else Accept. Raises: NotAcceptableError, BadRequestError."""
+        if self._pairs is not None or "_format" in self.query:
             asked = [value for name, value in self.pairs if name == "_format"]
             if asked:
-                media_type, _, rest = asked[-1].replace(" ", "+").partition(";")
-                if media_type.strip().lower() not in _FORMATS | _ANY_TYPES:
-                    self._not_acceptable()
-                self._check_version(rest, NotAcceptableError)
-                return
+                return format_asked(self.release, asked[-1])
         accept = self.headers.get(b"accept")
         if not accept or accept in {b"*/*", b"application/fhir+json"}:
-            return
-        for choice in accept.decode("latin-1").split(","):
-            media_type, _, rest = choice.partition(";")
-            if media_type.strip().lower() in JSON_TYPES | _ANY_TYPES and "q=0" not in rest.replace(" ", "").split(";"):
-                self._check_version(rest, NotAcceptableError)
-                return
-        self._not_acceptable()
+            return Format.JSON
+        return format_accepted(self.release, accept.decode("latin-1"))
 
-    @staticmethod
-    def _not_acceptable() -> None:
-        message = "This server answers in application/fhir+json."
-        raise NotAcceptableError(message)
-
-    def _check_version(self, parameters: str, error: type[MediaTypeError] | type[NotAcceptableError]) -> None:
-        """Refuse a ``fhirVersion`` that is not of this base."""
-        for parameter in parameters.split(";"):
-            name, _, value = parameter.partition("=")
-            if name.strip().lower() == "fhirversion" and value.strip().strip('"') != self.release.mime_version:
-                message = f"This base is FHIR {self.release.mime_version}."
-                raise error(message)
+    def wanted_format_of_errors(self) -> Format:
+        """Return the format of an answer that says what is wrong: JSON, where the caller takes none of this server's."""
+        try:
+            return self.wanted_format()
+        except (NotAcceptableError, BadRequestError):
+            return Format.JSON
 
 
 def read_pairs(query: str) -> list[tuple[str, str]]:

@@ -23,7 +23,6 @@ from app.interactions.search import CURSOR, Page
 from app.interactions.write import Written
 from app.rest.outcome import error_body, outcome_body, outcome_tree
 
-FHIR_JSON = b"application/fhir+json;charset=utf-8"
 SEQ_URL = "https://regie.example/fhir/StructureDefinition/record-seq"
 """The extension that says which number a change has in the record's log."""
 
@@ -33,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class FhirResponse:
-    """What goes out; ``body`` empty means none."""
+    """What goes out; ``body`` empty means none. It is FHIR in JSON, unless a header says what it is."""
 
     status: int
     body: bytes = b""

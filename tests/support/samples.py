@@ -1,7 +1,8 @@
 """Requests and answers as a page shows them: read from the page, sent, and compared.
 
 A block marked ``http`` that begins with a method is a request, one that begins with ``HTTP/1.1`` the answer to the request
-before it. An answer on a page may leave out headers and members; what it shows has to be there. ``…`` stands for anything,
+before it. An answer on a page may leave out headers and members; what it shows has to be there. An answer in XML is shown whole, white
+space between its elements aside. ``…`` stands for anything,
 at the end of a list for more of them, and ``{name}`` for a value: known beforehand, or the one that the answer has there,
 which later samples on the page can name.
 """
@@ -88,7 +89,10 @@ class Samples:
         assert shown.first == status, f"The page says {shown.first}, it is {status}: {answer.text}"
         for name, value in shown.headers.items():
             self.agree(value, answer.headers.get(name), name)
-        if shown.body:
+        if shown.body.startswith("<"):
+            text = re.sub(r">\s+<", "><", shown.body.strip())
+            self.agree_text(text, answer.text, f"The page shows {text}, the answer is {answer.text}.")
+        elif shown.body:
             self.agree(json.loads(shown.body), answer.json(), "body")
 
     def agree(self, shown: Any, found: Any, place: str) -> None:

@@ -50,7 +50,7 @@ def check_bundle(release: Release, tree: dict[str, Any]) -> None:
 @pytest.mark.parametrize("release", Release)
 async def test_the_capability_statement_is_valid_and_names_media_types(world: World, release: Release) -> None:
     statement = valid(release, await world.caller(None, release)("GET", "/metadata"))
-    assert statement["format"] == ["application/fhir+json"]
+    assert statement["format"] == ["application/fhir+json", "application/fhir+xml"]
     (oauth,) = statement["rest"][0]["security"]["extension"]
     assert {one["url"] for one in oauth["extension"]} == {"authorize", "token"}
 
@@ -128,10 +128,10 @@ async def test_each_audit_event_is_valid(world: World, release: Release, name: s
         ("GET", "/Observation/_history", None, {}, 404),
         ("GET", "/Observation/$no-such-operation", None, {}, 400),
         ("GET", "/Patient?_has:Observation:code:code=1", None, {}, 400),
-        ("GET", "/Observation", None, {"Accept": "application/fhir+xml"}, 406),
+        ("GET", "/Observation", None, {"Accept": "text/turtle"}, 406),
         ("POST", "/Observation", "{", {}, 400),
         ("POST", "/Observation", {"resourceType": "Observation", "status": "?", "what": 1}, {}, 422),
-        ("POST", "/Observation", "<Observation/>", {"Content-Type": "application/fhir+xml"}, 415),
+        ("POST", "/Observation", "<Observation/>", {"Content-Type": "text/plain"}, 415),
         ("PUT", "/Observation?code=1", {"resourceType": "Observation"}, {}, 405),
         ("PATCH", "/Observation/1", "[]", {}, 405),
     ],
