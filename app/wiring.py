@@ -81,7 +81,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
 
     context = Context(
         database=database,
-        gate=Gate(database, audit, clock),
+        gate=Gate(database, audit, clock, now_us),
         index=index,
         index_key=index_key,
         cursor_key=settings.key("cursor"),

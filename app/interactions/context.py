@@ -83,6 +83,8 @@ async def find(
         version = await read_current(reader, access, release, resource_type, resource_id)
         if version is not None:
             found.append((version, access))
+    alive = [one for one in found if not one[0].deleted]
+    found = alive or found
     if len(found) > 1 and found[-1][1].record_id == DIRECTORY:
         found.pop()  # what is in the person's own record goes before the shared directory
     if not found:

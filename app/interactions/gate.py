@@ -9,17 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
+
 from app.access.policy import Wish, decide
 from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
+from app.audit.spate import Spate
 from app.consent.grants import candidates, once_opened_to
 from app.db.database import Database, Reader, Transaction
 from app.errors import AccessDeniedError, RegieError, UnavailableError
 from app.fhir.release import Release
 from app.store.changes import record_exists
 from app.store.ids import record_in
+
+REFUSALS_PER_MINUTE = 300
+"""Refusals of one party at one record that are written one by one; who has no valid token is one party."""
 
 T = TypeVar("T")
 Decide = Callable[[Wish], Awaitable[AccessScope]]
@@ -51,10 +57,14 @@ class Touched:
 class Gate:
     """Decides with the grants in force at this moment, and sees to the log."""
 
-    def __init__(self, database: Database, audit: AuditLog, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, audit: AuditLog, clock: Callable[[], datetime], now_us: Callable[[], int]
+    ) -> None:
         self.database = database
         self.audit = audit
         self.clock = clock
+        self.now_us = now_us
+        self._spate = Spate(REFUSALS_PER_MINUTE)
 
     async def scope(self, requester: Requester, wish: Wish, reader: Reader) -> AccessScope:
         """Return what the requester may touch, by the grants that ``reader`` sees. Raises: AccessDeniedError."""
@@ -131,13 +141,25 @@ class Gate:
         made_in = record_in(deed.resource_id)
         if not error.about and made_in is not None and requester is not None and requester.practice_id is not None:
             error.about = (made_in,) if await record_exists(self.database.reader, made_in) else ()
-        events = refusals(requester, trace, deed, error)
+        events = self._bounded(refusals(requester, trace, deed, error))
+        if events:
 
-        async def job(transaction: Transaction) -> None:
-            transaction.at_commit(self.audit, events)
+            async def job(transaction: Transaction) -> None:
+                transaction.at_commit(self.audit, events)
 
-        await self.database.write(job)
+            await self.database.write(job)
         error.is_recorded = True
+
+    def _bounded(self, events: list[Event]) -> list[Event]:
+        """Return those that are to be written, one by one up to a bound: a flood must not fill the disk."""
+        written = []
+        now_us = self.now_us()
+        for one in events:
+            skipped = self._spate.left_out((one.actor, one.client, one.record_id), now_us)
+            if skipped is not None:
+                detail = f"{one.detail}, {skipped} more left out" if skipped else one.detail
+                written.append(msgspec.structs.replace(one, detail=detail))
+        return written
 
 
 def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> Event:

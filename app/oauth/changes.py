@@ -17,6 +17,7 @@ from app.access.requester import RequesterKind
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
+from app.audit.spate import Spate
 from app.consent import grants
 from app.db.database import Database, Transaction
 from app.fhir.release import Release
@@ -24,12 +25,15 @@ from app.identity import practices
 from app.identity.instants import to_us
 from app.jobs.notices import notify
 from app.jobs.texts import NoticeKind
-from app.oauth import clients, codes, tokens
+from app.oauth import codes, tokens
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.exchange import Submitted
 from app.oauth.smart_scopes import reduced
 from app.oauth.tokens import Holder, Token
+
+REFUSALS_PER_MINUTE = 300
+"""Refused requests of programs that are written in the log one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Changes:
         self._audit = audit
         self._lifetimes = lifetimes
         self._clock = clock
+        self._refusals = Spate(REFUSALS_PER_MINUTE)
 
     def keep_consent(self, value: str, request: Submitted, release: Release | None) -> None:
         """Write the grant that the person gave (``request.user``) and the code that stands for it."""
@@ -86,7 +91,6 @@ class Changes:
                 transaction,
                 record_id=decision.record_id,
                 kind=NoticeKind.ACCESS_GIVEN,
-                about=client.name,
                 now_us=to_us(now),
             )
             code = AuthorizationCode(
@@ -173,13 +177,11 @@ class Changes:
             now_us = to_us(self._clock())
             await tokens.revoke_family(transaction, earlier.family_id, now_us)
             await self._audit.record(transaction, _reuse(earlier, trace))
-            client = await clients.get(transaction, earlier.client_id)
-            if earlier.record_id is not None and client is not None:
+            if earlier.record_id is not None:
                 await notify(
                     transaction,
                     record_id=earlier.record_id,
                     kind=NoticeKind.KEY_REUSED,
-                    about=client.name,
                     now_us=now_us,
                 )
 
@@ -187,10 +189,14 @@ class Changes:
 
     def note_refusal(self, trace: Trace, status: int, error: str) -> None:
         """Leave an entry that a program was refused, with the error it was told; nobody has proved who it was."""
+        skipped = self._refusals.left_out("", to_us(self._clock()))
+        if skipped is None:
+            return
+        detail = f"{error}, {skipped} more left out" if skipped else error
 
         async def job(transaction: Transaction) -> None:
             await self._audit.record(
-                transaction, _event(trace, action="token", outcome="refused", status=status, detail=error)
+                transaction, _event(trace, action="token", outcome="refused", status=status, detail=detail)
             )
 
         self._database.write_blocking(job)
