@@ -22,22 +22,21 @@ KIND = "notice"
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """The body of a job: what happened, to whose access (``about``), when in microseconds UTC, told in which language."""
+    """The body of a job: what happened, when in microseconds UTC, told in which language."""
 
     kind: NoticeKind
-    about: str
     at_us: int
     language: str
 
 
 async def notify(
-    transaction: Transaction, *, record_id: int, kind: NoticeKind, about: str, now_us: int, language: str = "nl"
+    transaction: Transaction, *, record_id: int, kind: NoticeKind, now_us: int, language: str = "nl"
 ) -> None:
     """Have the person of ``record_id`` told, if ``transaction`` commits.
 
-    ``about`` is the name of the practice or app. ``language`` is that of the page on which it happened, if there was one.
+    ``language`` is that of the page on which it happened, if there was one.
     """
-    body = Notice(kind, about, now_us, language)
+    body = Notice(kind, now_us, language)
     await outbox.put(transaction, record_id=record_id, kind=KIND, body=body, now_us=now_us)
 
 
@@ -56,7 +55,7 @@ class NoticeHandler:
         """Mail the notice in ``job``; to a person without an address nothing is sent."""
         told = job.decoded(Notice)
         for address in await self._addresses(job.record_id):
-            message = notice(told.kind, to=address, language=told.language, about=told.about, base_url=self._base_url)
+            message = notice(told.kind, to=address, language=told.language, base_url=self._base_url)
             message["From"] = self._mail_from
             # Both come from the job and not from the moment: the second try makes the same bytes.
             message["Date"] = format_datetime(datetime.fromtimestamp(told.at_us // 1_000_000, UTC))

@@ -9,8 +9,6 @@ from email.message import EmailMessage
 from enum import StrEnum
 from typing import NamedTuple
 
-ABOUT_LENGTH_MAX = 80
-
 
 class NoticeKind(StrEnum):
     """What happened that a person should know of, also when it was not they who did it."""
@@ -32,17 +30,17 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
     "nl": {
         NoticeKind.ACCESS_GIVEN: _Text(
             "Iemand kan nu in uw dossier kijken",
-            "U gaf toegang tot een deel van uw dossier. Toegang heeft nu: {about}.",
+            "U gaf toegang tot een deel van uw dossier. Wie dat is, ziet u als u bent ingelogd.",
             "Klopt dit niet? Stop dan de toegang. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
         ),
         NoticeKind.ACCESS_WITHDRAWN: _Text(
             "U stopte een toegang tot uw dossier",
-            "U stopte de toegang tot uw dossier. Geen toegang meer heeft: {about}.",
+            "U stopte de toegang tot uw dossier. Die toegang is nu voorbij.",
             "Klopt dit niet? Kijk dan wie nu toegang heeft. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
         ),
         NoticeKind.KEY_REUSED: _Text(
             "Wij sloten een verbinding met uw dossier",
-            "Een app meldt zich bij ons met een sleutel. Iemand gebruikte een oude sleutel van: {about}.\n"
+            "Een app meldt zich bij ons met een sleutel. Iemand gebruikte een oude sleutel van een app van u.\n"
             "Misschien heeft een ander die sleutel. Daarom sloten wij de verbinding met deze app.",
             "Wilt u de app weer gebruiken? Open dan de app en verbind opnieuw.\n"
             "Wie in uw dossier keek, ziet u op deze pagina, als u bent ingelogd:\n{page}",
@@ -51,17 +49,17 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
     "en": {
         NoticeKind.ACCESS_GIVEN: _Text(
             "Someone can now look in your record",
-            "You gave access to a part of your record. Access was given to: {about}.",
+            "You gave access to a part of your record. You see to whom after logging in.",
             "Is this not right? Then stop the access. You can do that on this page, after logging in:\n{page}",
         ),
         NoticeKind.ACCESS_WITHDRAWN: _Text(
             "You stopped an access to your record",
-            "You stopped access to your record. This one has no access any more: {about}.",
+            "You stopped access to your record. That access is over now.",
             "Is this not right? Then look who has access now. You can do that on this page, after logging in:\n{page}",
         ),
         NoticeKind.KEY_REUSED: _Text(
             "We closed a connection with your record",
-            "An app shows us a key. Someone used an old key of: {about}.\n"
+            "An app shows us a key. Someone used an old key of one of your apps.\n"
             "Perhaps somebody else has that key. So we closed the connection with this app.",
             "Do you want to use the app again? Then open the app and connect it anew.\n"
             "You see who looked in your record on this page, after logging in:\n{page}",
@@ -82,10 +80,10 @@ LANGUAGES = tuple(_TEXTS)
 """The languages of notices; the first one is used for a language that is not here."""
 
 
-def notice(kind: NoticeKind, *, to: str, language: str, about: str, base_url: str) -> EmailMessage:
+def notice(kind: NoticeKind, *, to: str, language: str, base_url: str) -> EmailMessage:
     """Return the message to one address, still without From, Date and Message-ID.
 
-    ``about`` is the name of the practice or app, as whoever registered it wrote it: it is cut and kept on one line.
+    It names no practice and no app: mail is read on the way and may reach a stranger, and the name of a clinic tells much.
     ``base_url`` has no slash at its end.
     Raises: ValueError or another of ``email.errors``, if ``to`` is not an address.
     """
@@ -96,7 +94,7 @@ def notice(kind: NoticeKind, *, to: str, language: str, about: str, base_url: st
     message["Subject"] = subject
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answering machine answers it
     paragraphs = (
-        happened.format(about=_on_one_line(about)),
+        happened,
         advice.format(page=f"{base_url}{_PAGES[kind]}"),
         _CLOSING[spoken],
     )
@@ -104,8 +102,3 @@ def notice(kind: NoticeKind, *, to: str, language: str, about: str, base_url: st
     message["Content-Language"] = spoken  # after the content, which begins the headers about it anew
     return message
 
-
-def _on_one_line(name: str) -> str:
-    """Return ``name`` without line breaks and control characters, so that it can't pose as our own words."""
-    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
-    return plain if len(plain) <= ABOUT_LENGTH_MAX else f"{plain[: ABOUT_LENGTH_MAX - 1]}…"

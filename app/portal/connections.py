@@ -147,21 +147,20 @@ def _event(request: Request, person: SignedIn, action: str, grant: Grant) -> Eve
 
 
 async def _notify(
-    transaction: Transaction, request: Request, person: SignedIn, kind: NoticeKind, about: str, now: datetime
+    transaction: Transaction, request: Request, person: SignedIn, kind: NoticeKind, now: datetime
 ) -> None:
     """Have the person told by mail, in the language of the page, if the transaction commits."""
     await notify(
         transaction,
         record_id=person.record_id,
         kind=kind,
-        about=about,
         now_us=to_us(now),
         language=language_of(request).code,
     )
 
 
-async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wish, name: str) -> None:
-    """Give the practice of this name what was filled in, with its log entry and its mail, in one transaction."""
+async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wish) -> None:
+    """Give the practice what was filled in, with its log entry and its mail, in one transaction."""
     now = parts.clock()
     lifetime = next(length for key, _, length in PERIODS if key == wish.period)
 
@@ -178,13 +177,13 @@ async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wi
             now=now,
         )
         await parts.audit.record(transaction, _event(request, person, "grant", grant))
-        await _notify(transaction, request, person, NoticeKind.ACCESS_GIVEN, name, now)
+        await _notify(transaction, request, person, NoticeKind.ACCESS_GIVEN, now)
 
     await parts.database.write(job)
 
 
-async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id: str, name: str) -> None:
-    """Withdraw a grant to a party of this name, with its log entry and its mail; nothing changes if it was over already.
+async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id: str) -> None:
+    """Withdraw a grant, with its log entry and its mail; nothing changes if it was over already.
 
     Raises: NotFoundError, when this record has no such grant.
     """
@@ -195,7 +194,7 @@ async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id
         if grant.withdrawn_at == now:
             await parts.audit.record(transaction, _event(request, person, "withdraw", grant))
             await tokens.revoke_of_grant(transaction, person.record_id, grant_id, now)
-            await _notify(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, name, now)
+            await _notify(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now)
 
     await parts.database.write(job)
 
@@ -250,8 +249,7 @@ def router(parts: Parts) -> APIRouter:
         wish = wish_of(form, known, language_of(request))
         if wish.errors:
             return form_page(request, known, wish)
-        name = next(practice.name for practice in known if practice.practice_id == wish.practice_id)
-        await give_access(parts, request, person, wish, name)
+        await give_access(parts, request, person, wish)
         return RedirectResponse("/access?done=given", status_code=303)
 
     @routes.get("/access/{grant_id}/withdraw")
@@ -266,8 +264,7 @@ def router(parts: Parts) -> APIRouter:
         _: Annotated[FormData, Depends(checked_form)],
         grant_id: str,
     ) -> Response:
-        name = (await one(person, grant_id, language_of(request))).name
-        await stop_access(parts, request, person, grant_id, name)
+        await stop_access(parts, request, person, grant_id)
         return RedirectResponse("/access?done=withdrawn", status_code=303)
 
     return routes

@@ -61,7 +61,6 @@ async def withdraw(database: SqliteDatabase, clock: "Clock") -> None:
             transaction,
             record_id=7,
             kind=NoticeKind.ACCESS_WITHDRAWN,
-            about="Huisartsenpraktijk De Verzonnen Klaproos",
             now_us=clock(),
             language="nl",
         )
@@ -83,7 +82,7 @@ async def test_a_notice_becomes_a_file(database: SqliteDatabase, clock: "Clock",
     (file,) = (tmp_path / "mail").iterdir()
     message = message_from_bytes(file.read_bytes(), policy=policy.default)
     assert message["To"] == "zonnestraal.7@example.test"
-    assert "Geen toegang meer heeft: Huisartsenpraktijk De Verzonnen Klaproos." in message.get_content()
+    assert "U stopte de toegang tot uw dossier." in message.get_content()
     assert (await works.waiting()).jobs == 0
 
 

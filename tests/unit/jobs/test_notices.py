@@ -30,7 +30,7 @@ class KeptMail:
 
 
 def job(record_id: int = 7, job_id: str = "5f0c", tries: int = 1) -> Job:
-    body = msgspec.json.encode(Notice(NoticeKind.ACCESS_GIVEN, "Xapp", AT_US, "en"))
+    body = msgspec.json.encode(Notice(NoticeKind.ACCESS_GIVEN, AT_US, "en"))
     return Job(record_id, job_id, KIND, body, AT_US, tries)
 
 
