@@ -27,8 +27,12 @@ BY_TYPE: dict[Category, str] = {
     Category.APPOINTMENTS: "Appointment Schedule Slot",
     Category.MESSAGES: "Communication CommunicationRequest",
     Category.PERSONAL_DETAILS: "Patient RelatedPerson Coverage Account Consent",
-    # Whoever may see any part needs to see who and what it refers to.
-    ALL_PARTS: ("Practitioner PractitionerRole Organization Location HealthcareService Endpoint Device Substance"),
+    # Whoever may see a part needs to see what it refers to, and who: but a person's own measurements and answers refer to
+    # nobody, and the list of all who ever treated somebody tells much.
+    ALL_PARTS: "Device Substance",
+    ALL_PARTS & ~(Category.OWN_MEASUREMENTS | Category.QUESTIONNAIRES): (
+        "Practitioner PractitionerRole Organization Location HealthcareService Endpoint"
+    ),
 }
 """The types of which every resource is in one category; Observation and DiagnosticReport are looked into, what is not
 named is part of the GP summary."""
