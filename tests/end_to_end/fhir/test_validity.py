@@ -125,14 +125,14 @@ async def test_each_audit_event_is_valid(world: World, release: Release, name: s
     [
         ("GET", "/Observation/nothing-has-this", None, {}, 404),
         ("GET", "/NoSuchType/1", None, {}, 404),
-        ("GET", "/Observation/_history", None, {}, 404),
+        ("GET", "/Observation/_history/1/_history", None, {}, 404),
         ("GET", "/Observation/$no-such-operation", None, {}, 400),
         ("GET", "/Patient?_has:Observation:code:code=1", None, {}, 400),
         ("GET", "/Observation", None, {"Accept": "text/turtle"}, 406),
         ("POST", "/Observation", "{", {}, 400),
         ("POST", "/Observation", {"resourceType": "Observation", "status": "?", "what": 1}, {}, 422),
         ("POST", "/Observation", "<Observation/>", {"Content-Type": "text/plain"}, 415),
-        ("PUT", "/Observation?code=1", {"resourceType": "Observation"}, {}, 405),
+        ("PUT", "/", {"resourceType": "Bundle"}, {}, 405),
         ("PATCH", "/Observation/1", "[]", {}, 405),
     ],
 )
