@@ -15,27 +15,26 @@ from typing import Any
 
 import msgspec
 
-from app.access.policy import DIRECTORY_TYPES, Wish
+from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
-from app.access.scope import DIRECTORY, AccessScope, RecordAccess
+from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.db.database import Reader
 from app.errors import AccessDeniedError, BadRequestError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.search.expression import Include, ReferenceValue, Search
+from app.fhir.search.expression import ReferenceValue, Search
 from app.fhir.search.parse import parse_query
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
+from app.interactions.include import included
 from app.interactions.placement import record_of_patient
 from app.store.changes import all_records
-from app.store.indexing import reference_values
-from app.store.resources import Stored, read_current
+from app.store.resources import Stored
 from app.store.search.run import Found, Position, Run
 
 CURSOR = "_cursor"
-INCLUDED_MAX = 1000
 EVERYBODY_MAX = 5000
 """People over whom an operator's search may go that names no patient."""
 
@@ -186,61 +185,6 @@ async def narrow(
 def sorts_by_repeating(parsed: Search) -> bool:
     """Return whether a sort parameter may have more than one value in a resource."""
     return any(sort.parameter.repeats for sort in parsed.sort)
-
-
-async def included(
-    context: Context, release: Release, scope: AccessScope, found: Sequence[Found], includes: Sequence[Include]
-) -> list[Stored]:
-    """Return what the matches refer to through ``includes``, each once, from the same record or the directory."""
-    if not includes:
-        return []
-    seen = {(one.version.record_id, one.version.reference) for one in found}
-    collected: list[Stored] = []
-    todo = [(one.version, one.access, tuple(includes)) for one in found]
-    iterated = tuple(include for include in includes if include.iterate)
-    reader = context.database.reader
-    while todo:
-        version, access, wanted = todo.pop(0)
-        for include in wanted:
-            if include.source_type != version.resource_type:
-                continue
-            for target_type, target_id in _targets(context, release, version, include):
-                target = await _target(reader, scope, access, release, target_type, target_id)
-                if target is None or (target[0].record_id, target[0].reference) in seen:
-                    continue
-                seen.add((target[0].record_id, target[0].reference))
-                collected.append(target[0])
-                if len(collected) > INCLUDED_MAX:
-                    message = f"This includes more than {INCLUDED_MAX} resources: ask for smaller pages with _count."
-                    raise BadRequestError(message)
-                if iterated:
-                    todo.append((target[0], target[1], iterated))
-    return collected
-
-
-def _targets(context: Context, release: Release, version: Stored, include: Include) -> list[tuple[str, str]]:
-    """Return the (type, id) of the local resources that one version refers to by one parameter."""
-    targets = []
-    for text in reference_values(include.parameter, version.tree()):
-        local = context.local(release, text)
-        if local is not None and include.target_type in (None, local.resource_type):
-            targets.append((local.resource_type, local.id))
-    return targets
-
-
-async def _target(
-    reader: Reader, scope: AccessScope, access: RecordAccess, release: Release, resource_type: str, resource_id: str
-) -> tuple[Stored, RecordAccess] | None:
-    """Return a resource of the same record, else of the directory; None if it isn't inside the scope."""
-    directory = scope.of(DIRECTORY)
-    places = [access]
-    if directory is not None and resource_type in DIRECTORY_TYPES and access.record_id != DIRECTORY:
-        places.append(directory)
-    for place in places:
-        found = await read_current(reader, place, release, resource_type, resource_id)
-        if found is not None and not found.deleted:
-            return found, place
-    return None
 
 
 def _without_cursor(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], str | None]:

@@ -110,6 +110,9 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
         "searchInclude": [
             f"{name}:{parameter.name}" for parameter in supported.values() if parameter.kind == "reference"
         ],
+        "searchRevInclude": [
+            f"{parameter.resource_type}:{parameter.name}" for parameter in definitions(release).referring(name)
+        ],
         "searchParam": [{"name": parameter.name, "type": parameter.kind} for _, parameter in sorted(supported.items())],
     }
     return {key: value for key, value in resource.items() if value != []}

@@ -74,6 +74,33 @@ async def test_a_directory_entry_is_not_found_by_the_records_of_others(world: Wo
         assert ids_of(await world.caller(who).get(url)) == found, who
 
 
+@pytest.mark.parametrize("release", Release)
+async def test_a_reverse_include_shows_only_what_its_reader_may_see(world: World, release: Release) -> None:
+    """The goal is in a category that was not granted, the secret condition is sensitive."""
+    url = "/Patient?identifier=zonnestraal-patient&_revinclude=Condition:patient&_revinclude=Goal:patient"
+    ids = {thing: world.zonnestraal.ids[release, thing] for thing in ("condition", "secret", "goal")}
+    for who, things in (("zonnestraal", ("condition", "secret", "goal")), ("granted", ("condition",))):
+        page = await world.caller(who, release).get(f"{url}&_revinclude:iterate=Provenance:target")
+        assert sorted(ids_of(page, "include")) == sorted(ids[thing] for thing in things), who
+        assert await world.caller(who, release).get(f"{url}&_revinclude:iterate=Provenance:target") == page
+    for person in world.made.people.values():
+        everybody = await world.caller("both", release).get(
+            f"/Patient?_id={person.patients[release]}&_revinclude=Goal:patient"
+        )
+        assert ids_of(everybody, "include") == [person.ids[release, "goal"]]
+
+
+async def test_what_refers_to_the_directory_is_of_the_records_that_were_searched(world: World) -> None:
+    organization = world.made.organization[Release.R4]
+    tree = await world.caller("zonnestraal").get(world.zonnestraal.url("weight"))
+    changed = tree | {"performer": [{"reference": f"Organization/{organization}"}]}
+    await world.caller("zonnestraal")("PUT", world.zonnestraal.url("weight"), changed)
+    mine = [world.zonnestraal.ids[Release.R4, "weight"]]
+    url = f"/Organization?_id={organization}&_revinclude=Observation:performer"
+    for who, found in (("zonnestraal", mine), ("granted", mine), ("maanlicht", []), ("no grant", [])):
+        assert ids_of(await world.caller(who).get(url), "include") == found, who
+
+
 async def test_a_practice_may_go_from_a_patient_that_it_names_to_the_directory(world: World) -> None:
     organization = world.made.organization[Release.R4]
     tree = await world.caller("zonnestraal").get(world.zonnestraal.url("weight"))

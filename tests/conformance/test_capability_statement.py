@@ -59,6 +59,9 @@ async def test_every_search_parameter_and_include_that_is_promised_is_answered(w
         for include in resource.get("searchInclude", []):
             answer = await me("GET", f"/{name}?_include={include}")
             assert answer.status_code == 200, (name, include, answer.text)
+        for include in resource.get("searchRevInclude", []):
+            answer = await me("GET", f"/{name}?_revinclude={include}")
+            assert answer.status_code == 200, (name, include, answer.text)
     assert asked > 500
 
 

@@ -123,6 +123,15 @@ class Definitions:
         """Return those that resources can be found by; what the CapabilityStatement lists."""
         return {name: parameter for name, parameter in self.of(resource_type).items() if parameter.supported}
 
+    def referring(self, resource_type: str) -> list[SearchParameter]:
+        """Return the parameters, of any type, that may refer to ``resource_type``."""
+        return [
+            parameter
+            for source_type in sorted(self._parameters)
+            for parameter in self.supported(source_type).values()
+            if parameter.kind == "reference" and (not parameter.targets or resource_type in parameter.targets)
+        ]
+
 
 @cache
 def definitions(release: Release) -> Definitions:

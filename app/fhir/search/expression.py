@@ -160,13 +160,15 @@ class SortKey:
 class Include:
     """``_include``: the references of ``parameter`` in resources of ``source_type``.
 
-    ``target_type`` None is any; ``iterate`` also from resources that were included themselves.
+    ``source_type`` and ``parameter`` None are any. ``target_type`` None is any; ``iterate`` also from resources that were
+    included themselves. ``is_reverse`` is ``_revinclude``: from the target to the source, which is known then.
     """
 
-    source_type: str
-    parameter: SearchParameter
+    source_type: str | None
+    parameter: SearchParameter | None
     target_type: str | None
     iterate: bool
+    is_reverse: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,25 +287,24 @@ class _Query:
             self.sort.append(SortKey(parameter, descending=key.startswith("-")))
 
     def add_include(self, name: str, modifier: str, text: str) -> None:
-        self.includes.append(self.include(name, modifier, text))
-
-    def include(self, name: str, modifier: str, text: str) -> Include:
-        """Return an include such as ``CarePlan:activity-goal:Goal``; ``:recurse`` is how STU3 spells ``:iterate``."""
+        """Take an include such as ``CarePlan:activity-goal:Goal``; ``:recurse`` is how STU3 spells ``:iterate``."""
         if modifier not in ("", "iterate", "recurse"):
             raise _unknown(name, "has a modifier that is not supported")
+        is_reverse = name.startswith("_revinclude")
         source_type, _, rest = text.partition(":")
         base, _, target_type = rest.partition(":")
-        if source_type == "*" or base == "*":
-            raise _unknown(name, "is not supported with *")
+        if not is_reverse and text == "*":
+            self.includes.append(Include(None, None, None, iterate=bool(modifier)))
+            return
+        if not is_reverse and rest == "*" and source_type in self.known.resource_types:
+            self.includes.append(Include(source_type, None, None, iterate=bool(modifier)))
+            return
         parameter = self.known.of(source_type).get(base)
         if parameter is None or parameter.kind != "reference" or not parameter.supported:
             raise _unknown(name, "names no reference parameter that is known, as in Observation:performer")
         if target_type and (target_type not in self.known.resource_types or not _may_refer(parameter, target_type)):
             raise _unknown(name, "names a type that the parameter does not refer to")
-        return Include(source_type, parameter, target_type or None, iterate=bool(modifier))
-
-    def refuse_revinclude(self, name: str, _: str, __: str) -> None:
-        raise _unknown(name, "is not supported: reverse includes")
+        self.includes.append(Include(source_type, parameter, target_type or None, bool(modifier), is_reverse))
 
     def accept(self, name: str, modifier: str, _: str) -> None:
         """Take a parameter that is answered elsewhere: the format is chosen when the request is read."""
@@ -319,7 +318,7 @@ _RESULT_PARAMETERS: dict[str, Callable[[_Query, str, str, str], None]] = {
     "_total": _Query.add_total,
     "_sort": _Query.add_sort,
     "_include": _Query.add_include,
-    "_revinclude": _Query.refuse_revinclude,
+    "_revinclude": _Query.add_include,
     "_format": _Query.accept,
     "_pretty": _Query.accept,
 }

@@ -21,7 +21,8 @@ from app.fhir.release import Release
 from app.fhir.search.parse import parse_query
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
-from app.interactions.search import Page, included, narrow
+from app.interactions.include import included
+from app.interactions.search import Page, narrow
 from app.store.search.run import Found, Run
 
 LASTN_MAX = 100

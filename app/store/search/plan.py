@@ -19,6 +19,7 @@ from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.expression import Asked, Chained, Link, ReferenceValue, Referred
 from app.store.indexing import value_hash
+from app.store.resources import Stored, stored
 from app.store.search.conditions import Form, number_values, numbers_of
 from app.store.search.statement import SearchForm, statement
 from app.store.search.translate import CURRENT, is_selective, translate
@@ -94,9 +95,9 @@ class Plan:
         places = [access] if access.record_id != DIRECTORY else scope.records
         hashes: set[int] = set()
         for place in _open(places, source.resource_type):
-            for stored in link.parameter.stored_in:
+            for part in link.parameter.stored_in:
                 form = SearchForm(source.forms, (), place.types is not None, shows="references")
-                hashes |= set(await source._all(reader, scope, place, form, refers=stored.number))  # noqa: SLF001 - another Plan
+                hashes |= set(await source._all(reader, scope, place, form, refers=part.number))  # noqa: SLF001 - another Plan
         if not hashes:
             return []
         everything = Plan(self.key, self.release, Asked(self.resource_type))
@@ -115,3 +116,29 @@ class Plan:
             message = "What a parameter refers to is too much to go through: ask more of it."
             raise BadRequestError(message)
         return [row[0] for row in rows]
+
+
+async def referring(
+    reader: Reader,
+    key: bytes,
+    parameter: SearchParameter,
+    access: RecordAccess,
+    references: Sequence[str],
+    limit: int,
+) -> list[Stored]:
+    """Return at most ``limit`` resources of one record that refer by ``parameter`` to one of ``references``, newest first.
+
+    A reference is ``Type/id``; one that the parameter can't have finds nothing.
+    """
+    if not _open([access], parameter.resource_type):
+        return []
+    form = SearchForm((Form("linked", (), parameters=len(parameter.stored_in)),), (), access.types is not None)
+    hashes = [value_hash(key, ReferenceValue(*reference.split("/"))) for reference in references]
+    values = {
+        "release": parameter.release.value,
+        "type": parameter.resource_type,
+        "c0_list": _encode(hashes).decode(),
+        "limit": limit,
+    }
+    rows = await reader.all(statement(form), values | numbers_of("p0", parameter) | parameters(access))
+    return [stored(row) for row in rows]

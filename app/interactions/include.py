@@ -1,0 +1,121 @@
+"""What a page shows besides its matches: what they refer to (``_include``) and what refers to them (``_revinclude``).
+
+A reference leads to the same record or to the directory; what refers to something is of the same record, or, to something in
+the directory, of any record that was searched. Each step has the access condition in its statement.
+
+Spec: https://hl7.org/fhir/R4/search.html#include, https://hl7.org/fhir/STU3/search.html#include
+"""
+
+from collections.abc import Sequence
+
+from app.access.policy import DIRECTORY_TYPES
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess
+from app.errors import BadRequestError
+from app.fhir.release import Release
+from app.fhir.search.definitions import SearchParameter, definitions
+from app.fhir.search.expression import Include
+from app.interactions.context import Context
+from app.store.indexing import reference_values
+from app.store.resources import Stored, read_current
+from app.store.search.plan import referring
+from app.store.search.run import Found
+
+INCLUDED_MAX = 1000
+
+_Shown = tuple[Stored, RecordAccess]
+
+
+async def included(
+    context: Context, release: Release, scope: AccessScope, found: Sequence[Found], includes: Sequence[Include]
+) -> list[Stored]:
+    """Return what the matches refer to, and what refers to them, through ``includes``: each once.
+
+    Raises: BadRequestError, for more than ``INCLUDED_MAX``.
+    """
+    gathering = _Gathering(context, release, scope, found)
+    wanted, last = includes, [(one.version, one.access) for one in found]
+    while wanted and last:
+        last = await gathering.step(last, wanted)
+        wanted = [include for include in includes if include.iterate]
+    return gathering.collected
+
+
+class _Gathering:
+    """What was included so far."""
+
+    def __init__(self, context: Context, release: Release, scope: AccessScope, found: Sequence[Found]) -> None:
+        self.context, self.release, self.scope = context, release, scope
+        self.seen = {(one.version.record_id, one.version.reference) for one in found}
+        self.collected: list[Stored] = []
+
+    async def step(self, from_: Sequence[_Shown], includes: Sequence[Include]) -> list[_Shown]:
+        """Return what is new, one reference further."""
+        new: list[_Shown] = []
+        for version, access in from_:
+            for include in includes:
+                if not include.is_reverse and include.source_type in (None, version.resource_type):
+                    for target_type, target_id in self._targets(version, include):
+                        self._add(new, await self._target(access, target_type, target_id))
+        for include in includes:
+            if include.is_reverse:
+                await self._referring(new, from_, include)
+        return new
+
+    def _add(self, new: list[_Shown], shown: _Shown | None) -> None:
+        if shown is None or (shown[0].record_id, shown[0].reference) in self.seen:
+            return
+        self.seen.add((shown[0].record_id, shown[0].reference))
+        self.collected.append(shown[0])
+        new.append(shown)
+        if len(self.collected) > INCLUDED_MAX:
+            message = f"This includes more than {INCLUDED_MAX} resources: ask for smaller pages with _count."
+            raise BadRequestError(message)
+
+    def _targets(self, version: Stored, include: Include) -> list[tuple[str, str]]:
+        """Return the (type, id) of the local resources that one version refers to."""
+        found: dict[tuple[str, str], None] = {}
+        for parameter in self._parameters(version, include):
+            for text in reference_values(parameter, version.tree()):
+                local = self.context.local(self.release, text)
+                if local is not None and include.target_type in (None, local.resource_type):
+                    found[local.resource_type, local.id] = None
+        return list(found)
+
+    def _parameters(self, version: Stored, include: Include) -> list[SearchParameter]:
+        if include.parameter is not None:
+            return [include.parameter]
+        known = definitions(self.release).supported(version.resource_type)
+        return [parameter for parameter in known.values() if parameter.kind == "reference"]
+
+    async def _target(self, access: RecordAccess, resource_type: str, resource_id: str) -> _Shown | None:
+        """Return a resource of the same record, else of the directory; None if it isn't inside the scope."""
+        directory = self.scope.of(DIRECTORY)
+        places = [access]
+        if directory is not None and resource_type in DIRECTORY_TYPES and access.record_id != DIRECTORY:
+            places.append(directory)
+        for place in places:
+            found = await read_current(self.context.database.reader, place, self.release, resource_type, resource_id)
+            if found is not None and not found.deleted:
+                return found, place
+        return None
+
+    async def _referring(self, new: list[_Shown], to: Sequence[_Shown], include: Include) -> None:
+        """Add what refers by ``include`` to any of the resources ``to``."""
+        if include.parameter is None:
+            message = "A reverse include names its parameter."
+            raise ValueError(message)
+        by_place: dict[RecordAccess, list[str]] = {}
+        for version, access in to:
+            if include.target_type in (None, version.resource_type):
+                for place in (access,) if access.record_id != DIRECTORY else self.scope.records:
+                    by_place.setdefault(place, []).append(version.reference)
+        for place, references in by_place.items():
+            for version in await referring(
+                self.context.database.reader,
+                self.context.index_key,
+                include.parameter,
+                place,
+                references,
+                INCLUDED_MAX + 1,
+            ):
+                self._add(new, (version, place))

@@ -1,0 +1,90 @@
+"""What refers to the matches, and all that they refer to: ``_revinclude`` and the include of everything."""
+
+import pytest
+
+from app.fhir.release import Release
+from tests.end_to_end.fhir.test_search_chains import encounter, reference
+from tests.support.world import Caller, Tree, World, identifier, ids_of, weight
+
+R4 = Release.R4
+
+
+async def provenance(me: Caller, release: Release, *targets: Tree) -> Tree:
+    """Return a new Provenance of resources."""
+    who = {"reference": "Organization/somewhere-else"}
+    agent = {"whoReference": who} if release is Release.STU3 else {"who": who}
+    tree = {"resourceType": "Provenance", "recorded": "2026-03-01T10:00:00Z", "agent": [agent]}
+    return await me.made(tree | {"target": [reference(target) for target in targets]})
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_what_refers_to_a_match_is_included_once(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    one = await me.made(weight(release, patient, identifier=identifier("one")))
+    two = await me.made(weight(release, patient, identifier=identifier("two")))
+    of_both = await provenance(me, release, one, two)
+    of_one = await provenance(me, release, one)
+    page = await me.get("/Observation?identifier=one,two&_revinclude=Provenance:target")
+    assert sorted(ids_of(page)) == sorted([one["id"], two["id"]])
+    assert sorted(ids_of(page, "include")) == sorted([of_both["id"], of_one["id"]])
+    page = await me.get("/Observation?identifier=two&_revinclude=Provenance:target:Observation")
+    assert ids_of(page, "include") == [of_both["id"]]
+    for query in (
+        "identifier=two&_revinclude=Provenance:target:Patient",
+        "identifier=no&_revinclude=Provenance:target",
+    ):
+        assert ids_of(await me.get(f"/Observation?{query}"), "include") == []
+
+
+async def test_a_reverse_include_goes_on_where_it_is_iterated(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    first = await encounter(me, patient, "first")
+    second = await encounter(me, patient, "second", partOf=reference(first))
+    third = await encounter(me, patient, "third", partOf=reference(second))
+    measured = await me.made(weight(R4, patient, identifier=identifier("w"), encounter=reference(third)))
+    url = "/Encounter?identifier=first&_revinclude{}=Encounter:part-of"
+    assert ids_of(await me.get(url.format("")), "include") == [second["id"]]
+    assert ids_of(await me.get(url.format(":iterate")), "include") == [second["id"], third["id"]]
+    page = await me.get(url.format(":iterate") + "&_revinclude:iterate=Observation:encounter")
+    assert sorted(ids_of(page, "include")) == sorted([second["id"], third["id"], measured["id"]])
+
+
+async def test_references_in_a_circle_come_to_an_end(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    first = await encounter(me, patient, "first")
+    second = await encounter(me, patient, "second", partOf=reference(first))
+    assert (await me("PUT", f"/Encounter/{first['id']}", first | {"partOf": reference(second)})).status_code == 200
+    for direction in ("_include:iterate", "_revinclude:iterate"):
+        page = await me.get(f"/Encounter?identifier=first&{direction}=Encounter:part-of")
+        assert (ids_of(page), ids_of(page, "include")) == ([first["id"]], [second["id"]])
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_star_includes_whatever_a_match_refers_to(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    visit = await encounter(me, patient, "visit")
+    practice = world.made.organization[release]
+    member = "context" if release is Release.STU3 else "encounter"
+    performer = [{"reference": f"Organization/{practice}"}]
+    tree = weight(release, patient, identifier=identifier("w"), performer=performer)
+    await me.made(tree | {member: reference(visit)})
+    expected = sorted([patient.split("/")[1], visit["id"], practice])
+    for star in ("*", "Observation:*"):
+        page = await me.get(f"/Observation?identifier=w&_include={star}")
+        assert sorted(ids_of(page, "include")) == expected, star
+    assert ids_of(await me.get("/Observation?identifier=w&_include=Goal:*"), "include") == []
+    page = await me.get("/Observation?identifier=w&_include:iterate=*&_revinclude=Provenance:target")
+    assert sorted(ids_of(page, "include")) == expected
+
+
+async def test_too_many_that_refer_to_a_match_are_refused(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    entries = [
+        {"request": {"method": "POST", "url": "Observation"}, "resource": weight(R4, patient, str(number))}
+        for number in range(1001)
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    assert (await me("POST", "/", bundle)).status_code == 200
+    answer = await me("GET", "/Patient?_revinclude=Observation:patient")
+    assert answer.status_code == 400
+    assert "1000" in answer.text
