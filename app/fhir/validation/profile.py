@@ -1,0 +1,423 @@
+"""Does a resource keep to a profile? A StructureDefinition, compiled to plain functions that report what doesn't.
+
+A profile is compiled when it is first asked for, and kept. Only what the profile adds is checked: the resource has to be
+valid FHIR already (``structure.py``). Findings name elements and what the profile says, never values of the resource.
+The check of a resource takes a bounded number of steps; where references go round in circles they are followed once.
+
+Spec: https://hl7.org/fhir/R4/profiling.html, https://hl7.org/fhir/STU3/profiling.html
+"""
+
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from decimal import Decimal
+from typing import Any
+
+from app.fhir.issues import Issue
+from app.fhir.release import Release
+from app.fhir.releases.definitions import PRIMITIVES, definitions
+from app.fhir.snapshot import Binding, Find, ProfileError, Rule, TypeRule, core_type, rules
+from app.fhir.validation.profile_run import Check, Item, OutOfStepsError, Run, items_of, matcher
+from app.fhir.validation.profile_slicing import Group, codes_of, compile_slices, members_of
+from app.fhir.validation.terminology import Terminology
+
+_EXTENSIONS = frozenset({"extension", "modifierExtension"})
+_NO_NAMES: KeysView[str] = {}.keys()
+_NumberTest = Callable[[Any, Any], bool]
+
+
+class Profiles:
+    """The profiles of one release: ``find`` returns the definition that goes by a canonical URL, with or without version."""
+
+    def __init__(self, release: Release, find: Find) -> None:
+        self.release = release
+        self.terminology = Terminology(find)
+        self._find = find
+        self._types = definitions(release)
+        self._roots: dict[str, Rule | ProfileError | None] = {}
+        self._checks: dict[str, Check | None] = {}
+
+    def validate(self, tree: dict[str, Any], profiles: Iterable[str] = ()) -> list[Issue]:
+        """Return what in ``tree``, a valid resource, breaks ``profiles`` or those that it claims itself.
+
+        The resources in it, contained or in a Bundle, are held against what they claim; extensions against their own
+        profiles. A profile that isn't at hand is a warning with the code ``not-supported``.
+        """
+        run = Run(tree, tree if tree.get("resourceType") == "Bundle" else None)
+        try:
+            for resource, place, root in _resources(tree, str(tree.get("resourceType"))):
+                asked = [(url, f"{place}.meta.profile[{index}]") for index, url in enumerate(_claims(resource))]
+                if resource is tree:
+                    asked += [(url, place) for url in profiles]
+                item = Item(resource, None, place, str(resource.get("resourceType")))
+                with run.inside(root):
+                    for url, where in dict(asked).items():
+                        self._apply(url, item, where, run)
+            self._extensions(tree, run)
+        except OutOfStepsError:
+            run.found.append(
+                Issue("warning", "too-costly", "The resource is too large to check it against its profiles.")
+            )
+        return run.found
+
+    def _apply(self, url: str, item: Item, where: str, run: Run) -> None:
+        core = core_type(url, self._types)
+        if core is not None:
+            if core not in (item.kind, "Resource", "DomainResource"):
+                run.add("error", "structure", item.place, f"This profile is on {core}, not on {item.kind}.")
+            return
+        check = self.check(url)
+        if check is None:
+            run.add("warning", "not-supported", where, "Not checked: this profile is in no package that is loaded.")
+        else:
+            check(item, run)
+
+    def _extensions(self, tree: dict[str, Any], run: Run) -> None:
+        """Hold every extension against the profile of its url, as far as there is one."""
+        found: list[Item] = []
+        _gather_extensions(tree, [str(tree.get("resourceType"))], found)
+        for item in found:
+            run.step()
+            has_value = any(name.lstrip("_").startswith("value") for name in item.value)
+            if has_value == ("extension" in item.value):
+                run.add(
+                    "error", "invariant", item.place, "An Extension must have either a value or extensions (ext-1)."
+                )
+            url = item.value.get("url")
+            check = self.check(url) if isinstance(url, str) else None
+            if check is not None:
+                check(item, run)
+
+    def root(self, url: str) -> Rule | None:
+        """Return the rules of a profile; None if it isn't at hand, or can't be used."""
+        if url not in self._roots:
+            definition = self._find(url)
+            if definition is None or definition.get("resourceType") != "StructureDefinition":
+                self._roots[url] = None
+            else:
+                try:
+                    self._roots[url] = rules(self.release, definition, self._find)
+                except ProfileError as error:
+                    self._roots[url] = error
+        found = self._roots[url]
+        return found if isinstance(found, Rule) else None
+
+    def check(self, url: str) -> Check | None:
+        """Return the check of one value against a profile; None if it isn't at hand."""
+        if url not in self._checks:
+            root = self.root(url)
+            if root is not None:
+                self._checks[url] = self._whole(url, root)
+            elif self._roots[url] is None:
+                self._checks[url] = None
+            else:
+                self._checks[url] = _refusal(url, str(self._roots[url]))
+        return self._checks[url]
+
+    def target_type(self, url: str) -> str | None:
+        """Return the type that a profile is on; None if it isn't at hand."""
+        core = core_type(url, self._types)
+        root = None if core else self.root(url)
+        return root.kinds[0] if root is not None else core
+
+    def _whole(self, url: str, root: Rule) -> Check:
+        """Return the check of a profile, compiled at its first use, so that profiles may name each other in circles."""
+        kind = root.kinds[0]
+        is_resource = self._types[kind].is_resource
+        compiled: list[Check] = []
+
+        def check(item: Item, run: Run) -> None:
+            run.step()
+            key = (id(item.value), url)
+            if key in run.seen:
+                return
+            run.seen.add(key)
+            if not compiled:
+                compiled.append(self._content(root, kind))
+            if not is_resource:
+                compiled[0](item, run)
+            elif isinstance(item.value, dict) and item.value.get("resourceType") == kind:
+                with run.inside(run.root if run.contains(item.value) else item.value):
+                    compiled[0](item, run)
+            else:
+                run.add("error", "structure", item.place, f"The profile {url} is on {kind}.")
+
+        return check
+
+    def group(self, rule: Rule, label: str) -> Group:
+        """Return the check of all items that ``rule`` is about: how many, what each is, and its slices."""
+        minimum, maximum = rule.minimum, rule.maximum
+        content = self._content(rule, label)
+        slices = compile_slices(self, rule, label)
+        has_content = content is not _nothing
+        if not has_content and slices is None and minimum == 0 and maximum is None:
+            return _nothing_of_all
+
+        def check(items: list[Item], place: str, run: Run) -> None:
+            count = len(items)
+            if count < minimum:
+                run.add("error", "required", place, f"{label} must occur at least {_times(minimum)}.")
+            if maximum is not None and count > maximum:
+                allowed = f"must not occur more than {_times(maximum)}" if maximum else "must not occur"
+                run.add("error", "structure", items[maximum].place, f"{label} {allowed}.")
+            if has_content:
+                for item in items:
+                    content(item, run)
+            if slices is not None:
+                slices(items, place, run)
+
+        return check
+
+    def _content(self, rule: Rule, label: str) -> Check:
+        """Return the check of one item."""
+        parts = [*_values(rule, label), *self._type_parts(rule, label)]
+        parts += [self._binding(binding, label) for binding in rule.bindings]
+        parts.append(self._children(rule))
+        parts = [part for part in parts if part is not _nothing]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return _nothing
+
+        def check(item: Item, run: Run) -> None:
+            for part in parts:
+                part(item, run)
+
+        return check
+
+    def _children(self, rule: Rule) -> Check:
+        children = [
+            (_names(members), members, name, _has_to_be_there(child), group)
+            for child in rule.children.values()
+            for members, name in [(members_of(child.element), child.element.name.removesuffix("[x]"))]
+            if (group := self.group(child, name)) is not _nothing_of_all
+        ]
+        if not children:
+            return _nothing
+
+        def check(item: Item, run: Run) -> None:
+            run.step()
+            node = item.sibling if item.kind in PRIMITIVES else item.value
+            names = node.keys() if isinstance(node, dict) else _NO_NAMES
+            for keys, members, name, has_to_be_there, group in children:
+                if has_to_be_there or not names.isdisjoint(keys):
+                    group(items_of(node, members, item.place), f"{item.place}.{name}", run)
+
+        return check
+
+    def _type_parts(self, rule: Rule, label: str) -> Iterator[Check]:
+        codes = frozenset(one.code for one in rule.types)
+        if rule.types and rule.element.is_choice:
+            yield _kind_check(frozenset(rule.kinds), label)
+        elif rule.types and rule.element.types == ("Resource",) and not codes & {"Resource", "DomainResource"}:
+            yield _resource_check(codes, label)
+        for one in rule.types:
+            if one.profiles:
+                yield self._profile_part(one, label)
+            if one.targets:
+                yield self._target_part(one, label)
+
+    def _profile_part(self, rule: TypeRule, label: str) -> Check:
+        """Return the check that a value of this type keeps one of the profiles; a profile not at hand says nothing."""
+
+        def check(item: Item, run: Run) -> None:
+            if item.value is None or rule.code not in (item.kind, "Resource", _resource_type(item.value)):
+                return
+            found = [(url, self.check(url)) for url in rule.profiles]
+            known = [(url, one) for url, one in found if one is not None]
+            if len(found) == 1:
+                for _, one in known:
+                    one(item, run)
+            elif len(known) == len(found) and not any(run.keeps(url, item, one) for url, one in known):
+                run.add("error", "structure", item.place, f"{label} keeps none of the profiles that it may have.")
+
+        return check
+
+    def _target_part(self, rule: TypeRule, label: str) -> Check:
+        """Return the check that a reference leads to what it may lead to, as far as that can be told from here."""
+
+        def check(item: Item, run: Run) -> None:
+            if item.kind != rule.code or not isinstance(item.value, dict):
+                return
+            named = run.type_of_target(item.value)
+            names = [self.target_type(url) for url in rule.targets]
+            if named is None or None in names or "Resource" in names:
+                return
+            fitting = [url for url, name in zip(rule.targets, names, strict=True) if name == named]
+            if not fitting:
+                allowed = ", ".join(sorted({name for name in names if name}))
+                run.add("error", "value", item.place, f"{label} must refer to one of {allowed}.")
+                return
+            resource = run.resolve(item.value)
+            if resource is not None and not self._keeps_one(resource, named, item.place, fitting, run):
+                run.add(
+                    "error", "structure", item.place, f"{label} refers to what keeps none of the profiles it may have."
+                )
+
+        return check
+
+    def _keeps_one(self, resource: dict[str, Any], kind: str, place: str, profiles: list[str], run: Run) -> bool:
+        target = Item(resource, None, place, kind)
+        checks = [(url, self.check(url)) for url in profiles]
+        return any(check is None or run.keeps(url, target, check) for url, check in checks)
+
+    def _binding(self, binding: Binding, label: str) -> Check:
+        """Return the check of a coded value; one without any code breaks a required binding."""
+        severity = "error" if binding.is_required else "warning"
+
+        def check(item: Item, run: Run) -> None:
+            value_set = self.terminology.value_set(binding.value_set)
+            if value_set is None or item.value is None:
+                return
+            codes = codes_of(item)
+            if not codes and not binding.is_required:
+                return
+            if all(value_set.has(system, code) is False for system, code in codes):
+                run.add(severity, "code-invalid", item.place, f"{label} must have a code of {binding.value_set}.")
+
+        return check
+
+
+def _values(rule: Rule, label: str) -> Iterator[Check]:
+    """Yield the checks of a value by itself."""
+    fixed, pattern, length_max = rule.fixed, rule.pattern, rule.length_max
+    if fixed is not None:
+
+        def is_fixed(item: Item, run: Run) -> None:
+            if item.value != fixed:
+                run.add("error", "value", item.place, f"{label} must be {_shown(fixed)}.")
+
+        yield is_fixed
+    if pattern is not None:
+        matches = matcher(pattern)
+
+        def has_pattern(item: Item, run: Run) -> None:
+            if not matches(item.value):
+                run.add("error", "value", item.place, f"{label} must have {_shown(pattern)}.")
+
+        yield has_pattern
+    for limit, is_broken, word in (
+        (rule.lowest, lambda value, limit: value < limit, "least"),
+        (rule.highest, lambda value, limit: value > limit, "most"),
+    ):
+        if limit is not None:
+            yield _limit_check(limit, is_broken, f"{label} must be at {word} {_shown(limit)}.")
+    if length_max is not None:
+
+        def is_short(item: Item, run: Run) -> None:
+            if isinstance(item.value, str) and len(item.value) > length_max:
+                run.add("error", "value", item.place, f"{label} must have at most {length_max} characters.")
+
+        yield is_short
+
+
+def _limit_check(limit: Any, is_broken: _NumberTest, sentence: str) -> Check:
+    """Return the check of a number, or of a quantity in the unit of the limit."""
+
+    def check(item: Item, run: Run) -> None:
+        value, most = item.value, limit
+        if isinstance(limit, dict):
+            if not isinstance(value, dict) or any(value.get(name) != limit.get(name) for name in ("system", "code")):
+                return
+            value, most = value.get("value"), limit.get("value")
+        if _is_number(value) and _is_number(most) and is_broken(value, most):
+            run.add("error", "value", item.place, sentence)
+
+    return check
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _kind_check(kinds: frozenset[str], label: str) -> Check:
+    def check(item: Item, run: Run) -> None:
+        if item.kind not in kinds:
+            run.add("error", "structure", item.place, f"{label} must be one of {', '.join(sorted(kinds))}.")
+
+    return check
+
+
+def _resource_check(kinds: frozenset[str], label: str) -> Check:
+    def check(item: Item, run: Run) -> None:
+        if _resource_type(item.value) not in kinds:
+            run.add("error", "structure", item.place, f"{label} must be one of {', '.join(sorted(kinds))}.")
+
+    return check
+
+
+def _nothing(_: Item, __: Run) -> None:
+    """Check nothing."""
+
+
+def _nothing_of_all(_: list[Item], __: str, ___: Run) -> None:
+    """Check nothing."""
+
+
+def _names(members: tuple[tuple[str, str, bool], ...]) -> frozenset[str]:
+    """Return the names in JSON that a value of an element, or its extensions, may have."""
+    return frozenset(name for one, _, _ in members for name in (one, f"_{one}"))
+
+
+def _has_to_be_there(rule: Rule) -> bool:
+    """Return whether an object without the element breaks the rule."""
+    return rule.minimum > 0 or any(_has_to_be_there(part) for part in rule.slices.values())
+
+
+def _refusal(url: str, why: str) -> Check:
+    """Return the check of a profile that can't be used: it says so, once."""
+
+    def check(item: Item, run: Run) -> None:
+        if (0, url) not in run.seen:
+            run.seen.add((0, url))
+            run.add("warning", "not-supported", item.place, f"Not checked: the profile {url} can't be used. {why}")
+
+    return check
+
+
+def _resources(tree: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
+    """Yield a resource and the resources in it, each with its place and the resource that contains it, or itself."""
+    yield tree, place, tree
+    for index, one in enumerate(tree.get("contained", ())):
+        yield one, f"{place}.contained[{index}]", tree
+    if tree.get("resourceType") == "Bundle":
+        for index, entry in enumerate(tree.get("entry", ())):
+            if "resource" in entry:
+                yield from _resources(entry["resource"], f"{place}.entry[{index}].resource")
+
+
+def _gather_extensions(node: Any, steps: list[str], found: list[Item]) -> None:
+    """Add the extensions in ``node``, those inside others too; ``steps`` is the way to it, and is left as it was."""
+    if type(node) is list:
+        for index, one in enumerate(node):
+            if type(one) is dict:
+                steps.append(f"[{index}]")
+                _gather_extensions(one, steps, found)
+                steps.pop()
+        return
+    for name, value in node.items():
+        if type(value) is not dict and type(value) is not list:
+            continue
+        steps.append(f".{name.removeprefix('_')}")
+        if name in _EXTENSIONS:
+            place = "".join(steps)
+            found += [Item(one, None, f"{place}[{index}]", "Extension") for index, one in enumerate(value)]
+        _gather_extensions(value, steps, found)
+        steps.pop()
+
+
+def _claims(resource: Mapping[str, Any]) -> list[str]:
+    return [url for url in resource.get("meta", {}).get("profile", ()) if isinstance(url, str)]
+
+
+def _resource_type(value: Any) -> str | None:
+    return value.get("resourceType") if isinstance(value, dict) else None
+
+
+def _shown(value: Any) -> str:
+    """Return a value of a profile for a sentence: for what has parts, its leaves."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    return ", ".join(_shown(one) for one in value) if isinstance(value, list) else str(value)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,156 @@
+"""One check of a resource against profiles: what was found, how much work is left, and where references lead."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from app.fhir.issues import Issue
+from app.fhir.validation.references import target_type
+
+ISSUES_MAX = 50
+STEPS_MAX = 200_000
+DEPTH_MAX = 30
+
+
+class Item(NamedTuple):
+    """A value of an element: its type, its place, and for a primitive its extensions; ``value`` None if only those."""
+
+    value: Any
+    sibling: Any
+    place: str
+    kind: str
+
+
+Check = Callable[[Item, "Run"], None]
+Matches = Callable[[Any], bool]
+
+
+class OutOfStepsError(Exception):
+    """The check took as many steps as it may take."""
+
+
+@dataclass(slots=True)
+class Run:
+    """The state of a check; ``root`` is the resource around what is looked at, ``bundle`` the Bundle around that."""
+
+    root: dict[str, Any]
+    bundle: dict[str, Any] | None = None
+    found: list[Issue] = field(default_factory=list)
+    steps: int = 0
+    depth: int = 0
+    seen: set[tuple[int, str]] = field(default_factory=set)
+    verdicts: dict[tuple[int, str], bool] = field(default_factory=dict)
+
+    def add(self, severity: str, code: str, place: str, diagnostics: str) -> None:
+        """Note a finding, as long as there is room."""
+        if len(self.found) < ISSUES_MAX:
+            self.found.append(Issue(severity, code, diagnostics, place))
+
+    def step(self) -> None:
+        """Count a step. Raises: OutOfStepsError."""
+        self.steps += 1
+        if self.steps > STEPS_MAX:
+            raise OutOfStepsError
+
+    def keeps(self, name: str, item: Item, check: Check) -> bool:
+        """Return whether ``check``, which goes by ``name``, finds no error in ``item``; nothing of it is noted.
+
+        What is being looked at already counts as kept: a circle of references is no fault.
+        """
+        key = (id(item.value), name)
+        if key not in self.verdicts:
+            self.verdicts[key] = True
+            noted, seen = self.found, self.seen
+            self.found, self.seen = [], set()
+            self.depth += 1
+            if self.depth <= DEPTH_MAX:
+                check(item, self)
+            self.depth -= 1
+            self.verdicts[key] = all(issue.severity != "error" for issue in self.found)
+            self.found, self.seen = noted, seen
+        return self.verdicts[key]
+
+    @contextmanager
+    def inside(self, root: dict[str, Any]) -> Iterator[None]:
+        """Let references to contained resources lead into ``root``."""
+        before, self.root = self.root, root
+        yield
+        self.root = before
+
+    def contains(self, resource: Any) -> bool:
+        """Return whether ``resource`` is contained in the root."""
+        return any(one is resource for one in self.root.get("contained", ()))
+
+    def resolve(self, reference: Any) -> dict[str, Any] | None:
+        """Return the resource that a Reference leads to, contained or in the same Bundle; None if it is elsewhere."""
+        text = reference.get("reference") if isinstance(reference, dict) else None
+        if not isinstance(text, str):
+            return None
+        if text.startswith("#"):
+            contained = [one for one in self.root.get("contained", ()) if one.get("id") == text[1:]]
+            return contained[0] if contained else self.root if text == "#" else None
+        for entry in (self.bundle or {}).get("entry", ()):
+            url, resource = str(entry.get("fullUrl", "")), entry.get("resource")
+            if isinstance(resource, dict) and (url == text or url.endswith(f"/{text}")):
+                return resource
+        return None
+
+    def type_of_target(self, reference: Any) -> str | None:
+        """Return the resource type of what a Reference leads to; None if that can't be told."""
+        resource = self.resolve(reference)
+        if resource is not None:
+            return str(resource.get("resourceType"))
+        if isinstance(reference, dict):
+            text = reference.get("reference")
+            named = target_type(text) if isinstance(text, str) else None
+            return named or (str(reference["type"]) if "type" in reference else None)
+        return None
+
+
+def items_of(node: Any, members: tuple[tuple[str, str, bool], ...], place: str) -> list[Item]:
+    """Return the values of an element in ``node``; ``members`` has its (name, type, is_primitive) in JSON."""
+    found: list[Item] = []
+    if not isinstance(node, dict):
+        return found
+    for name, kind, is_primitive in members:
+        value = node.get(name)
+        sibling = node.get(f"_{name}") if is_primitive else None
+        if value is None and sibling is None:
+            continue
+        if not isinstance(value, list) and not isinstance(sibling, list):
+            found.append(Item(value, sibling, f"{place}.{name}", kind))
+            continue
+        if sibling is None:
+            found += [Item(one, None, f"{place}.{name}[{index}]", kind) for index, one in enumerate(value or ())]
+            continue
+        values, siblings = value or [], sibling or []
+        for index in range(max(len(values), len(siblings))):
+            one = values[index] if index < len(values) else None
+            other = siblings[index] if index < len(siblings) else None
+            found.append(Item(one, other, f"{place}.{name}[{index}]", kind))
+    return found
+
+
+def matcher(pattern: Any) -> Matches:
+    """Return whether a value has everything that ``pattern`` has: each item of a list has to be matched by some item."""
+    if isinstance(pattern, dict):
+        leaves = [(name, one) for name, one in pattern.items() if not isinstance(one, dict | list)]
+        parts = [(name, matcher(one)) for name, one in pattern.items() if isinstance(one, dict | list)]
+
+        def has_members(value: Any) -> bool:
+            if type(value) is not dict:
+                return False
+            for name, leaf in leaves:
+                if value.get(name) != leaf:
+                    return False
+            for name, part in parts:  # noqa: SIM110 - a third quicker than all()
+                if not part(value.get(name)):
+                    return False
+            return True
+
+        return has_members
+    if isinstance(pattern, list):
+        wanted = [matcher(one) for one in pattern]
+        return lambda value: type(value) is list and all(any(one(item) for item in value) for one in wanted)
+    return lambda value: bool(value == pattern)
