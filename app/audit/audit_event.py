@@ -17,9 +17,9 @@ _TYPE = {
     Release.STU3: "http://hl7.org/fhir/audit-event-type",
     Release.R4: "http://terminology.hl7.org/CodeSystem/audit-event-type",
 }
-_ACTIONS = {"create": "C", "update": "U", "delete": "D", "read": "R", "vread": "R"}
+_ACTIONS = {"create": "C", "update": "U", "patch": "U", "delete": "D", "read": "R", "vread": "R"}
 _INTERACTIONS = frozenset(
-    "create read vread update delete history-instance history-type history-system search-type batch transaction operation".split()
+    "create read vread update patch delete history-instance history-type history-system search-type batch transaction operation".split()
 )
 
 

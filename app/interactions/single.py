@@ -1,4 +1,4 @@
-"""FHIR create, update and delete of one resource.
+"""FHIR create, update, patch and delete of one resource.
 
 Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
 """
@@ -11,6 +11,7 @@ from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.db.database import Transaction
 from app.errors import NotFoundError, RegieError
+from app.fhir.patch.reading import PatchForm, read_patch
 from app.fhir.release import Release
 from app.fhir.validation.structure import Parsed, parse
 from app.interactions.context import Context, Stored
@@ -141,6 +142,43 @@ async def delete_matching(
     return await _write(
         context, requester, trace, release, Deed("delete", release, resource_type), act, idempotency_key, digest
     )
+
+
+async def patch(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    target: str,
+    form: PatchForm,
+    body: bytes,
+    *,
+    by_condition: bool = False,
+    conditions: Conditions = NO_CONDITIONS,
+    idempotency_key: str | None = None,
+) -> Written:
+    """Return the new version of a resource: ``target`` is its id, or the condition that finds it.
+
+    Raises: BadRequestError (no such patch), UnprocessableError (it does not fit), InvalidResourceError (its outcome).
+    """
+    deed = Deed("patch", release, resource_type, "" if by_condition else target)
+    try:
+        change = read_patch(release, form, body)
+    except RegieError as error:
+        await context.gate.refused(requester, trace, deed, error)
+        raise
+
+    async def act(changes: Changes) -> Written:
+        if by_condition:
+            return await changes.patch_found(
+                await found_by(changes, resource_type, target, Action.UPDATE), change, conditions
+            )
+        return await changes.patch(resource_type, target, change, conditions)
+
+    kind = "?" if by_condition else "/"
+    digest = request_hash("patch", release.path, resource_type, kind, target, form, *conditions.texts, body)
+    return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
 
 
 async def found_by(changes: Changes, resource_type: str, query: str, action: Action) -> Stored:

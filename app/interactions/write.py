@@ -21,16 +21,19 @@ from app.errors import (
     AccessDeniedError,
     BadRequestError,
     ConflictError,
+    GoneError,
     MethodNotAllowedError,
     MultipleMatchesError,
     NotFoundError,
     PreconditionFailedError,
     UnprocessableError,
 )
+from app.fhir.patch.json_patch import Patch
 from app.fhir.release import Release
 from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
-from app.fhir.validation.structure import Parsed
+from app.fhir.tree import encode_tree
+from app.fhir.validation.structure import Parsed, parse
 from app.interactions.context import Context, where
 from app.interactions.gate import Decide
 from app.interactions.placement import check_references, place
@@ -194,6 +197,46 @@ class Changes:
             message = f"{parsed.resource_type}/{chosen} is there, and the condition does not find it."
             raise ConflictError(message)
         return await self.update(parsed, chosen, conditions, location=location, bundle_record=bundle_record)
+
+    async def patch(self, resource_type: str, resource_id: str, patch: Patch, conditions: Conditions) -> Written:
+        """Return the new version of a resource, as the patch makes it of the one that stands.
+
+        Who patches is shown the outcome, so has to be allowed to read it, too.
+        Raises: NotFoundError, GoneError, UnprocessableError, InvalidResourceError, AccessDeniedError.
+        """
+        scope = await self.scope(Action.UPDATE, resource_type)
+        standing = await self._standing(scope, resource_type, resource_id)
+        if standing is None:
+            message = f"{resource_type}/{resource_id} is not known."
+            raise NotFoundError(message)
+        return await self._patch(*standing, patch, conditions)
+
+    async def patch_found(self, found: Stored, patch: Patch, conditions: Conditions) -> Written:
+        """Return the new version of the resource that a condition found."""
+        return await self._patch(*await self._standing_of(found, Action.UPDATE), patch, conditions)
+
+    async def _patch(self, before: Stored, access: RecordAccess, patch: Patch, conditions: Conditions) -> Written:
+        if not await self._visible(before, before.resource_type):
+            message = "What may not be read can't be patched."
+            raise AccessDeniedError(message, about=(before.record_id,))
+        self._check(before, conditions)
+        if before.deleted:
+            message = f"{before.reference} was deleted."
+            raise GoneError(message, about=(before.record_id,))
+        parsed = parse(
+            self.release,
+            encode_tree(patch(before.tree())),
+            expected_type=before.resource_type,
+            maximum_depth=self.context.limits.body_depth_max,
+        )
+        if parsed.id != before.id:
+            message = "A patch can't change the id."
+            raise UnprocessableError(message, expression=f"{before.resource_type}.id")
+        writer = await self.writer(before.record_id)
+        written = await self._write(
+            parsed, writer, access, before.id, before, location=before.resource_type, chosen=False
+        )
+        return replace(written, interaction="patch")
 
     async def delete(self, resource_type: str, resource_id: str, conditions: Conditions) -> Written:
         """Return the deletion; of a resource that is deleted already, the deletion of then.

@@ -28,6 +28,7 @@ _LOOKED = marked("looked at %(what)s")
 _WRITES = {
     "create": marked("added data: %(what)s"),
     "update": marked("changed data: %(what)s"),
+    "patch": marked("changed data: %(what)s"),
     "delete": marked("removed data: %(what)s"),
     "batch": marked("sent data: %(what)s"),
     "transaction": marked("sent data: %(what)s"),

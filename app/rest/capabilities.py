@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from app.fhir.patch.reading import PatchForm
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.definitions import definitions
@@ -49,6 +50,7 @@ def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
         "implementation": {"description": "A personal health record server", "url": base},
         "fhirVersion": release.fhir_version,
         "format": [form.value for form in Format],
+        "patchFormat": [form.value for form in (PatchForm.JSON, PatchForm.MERGE)] + [form.value for form in Format],
         "rest": [
             {
                 "mode": "server",
@@ -95,7 +97,7 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
             "interaction": [{"code": code} for code in codes],
             "documentation": "The log of the record, for the person that it is about; newest first, _count only.",
         }
-    codes = ["read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"]
+    codes = ["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"]
     supported = definitions(release).supported(name)
     resource: dict[str, Any] = {
         "type": name,

@@ -12,6 +12,7 @@ from app.audit.audit_event import audit_event_tree
 from app.errors import BadRequestError, MediaTypeError, NotFoundError, NotSupportedError
 from app.fhir.dates import Interval, interval
 from app.fhir.instants import instant_text
+from app.fhir.patch.reading import PatchForm
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import is_resource_type
@@ -342,6 +343,28 @@ async def update_matching(call: Call) -> FhirResponse:
     written = await single.update_matching(
         call.context, call.who, call.request.trace, call.release, resource_type, call.condition,
         await call.request.body(), conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    return written_response(call.base, call.release, written, call.request.wanted_return)
+
+
+async def patch(call: Call) -> FhirResponse:
+    """Patch of one resource."""
+    call.nothing_asked()
+    return await _patch(call, call.resource_type, call.id, by_condition=False)
+
+
+async def patch_matching(call: Call) -> FhirResponse:
+    """Conditional patch."""
+    return await _patch(call, call.resource_type, call.condition, by_condition=True)
+
+
+async def _patch(call: Call, resource_type: str, target: str, *, by_condition: bool) -> FhirResponse:
+    sent = (call.request.header(b"content-type") or "").partition(";")[0].strip().lower()
+    form = PatchForm(sent) if sent in (PatchForm.JSON, PatchForm.MERGE) else PatchForm.FHIRPATH
+    body = await (call.request.body() if form is PatchForm.FHIRPATH else call.request.raw_body())
+    written = await single.patch(
+        call.context, call.who, call.request.trace, call.release, resource_type, target, form, body,
+        by_condition=by_condition, conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
     )  # fmt: skip
     return written_response(call.base, call.release, written, call.request.wanted_return)
 

@@ -47,6 +47,9 @@ WRITES = frozenset(
         "update",
         "update with If-Match",
         "conditional update",
+        "JSON patch",
+        "patch of a secret",
+        "conditional patch",
         "delete",
         "conditional delete",
         "conditional delete of a secret",
@@ -90,6 +93,22 @@ def _weight_about(world: World, release: Release, patient: str) -> Tree:
 
 def _named_weight(world: World, release: Release, patient: str) -> Tree:
     return weight(release, f"Patient/{patient}", identifier=identifier(world.zonnestraal.marker("weight")))
+
+
+def _merge(world: World, release: Release, patient: str) -> Tree:
+    del world, release, patient
+    return {"language": "nl"}
+
+
+def _fhirpath_patch(world: World, release: Release, patient: str) -> Tree:
+    del world, release, patient
+    parts = [
+        {"name": "type", "valueCode": "add"},
+        {"name": "path", "valueString": "Observation"},
+        {"name": "name", "valueString": "language"},
+        {"name": "value", "valueCode": "nl"},
+    ]
+    return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
 
 
 def _weight_over(thing: str) -> Body:
@@ -343,6 +362,34 @@ ROWS = (
         "/Observation?identifier=zonnestraal-weight",
         "200 422 200 422  403 200 403 403 403 403  200",
         body=_named_weight,
+    ),
+    Row(
+        "JSON patch",
+        "PATCH",
+        "/{type}/{id}",
+        "{thing}",
+        "200 404 200 404  403 200 403 403 403 403  200",
+        "weight",
+        _merge,
+        (("Content-Type", "application/merge-patch+json"),),
+    ),
+    Row(
+        "patch of a secret",
+        "PATCH",
+        "/{type}/{id}",
+        "{thing}",
+        "200 404 403 403  403 404 403 403 403 403  200",
+        "secret",
+        _merge,
+        (("Content-Type", "application/merge-patch+json"),),
+    ),
+    Row(
+        "conditional patch",
+        "PATCH",
+        "/{type}",
+        "/Observation?identifier=zonnestraal-weight",
+        "200 404 200 404  403 200 403 403 403 403  200",
+        body=_fhirpath_patch,
     ),
     Row(
         "conditional delete",

@@ -23,7 +23,7 @@ async def asked(world: World, row: Row, who: str | None, release: Release, **cha
     if row.thing:
         resource_id = changed.get("id", person.ids[release, row.thing])
         url = url.replace("{thing}", f"/{THINGS[row.thing][0]}/{resource_id}")
-        if isinstance(body, dict):
+        if isinstance(body, dict) and row.method == "PUT":
             body["id"] = resource_id
     if "{audit}" in url:
         url = url.replace("{audit}", changed.get("audit") or await audit_number(world))

@@ -19,11 +19,13 @@ VALUES = {
     "uri": "http://example.org/a",
     "quantity": "5.4|http://unitsofmeasure.org|mg",
     "number": "gt5",
+    "composite": "2026$2026",
 }
 INTERACTIONS = {
     "read": ("GET", "/{type}/{id}"),
     "vread": ("GET", "/{type}/{id}/_history/{version}"),
     "update": ("PUT", "/{type}/{id}"),
+    "patch": ("PATCH", "/{type}/{id}"),
     "delete": ("DELETE", "/{type}/{id}"),
     "history-instance": ("GET", "/{type}/{id}/_history"),
     "history-type": ("GET", "/{type}/_history"),
