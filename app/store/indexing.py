@@ -154,6 +154,21 @@ def index_rows(
     return IndexRows(list(rows.exact), list(rows.dates), list(rows.quantities), list(rows.texts))
 
 
+def rows_of(
+    parameter: SearchParameter,
+    values: Iterable[tuple[str, Any]],
+    *,
+    time_zone: ZoneInfo,
+    key: bytes,
+    base_urls: tuple[str, ...],
+) -> IndexRows:
+    """Return the rows that ``parameter`` makes of (FHIR type, value) pairs; the rest is as for ``index_rows``."""
+    rows = _Rows(key, time_zone, base_urls)
+    for fhir_type, value in values:
+        _EMITTERS[parameter.kind](rows, (parameter,), fhir_type, value)
+    return IndexRows(list(rows.exact), list(rows.dates), list(rows.quantities), list(rows.texts))
+
+
 def reference_values(parameter: SearchParameter, tree: Mapping[str, Any]) -> list[str]:
     """Return the literal references, as they were written, that ``parameter`` finds in a resource: what an _include follows."""
     found = []

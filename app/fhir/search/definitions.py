@@ -1,7 +1,7 @@
 """The search parameters of each resource type, per release; the CapabilityStatement and the index follow from them.
 
-The facts are in ``data/``, written by ``generate``. A parameter is *supported* if what it points at is indexed; composite and
-special parameters are known but not supported.
+The facts are in ``data/``, written by ``generate``. A parameter is *supported* if what it points at is indexed, a composite one
+if all its parts are; special parameters are known but not supported.
 
 Spec: https://hl7.org/fhir/R4/searchparameter-registry.html, https://hl7.org/fhir/STU3/searchparameter-registry.html
 """
@@ -65,7 +65,12 @@ class SearchParameter:
     @property
     def supported(self) -> bool:
         """Return whether resources can be found by it now."""
-        return not INDEXED_TYPES[self.kind].isdisjoint(self.types)
+        return bool(self.parts) or not INDEXED_TYPES[self.kind].isdisjoint(self.types)
+
+    @property
+    def parts(self) -> tuple["SearchParameter", ...]:
+        """Return the parameters that a composite one is made of, in the order of its values; empty for any other."""
+        return _parts(self)
 
     @property
     def is_column(self) -> bool:
@@ -158,6 +163,13 @@ def _parameter(release: Release, resource_type: str, name: str, facts: Mapping[s
         components=tuple((code, expression) for code, expression in facts.get("components", ())),
         number=parameter_number(release, resource_type, name),
     )
+
+
+@cache
+def _parts(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
+    known = definitions(parameter.release).of(parameter.resource_type)
+    names = [definition.partition("-")[2] for definition, _ in parameter.components]
+    return tuple(known[name] for name in names) if all(name in known for name in names) else ()
 
 
 @cache

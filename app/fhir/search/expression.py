@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/STU3/search.html
 
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from app.fhir.issues import Issue
 from app.fhir.search.definitions import SearchParameter
@@ -136,7 +137,21 @@ class Referred:
     parameter: SearchParameter
 
 
-Link = Chained | Referred
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A composite parameter: one element meets all criteria of one of ``alternatives``, a criterion for each part.
+
+    ``time_zone`` and ``base_urls`` are for reading the element, as they are for indexing it.
+    """
+
+    parameter: SearchParameter
+    alternatives: tuple[tuple[Criterion, ...], ...]
+    time_zone: ZoneInfo
+    base_urls: tuple[str, ...]
+
+
+Link = Chained | Referred | Together
+"""What is found out before the statement runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,10 @@ from app.fhir.search.expression import (
     Referred,
     Search,
     SortKey,
+    Together,
     Total,
 )
-from app.fhir.search.values import Surroundings, read_value, split
+from app.fhir.search.values import Surroundings, malformed, read_value, split
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
@@ -53,6 +54,7 @@ _MODIFIERS = {
     "string": frozenset({"exact", "contains", "missing"}),
     "token": frozenset({"not", "missing"}),
     "reference": frozenset({"identifier", "missing"}),
+    "composite": frozenset(),
 }
 _ONLY_MISSING = frozenset({"missing"})
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,159}")
@@ -205,7 +207,7 @@ class _Query:
         parameter = self.known.of(resource_type).get(re.split(r"[.:]", rest, maxsplit=1)[0])
         return rest.startswith("_has:") or (parameter is not None and parameter.supported)
 
-    def criterion(self, resource_type: str, name: str, rest: str, text: str) -> Criterion:
+    def criterion(self, resource_type: str, name: str, rest: str, text: str) -> Criterion | Together:
         """Return what a parameter of the type itself asks; ``rest`` is it with its modifier."""
         base, colon, given = rest.partition(":")
         modifier = given or None
@@ -221,9 +223,27 @@ class _Query:
             raise EmptyValueError(f"The parameter {name} has an empty value.", expression=f"http.{name}")
         if modifier == "missing" and len(parts) > 1:
             raise BadRequestError(f"The parameter {name} wants true or false.", expression=f"http.{name}")
+        if parameter.kind == "composite":
+            return self.together(parameter, parts)
         values = tuple(dict.fromkeys(read_value(parameter, modifier, part, self.around) for part in parts))
         is_type = modifier in self.known.resource_types
         return Criterion(parameter, None if is_type else cast("Modifier | None", modifier), values)
+
+    def together(self, parameter: SearchParameter, texts: Sequence[str]) -> Together:
+        """Return what a composite parameter asks: each text has a value for each part, with ``$`` between them."""
+        alternatives = []
+        for text in dict.fromkeys(texts):
+            values = split(text, "$")
+            if len(values) != len(parameter.parts) or not all(values):
+                wanted = "$".join(part.name for part in parameter.parts)
+                raise malformed(parameter, f"a value for each of {wanted}")
+            alternatives.append(
+                tuple(
+                    Criterion(part, None, (read_value(part, None, value, self.around),))
+                    for part, value in zip(parameter.parts, values, strict=True)
+                )
+            )
+        return Together(parameter, tuple(alternatives), self.around.time_zone, self.around.base_urls)
 
     def parameter(self, resource_type: str, name: str, base: str, modifier: str | None) -> SearchParameter:
         """Return the parameter that a criterion's name means."""

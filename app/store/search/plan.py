@@ -2,13 +2,15 @@
 
 A reference is kept as a hash of ``Type/id``, so a link is followed before the statement runs: what stands at its other end is
 found by a statement of its own, and goes into the statement as a list. Each of these has the access condition too, so that a
-chain finds what its reader could have found step by step, and tells of nothing else.
+chain finds what its reader could have found step by step, and tells of nothing else. A composite parameter goes the same way:
+its parts find resources by the index, and those that have them in one element go into the list.
 
 Spec: https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.html#has
 """
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,10 +18,13 @@ from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.db.database import Reader
 from app.errors import BadRequestError
 from app.fhir.release import Release
+from app.fhir.search.composite import elements
 from app.fhir.search.definitions import SearchParameter
-from app.fhir.search.expression import Asked, Chained, Link, ReferenceValue, Referred
-from app.store.indexing import value_hash
+from app.fhir.search.expression import Asked, Chained, Criterion, Link, ReferenceValue, Referred, Together
+from app.store.indexing import rows_of, value_hash
 from app.store.resources import Stored, stored
+from app.store.search.checks import holds
+from app.store.search.conditions import Criterion as Translated
 from app.store.search.conditions import Form, number_values, numbers_of
 from app.store.search.statement import SearchForm, statement
 from app.store.search.translate import CURRENT, is_selective, translate
@@ -27,6 +32,8 @@ from app.store.visible import parameters
 
 LINKED_MAX = 50_000
 """Resources in one record, or in the directory, that one step of a chain may go over."""
+
+_CHUNK = 200
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,7 +59,7 @@ class Plan:
             self.values |= number_values(criterion, number, of_parameter[number])
         self.links: dict[int, tuple[Link, tuple[Plan, ...]]] = {}
         for link in asked.links:
-            self.links[len(forms)] = (link, self._plans(link))
+            self.links[len(forms)] = (link, self._plans(link, asked.criteria))
             if isinstance(link, Chained):
                 self.values |= numbers_of(f"p{len(forms)}", link.parameter)
                 forms.append(Form("linked", (), parameters=len(link.parameter.stored_in)))
@@ -62,18 +69,28 @@ class Plan:
             forms.append(CURRENT)
         self.forms = tuple(forms)
 
-    def _plans(self, link: Link) -> tuple["Plan", ...]:
-        targets = link.targets if isinstance(link, Chained) else (link.source,)
+    def _plans(self, link: Link, criteria: tuple[Criterion, ...]) -> tuple["Plan", ...]:
+        """Return the searches of a link; for a composite parameter of what the other ``criteria`` and its parts find."""
+        match link:
+            case Chained():
+                targets = link.targets
+            case Referred():
+                targets = (link.source,)
+            case Together():
+                targets = tuple(Asked(self.resource_type, (*criteria, *parts)) for parts in link.alternatives)
         return tuple(Plan(self.key, self.release, target) for target in targets)
 
     async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
         """Return the values of the statement's parameters for one record; links are followed inside the scope."""
         values = self.values | parameters(access)
         for number, (link, plans) in self.links.items():
-            if isinstance(link, Chained):
-                found: list[Any] = [one for plan in plans for one in await plan.reachable(reader, scope, access)]
-            else:
-                found = await self._referred(reader, scope, access, link, plans[0])
+            match link:
+                case Chained():
+                    found: list[Any] = [one for plan in plans for one in await plan.reachable(reader, scope, access)]
+                case Referred():
+                    found = await self._referred(reader, scope, access, link, plans[0])
+                case Together():
+                    found = await self._together(reader, scope, access, link, plans)
             values[f"c{number}_list"] = _encode(found).decode()
         return values
 
@@ -107,15 +124,59 @@ class Plan:
             if value_hash(self.key, ReferenceValue(self.resource_type, one)) in hashes
         ]
 
+    async def _together(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, link: Together, plans: Sequence["Plan"]
+    ) -> list[str]:
+        """Return the ids of those that have all parts of one alternative in one element."""
+        return [
+            version.id
+            for plan, parts in zip(plans, link.alternatives, strict=True)
+            for criteria in [[translate(self.key, part) for part in parts]]
+            async for version in plan.versions(reader, scope, access)
+            if self._in_one_element(link, criteria, version.tree())
+        ]
+
+    def _in_one_element(self, link: Together, criteria: Sequence[Translated], tree: Mapping[str, Any]) -> bool:
+        return any(
+            all(
+                holds(
+                    criterion,
+                    rows_of(part, found, time_zone=link.time_zone, key=self.key, base_urls=link.base_urls),
+                )
+                for criterion, part, found in zip(criteria, link.parameter.parts, values, strict=True)
+            )
+            for values in elements(link.parameter, tree)
+        )
+
+    async def versions(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> AsyncIterator[Stored]:
+        """Yield all matches in one record, newest first; others get their turn between two chunks.
+
+        Raises: BadRequestError, for too many.
+        """
+        values = await self.values_in(reader, scope, access) | {"limit": _CHUNK}
+        begin: Literal["start", "key"] = "start"
+        for _ in range(LINKED_MAX // _CHUNK):
+            rows = await reader.all(statement(SearchForm(self.forms, (), access.types is not None, begin)), values)
+            for row in rows:
+                yield stored(row)
+            if len(rows) < _CHUNK:
+                return
+            begin, values["after_seq"] = "key", rows[-1][5]
+            await asyncio.sleep(0)
+        raise _too_much()
+
     async def _all(
         self, reader: Reader, scope: AccessScope, access: RecordAccess, form: SearchForm, **more: Any
     ) -> list[Any]:
         values = await self.values_in(reader, scope, access) | {"limit": LINKED_MAX + 1} | more
         rows = await reader.all(statement(form), values)
         if len(rows) > LINKED_MAX:
-            message = "What a parameter refers to is too much to go through: ask more of it."
-            raise BadRequestError(message)
+            raise _too_much()
         return [row[0] for row in rows]
+
+
+def _too_much() -> BadRequestError:
+    return BadRequestError("There is too much to go through for this search: ask more of it.")
 
 
 async def referring(

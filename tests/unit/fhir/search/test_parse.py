@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from app.errors import BadRequestError, UnknownParameterError
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
-from app.fhir.search.expression import Chained, Include, MissingValue, ReferenceValue, Referred, Search, TokenValue
+from app.fhir.search.expression import (
+    Chained,
+    Include,
+    MissingValue,
+    ReferenceValue,
+    Referred,
+    Search,
+    Together,
+    TokenValue,
+)
 from app.fhir.search.parse import MAXIMUM_PARAMETERS, MAXIMUM_VALUES, parse_query
 
 NOW = datetime(2024, 1, 20, tzinfo=UTC)
@@ -81,7 +90,8 @@ def test_the_self_link_has_what_was_used_in_the_order_and_with_the_values_that_c
         ("_has:Provenance:target:unheard=1", "http._has:Provenance:target:unheard"),
         ("_has:Provenance:recorded:agent=1", "http._has:Provenance:recorded:agent"),
         ("_has:Goal:patient:_id=1", "http._has:Goal:patient:_id"),
-        ("code-value-quantity=a$5", "http.code-value-quantity"),
+        ("code-value-quantity:missing=true", "http.code-value-quantity:missing"),
+        ("_sort=code-value-quantity", "http._sort"),
         ("_id:missing=true", "http._id:missing"),
         ("_elements=code", "http._elements"),
         ("_summary=true", "http._summary"),
@@ -141,6 +151,22 @@ def test_a_reverse_chain_asks_who_refers_here() -> None:
     (further,) = link.source.links
     assert isinstance(further, Referred)
     assert further.source.criteria[0].parameter.name == "recorded"
+
+
+def test_a_composite_value_has_a_criterion_for_each_part() -> None:
+    (link,) = search("component-code-value-quantity=http://loinc.org|8480-6$gt140,a\\$b$5").links
+    assert isinstance(link, Together)
+    assert [[part.parameter.name for part in parts] for parts in link.alternatives] == [
+        ["component-code", "component-value-quantity"]
+    ] * 2
+    assert link.alternatives[0][0].values == (TokenValue("http://loinc.org", "8480-6"),)
+    assert link.alternatives[1][0].values == (TokenValue(None, "a$b"),)
+
+
+@pytest.mark.parametrize("value", ["a", "a$", "$5", "a$5$6", "a$many", "a|b|c$5"])
+def test_a_composite_value_that_can_not_be_read_is_refused(value: str) -> None:
+    with pytest.raises(BadRequestError):
+        search(f"code-value-quantity={value}")
 
 
 def test_a_chain_has_an_end() -> None:
