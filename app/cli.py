@@ -17,6 +17,7 @@ from granian.constants import Interfaces
 from granian.server import Server
 
 from app.audit.verify import faults as audit_faults
+from app.cli_packages import commands as package_commands
 from app.cli_record import commands as record_commands
 from app.db.database import Transaction
 from app.db.migrate import is_current, migrate
@@ -73,6 +74,7 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
 
 
 main.add_typer(record_commands(_run), name="record")
+main.add_typer(package_commands(), name="packages")
 
 
 @main.command("migrate")

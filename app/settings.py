@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     secret_file: Path = Field(
         default=Path("var/secret"), description="File with the server's secret; made with mode 0600 when it is absent."
     )
+    packages_folder: Path = Field(
+        default=Path("var/packages"), description="Folder with the FHIR packages that `regie packages load` keeps."
+    )
     access_token_lifetime: timedelta = Field(default=timedelta(minutes=15), description="ISO 8601, such as PT15M.")
     refresh_token_lifetime: timedelta = Field(default=timedelta(days=90), description="ISO 8601, such as P90D.")
     authorization_code_lifetime: timedelta = Field(default=timedelta(minutes=5), description="ISO 8601, such as PT5M.")

@@ -20,3 +20,11 @@ def suite(name: str) -> Path:
     if folder is None or not (folder / "suites" / name).is_dir():
         pytest.skip(f"The published test scripts {name} are not on this machine (REGIE_CONFORMANCE_SUITES).")
     return folder / "suites" / name
+
+
+def package_folder(name: str) -> Path:
+    """Return the folder of one official package, which is beside the suites; skip the test where it is not there."""
+    folder = conformance_folder()
+    if folder is None or not (folder.parent / "packages" / name).is_dir():
+        pytest.skip(f"The official package {name} is not on this machine (beside REGIE_CONFORMANCE_SUITES).")
+    return folder.parent / "packages" / name
