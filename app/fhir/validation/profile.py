@@ -153,6 +153,7 @@ class Profiles:
 
         def check(items: list[Item], place: str, run: Run) -> None:
             count = len(items)
+            run.step(count)
             if count < minimum:
                 run.add("error", "required", place, f"{label} must occur at least {_times(minimum)}.")
             if maximum is not None and count > maximum:

@@ -41,15 +41,16 @@ class Run:
     depth: int = 0
     seen: set[tuple[int, str]] = field(default_factory=set)
     verdicts: dict[tuple[int, str], bool] = field(default_factory=dict)
+    _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, severity: str, code: str, place: str, diagnostics: str) -> None:
         """Note a finding, as long as there is room."""
         if len(self.found) < ISSUES_MAX:
             self.found.append(Issue(severity, code, diagnostics, place))
 
-    def step(self) -> None:
-        """Count a step. Raises: OutOfStepsError."""
-        self.steps += 1
+    def step(self, count: int = 1) -> None:
+        """Count steps. Raises: OutOfStepsError."""
+        self.steps += count
         if self.steps > STEPS_MAX:
             raise OutOfStepsError
 
@@ -90,11 +91,9 @@ class Run:
         if text.startswith("#"):
             contained = [one for one in self.root.get("contained", ()) if one.get("id") == text[1:]]
             return contained[0] if contained else self.root if text == "#" else None
-        for entry in (self.bundle or {}).get("entry", ()):
-            url, resource = str(entry.get("fullUrl", "")), entry.get("resource")
-            if isinstance(resource, dict) and (url == text or url.endswith(f"/{text}")):
-                return resource
-        return None
+        if self.bundle is not None and not self._entries:
+            self._entries.update(_entries(self.bundle))
+        return self._entries.get(text)
 
     def type_of_target(self, reference: Any) -> str | None:
         """Return the resource type of what a Reference leads to; None if that can't be told."""
@@ -106,6 +105,15 @@ class Run:
             named = target_type(text) if isinstance(text, str) else None
             return named or (str(reference["type"]) if "type" in reference else None)
         return None
+
+
+def _entries(bundle: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the resources of a Bundle by what a reference to them says: the whole URL, or type and id."""
+    for entry in bundle.get("entry", ()):
+        url, resource = entry.get("fullUrl"), entry.get("resource")
+        if isinstance(url, str) and isinstance(resource, dict):
+            yield "/".join(url.split("/")[-2:]), resource
+            yield url, resource
 
 
 def items_of(node: Any, members: tuple[tuple[str, str, bool], ...], place: str) -> list[Item]:

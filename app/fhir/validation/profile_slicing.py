@@ -77,7 +77,7 @@ def compile_slices(compiler: Compiler, rule: Rule, label: str) -> Group | None:
     default = compiler.group(rule.slices["@default"], f"{label} (@default)") if "@default" in rule.slices else None
 
     def check(items: list[Item], place: str, run: Run) -> None:
-        run.step()
+        run.step(len(items) * len(slices))
         numbers = [_slice_of(item, slices, run) for item in items]
         is_certain = None not in numbers
         for number, part in enumerate(slices):
