@@ -34,15 +34,19 @@ def abatement_boolean(tree: Mapping[str, Any]) -> Values:
 
 
 def period_of_use(tree: Mapping[str, Any]) -> Values:
-    """Return the period in which a medicine is to be used; a duration stands in for the end, or for the start."""
+    """Return the period in which a medicine is to be used; a duration stands in for the end, or for the start.
+
+    The duration is an extension of the period (R4), or beside it (STU3).
+    """
     period = next((value["valuePeriod"] for value in _extensions(tree, _PERIODS) if "valuePeriod" in value), None)
     if period is None:
         period = tree.get("effectivePeriod") if tree.get("resourceType") == "MedicationStatement" else None
     if period is None:
         return []
     start, end = period.get("start"), period.get("end")
+    durations = (extension for place in (period, tree) for extension in _extensions(place, _DURATIONS))
     duration: Mapping[str, Any] = next(
-        (value["valueDuration"] for value in _extensions(tree, _DURATIONS) if "valueDuration" in value), {}
+        (extension["valueDuration"] for extension in durations if "valueDuration" in extension), {}
     )
     if "value" in duration and (start is None) != (end is None):
         amount, code = Decimal(duration["value"]), str(duration.get("code", ""))

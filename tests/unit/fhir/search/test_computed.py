@@ -41,16 +41,20 @@ def medication(period: dict[str, str] | None, days: int | None, *, release: str)
     names = {"stu3": ("zib-Medication-PeriodOfUse", "zib-MedicationUse-Duration")}
     period_name, duration_name = names.get(release, ("ext-TimeInterval.Period", "ext-TimeInterval.Duration"))
     tree: dict[str, Any] = {"resourceType": "MedicationRequest"}
+    told: dict[str, Any] = dict(period or {})
     if period is not None:
-        tree["extension"] = [{"url": NICTIZ + period_name, "valuePeriod": period}]
+        tree["extension"] = [{"url": NICTIZ + period_name, "valuePeriod": told}]
     if days is not None:
-        duration = {"value": Decimal(days), "system": "http://unitsofmeasure.org", "code": "d"}
-        member = "extension" if release == "stu3" else "modifierExtension"
-        tree.setdefault(member, []).append({"url": NICTIZ + duration_name, "valueDuration": duration})
+        quantity = {"value": Decimal(days), "system": "http://unitsofmeasure.org", "code": "d"}
+        duration = {"url": NICTIZ + duration_name, "valueDuration": quantity}
+        if release == "r4":
+            told["extension"] = [duration]
+        else:
+            tree.setdefault("extension" if release == "stu3" else "modifierExtension", []).append(duration)
     return tree
 
 
-@pytest.mark.parametrize("release", ["stu3", "r4"])
+@pytest.mark.parametrize("release", ["stu3", "r4", "r4 beside the period"])
 @pytest.mark.parametrize(
     ("period", "days", "wanted"),
     [
@@ -74,6 +78,9 @@ def test_a_duration_alone_is_no_period_of_use() -> None:
 def test_of_a_medication_statement_the_effective_period_is_the_period_of_use() -> None:
     period = {"start": "2024-01-01"}
     assert period_of_use({"resourceType": "MedicationStatement", "effectivePeriod": period}) == [("Period", period)]
+    extension = medication({}, 7, release="r4")["extension"][0]["valuePeriod"]
+    tree = {"resourceType": "MedicationStatement", "effectivePeriod": period | extension}
+    assert period_of_use(tree) == [("Period", period | {"end": "2024-01-08"})]
 
 
 def test_a_medicine_was_dispensed_when_handed_over_else_when_prepared() -> None:
