@@ -4,14 +4,17 @@ A transaction is all or nothing; a batch does each entry for itself. In both, wh
 (``urn:uuid:...``) becomes the id that the other gets: the Dutch self-measurement standard sends a batch in which the
 Observations point at the Patient entry. The Patient entry of a person's app is that person's own Patient.
 
-Order inside a transaction: delete, create, update, then reads.
+Order inside a transaction: delete, create, update and patch, then reads. What the conditions of a transaction find, in URLs and
+in references (``Patient?identifier=...``), is what stands before its first change.
 
 Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/http.html#transaction
 """
 
 import asyncio
 import re
+from base64 import b64decode
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -27,12 +30,16 @@ from app.errors import (
     BadRequestError,
     InvalidResourceError,
     MethodNotAllowedError,
+    NotFoundError,
     NotSupportedError,
+    PreconditionFailedError,
     RegieError,
     TooLargeError,
 )
 from app.fhir.compartment import patient_references
 from app.fhir.issues import Issue
+from app.fhir.patch.json_patch import Patch
+from app.fhir.patch.reading import PatchForm, read_patch
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
@@ -51,7 +58,8 @@ from app.interactions.write import Changes, Conditions, Written
 from app.store.ids import new_id
 from app.store.resources import Stored
 
-_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3}
+_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3}
+_ACTIONS = {"DELETE": Action.DELETE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE}
 _REFERENCE = re.compile(rb'("(?:reference|uri|url|valueUri|valueUrl)"\s*:\s*)("(?:[^"\\]|\\.)*")')
 
 
@@ -59,7 +67,8 @@ _REFERENCE = re.compile(rb'("(?:reference|uri|url|valueUri|valueUrl)"\s*:\s*)("(
 class Entry:
     """One entry on its way: what was asked, its resource once read, the id it gets, and what became of it.
 
-    ``fault`` is what is wrong with the entry itself: nothing is done then.
+    ``fault`` is what is wrong with the entry itself: nothing is done then. Where the URL has a ``condition`` instead of an id,
+    ``found`` is what it found, once ``is_looked_up``.
     """
 
     asked: ParsedEntry
@@ -67,7 +76,11 @@ class Entry:
     resource_type: str
     resource_id: str | None
     query: str
+    condition: str | None = None
+    is_looked_up: bool = False
+    found: Stored | None = None
     parsed: Parsed | None = None
+    patch: Patch | None = None
     made_id: str | None = None
     fault: RegieError | None = None
     outcome: "Outcome | Stored | Page | None" = None
@@ -80,7 +93,19 @@ class Entry:
     @property
     def deed(self) -> str:
         """What the log calls it."""
-        return {"POST": "create", "PUT": "update", "DELETE": "delete", "GET": "read"}.get(self.method, "operation")
+        return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "read"}.get(
+            self.method, "operation"
+        )
+
+    @property
+    def known_id(self) -> str | None:
+        """The id of the resource that it is about, None if it is new, or not looked up yet."""
+        return self.found.id if self.found is not None else self.resource_id
+
+    @property
+    def makes_new(self) -> bool:
+        """Whether it makes a resource whose id the server chooses."""
+        return self.method == "POST" or (self.method == "PUT" and self.is_looked_up and self.known_id is None)
 
 
 @dataclass(slots=True)
@@ -129,7 +154,7 @@ async def bundle(
                     requester, trace, release, writes
                 )
         for entry in writes:  # a job may be run again from its start
-            entry.outcome = entry.fault
+            entry.outcome, entry.found, entry.is_looked_up = entry.fault, None, False
         changes = Changes(context, transaction, requester, release, decide)
         await _write(context, changes, answer.type, writes)
         if idempotency_key is not None:
@@ -190,17 +215,24 @@ def _read_entry(context: Context, release: Release, entry: Entry) -> None:
             message = "The second part of the URL is not a resource id."
             raise BadRequestError(message, expression=f"{place}.url")
         entry.resource_id = parts[1]
-    expected = {"POST": 1, "PUT": 2, "DELETE": 2}.get(entry.method)
-    if expected is not None and (len(parts) != expected or entry.query):
-        message = f"The URL of a {entry.method} takes the form {'Type' if expected == 1 else 'Type/id'} here."
+    by_condition = len(parts) == 1 and bool(entry.query) and entry.method in _ACTIONS
+    expected = {"POST": 1, "PUT": 2, "PATCH": 2, "DELETE": 2}.get(entry.method)
+    if by_condition:
+        entry.condition = entry.query
+    elif expected is not None and (len(parts) != expected or entry.query):
+        message = (
+            f"The URL of a {entry.method} takes the form {'Type' if expected == 1 else 'Type/id or Type?condition'}."
+        )
         raise BadRequestError(message, expression=f"{place}.url")
     if entry.method == "GET" and len(parts) > 2:
         message = "A GET in a Bundle is a read or a search here."
         raise BadRequestError(message, expression=f"{place}.url")
-    if entry.method in ("POST", "PUT"):
-        if entry.asked.resource is None:
-            message = f"A {entry.method} needs a resource."
-            raise InvalidResourceError([Issue("error", "required", message, entry.location)])
+    if entry.method in ("POST", "PUT", "PATCH") and entry.asked.resource is None:
+        message = f"A {entry.method} needs a resource."
+        raise InvalidResourceError([Issue("error", "required", message, entry.location)])
+    if entry.method == "PATCH" and entry.asked.resource is not None:
+        entry.patch = _read_patch(context, release, entry.asked.resource, entry.location)
+    if entry.method in ("POST", "PUT") and entry.asked.resource is not None:
         entry.parsed = parse(
             release,
             entry.asked.resource,
@@ -210,13 +242,33 @@ def _read_entry(context: Context, release: Release, entry: Entry) -> None:
         )
 
 
+def _read_patch(context: Context, release: Release, resource: bytes, location: str) -> Patch:
+    """Return the patch in an entry's resource: Parameters, or a Binary that holds a JSON Patch or merge patch.
+
+    Raises: RegieError, with the place in the Bundle.
+    """
+    sent = parse(release, resource, location=location, maximum_depth=context.limits.body_depth_max).tree
+    try:
+        if sent["resourceType"] == "Parameters":
+            return read_patch(release, PatchForm.FHIRPATH, resource)
+        if sent["resourceType"] == "Binary" and sent.get("contentType") in (PatchForm.JSON, PatchForm.MERGE):
+            return read_patch(
+                release, PatchForm(sent["contentType"]), b64decode(sent.get("data", sent.get("content", "")))
+            )
+    except BadRequestError as error:
+        error.expression = location
+        raise
+    message = "A PATCH takes Parameters, or a Binary whose contentType is that of a JSON Patch or a merge patch."
+    raise BadRequestError(message, expression=location)
+
+
 def _refuse_twice(entries: list[Entry]) -> None:
     """Refuse a transaction that changes one resource more than once, or names two entries alike."""
     seen: set[str] = set()
     for entry in entries:
         names = []
-        if entry.method in ("PUT", "DELETE"):
-            names.append(f"{entry.resource_type}/{entry.resource_id}")
+        if entry.method in _ACTIONS and entry.known_id is not None:
+            names.append(f"{entry.resource_type}/{entry.known_id}")
         if entry.asked.full_url and entry.method in ("POST", "PUT"):
             names.append(entry.asked.full_url)
         for name in names:
@@ -229,7 +281,12 @@ def _refuse_twice(entries: list[Entry]) -> None:
 async def _write(context: Context, changes: Changes, kind: str, writes: list[Entry]) -> None:
     """Do all changes; in a batch an entry that can't be done keeps its error, in a transaction the error is raised."""
     ready = [entry for entry in writes if entry.outcome is None]
-    names = await _patient_names(context, changes, ready)
+    names: dict[str, str] = {}
+    if kind == "transaction":
+        for entry in ready:
+            await _look_up(changes, entry, names)
+        _refuse_twice(ready)
+    await _name_patients(context, changes, ready, names)
     about = await _bundle_record(context, changes, ready, names)
     await _name_others(context, changes, ready, names, about)
     for entry in sorted(ready, key=lambda entry: _ORDER[entry.method]):
@@ -244,12 +301,61 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     await changes.finish()
 
 
+async def _look_up(changes: Changes, entry: Entry, names: dict[str, str]) -> None:
+    """Find what the conditions of a transaction's entry stand for; ``names`` gets what its references become.
+
+    Raises: MultipleMatchesError, PreconditionFailedError (a reference that finds nothing), with the place.
+    """
+    try:
+        await _find(changes, entry)
+    except RegieError as error:
+        error.expression = f"Bundle.entry[{entry.asked.index}].request.url"
+        raise
+    for place, text in references(entry.parsed.tree) if entry.parsed is not None else ():
+        name, _, query = text.partition("?")
+        if not query or text in names or not is_resource_type(changes.release, name):
+            continue
+        try:
+            found = await changes.match(name, query)
+            if found is None:
+                message = "The condition of this reference finds nothing."
+                raise PreconditionFailedError(message)
+        except RegieError as error:
+            error.expression = f"{entry.location}{place[len(entry.resource_type) :]}"
+            raise
+        names[text] = found.reference
+
+
+async def _find(changes: Changes, entry: Entry) -> None:
+    """Look up the condition in an entry's URL, once."""
+    if entry.condition is None or entry.is_looked_up:
+        return
+    entry.found = await changes.match(entry.resource_type, entry.condition, _ACTIONS[entry.method])
+    entry.is_looked_up = True
+    if entry.found is None and entry.method != "PUT":
+        message = f"The condition finds no {entry.resource_type}."
+        raise NotFoundError(message)
+    if entry.found is None and entry.parsed is not None and changes.release is not Release.STU3:
+        entry.resource_id = entry.parsed.id  # the id that the new one gets, if it was given one
+
+
 async def _do(context: Context, changes: Changes, entry: Entry, names: dict[str, str], about: int | None) -> Written:
     asked = entry.asked
     conditions = Conditions(asked.if_none_exist, asked.if_match, asked.if_none_match)
+    await _find(changes, entry)
+    if entry.patch is not None:
+        if entry.found is not None:
+            return await changes.patch_found(entry.found, entry.patch, conditions)
+        return await changes.patch(entry.resource_type, entry.resource_id or "", entry.patch, conditions)
     if entry.method == "DELETE":
+        if entry.found is not None:
+            return await changes.delete_found(entry.found, conditions)
         return await changes.delete(entry.resource_type, entry.resource_id or "", conditions)
     parsed = _renamed(context, changes.release, entry, names)
+    if entry.condition is not None:
+        return await changes.update_found(
+            parsed, entry.found, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about
+        )
     if entry.method == "PUT":
         return await changes.update(
             parsed, entry.resource_id or "", conditions, location=entry.location, bundle_record=about
@@ -257,18 +363,17 @@ async def _do(context: Context, changes: Changes, entry: Entry, names: dict[str,
     return await changes.create(parsed, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about)
 
 
-async def _patient_names(context: Context, changes: Changes, entries: list[Entry]) -> dict[str, str]:
-    """Return what the full URLs of Patients, and of all that has its id already, become: ``Type/id``.
+async def _name_patients(context: Context, changes: Changes, entries: list[Entry], names: dict[str, str]) -> None:
+    """Add what the full URLs of Patients, and of all that has its id already, become: ``Type/id``.
 
     For a person and an app the Patient is their own. An operator's new Patient gets its record here.
     """
-    names: dict[str, str] = {}
     requester = changes.requester
     own = await changes.patients(requester.record_id) if requester.record_id is not None else {}
     for entry in entries:
-        if entry.method == "PUT":
-            _name(names, entry, f"{entry.resource_type}/{entry.resource_id}")
-        elif entry.method == "POST" and entry.resource_type == "Patient":
+        if entry.method == "PUT" and entry.known_id is not None:
+            _name(names, entry, f"{entry.resource_type}/{entry.known_id}")
+        elif entry.makes_new and entry.resource_type == "Patient":
             if changes.release in own:
                 _name(names, entry, f"Patient/{own[changes.release]}")
                 continue
@@ -278,7 +383,6 @@ async def _patient_names(context: Context, changes: Changes, entries: list[Entry
                 entry.made_id = await new_patient(context, changes.transaction, changes.release)
             if entry.made_id is not None:
                 _name(names, entry, f"Patient/{entry.made_id}")
-    return names
 
 
 async def _bundle_record(context: Context, changes: Changes, entries: list[Entry], names: dict[str, str]) -> int | None:
@@ -308,7 +412,7 @@ async def _name_others(
 ) -> None:
     """Add what the full URLs of the other new resources become: a new id, or what ``If-None-Exist`` finds."""
     for entry in entries:
-        if entry.method != "POST" or entry.resource_type == "Patient":
+        if not entry.makes_new or entry.resource_type == "Patient":
             continue
         record_id = about
         if about is None:
@@ -339,14 +443,29 @@ def _patients(context: Context, release: Release, entry: Entry, names: dict[str,
     if entry.parsed is None:
         return set()
     if entry.resource_type == "Patient":
-        known = entry.made_id or entry.resource_id
+        known = entry.made_id or entry.known_id
         return {known} if known else set()
     found = set()
-    for text in patient_references(release, entry.resource_type, entry.parsed.tree):
+    body, tree = entry.asked.resource or b"", entry.parsed.tree
+    if b"urn:" in body or b"?" in body:  # names that tell no type
+        tree = _named(tree, names)
+    for text in patient_references(release, entry.resource_type, tree):
         local = context.local(release, names.get(text, text))
         if local is not None and local.resource_type == "Patient":
             found.add(local.id)
     return found
+
+
+def _named(node: Any, names: dict[str, str]) -> Any:
+    """Return a tree with the references that have a name here replaced."""
+    if isinstance(node, list):
+        return [_named(item, names) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: names.get(value, value) if name == "reference" and isinstance(value, str) else _named(value, names)
+        for name, value in node.items()
+    }
 
 
 async def _match(changes: Changes, entry: Entry, record_id: int | None) -> Stored | None:

@@ -148,7 +148,7 @@ def check_references(
         )
         if local is None:
             if "?" in text and is_resource_type(release, text.partition("?")[0]):
-                message = "A reference by a search is not supported: name the resource, as in Type/id."
+                message = "A reference by a search is for transactions: name the resource, as in Type/id."
                 issues.append(Issue("error", "not-supported", message, place_))
             continue
         made_in = record_in(local.id)

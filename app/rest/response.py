@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,7 @@ from app.rest.outcome import error_body, outcome_body, outcome_tree
 SEQ_URL = "https://regie.example/fhir/StructureDefinition/record-seq"
 """The extension that says which number a change has in the record's log."""
 
+_DONE = Issue("information", "informational", "Done.")
 _METHODS = {"create": "POST", "update": "PUT", "delete": "DELETE"}
 _encode = msgspec.json.Encoder().encode
 
@@ -63,14 +65,14 @@ def written_response(base: str, release: Release, written: Written, wanted: str 
     headers.append((b"location", location(base, version).encode()))
     if wanted == "minimal":
         return FhirResponse(written.status, b"", headers)
-    body = _done(release, wanted) or version.body
+    body = _done(release, wanted, written.warnings) or version.body
     return FhirResponse(written.status, body, headers)
 
 
-def _done(release: Release, wanted: str | None) -> bytes:
+def _done(release: Release, wanted: str | None, warnings: Iterable[Issue] = ()) -> bytes:
     if wanted != "OperationOutcome":
         return b""
-    return outcome_body(release, [Issue("information", "informational", "Done.")])
+    return outcome_body(release, [_DONE, *warnings])
 
 
 def query_text(pairs: Iterable[tuple[str, str]]) -> str:
@@ -180,15 +182,35 @@ def _answer_entry(base: str, release: Release, entry: Entry, wanted: str | None,
     if isinstance(outcome, Page):
         return b'{"resource":' + searchset(base, release, outcome) + b',"response":{"status":"200 OK"}}'
     if isinstance(outcome, Stored):
-        return _with_response(base, outcome, 200, "representation", named, is_read=True)
+        if _is_known(entry, outcome):
+            return _encode({"response": {"status": "304 Not Modified", "etag": f'W/"{outcome.version}"'}})
+        return _with_response(base, release, outcome, 200, "representation", named, is_read=True)
     if isinstance(outcome, Written):
-        return _with_response(base, outcome.version, outcome.status, wanted, named, is_read=False)
+        return _with_response(
+            base, release, outcome.version, outcome.status, wanted, named, is_read=False, warnings=outcome.warnings
+        )
     message = "An entry of a Bundle was left without an outcome."
     raise TypeError(message)
 
 
+def _is_known(entry: Entry, version: Stored) -> bool:
+    """Return whether a read in a Bundle names the version that the caller has already."""
+    if entry.asked.if_none_match is not None:
+        return entry.asked.if_none_match.strip().removeprefix("W/") == f'"{version.version}"'
+    since = entry.asked.if_modified_since
+    return since is not None and version.last_updated <= datetime.fromisoformat(since)
+
+
 def _with_response(
-    base: str, version: Stored, status: int, wanted: str | None, named: set[str], *, is_read: bool
+    base: str,
+    release: Release,
+    version: Stored,
+    status: int,
+    wanted: str | None,
+    named: set[str],
+    *,
+    is_read: bool,
+    warnings: Iterable[Issue] = (),
 ) -> bytes:
     response: dict[str, Any] = {
         "status": _REASONS[204 if version.deleted else status],
@@ -198,6 +220,8 @@ def _with_response(
     }
     if not is_read:
         response = {"extension": [_seq(version)], **response}
+    if wanted == "OperationOutcome" or warnings:
+        response["outcome"] = outcome_tree(release, [_DONE, *warnings])
     if version.deleted:
         del response["location"]
         return _encode({"response": response})

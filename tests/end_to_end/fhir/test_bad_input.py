@@ -242,7 +242,7 @@ async def test_json_is_answered_where_it_is_taken(me: Caller, patient: str, acce
         ("GET", "/Observation/%00", 404),
         ("GET", "/$unknown", 400),
         ("GET", "/Observation/$unknown", 400),
-        ("PATCH", "/Observation/1", 405),
+        ("PATCH", "/Observation/1/_history", 405),
         ("DELETE", "/Observation", 400),
         ("PUT", "/", 405),
         ("POST", "/Observation/1", 405),
@@ -329,7 +329,16 @@ BUNDLES: dict[str, tuple[Any, int, str]] = {
     "no request": (bundle("transaction", {"resource": {"resourceType": "Basic"}}), 422, "Bundle.entry[0].request"),
     "an unknown member": (bundle("transaction") | {"onbekend": 1}, 422, "Bundle.onbekend"),
     "an unknown method": (bundle("transaction", entry("COPY", "Observation")), 422, "Bundle.entry[0].request.method"),
-    "PATCH": (bundle("transaction", entry("PATCH", "Observation/1")), 422, "Bundle.entry[0].request.method"),
+    "a PATCH without resource": (bundle("transaction", entry("PATCH", "Observation/1")), 422, "Bundle.entry[0].resource"),
+    "a PATCH with another resource": (
+        bundle("transaction", entry("PATCH", "Observation/1", {"resourceType": "Binary", "contentType": "text/plain"})),
+        422,
+        "Bundle.entry[0].resource",
+    ),
+    "a PATCH that is none": (
+        bundle("transaction", entry("PATCH", "Observation/1", {"resourceType": "Parameters"})), 422,
+        "Bundle.entry[0].resource",
+    ),
     "an unknown type": (bundle("transaction", entry("DELETE", "Observatie/1")), 422, "Bundle.entry[0].request.url"),
     "a PUT without id": (
         bundle("transaction", entry("PUT", "Observation", weight(R4, None))), 422, "Bundle.entry[0].request.url",

@@ -133,7 +133,7 @@ async def test_each_audit_event_is_valid(world: World, release: Release, name: s
         ("POST", "/Observation", {"resourceType": "Observation", "status": "?", "what": 1}, {}, 422),
         ("POST", "/Observation", "<Observation/>", {"Content-Type": "text/plain"}, 415),
         ("PUT", "/", {"resourceType": "Bundle"}, {}, 405),
-        ("PATCH", "/Observation/1", "[]", {}, 405),
+        ("PATCH", "/Observation/1", "[]", {}, 400),
     ],
 )
 async def test_every_refusal_is_a_valid_outcome(

@@ -213,7 +213,7 @@ REFUSED: list[tuple[str, str, bytes | None, dict[str, str], int]] = [
     ("GET", "/Observation?foo=1", None, {}, 400),
     ("GET", "/Observation?code=%FF", None, {}, 400),
     ("GET", "/Observation", None, {"Authorization": "Bearer wrong"}, 401),
-    ("PATCH", "/Observation/1", b"[]", {}, 405),
+    ("PATCH", "/Observation/1/_history", b"[]", {}, 405),
     ("POST", "/Observation", b"<Observation", {}, 400),
     ("POST", "/Observation", b"", {}, 400),
     ("POST", "/Observation", b'<!DOCTYPE a><Observation xmlns="http://hl7.org/fhir"/>', {}, 400),
