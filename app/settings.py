@@ -9,7 +9,7 @@ import secrets
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     )
     packages_folder: Path = Field(
         default=Path("var/packages"), description="Folder with the FHIR packages that `regie packages load` keeps."
+    )
+    profile_mode: Literal["off", "warn", "enforce"] = Field(
+        default="warn",
+        description="What is done with a resource that breaks a profile that it claims: nothing, a warning, a refusal.",
     )
     access_token_lifetime: timedelta = Field(default=timedelta(minutes=15), description="ISO 8601, such as PT15M.")
     refresh_token_lifetime: timedelta = Field(default=timedelta(days=90), description="ISO 8601, such as P90D.")

@@ -12,8 +12,10 @@ from sqlalchemy import make_url
 from app.audit.log import AuditLog
 from app.db.sqlite import SqliteDatabase, run_now
 from app.errors import UnavailableError
+from app.fhir.packages.library import Library
 from app.fhir.release import Release
 from app.identity.accounts import Accounts
+from app.interactions.conformance import ProfileMode, conformance
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
 from app.interactions.gate import Gate
@@ -92,6 +94,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         ),
         clock=clock,
         now_us=now_us,
+        conformance=conformance(Library(settings.packages_folder), ProfileMode(settings.profile_mode)),
     )
 
     def record_patients(record_id: int) -> dict[Release, str]:

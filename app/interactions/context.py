@@ -1,7 +1,7 @@
 """What every interaction is given: the gate, the database, and how resources are placed, sorted and found."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from app.db.database import Database, Reader
 from app.errors import ConflictError, GoneError, NotFoundError
 from app.fhir.reference import LiteralReference, localize
 from app.fhir.release import Release
+from app.interactions.conformance import Conformance
 from app.interactions.gate import Gate
 from app.store.changes import Indexer
 from app.store.ids import record_in
@@ -43,6 +44,7 @@ class Context:
     limits: Limits
     clock: Callable[[], datetime]
     now_us: Callable[[], int]
+    conformance: Conformance = field(default_factory=Conformance)
 
     def fhir_base(self, release: Release) -> str:
         """Return the base URL of a release."""

@@ -28,6 +28,7 @@ from app.errors import (
     PreconditionFailedError,
     UnprocessableError,
 )
+from app.fhir.issues import Issue
 from app.fhir.patch.json_patch import Patch
 from app.fhir.release import Release
 from app.fhir.search.expression import Search
@@ -51,12 +52,14 @@ class Written:
     """What a write did: the version that now stands, the status to answer with, and the ground it was allowed on.
 
     ``interaction`` is what the log calls it; empty when nothing was changed (the request had been here before).
+    ``warnings`` is what it breaks of the profiles that it claims.
     """
 
     version: Stored
     status: int
     ground: str
     interaction: str
+    warnings: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,6 +475,7 @@ class Changes:
         if not access.covers(parsed.resource_type, categories):
             message = f"What was granted does not include this kind of {parsed.resource_type}."
             raise AccessDeniedError(message, about=(writer.record_id,))
+        warnings = self.context.conformance.hold(self.release, parsed.tree, location)
         is_new = before is None or before.deleted
         draft = Draft(
             self.release, parsed.resource_type, resource_id, parsed.members, parsed.tree, int(categories), chosen
@@ -480,7 +484,8 @@ class Changes:
         if parsed.resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
             await set_patient(self.transaction, writer.record_id, self.release, resource_id, chosen=chosen)
             patients[self.release] = resource_id
-        return Written(written, 201 if is_new else 200, access.reason, "create" if is_new else "update")
+        interaction = "create" if is_new else "update"
+        return Written(written, 201 if is_new else 200, access.reason, interaction, warnings)
 
     @staticmethod
     def _check(before: Stored, conditions: Conditions) -> None:

@@ -1,0 +1,96 @@
+"""What a profile is to a write: nothing, a warning that can be seen, or a reason to refuse it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.fhir.packages.library import Library
+from app.fhir.packages.package import Definition, Package, Pin
+from app.fhir.release import Release
+from tests.support.in_process import Inside, inside
+
+URL = "http://example.org/StructureDefinition/weight-with-method"
+PROFILE = {
+    "resourceType": "StructureDefinition",
+    "url": URL,
+    "type": "Observation",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
+    "differential": {"element": [{"id": "Observation.method", "path": "Observation.method", "min": 1}]},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder in which a package with one profile is loaded."""
+    definition = Definition(URL, "", "StructureDefinition", json.dumps(PROFILE).encode())
+    Library(tmp_path / "packages").load(Package(Pin("invented", "1", Release.R4), (definition,), ()))
+    monkeypatch.setenv("REGIE_PACKAGES_FOLDER", str(tmp_path / "packages"))
+    return tmp_path
+
+
+def claiming(one: Inside, profile: str = URL, **members: Any) -> dict[str, Any]:
+    """Return a weight that says that it keeps a profile."""
+    tree: dict[str, Any] = json.loads(one.observation("it"))
+    return {**tree, "meta": {"profile": [profile]}, **members}
+
+
+async def written(one: Inside, tree: dict[str, Any]) -> tuple[int, list[tuple[str, str, str | None]]]:
+    """Return the status of a create and what its OperationOutcome tells."""
+    answer = await one.create(json.dumps(tree).encode(), Prefer="return=OperationOutcome")
+    issues = answer.json()["issue"]
+    return answer.status_code, [(one["severity"], one["code"], one.get("expression", [None])[0]) for one in issues]
+
+
+DONE = ("information", "informational", None)
+
+
+async def test_what_breaks_a_profile_is_kept_with_a_warning(folder: Path) -> None:
+    async with inside(folder) as one:
+        assert await written(one, claiming(one)) == (201, [DONE, ("warning", "required", "Observation.method")])
+        assert len(await one.found("it")) == 1
+        assert await written(one, claiming(one, method={"text": "Scale"})) == (201, [DONE])
+        assert await written(one, claiming(one, "urn:unknown")) == (
+            201,
+            [DONE, ("warning", "not-supported", "Observation.meta.profile[0]")],
+        )
+
+
+async def test_what_breaks_a_profile_is_refused_where_profiles_are_enforced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGIE_PROFILE_MODE", "enforce")
+    async with inside(folder) as one:
+        assert await written(one, claiming(one)) == (422, [("error", "required", "Observation.method")])
+        assert await one.found("it") == []
+        assert (await written(one, claiming(one, "urn:unknown")))[0] == 201
+
+
+async def test_profiles_are_not_looked_at_where_they_are_off_or_no_package_is_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGIE_PROFILE_MODE", "off")
+    async with inside(folder) as one:
+        assert await written(one, claiming(one)) == (201, [DONE])
+    monkeypatch.setenv("REGIE_PROFILE_MODE", "enforce")
+    monkeypatch.setenv("REGIE_PACKAGES_FOLDER", str(folder / "none"))
+    (folder / "other").mkdir()
+    async with inside(folder / "other") as one:
+        assert await written(one, claiming(one)) == (201, [DONE])
+
+
+async def test_in_a_bundle_the_warning_is_in_the_entry_that_it_is_about(folder: Path) -> None:
+    async with inside(folder) as one:
+        good = claiming(one, method={"text": "Scale"}, identifier=[{"value": "other"}])
+        entries = [
+            {"resource": tree, "request": {"method": "POST", "url": "Observation"}} for tree in (good, claiming(one))
+        ]
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+        answer = await one.http.post("/", content=json.dumps(bundle), headers=one.headers)
+        responses = [entry["response"] for entry in answer.json()["entry"]]
+        assert "outcome" not in responses[0]
+        assert [issue.get("expression") for issue in responses[1]["outcome"]["issue"]] == [
+            None,
+            ["Bundle.entry[1].resource.method"],
+        ]
