@@ -287,17 +287,34 @@ async def lastn(call: Call) -> FhirResponse:
 
 async def everything(call: Call) -> FhirResponse:
     """Patient/$everything and Patient/[id]/$everything."""
-    call.only("_count", "_after")
+    call.only("_count", "_after", "_since", "_type", "start", "end")
     patient_id = call.id if "id" in call.named else None
     asked = call.number("_count", 0, everythings.EVERYTHING_MAX)
     after = call.number("_after", 0, SEQ_MAX)
     versions, following = await everythings.everything(
-        call.context, call.who, call.request.trace, call.release, patient_id, after=after, count=asked or None
-    )
+        call.context, call.who, call.request.trace, call.release, patient_id,
+        narrowing=_narrowing(call), after=after, count=asked or None,
+    )  # fmt: skip
     url = f"{call.base}/Patient/{f'{patient_id}/' if patient_id else ''}$everything"
-    next_url = f"{url}?_count={asked}&_after={following}{call.kept}" if following is not None else None
+    kept = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] not in ("_count", "_after"))
+    next_url = f"{url}?_count={asked}&_after={following}{kept}" if following is not None else None
     query = query_text(call.request.pairs)
     return FhirResponse(200, everything_bundle(call.base, f"{url}?{query}" if query else url, versions, next_url))
+
+
+def _narrowing(call: Call) -> everythings.Narrowing:
+    """Return the part of everything that the parameters ask for. Raises: BadRequestError."""
+    named = [name for key, value in call.request.pairs if key == "_type" for name in value.split(",")]
+    if not all(is_resource_type(call.release, name) for name in named):
+        message = "_type takes resource types that this server has, with commas between them."
+        raise BadRequestError(message)
+    since, start, end = (call.moment(name) for name in ("_since", "start", "end"))
+    return everythings.Narrowing(
+        frozenset(named) if named else None,
+        since[0] if since else 0,
+        start[0] if start else None,
+        end[1] if end else None,
+    )
 
 
 async def delta(call: Call) -> FhirResponse:

@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, literal, select
+from sqlalchemy import ColumnElement, bindparam, func, literal, or_, select
 from sqlalchemy.sql import Select
+from sqlalchemy.sql.expression import literal_column
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
-from app.store.tables import change, current, locator
+from app.store.tables import change, current, date_index, locator
 from app.store.visible import parameters, visible
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -238,29 +239,53 @@ async def read_history(
     return [stored(row) for row in await reader.all(form, values)]
 
 
-@scoped
-def _everything(limited_types: bool) -> Statement:  # noqa: FBT001
+@functools.cache
+def _everything(limited_types: bool, dated: bool) -> Statement:  # noqa: FBT001
     # Not a join: SQLite would go through all current resources again for each of them.
     newest = select(current.c.seq).where(
         current.c.record_id == bindparam("record_id"),
         current.c.release == bindparam("release"),
         current.c.deleted.is_(False),
     )
-    return hot(
+    statement = (
         select(*columns(change))
         .where(change.c.seq.in_(newest), visible(change, limited_types=limited_types))
-        .where(change.c.seq > bindparam("after"))
+        .where(change.c.seq > bindparam("after"), change.c.instant >= bindparam("since"))
         .order_by(change.c.seq)
         .limit(bindparam("limit"))
     )
+    if dated:
+        named = func.json_each(bindparam("date_parameters")).table_valued("value")
+        dates = select(date_index.c.seq).where(
+            date_index.c.record_id == bindparam("record_id"),
+            date_index.c.param.in_(select(literal_column("value")).select_from(named)),
+        )
+        inside = dates.where(date_index.c.low <= bindparam("end"), date_index.c.high >= bindparam("start"))
+        statement = statement.where(or_(change.c.seq.in_(inside), change.c.seq.not_in(dates)))
+    return hot(statement)
 
 
 async def read_everything(
-    reader: Reader, access: RecordAccess, release: Release, *, after: int, limit: int
+    reader: Reader,
+    access: RecordAccess,
+    release: Release,
+    *,
+    after: int,
+    limit: int,
+    since: int = 0,
+    dates: tuple[tuple[int, ...], int, int] | None = None,
 ) -> list[Stored]:
-    """Return the current resources that were last changed after ``after``, in that order."""
-    values = {**parameters(access), "release": release.value, "after": after, "limit": limit}
-    return [stored(row) for row in await reader.all(_everything(access.types is not None), values)]
+    """Return the current resources that were last changed after number ``after`` and from instant ``since`` on, in that order.
+
+    ``dates`` has the numbers of date parameters, and the start and end of a period: what has a value of one of these then
+    has to have one in it. Instants in microseconds UTC.
+    """
+    values = {**parameters(access), "release": release.value, "after": after, "limit": limit, "since": since}
+    if dates is not None:
+        numbers, start, end = dates
+        values |= {"date_parameters": f"[{','.join(map(str, numbers))}]", "start": start, "end": end}
+    form = _everything(access.types is not None, dates is not None)
+    return [stored(row) for row in await reader.all(form, values)]
 
 
 @scoped

@@ -274,6 +274,13 @@ ROWS = (
         "200 404 200 404  403 200 403 403 403 200  200",
     ),
     Row(
+        "part of $everything",
+        "GET",
+        "/Patient/{id}/$everything",
+        "/Patient/{patient}/$everything?_type=Condition,Observation&start=2000&_since=2000",
+        "200 404 200 404  403 200 403 403 403 200  200",
+    ),
+    Row(
         "$everything of the one record",
         "GET",
         "/Patient/$everything",

@@ -1,11 +1,14 @@
 """``Patient/$everything``: all current resources of one person that the requester may see, in the order of change.
 
 Resources of the shared directory that the record refers to are not repeated here: they can be read by their reference.
+A resource that says no date of care at all belongs to every period.
 
 Spec: https://hl7.org/fhir/R4/patient-operation-everything.html, https://hl7.org/fhir/STU3/patient-operations.html#everything
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 from app.access.policy import Wish
 from app.access.requester import Requester
@@ -13,13 +16,32 @@ from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import BadRequestError, NotFoundError
+from app.fhir.dates import MAX_US, MIN_US
 from app.fhir.release import Release
+from app.fhir.search.definitions import definitions
+from app.fhir.validation.structure import resource_types
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
 from app.store.resources import Stored, read_everything
 
 EVERYTHING_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Which part of everything is asked for; instants in microseconds UTC, None where nothing was said.
+
+    ``types`` are resource types, ``since`` when a resource was last changed, ``start`` and ``end`` what its dates say.
+    """
+
+    types: frozenset[str] | None = None
+    since: int = 0
+    start: int | None = None
+    end: int | None = None
+
+
+EVERYTHING = Narrowing()
 
 
 async def everything(
@@ -29,6 +51,7 @@ async def everything(
     release: Release,
     patient_id: str | None,
     *,
+    narrowing: Narrowing = EVERYTHING,
     after: int = 0,
     count: int | None = None,
 ) -> tuple[list[Stored], int | None]:
@@ -40,13 +63,41 @@ async def everything(
     async def action(scope: AccessScope) -> tuple[tuple[list[Stored], int | None], Sequence[Touched]]:
         access = await person(context, scope, release, patient_id)
         limit = EVERYTHING_MAX if count is None else count
-        found = await read_everything(context.database.reader, access, release, after=after, limit=limit + 1)
+        dates = None
+        if narrowing.start is not None or narrowing.end is not None:
+            start = MIN_US if narrowing.start is None else narrowing.start
+            dates = (_care_dates(release), start, MAX_US if narrowing.end is None else narrowing.end)
+        found = await read_everything(
+            context.database.reader, _of_types(access, narrowing.types), release,
+            after=after, limit=limit + 1, since=narrowing.since, dates=dates,
+        )  # fmt: skip
         page = found[:limit]
         following = page[-1].seq if len(found) > limit and page else None
         return (page, following), (Touched(access.record_id, access.reason, len(page)),)
 
     deed = Deed("operation-everything", release, "Patient", patient_id or "")
     return await context.gate.look(requester, trace, Wish(Action.READ), deed, action)
+
+
+def _of_types(access: RecordAccess, types: frozenset[str] | None) -> RecordAccess:
+    """Return the part of an access that is of these types."""
+    if types is None:
+        return access
+    return replace(access, types=types if access.types is None else access.types & types)
+
+
+@cache
+def _care_dates(release: Release) -> tuple[int, ...]:
+    """Return the numbers of the date parameters that tell when care was given: not when somebody was born or died."""
+    known = definitions(release)
+    numbers = {
+        stored.number
+        for name in resource_types(release)
+        for parameter in known.supported(name).values()
+        if parameter.kind == "date" and parameter.name not in ("_lastUpdated", "birthdate", "death-date")
+        for stored in parameter.stored_in
+    }
+    return tuple(sorted(numbers))
 
 
 async def person(context: Context, scope: AccessScope, release: Release, patient_id: str | None) -> RecordAccess:
