@@ -26,6 +26,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.expression import ReferenceValue, Search
 from app.fhir.search.parse import parse_query
+from app.fhir.search.subset import Shown, subset
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
@@ -123,14 +124,28 @@ async def _page(
     extra = await included(context, release, scope, found, parsed.includes)
     page = Page(
         parsed.resource_type,
-        tuple(one.version for one in found),
-        tuple(extra),
+        *shown(parsed, found, extra),
         following,
         parsed.used,
         parsed.ignored,
         total,
     )
     return page, _touched(scope, parsed.resource_type, [one.version for one in found] + extra)
+
+
+def shown(
+    parsed: Search, found: Iterable[Found], extra: Iterable[Stored]
+) -> tuple[tuple[Stored, ...], tuple[Stored, ...]]:
+    """Return the matches and what is included, each with the part of its body that is to be shown."""
+    matches, of_included = (one.version for one in found), None if isinstance(parsed.shown, frozenset) else parsed.shown
+    return tuple(_part(one, parsed.shown) for one in matches), tuple(_part(one, of_included) for one in extra)
+
+
+def _part(version: Stored, wanted: Shown | None) -> Stored:
+    if wanted is None:
+        return version
+    body = subset(version.release, version.resource_type, version.body, wanted)
+    return msgspec.structs.replace(version, body=body)
 
 
 def _touched(scope: AccessScope, resource_type: str, shown: Iterable[Stored]) -> list[Touched]:

@@ -108,6 +108,9 @@ class Definitions:
         self.release = release
         data = json.loads((files(__package__) / "data" / f"{release.path}.json").read_bytes())
         self.elements: Mapping[str, tuple[str, ...]] = {path: tuple(types) for path, types in data["elements"].items()}
+        self.summaries: Mapping[str, frozenset[str]] = {
+            name: frozenset(found.split()) for name, found in data["summaries"].items()
+        }
         self._parameters = {
             resource_type: MappingProxyType(
                 {name: _parameter(release, resource_type, name, facts) for name, facts in found.items()}

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.fhir.issues import Issue
 from app.fhir.search.definitions import SearchParameter
+from app.fhir.search.subset import Shown
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
 Modifier = Literal["exact", "contains", "not", "missing", "identifier"]
@@ -190,6 +191,7 @@ class Include:
 class Search:
     """A search on one resource type; all ``criteria`` and ``links`` must hold.
 
+    ``shown`` is the part of each match that is shown, None for the whole; what is included is shown whole, but for a summary.
     ``count`` is the page size, 0 for the number of matches only, None for all on one page. ``used`` is for the self link:
     the parameters that were understood, in the order and with the values that came. ``ignored`` says what was not.
     """
@@ -201,6 +203,7 @@ class Search:
     count: int | None = None
     includes: tuple[Include, ...] = ()
     total: Total | None = None
+    shown: Shown | None = None
     ignored: tuple[Issue, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
 

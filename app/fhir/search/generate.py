@@ -56,7 +56,7 @@ class Elements(ElementTypes):
 
     def _look_up(self, path: str) -> tuple[str, ...]:
         parent_path, _, name = path.rpartition(".")
-        fields = self._fields(self._model(parent_path))
+        fields = self.fields_of(self._model(parent_path))
         if name.endswith("[x]"):
             group = name.removesuffix("[x]")
             members = {member: field for member, field in fields.items() if field["one_of_many"] == group}
@@ -76,9 +76,10 @@ class Elements(ElementTypes):
     def _model(self, path: str) -> str:
         """Return the name of the model at ``path``: a resource type, or what the element's annotation names."""
         parent, _, name = path.rpartition(".")
-        return str(self._fields(self._model(parent))[name]["type"]) if parent else path
+        return str(self.fields_of(self._model(parent))[name]["type"]) if parent else path
 
-    def _fields(self, model: str) -> dict[str, dict[str, Any]]:
+    def fields_of(self, model: str) -> dict[str, dict[str, Any]]:
+        """Return what the model of a type says about its members."""
         if model not in self.fields:
             self.fields[model] = self._read_fields(model)
         return self.fields[model]
@@ -103,12 +104,17 @@ class Elements(ElementTypes):
                 "one_of_many": extra.get("one_of_many"),
                 "targets": targets,
                 "many": "List[" in str(field.annotation),
+                "summary": extra.get("summary_element_property", False),
             }
         return found
 
 
 def build(release: Release) -> dict[str, Any]:
-    """Return the data of ``release``: ``parameters`` by type and code, and ``elements``, the types by path."""
+    """Return the data of ``release``.
+
+    ``parameters`` by type and code; ``elements``, the types by path; ``summaries``, the members of each resource type and of its
+    parts that belong to a summary.
+    """
     elements = Elements(release)
     published = _published(release)
     parameters: dict[str, dict[str, Any]] = {}
@@ -127,7 +133,21 @@ def build(release: Release) -> dict[str, Any]:
             found[code] = _parameter(code, kind, own_expression, targets, components, elements)
         parameters[resource_type] = found
     used = {path: list(types) for path, types in sorted(elements.used.items())}
-    return {"parameters": parameters, "elements": used}
+    return {"parameters": parameters, "elements": used, "summaries": _summaries(release, elements)}
+
+
+def _summaries(release: Release, elements: Elements) -> dict[str, list[str]]:
+    """Return the members that belong to a summary, for each resource type and the parts of resources inside them."""
+    found: dict[str, list[str]] = {}
+    todo = sorted(served(release))
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            fields = elements.fields_of(name)
+            found[name] = sorted(member for member, field in fields.items() if field["summary"])
+            kinds = {str(fields[member]["type"]) for member in found[name]}
+            todo += sorted(kind for kind in kinds if kind.startswith(name) and kind != name)
+    return dict(sorted(found.items()))
 
 
 def _published(release: Release) -> dict[str, dict[str, Any]]:
@@ -234,7 +254,14 @@ def text(release: Release) -> str:
         for name, found in data["parameters"].items()
     ]
     lines += [",\n".join(types), "},", '"elements": {']
-    lines += [",\n".join(f'"{path}": {_json(found)}' for path, found in data["elements"].items()), "}", "}", ""]
+    lines += [",\n".join(f'"{path}": {_json(found)}' for path, found in data["elements"].items()), "},"]
+    lines += ['"summaries": {']
+    lines += [
+        ",\n".join(f'"{name}": {_json(" ".join(found))}' for name, found in data["summaries"].items()),
+        "}",
+        "}",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -32,6 +32,7 @@ from app.fhir.search.expression import (
     Total,
 )
 from app.fhir.search.values import Surroundings, malformed, read_value, split
+from app.fhir.search.subset import Shown, element_names
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
@@ -116,6 +117,7 @@ class _Query:
     sort: list[SortKey] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
     total: Total | None = None
+    shown: Shown | None = None
     ignored: list[Issue] = field(default_factory=list)
     used: list[tuple[str, str]] = field(default_factory=list)
     values: int = 0
@@ -123,6 +125,8 @@ class _Query:
     seen: set[str] = field(default_factory=set)
 
     def search(self) -> Search:
+        if self.shown == "text" and self.includes:
+            raise BadRequestError("_summary=text goes with no includes.", expression="http._summary")
         return Search(
             resource_type=self.resource_type,
             criteria=tuple(self.criteria),
@@ -131,6 +135,7 @@ class _Query:
             count=self.count,
             includes=tuple(dict.fromkeys(self.includes)),
             total=self.total,
+            shown=self.shown,
             ignored=tuple(self.ignored),
             used=tuple(self.used),
         )
@@ -280,10 +285,28 @@ class _Query:
 
     def add_summary(self, name: str, modifier: str, text: str) -> None:
         self.once(name, modifier)
-        if text == "count":
-            self.count = 0
-        elif text != "false":
-            raise _unknown(name, "is supported with count only")
+        match text:
+            case "count":
+                self.count = 0
+            case "true" | "text" | "data":
+                self.show(name, text)
+            case "false":
+                pass
+            case _:
+                raise BadRequestError("_summary wants true, text, data, count or false.", expression="http._summary")
+
+    def add_elements(self, name: str, modifier: str, text: str) -> None:
+        self.once(name, modifier)
+        elements = frozenset(part.strip() for part in split(text, ","))
+        if not elements <= element_names(self.known.release, self.resource_type):
+            raise _unknown(name, f"names an element that {self.resource_type} does not have")
+        self.show(name, elements)
+
+    def show(self, name: str, shown: Shown) -> None:
+        """Take the part that is to be shown. Raises: BadRequestError, when another one was named."""
+        if self.shown is not None:
+            raise BadRequestError("_summary and _elements don't go together.", expression=f"http.{name}")
+        self.shown = shown
 
     def add_total(self, name: str, modifier: str, text: str) -> None:
         self.once(name, modifier)
@@ -335,6 +358,7 @@ class _Query:
 _RESULT_PARAMETERS: dict[str, Callable[[_Query, str, str, str], None]] = {
     "_count": _Query.add_count,
     "_summary": _Query.add_summary,
+    "_elements": _Query.add_elements,
     "_total": _Query.add_total,
     "_sort": _Query.add_sort,
     "_include": _Query.add_include,

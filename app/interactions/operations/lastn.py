@@ -22,7 +22,7 @@ from app.fhir.search.parse import parse_query
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
-from app.interactions.search import Page, narrow
+from app.interactions.search import Page, narrow, shown
 from app.store.search.run import Found, Run
 
 LASTN_MAX = 100
@@ -75,7 +75,7 @@ async def lastn(
             found += await _newest(context, run, narrowed.only({access.record_id, DIRECTORY}), _most(pairs))
         extra = await included(context, release, narrowed, found, parsed.includes)
         used = tuple(pair for pair in pairs if pair[0] == "max" or pair in parsed.used)
-        page = Page("Observation/$lastn", tuple(one.version for one in found), tuple(extra), None, used, parsed.ignored)
+        page = Page("Observation/$lastn", *shown(parsed, found, extra), None, used, parsed.ignored)
         counts = [sum(one.version.record_id == access.record_id for one in found) for access in personal]
         touched = [
             Touched(access.record_id, access.reason, count) for access, count in zip(personal, counts, strict=True)

@@ -93,8 +93,9 @@ def test_the_self_link_has_what_was_used_in_the_order_and_with_the_values_that_c
         ("code-value-quantity:missing=true", "http.code-value-quantity:missing"),
         ("_sort=code-value-quantity", "http._sort"),
         ("_id:missing=true", "http._id:missing"),
-        ("_elements=code", "http._elements"),
-        ("_summary=true", "http._summary"),
+        ("_elements=unheard", "http._elements"),
+        ("_elements=code,valueQuantity", "http._elements"),
+        ("_summary:x=true", "http._summary:x"),
         ("_sort=code", "http._sort"),
         ("_sort=unheard", "http._sort"),
         ("_include=Nonsense:*", "http._include"),
@@ -153,6 +154,22 @@ def test_a_reverse_chain_asks_who_refers_here() -> None:
     assert further.source.criteria[0].parameter.name == "recorded"
 
 
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", None),
+        ("_summary=false", None),
+        ("_summary=count", None),
+        ("_summary=true", "true"),
+        ("_summary=text", "text"),
+        ("_summary=data", "data"),
+        ("_elements=code, value", frozenset({"code", "value"})),
+    ],
+)
+def test_the_part_that_is_shown(query: str, shown: object) -> None:
+    assert search(query).shown == shown
+
+
 def test_a_composite_value_has_a_criterion_for_each_part() -> None:
     (link,) = search("component-code-value-quantity=http://loinc.org|8480-6$gt140,a\\$b$5").links
     assert isinstance(link, Together)
@@ -188,7 +205,19 @@ def test_an_empty_value_is_refused_and_left_out_if_the_caller_says_so(query: str
 
 
 @pytest.mark.parametrize(
-    "query", ["date=yesterday", "code=a|b|c", "_count=many", "_count=-1", "_count=1&_count=2", "_total=all"]
+    "query",
+    [
+        "date=yesterday",
+        "code=a|b|c",
+        "_count=many",
+        "_count=-1",
+        "_count=1&_count=2",
+        "_total=all",
+        "_summary=all",
+        "_summary=true&_elements=code",
+        "_elements=code&_elements=status",
+        "_summary=text&_include=Observation:subject",
+    ],
 )
 def test_a_value_that_can_not_be_read_is_refused_also_leniently(query: str) -> None:
     for lenient in (False, True):
