@@ -3,15 +3,15 @@
 import pytest
 
 from app.fhir.release import Release
-from tests.support.world import World, identifier, ids_of, tree_of, weight
+from tests.support.world import Tree, World, identifier, ids_of, tree_of, weight
 
-NOTED = {"note": [{"text": "after breakfast"}]}
+NOTED: Tree = {"note": [{"text": "after breakfast"}]}
 
 
 @pytest.mark.parametrize("release", Release)
 async def test_a_summary_leaves_out_and_says_so(world: World, release: Release) -> None:
     me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
-    note = {"comment": "after breakfast"} if release is Release.STU3 else NOTED
+    note: Tree = {"comment": "after breakfast"} if release is Release.STU3 else NOTED
     made = await me.made(weight(release, patient, "72.50", identifier=identifier("w"), **note))
     whole = (await me("GET", "/Observation?identifier=w")).text
     assert "breakfast" in whole
