@@ -31,8 +31,8 @@ from app.fhir.search.expression import (
     Together,
     Total,
 )
-from app.fhir.search.values import Surroundings, malformed, read_value, split
 from app.fhir.search.subset import Shown, element_names
+from app.fhir.search.values import Surroundings, malformed, read_value, split
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
