@@ -125,6 +125,7 @@ def _operations(release: Release) -> list[dict[str, Any]]:
     named = {
         "everything": f"{standard}/Patient-everything",
         "lastn": f"{standard}/Observation-lastn",
+        "validate": f"{standard}/Resource-validate",
         "delta": "https://regie.example/fhir/OperationDefinition/delta",
     }
     if release is Release.R4:

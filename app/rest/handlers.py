@@ -26,7 +26,9 @@ from app.interactions.history import SEQ_MAX, HistoryWindow
 from app.interactions.operations import delta as deltas
 from app.interactions.operations import everything as everythings
 from app.interactions.operations import lastn as lastns
+from app.interactions.operations import validate as validates
 from app.rest.capabilities import capability_statement
+from app.rest.outcome import outcome_body
 from app.rest.parameters import parameter_pairs
 from app.rest.request import FhirRequest, read_pairs
 from app.rest.response import (
@@ -315,6 +317,18 @@ def _narrowing(call: Call) -> everythings.Narrowing:
         start[0] if start else None,
         end[1] if end else None,
     )
+
+
+async def validate(call: Call) -> FhirResponse:
+    """$validate of what is sent, or of what stands."""
+    call.only("mode", "profile")
+    resource_type, resource_id = call.resource_type, call.id if "id" in call.named else None
+    body = await call.request.body(may_be_empty=True) if call.request.method == "POST" else b""
+    issues = await validates.validate(
+        call.context, call.who, call.request.trace, call.release, resource_type, resource_id,
+        validates.read_question(body or None, call.request.pairs),
+    )  # fmt: skip
+    return FhirResponse(200, outcome_body(call.release, issues))
 
 
 async def delta(call: Call) -> FhirResponse:
