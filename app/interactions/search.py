@@ -10,7 +10,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -21,10 +21,11 @@ from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.db.database import Reader
-from app.errors import AccessDeniedError, BadRequestError
+from app.errors import AccessDeniedError, BadRequestError, NotSupportedError
+from app.fhir.compartment import compartment_parameters
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.search.expression import ReferenceValue, Search
+from app.fhir.search.expression import ReferenceValue, Search, Within
 from app.fhir.search.parse import parse_query
 from app.fhir.search.subset import Shown, subset
 from app.interactions.context import Context
@@ -76,16 +77,20 @@ async def search(
     pairs: Sequence[tuple[str, str]],
     *,
     lenient: bool = False,
+    patient_id: str | None = None,
 ) -> Page:
     """Return one page of what matches. ``pairs`` are the query's parameters as they came, decoded.
 
-    Raises: UnknownParameterError, BadRequestError (a value or a cursor that can't be read), AccessDeniedError.
+    ``patient_id`` is whose compartment is searched, None for all that the requester may see.
+    Raises: NotSupportedError (nobody's compartment has this type), UnknownParameterError, BadRequestError (a value or a cursor that can't be read), AccessDeniedError.
     """
     deed = Deed("search-type", release, resource_type)
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
         asked, cursor = _without_cursor(pairs)
         parsed = _parse(context, release, resource_type, asked, lenient=lenient)
+        if patient_id is not None:
+            parsed = replace(parsed, within=_within(release, resource_type, patient_id))
         narrowed = await narrow(context, requester, release, scope, parsed)
         after = _read_cursor(context, requester, release, parsed, cursor) if cursor is not None else None
         return await _page(context, requester, release, narrowed, parsed, after)
@@ -109,6 +114,14 @@ def _parse(
     )
 
 
+def _within(release: Release, resource_type: str, patient_id: str) -> Within:
+    parameters = compartment_parameters(release, resource_type)
+    if not parameters:
+        message = f"{resource_type} is not in the compartment of a Patient."
+        raise NotSupportedError(message)
+    return Within(parameters, patient_id)
+
+
 async def _page(
     context: Context, requester: Requester, release: Release, scope: AccessScope, parsed: Search, after: Position | None
 ) -> tuple[Page, Sequence[Touched]]:
@@ -123,7 +136,7 @@ async def _page(
     found = found[:size]
     extra = await included(context, release, scope, found, parsed.includes)
     page = Page(
-        parsed.resource_type,
+        parsed.place,
         *shown(parsed, found, extra),
         following,
         parsed.used,
@@ -175,6 +188,8 @@ async def narrow(
     if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
         return scope
     reader = transaction or context.database.reader
+    if parsed.within is not None:
+        return await _of_patients(reader, release, scope, [parsed.within.patient_id])
     for criterion in parsed.criteria:
         values = [value for value in criterion.values if isinstance(value, ReferenceValue)]
         is_patient = criterion.parameter.targets == {"Patient"} or criterion.parameter.name in ("patient", "subject")
@@ -182,12 +197,7 @@ async def narrow(
             continue
         if any(value.resource_type not in (None, "Patient") or value.id is None for value in values):
             continue
-        records = {await record_of_patient(reader, release, value.id or "") for value in values}
-        named = frozenset(record for record in records if record is not None)
-        if not scope.only(named).records:
-            message = "No consent covers this request."
-            raise AccessDeniedError(message, about=tuple(named))
-        return scope.only({*named, DIRECTORY})  # what is said of a patient may refer to the directory
+        return await _of_patients(reader, release, scope, [value.id or "" for value in values])
     if scope.everyone is None:
         return scope
     everybody = await all_records(reader)
@@ -195,6 +205,15 @@ async def narrow(
         message = "There are too many people here to search them all: name the patient."
         raise BadRequestError(message)
     return AccessScope(scope.only(everybody).records + scope.records)
+
+
+async def _of_patients(reader: Reader, release: Release, scope: AccessScope, ids: Sequence[str]) -> AccessScope:
+    records = {await record_of_patient(reader, release, one) for one in ids}
+    named = frozenset(record for record in records if record is not None)
+    if not scope.only(named).records:
+        message = "No consent covers this request."
+        raise AccessDeniedError(message, about=tuple(named))
+    return scope.only({*named, DIRECTORY})  # what is said of a patient may refer to the directory
 
 
 def sorts_by_repeating(parsed: Search) -> bool:
@@ -211,7 +230,7 @@ def _without_cursor(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, s
 
 
 def _signature(context: Context, requester: Requester, release: Release, parsed: Search, text: bytes) -> bytes:
-    about: Any = [requester.actor, requester.record_id, release.value, parsed.resource_type, parsed.used]
+    about: Any = [requester.actor, requester.record_id, release.value, parsed.place, parsed.used]
     return hmac.digest(context.cursor_key, _encode(about) + text, "sha256")[:16]
 
 

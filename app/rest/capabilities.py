@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from app.fhir.compartment import PATIENT_COMPARTMENT_URL
 from app.fhir.patch.reading import PatchForm
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
@@ -58,6 +59,7 @@ def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
                 "resource": [_resource(release, name) for name in types],
                 "interaction": [{"code": code} for code in ("batch", "transaction", "history-system")],
                 "operation": _operations(release),
+                "compartment": [PATIENT_COMPARTMENT_URL],
             }
         ],
     }

@@ -263,6 +263,7 @@ async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:
         call.resource_type,
         pairs,
         lenient=call.request.lenient,
+        patient_id=call.id if "id" in call.named else None,
     )
     return FhirResponse(200, searchset(call.base, call.release, page))
 

@@ -260,6 +260,22 @@ ROWS = (
         headers=_FORM,
     ),
     Row(
+        "search in a compartment",
+        "GET",
+        "/Patient/{id}/{type}",
+        "/Patient/{patient}/Condition?_total=accurate",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "search in a compartment by post",
+        "POST",
+        "/Patient/{id}/{type}/_search",
+        "/Patient/{patient}/Observation/_search",
+        "200 200 200 200  403 200 403 403 403 200  200",
+        body=_form,
+        headers=_FORM,
+    ),
+    Row(
         "$lastn",
         "GET",
         "/Observation/$lastn",

@@ -151,8 +151,16 @@ class Together:
     base_urls: tuple[str, ...]
 
 
-Link = Chained | Referred | Together
-"""What is found out before the statement runs."""
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Refers to a Patient by any of the parameters by which resources of the type belong to a person."""
+
+    parameters: tuple[SearchParameter, ...]
+    patient_id: str
+
+
+Link = Chained | Referred | Together | Within
+"""What more than one parameter of the resource itself tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +202,7 @@ class Search:
     ``shown`` is the part of each match that is shown, None for the whole; what is included is shown whole, but for a summary.
     ``count`` is the page size, 0 for the number of matches only, None for all on one page. ``used`` is for the self link:
     the parameters that were understood, in the order and with the values that came. ``ignored`` says what was not.
+    ``within`` is the compartment that is searched, None for all.
     """
 
     resource_type: str
@@ -206,8 +215,16 @@ class Search:
     shown: Shown | None = None
     ignored: tuple[Issue, ...] = ()
     used: tuple[tuple[str, str], ...] = ()
+    within: Within | None = None
 
     @property
     def asked(self) -> Asked:
         """Return what the resources must meet, without how they are shown."""
-        return Asked(self.resource_type, self.criteria, self.links)
+        return Asked(
+            self.resource_type, self.criteria, self.links if self.within is None else (*self.links, self.within)
+        )
+
+    @property
+    def place(self) -> str:
+        """Return the path below the base that is searched: a type, or what belongs to a person of a type."""
+        return self.resource_type if self.within is None else f"Patient/{self.within.patient_id}/{self.resource_type}"

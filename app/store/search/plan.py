@@ -20,7 +20,7 @@ from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.composite import elements
 from app.fhir.search.definitions import SearchParameter
-from app.fhir.search.expression import Asked, Chained, Criterion, Link, ReferenceValue, Referred, Together
+from app.fhir.search.expression import Asked, Chained, Criterion, ReferenceValue, Referred, Together, Within
 from app.store.indexing import rows_of, value_hash
 from app.store.resources import Stored, stored
 from app.store.search.checks import holds
@@ -57,8 +57,11 @@ class Plan:
         self.values: dict[str, Any] = {"release": release.value, "type": asked.resource_type}
         for number, criterion in enumerate(criteria):
             self.values |= number_values(criterion, number, of_parameter[number])
-        self.links: dict[int, tuple[Link, tuple[Plan, ...]]] = {}
+        self.links: dict[int, tuple[Chained | Referred | Together, tuple[Plan, ...]]] = {}
         for link in asked.links:
+            if isinstance(link, Within):
+                forms.append(self._within(link, len(forms)))
+                continue
             self.links[len(forms)] = (link, self._plans(link, asked.criteria))
             if isinstance(link, Chained):
                 self.values |= numbers_of(f"p{len(forms)}", link.parameter)
@@ -69,7 +72,14 @@ class Plan:
             forms.append(CURRENT)
         self.forms = tuple(forms)
 
-    def _plans(self, link: Link, criteria: tuple[Criterion, ...]) -> tuple["Plan", ...]:
+    def _within(self, link: Within, number: int) -> Form:
+        stored_in = [part for parameter in link.parameters for part in parameter.stored_in]
+        self.values |= {f"p{number}_{i}": part.number for i, part in enumerate(stored_in)}
+        hashes = [value_hash(self.key, ReferenceValue("Patient", link.patient_id))]
+        self.values[f"c{number}_list"] = _encode(hashes).decode()
+        return Form("linked", (), parameters=len(stored_in))
+
+    def _plans(self, link: Chained | Referred | Together, criteria: tuple[Criterion, ...]) -> tuple["Plan", ...]:
         """Return the searches of a link; for a composite parameter of what the other ``criteria`` and its parts find."""
         match link:
             case Chained():

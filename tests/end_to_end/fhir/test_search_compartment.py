@@ -1,0 +1,47 @@
+"""Search in a person's compartment: what refers to the Patient in any of the ways that make it theirs."""
+
+import pytest
+
+from app.fhir.release import Release
+from tests.end_to_end.fhir.test_search import named
+from tests.support.world import World, identifier, ids_of, link, tree_of, weight
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_compartment_is_searched_by_all_references_that_lead_into_it(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    await me.made(weight(release, patient, identifier=identifier("of-me")))
+    device = await me.made({"resourceType": "Device", "patient": {"reference": patient}, "identifier": identifier("d")})
+    by_me = weight(
+        release, f"Device/{device['id']}", identifier=identifier("by-me"), performer=[{"reference": patient}]
+    )
+    await me.made(by_me)
+    asked = "identifier=of-me,by-me"
+    assert sorted(await named(me, asked, f"{patient}/Observation")) == ["by-me", "of-me"]
+    assert await named(me, f"{asked}&performer={patient}", f"{patient}/Observation") == ["by-me"]
+    assert await named(me, f"{asked}&patient.identifier=999900018", f"{patient}/Observation") == ["of-me"]
+    assert await named(me, asked, "Patient/somebody-else/Observation") == []
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    posted = await me("POST", f"/{patient}/Observation/_search", asked, **form)
+    assert tree_of(posted) == await me.get(f"/{patient}/Observation?{asked}")
+
+
+async def test_pages_of_a_compartment_stay_in_it(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    for number in range(3):
+        await me.made(weight(Release.R4, patient, identifier=identifier(f"n{number}")))
+    page = await me.get(f"/{patient}/Observation?identifier=n0,n1,n2&_count=2&_sort=-date")
+    own, following = link(page, "self"), link(page, "next")
+    assert own is not None
+    assert following is not None
+    assert f"/{patient}/Observation?" in own
+    assert len(ids_of(await me.get(following))) == 1
+    elsewhere = await me("GET", following.replace(f"/{patient}/Observation", "/Observation"))
+    assert elsewhere.status_code == 400
+
+
+async def test_a_type_that_belongs_to_nobody_has_no_compartment(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    for name in ("Organization", "Practitioner", "Nonsense", "AuditEvent"):
+        assert (await me("GET", f"/{patient}/{name}")).status_code == 404, name
+    assert (await me("GET", f"/{patient}/Observation?no-such-parameter=1")).status_code == 400
