@@ -16,6 +16,7 @@ from app.fhir.release import Release
 from app.fhir.validation.structure import Parsed, parse
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
+from app.interactions.operations.meta import read_meta_change
 from app.interactions.repeat import earlier, keep, request_hash
 from app.interactions.write import NO_CONDITIONS, Changes, Conditions, Written
 
@@ -178,6 +179,35 @@ async def patch(
 
     kind = "?" if by_condition else "/"
     digest = request_hash("patch", release.path, resource_type, kind, target, form, *conditions.texts, body)
+    return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
+
+
+async def change_meta(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_type: str,
+    resource_id: str,
+    body: bytes,
+    *,
+    adds: bool,
+    conditions: Conditions = NO_CONDITIONS,
+    idempotency_key: str | None = None,
+) -> Written:
+    """Return the new version of a resource with labels added or taken out. Raises: as ``patch``."""
+    name = "operation-meta-add" if adds else "operation-meta-delete"
+    deed = Deed(name, release, resource_type, resource_id)
+    try:
+        change = read_meta_change(release, body, adds=adds)
+    except RegieError as error:
+        await context.gate.refused(requester, trace, deed, error)
+        raise
+
+    async def act(changes: Changes) -> Written:
+        return await changes.patch(resource_type, resource_id, change, conditions)
+
+    digest = request_hash(name, release.path, resource_type, resource_id, *conditions.texts, body)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
 
 

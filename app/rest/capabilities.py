@@ -127,6 +127,9 @@ def _operations(release: Release) -> list[dict[str, Any]]:
     named = {
         "everything": f"{standard}/Patient-everything",
         "lastn": f"{standard}/Observation-lastn",
+        "meta": f"{standard}/Resource-meta",
+        "meta-add": f"{standard}/Resource-meta-add",
+        "meta-delete": f"{standard}/Resource-meta-delete",
         "validate": f"{standard}/Resource-validate",
         "delta": "https://regie.example/fhir/OperationDefinition/delta",
     }

@@ -26,6 +26,7 @@ from app.interactions.history import SEQ_MAX, HistoryWindow
 from app.interactions.operations import delta as deltas
 from app.interactions.operations import everything as everythings
 from app.interactions.operations import lastn as lastns
+from app.interactions.operations import meta as metas
 from app.interactions.operations import validate as validates
 from app.rest.capabilities import capability_statement
 from app.rest.outcome import outcome_body
@@ -37,6 +38,7 @@ from app.rest.response import (
     delta_bundle,
     everything_bundle,
     history_bundle,
+    meta_parameters,
     query_text,
     searchset,
     version_headers,
@@ -330,6 +332,45 @@ async def validate(call: Call) -> FhirResponse:
         validates.read_question(body or None, call.request.pairs),
     )  # fmt: skip
     return FhirResponse(200, outcome_body(call.release, issues))
+
+
+async def meta(call: Call) -> FhirResponse:
+    """$meta of one resource."""
+    call.only()
+    found = await metas.meta_of_one(
+        call.context, call.who, call.request.trace, call.release, call.resource_type, call.id
+    )
+    return FhirResponse(200, meta_parameters(found))
+
+
+async def meta_of_many(call: Call) -> FhirResponse:
+    """$meta of a type, or of everything, in one record."""
+    call.only("patient")
+    resource_type = call.resource_type if "type" in call.named else None
+    found = await metas.meta_of_many(
+        call.context, call.who, call.request.trace, call.release, resource_type, patient_id=call.patient_id
+    )
+    return FhirResponse(200, meta_parameters(found))
+
+
+async def meta_add(call: Call) -> FhirResponse:
+    """$meta-add."""
+    return await _change_meta(call, adds=True)
+
+
+async def meta_delete(call: Call) -> FhirResponse:
+    """$meta-delete."""
+    return await _change_meta(call, adds=False)
+
+
+async def _change_meta(call: Call, *, adds: bool) -> FhirResponse:
+    call.nothing_asked()
+    written = await single.change_meta(
+        call.context, call.who, call.request.trace, call.release, call.resource_type, call.id, await call.request.body(),
+        adds=adds, conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    headers = [*version_headers(written.version), (b"regie-seq", str(written.version.seq).encode())]
+    return FhirResponse(200, meta_parameters(written.version.tree()["meta"]), headers)
 
 
 async def delta(call: Call) -> FhirResponse:

@@ -75,6 +75,12 @@ def _done(release: Release, wanted: str | None, warnings: Iterable[Issue] = ()) 
     return outcome_body(release, [_DONE, *warnings])
 
 
+def meta_parameters(meta: dict[str, Any]) -> bytes:
+    """Return the Parameters that ``$meta`` and its kin answer with."""
+    parameters = {"parameter": [{"name": "return", "valueMeta": meta}]} if meta else {}
+    return _encode({"resourceType": "Parameters", **parameters})
+
+
 def query_text(pairs: Iterable[tuple[str, str]]) -> str:
     """Return parameters as a query string; what may stand unencoded does, so that links stay readable."""
     return "&".join(f"{quote(name, safe='-_.:')}={quote(value, safe='-_.:/,$')}" for name, value in pairs)

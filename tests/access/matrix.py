@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.fhir.release import Release
-from tests.support.world import Tree, World, bundle, entry, identifier, weight
+from tests.support.world import SYSTEM, Tree, World, bundle, entry, identifier, weight
 
 WHO = (
     "zonnestraal",
@@ -47,6 +47,8 @@ WRITES = frozenset(
         "update",
         "update with If-Match",
         "conditional update",
+        "$meta-add",
+        "$meta-delete",
         "JSON patch",
         "patch of a secret",
         "conditional patch",
@@ -93,6 +95,12 @@ def _weight_about(world: World, release: Release, patient: str) -> Tree:
 
 def _named_weight(world: World, release: Release, patient: str) -> Tree:
     return weight(release, f"Patient/{patient}", identifier=identifier(world.zonnestraal.marker("weight")))
+
+
+def _labels(world: World, release: Release, patient: str) -> Tree:
+    del world, release, patient
+    labels = {"tag": [{"system": SYSTEM, "code": "spring"}]}
+    return {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": labels}]}
 
 
 def _merge(world: World, release: Release, patient: str) -> Tree:
@@ -375,6 +383,49 @@ ROWS = (
         "200 404 200 404  403 200 403 403 403 403  200",
         "weight",
         _weight_over("weight"),
+    ),
+    Row(
+        "$meta", "GET", "/{type}/{id}/$meta", "{thing}/$meta", "200 404 200 404  403 200 403 403 403 404  200", "weight"
+    ),
+    Row(
+        "$meta of a secret",
+        "GET",
+        "/{type}/{id}/$meta",
+        "{thing}/$meta",
+        "200 404 404 404  403 404 403 403 403 200  200",
+        "secret",
+    ),
+    Row(
+        "$meta of a type",
+        "GET",
+        "/{type}/$meta",
+        "/Condition/$meta?patient={patient}",
+        "200 404 200 404  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "$meta of everything",
+        "GET",
+        "/$meta",
+        "/$meta?patient={patient}",
+        "200 404 200 404  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "$meta-add",
+        "POST",
+        "/{type}/{id}/$meta-add",
+        "{thing}/$meta-add",
+        "200 404 200 404  403 200 403 403 403 403  200",
+        "weight",
+        _labels,
+    ),
+    Row(
+        "$meta-delete",
+        "POST",
+        "/{type}/{id}/$meta-delete",
+        "{thing}/$meta-delete",
+        "200 404 403 403  403 404 403 403 403 403  200",
+        "secret",
+        _labels,
     ),
     Row("log", "GET", "/AuditEvent", "/AuditEvent", "200 200 403 403  403 403 403 403 403 403  403"),
     Row(
