@@ -15,8 +15,9 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import PRIMITIVES, definitions
 from app.fhir.snapshot import Binding, Find, ProfileError, Rule, TypeRule, core_type, rules
-from app.fhir.validation.profile_run import Check, Item, OutOfStepsError, Run, items_of, matcher
-from app.fhir.validation.profile_slicing import Group, codes_of, compile_slices, members_of
+from app.fhir.validation.profile_invariants import invariant_check
+from app.fhir.validation.profile_run import Check, Item, Members, OutOfStepsError, Run, items_of, matcher, members_of
+from app.fhir.validation.profile_slicing import Group, codes_of, compile_slices, has_to_be_there
 from app.fhir.validation.terminology import Terminology
 
 _EXTENSIONS = frozenset({"extension", "modifierExtension"})
@@ -171,6 +172,7 @@ class Profiles:
         """Return the check of one item."""
         parts = [*_values(rule, label), *self._type_parts(rule, label)]
         parts += [self._binding(binding, label) for binding in rule.bindings]
+        parts += [invariant_check(self.release, one, label) for one in rule.invariants]
         parts.append(self._children(rule))
         parts = [part for part in parts if part is not _nothing]
         if len(parts) == 1:
@@ -186,9 +188,9 @@ class Profiles:
 
     def _children(self, rule: Rule) -> Check:
         children = [
-            (_names(members), members, name, _has_to_be_there(child), group)
+            (_names(members), members, name, has_to_be_there(child), group)
             for child in rule.children.values()
-            for members, name in [(members_of(child.element), child.element.name.removesuffix("[x]"))]
+            for members, name in [(members_of(child.element.members()), child.element.name.removesuffix("[x]"))]
             if (group := self.group(child, name)) is not _nothing_of_all
         ]
         if not children:
@@ -198,8 +200,8 @@ class Profiles:
             run.step()
             node = item.sibling if item.kind in PRIMITIVES else item.value
             names = node.keys() if isinstance(node, dict) else _NO_NAMES
-            for keys, members, name, has_to_be_there, group in children:
-                if has_to_be_there or not names.isdisjoint(keys):
+            for keys, members, name, is_demanded, group in children:
+                if is_demanded or not names.isdisjoint(keys):
                     group(items_of(node, members, item.place), f"{item.place}.{name}", run)
 
         return check
@@ -261,7 +263,7 @@ class Profiles:
         return any(check is None or run.keeps(url, target, check) for url, check in checks)
 
     def _binding(self, binding: Binding, label: str) -> Check:
-        """Return the check of a coded value; one without any code breaks a required binding."""
+        """Return the check of a coded value; a concept that is text only breaks a required binding."""
         severity = "error" if binding.is_required else "warning"
 
         def check(item: Item, run: Run) -> None:
@@ -269,9 +271,10 @@ class Profiles:
             if value_set is None or item.value is None:
                 return
             codes = codes_of(item)
-            if not codes and not binding.is_required:
-                return
-            if all(value_set.has(system, code) is False for system, code in codes):
+            is_text = item.kind == "CodeableConcept" and "coding" not in item.value
+            if (is_text and binding.is_required) or (
+                codes and all(value_set.has(system, code) is False for system, code in codes)
+            ):
                 run.add(severity, "code-invalid", item.place, f"{label} must have a code of {binding.value_set}.")
 
         return check
@@ -353,14 +356,9 @@ def _nothing_of_all(_: list[Item], __: str, ___: Run) -> None:
     """Check nothing."""
 
 
-def _names(members: tuple[tuple[str, str, bool], ...]) -> frozenset[str]:
+def _names(members: Members) -> frozenset[str]:
     """Return the names in JSON that a value of an element, or its extensions, may have."""
     return frozenset(name for one, _, _ in members for name in (one, f"_{one}"))
-
-
-def _has_to_be_there(rule: Rule) -> bool:
-    """Return whether an object without the element breaks the rule."""
-    return rule.minimum > 0 or any(_has_to_be_there(part) for part in rule.slices.values())
 
 
 def _refusal(url: str, why: str) -> Check:

@@ -1,11 +1,12 @@
 """One check of a resource against profiles: what was found, how much work is left, and where references lead."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.fhir.issues import Issue
+from app.fhir.releases.definitions import Member
 from app.fhir.validation.references import target_type
 
 ISSUES_MAX = 50
@@ -24,6 +25,8 @@ class Item(NamedTuple):
 
 Check = Callable[[Item, "Run"], None]
 Matches = Callable[[Any], bool]
+Members = tuple[tuple[str, str, str], ...]
+"""The names that an element may have in JSON, each with its type and, of a primitive, the name of its extensions."""
 
 
 class OutOfStepsError(Exception):
@@ -41,6 +44,7 @@ class Run:
     depth: int = 0
     seen: set[tuple[int, str]] = field(default_factory=set)
     verdicts: dict[tuple[int, str], bool] = field(default_factory=dict)
+    walked: tuple[Item, object, list[Item]] | None = None
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, severity: str, code: str, place: str, diagnostics: str) -> None:
@@ -116,14 +120,19 @@ def _entries(bundle: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield url, resource
 
 
-def items_of(node: Any, members: tuple[tuple[str, str, bool], ...], place: str) -> list[Item]:
-    """Return the values of an element in ``node``; ``members`` has its (name, type, is_primitive) in JSON."""
+def members_of(members: Iterable[Member]) -> Members:
+    """Return the names of an element, for ``items_of``."""
+    return tuple((one.name, one.type, f"_{one.name}" if one.is_primitive else "") for one in members)
+
+
+def items_of(node: Any, members: Members, place: str) -> list[Item]:
+    """Return the values of an element in ``node``; ``members`` has its names in JSON."""
     found: list[Item] = []
     if not isinstance(node, dict):
         return found
-    for name, kind, is_primitive in members:
+    for name, kind, sibling_name in members:
         value = node.get(name)
-        sibling = node.get(f"_{name}") if is_primitive else None
+        sibling = node.get(sibling_name) if sibling_name else None
         if value is None and sibling is None:
             continue
         if not isinstance(value, list) and not isinstance(sibling, list):

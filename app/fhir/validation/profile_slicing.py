@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from app.fhir.release import Release
 from app.fhir.releases.definitions import PRIMITIVES, Element, definitions
 from app.fhir.snapshot import Rule, Slicing
-from app.fhir.validation.profile_run import Check, Item, Run, items_of, matcher
+from app.fhir.validation.profile_run import Check, Item, Run, items_of, matcher, members_of
 from app.fhir.validation.terminology import Terminology
 
 RECOGNISE_DEPTH_MAX = 8
@@ -58,6 +58,7 @@ class _Slice:
     name: str
     accepts: Accepts
     group: Group
+    has_to_be_there: bool
 
 
 def compile_slices(compiler: Compiler, rule: Rule, label: str) -> Group | None:
@@ -65,32 +66,32 @@ def compile_slices(compiler: Compiler, rule: Rule, label: str) -> Group | None:
     slicing = rule.slicing or _implied(rule)
     if slicing is None:
         return None
-    slices: list[_Slice] = []
-    for name, part in rule.slices.items():
-        if name == "@default":
-            continue
-        accepts = _accepts(compiler, slicing, part)
-        if accepts is None:
-            return None
-        bounded = replace(part, maximum=_times_of_extension(compiler, part))
-        slices.append(_Slice(name, accepts, compiler.group(bounded, f"{label} ({name})")))
+    slices = _slices(compiler, slicing, rule, label)
+    if slices is None:
+        return None
     default = compiler.group(rule.slices["@default"], f"{label} (@default)") if "@default" in rule.slices else None
+    has_order = slicing.is_ordered or slicing.rules == "openAtEnd"
 
     def check(items: list[Item], place: str, run: Run) -> None:
         run.step(len(items) * len(slices))
         numbers = [_slice_of(item, slices, run) for item in items]
         is_certain = None not in numbers
+        members: dict[int | None, list[Item]] = {}
+        for item, number in zip(items, numbers, strict=True):
+            members.setdefault(number, []).append(item)
         for number, part in enumerate(slices):
-            members = [item for item, found in zip(items, numbers, strict=True) if found == number]
-            if members or is_certain:
-                part.group(members, place, run)
-        rest = [item for item, found in zip(items, numbers, strict=True) if found == _OF_NONE]
+            if number in members:
+                part.group(members[number], place, run)
+            elif part.has_to_be_there and is_certain:
+                part.group([], place, run)
+        rest = members.get(_OF_NONE, [])
         if default is not None:
             default(rest, place, run)
         elif slicing.rules == "closed":
             for item in rest:
                 run.add("error", "structure", item.place, f"This is none of the slices that {label} may have.")
-        _check_order(slicing, items, numbers, label, run)
+        if has_order:
+            _check_order(slicing, items, numbers, label, run)
 
     return check
 
@@ -118,6 +119,20 @@ def _check_order(slicing: Slicing, items: list[Item], numbers: list[int | None],
         last = max(last, number)
 
 
+def _slices(compiler: Compiler, slicing: Slicing, rule: Rule, label: str) -> list[_Slice] | None:
+    """Return the slices but the default one; None if one of them can't be told from the others."""
+    slices: list[_Slice] = []
+    for name, part in rule.slices.items():
+        if name == "@default":
+            continue
+        accepts = _accepts(compiler, slicing, part)
+        if accepts is None:
+            return None
+        bounded = replace(part, maximum=_times_of_extension(compiler, part))
+        slices.append(_Slice(name, accepts, compiler.group(bounded, f"{label} ({name})"), has_to_be_there(part)))
+    return slices
+
+
 def _slice_of(item: Item, slices: list[_Slice], run: Run) -> int | None:
     """Return the number of the slice that ``item`` is of, _OF_NONE if it is of none; None if that can't be told."""
     is_told = True
@@ -127,6 +142,11 @@ def _slice_of(item: Item, slices: list[_Slice], run: Run) -> int | None:
             return number
         is_told = is_told and verdict is not None
     return _OF_NONE if is_told else None
+
+
+def has_to_be_there(rule: Rule) -> bool:
+    """Return whether an object without what ``rule`` is about breaks it."""
+    return rule.minimum > 0 or any(has_to_be_there(part) for part in rule.slices.values())
 
 
 def _implied(rule: Rule) -> Slicing | None:
@@ -190,6 +210,8 @@ def _any_at(walk: Walk, test: Accepts) -> Accepts:
         reached = walk(item, run)
         if reached is None:
             return None
+        if len(reached) == 1:
+            return test(reached[0], run)
         verdicts = [test(one, run) for one in reached]
         return True if True in verdicts else None if None in verdicts else False
 
@@ -222,7 +244,7 @@ def _walk(compiler: Compiler, path: str, rule: Rule) -> tuple[Walk, list[Rule]] 
                 return None
             steps.append(_to_member(element, url))
             place = _at_member(compiler, place, element, url)
-    return _along(steps), place.found
+    return _along(steps, (path, rule.kinds)), place.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +271,12 @@ def _at_member(compiler: Compiler, place: _Place, element: Element, url: str | N
     return _Place(found, found[0].kinds if found else element.types)
 
 
-def _along(steps: list[Walk]) -> Walk:
+def _along(steps: list[Walk], key: tuple[str, tuple[str, ...]]) -> Walk:
+    """Return one walk after the other; slices of one element are mostly told apart by what is at one place."""
+
     def walk(item: Item, run: Run) -> list[Item] | None:
+        if run.walked is not None and run.walked[0] is item and run.walked[1] == key:
+            return run.walked[2]
         reached: list[Item] = [item]
         for step in steps:
             further: list[Item] = []
@@ -260,6 +286,7 @@ def _along(steps: list[Walk]) -> Walk:
                     return None
                 further += following
             reached = further
+        run.walked = (item, key, reached)
         return reached
 
     return walk
@@ -293,7 +320,7 @@ def _of_kind(kind: str) -> Walk:
 
 
 def _to_member(element: Element, url: str | None) -> Walk:
-    members = members_of(element)
+    members = members_of(element.members())
 
     def step(item: Item, _: Run) -> list[Item]:
         node = item.sibling if item.kind in PRIMITIVES else item.value
@@ -303,11 +330,6 @@ def _to_member(element: Element, url: str | None) -> Walk:
         return [one for one in reached if isinstance(one.value, dict) and one.value.get("url") == url]
 
     return step
-
-
-def members_of(element: Element) -> tuple[tuple[str, str, bool], ...]:
-    """Return (name, type, is_primitive) of the names that an element has in JSON, for ``items_of``."""
-    return tuple((member.name, member.type, member.is_primitive) for member in element.members())
 
 
 def recogniser(compiler: Compiler, rule: Rule, depth: int = 0) -> Accepts | None:

@@ -369,6 +369,33 @@ def test_the_work_is_bounded_however_large_a_resource_is(release: Release, monke
 
 
 @BOTH
+@pytest.mark.parametrize(("severity", "reported"), [("error", "error"), ("warning", "warning")])
+def test_a_rule_in_fhirpath_is_checked_where_it_stands(release: Release, severity: str, reported: str) -> None:
+    rule = {"key": "t-1", "severity": severity, "human": "A component has a value.", "expression": "value.exists()"}
+    known = profile("it", "Observation", {"id": "Observation.component", "constraint": [rule]})
+    tree = observation(component=[component("a", valueString="x"), component("b")])
+    assert found(release, tree, known) == [(reported, "invariant", "Observation.component[1]")]
+
+
+@BOTH
+def test_a_rule_that_is_not_understood_is_told_once(release: Release) -> None:
+    rule = {"key": "t-1", "severity": "error", "human": "Unknown.", "expression": "value + 1 = 2"}
+    known = profile("it", "Observation", {"id": "Observation.component", "constraint": [rule]})
+    tree = observation(component=[component("a"), component("b")])
+    assert found(release, tree, known) == [("information", "not-supported", "Observation.component[0]")]
+
+
+@BOTH
+def test_a_concept_that_is_text_only_breaks_a_required_binding(release: Release) -> None:
+    binding = {"strength": "required", "valueSetUri": "http://example.org/ValueSet/it"}
+    known = profile("it", "Observation", {"id": "Observation.code", "binding": binding})
+    codes = value_set("it", include=[{"system": "urn:test", "concept": [{"code": "a"}]}])
+    assert found(release, observation(code={"text": "a"}), known, codes) == [
+        ("error", "code-invalid", "Observation.code")
+    ]
+
+
+@BOTH
 def test_bases_that_go_round_in_circles_are_no_profile(release: Release) -> None:
     known = profile("it", "Observation", base=f"{URL}other")
     other = profile("other", "Observation", base=f"{URL}it")
