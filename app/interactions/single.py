@@ -11,12 +11,12 @@ from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.db.database import Transaction
 from app.errors import NotFoundError, RegieError
+from app.fhir.patch import labels
 from app.fhir.patch.reading import PatchForm, read_patch
 from app.fhir.release import Release
 from app.fhir.validation.structure import Parsed, parse
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
-from app.interactions.operations.meta import read_meta_change
 from app.interactions.repeat import earlier, keep, request_hash
 from app.interactions.write import NO_CONDITIONS, Changes, Conditions, Written
 
@@ -199,7 +199,7 @@ async def change_meta(
     name = "operation-meta-add" if adds else "operation-meta-delete"
     deed = Deed(name, release, resource_type, resource_id)
     try:
-        change = read_meta_change(release, body, adds=adds)
+        change = labels.read(release, body, adds=adds)
     except RegieError as error:
         await context.gate.refused(requester, trace, deed, error)
         raise

@@ -1,1 +1,1 @@
-"""FHIR operations, one module each: ``$everything``, ``$lastn``, ``$delta``."""
+"""FHIR operations, one module each: ``$everything``, ``$lastn``, ``$delta``, ``$validate``, ``$meta``."""
