@@ -5,6 +5,7 @@ The model reads resources as JSON and knows nothing of indexes. Spec: https://hl
 
 import asyncio
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.fhir.release import Release
-from tests.support.world import Tree, world_in
+from tests.support.world import Caller, Tree, world_in
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 UCUM = "http://unitsofmeasure.org"
@@ -27,6 +28,7 @@ GRAMS = {"kg": Decimal(1000), "g": Decimal(1), "mg": Decimal("0.001")}
 SYSTEMS = ("http://loinc.org", "https://regie.example/codes")
 CODES = ("a", "b", "29463-7")
 TARGETS = tuple(f"5a1ad000-0000-4000-8000-0000000000{number:02}" for number in (21, 22))
+NAMES = ("Kompas-Test", "Anker-Test")
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "")
 
 
@@ -67,12 +69,15 @@ quantities = st.builds(
     ),
 )
 performers = st.sampled_from([f"{kind}/{target}" for kind in ("Organization", "Practitioner") for target in TARGETS])
+coded = {"code": st.lists(codings, min_size=1, max_size=2)}
+components = st.fixed_dictionaries(coded, optional={"quantity": quantities})
 optional = st.fixed_dictionaries(
-    {"code": st.lists(codings, min_size=1, max_size=2)},
+    coded,
     optional={
         "date": dates,
         "quantity": quantities,
         "performer": st.lists(performers, min_size=1, max_size=2),
+        "component": st.lists(components, min_size=1, max_size=2),
     },
 )
 
@@ -85,9 +90,28 @@ def body_of(drawn: dict[str, Any], patient: str) -> str:
         tree["effectiveDateTime"] = drawn["date"]
     if "performer" in drawn:
         tree["performer"] = [{"reference": reference} for reference in drawn["performer"]]
-    if "quantity" in drawn:
-        tree["valueQuantity"] = drawn["quantity"] | {"value": "NUMBER"}
-    return json.dumps(tree).replace('"NUMBER"', drawn.get("quantity", {}).get("value", ""))
+    tree |= value_of(drawn)
+    if "component" in drawn:
+        tree["component"] = [{"code": {"coding": one["code"]}} | value_of(one) for one in drawn["component"]]
+    return re.sub(r'"NUMBER ([^"]+)"', r"\1", json.dumps(tree))
+
+
+def value_of(drawn: dict[str, Any]) -> Tree:
+    """Return the value, the number marked to be written as it was drawn."""
+    if "quantity" not in drawn:
+        return {}
+    return {"valueQuantity": drawn["quantity"] | {"value": f"NUMBER {drawn['quantity']['value']}"}}
+
+
+async def make_performers(me: Caller) -> None:
+    """Make what the performers refer to: they differ in their names."""
+    for number, target in enumerate(TARGETS):
+        for tree in (
+            {"resourceType": "Organization", "name": NAMES[number]},
+            {"resourceType": "Practitioner", "name": [{"family": NAMES[number]}]},
+        ):
+            answer = await me("PUT", f"/{tree['resourceType']}/{target}", tree | {"id": target})
+            assert answer.status_code == 201, answer.text
 
 
 # ------------------------------------------------------------------------------------------------------------- queries
@@ -221,11 +245,39 @@ def missing_of(name: str, missing: bool) -> Criterion:
     return Criterion(f"{name}:missing", str(missing).lower(), lambda drawn: (member not in drawn) == missing)
 
 
+def chain_of(kind: str, number: int) -> Criterion:
+    """Return a criterion on the name of a performer."""
+    wanted = f"{kind}/{TARGETS[number]}"
+    parameter = {"Organization": "name", "Practitioner": "family"}[kind]
+    return Criterion(
+        f"performer:{kind}.{parameter}", NAMES[number][:4].lower(), lambda drawn: wanted in drawn.get("performer", [])
+    )
+
+
+def composite_of(name: str, token: Criterion, quantity: Criterion) -> Criterion:
+    """Return a criterion on a code and a value at the same place."""
+
+    def holds(drawn: Tree) -> bool:
+        own = [] if name.startswith("component") else [drawn]
+        parts = [] if name.startswith("code") else drawn.get("component", [])
+        return any(token.holds(one) and quantity.holds(one) for one in (*own, *parts))
+
+    return Criterion(name, f"{token.value}${quantity.value}", holds)
+
+
+amounts = st.builds(quantity_of, st.sampled_from(PREFIXES), numbers.filter(lambda text: "e" not in text), units)
 criteria = st.one_of(
     tokens,
     st.builds(date_of, st.sampled_from(PREFIXES), dates),
-    st.builds(quantity_of, st.sampled_from(PREFIXES), numbers.filter(lambda text: "e" not in text), units),
+    amounts,
     references,
+    st.builds(chain_of, st.sampled_from(("Organization", "Practitioner")), st.sampled_from((0, 1))),
+    st.builds(
+        composite_of,
+        st.sampled_from(("code-value-quantity", "component-code-value-quantity", "combo-code-value-quantity")),
+        tokens.filter(lambda token: token.name == "code"),
+        amounts,
+    ),
     st.builds(missing_of, st.sampled_from(("date", "value-quantity", "performer")), st.booleans()),
 )
 
@@ -245,7 +297,15 @@ queries = st.lists(st.builds(either, criteria, criteria), min_size=1, max_size=2
 def text_of(query: list[Criterion]) -> Iterator[str]:
     """Yield the parameters of a query string."""
     for criterion in query:
-        yield f"{criterion.name}={quote(criterion.value, safe='|:/,')}"
+        yield f"{criterion.name}={quote(criterion.value, safe='|:/,$')}"
+
+
+async def referred_to(me: Caller, criterion: Criterion, all_drawn: list[Tree]) -> None:
+    """Hold against the model which organizations are named by what meets a criterion."""
+    (text,) = text_of([criterion])
+    found = await me.found(f"/Organization?_has:Observation:performer:{text}")
+    named = {one for drawn in all_drawn if criterion.holds(drawn) for one in drawn.get("performer", [])}
+    assert set(found) == {one.split("/")[1] for one in named if one.startswith("Organization/")}, text
 
 
 async def search_all(release: Release, resources: list[dict[str, Any]], asked: list[list[Criterion]]) -> None:
@@ -255,6 +315,7 @@ async def search_all(release: Release, resources: list[dict[str, Any]], asked: l
             me, person = world.caller("maanlicht", release), world.maanlicht
             for thing in ("weight", "chosen"):
                 assert (await me("DELETE", person.url(thing, release))).status_code == 204
+            await make_performers(me)
             made = {}
             for drawn in resources:
                 answer = await me("POST", "/Observation", body_of(drawn, person.patient(release)))
@@ -273,6 +334,7 @@ async def search_all(release: Release, resources: list[dict[str, Any]], asked: l
                 assert len(found) == len(expected)
                 assert all(made[resource_id][1] in page.text for resource_id in found)
                 ever_found |= expected
+                await referred_to(me, query[0], [drawn for drawn, _ in made.values()])
             for resource_id in ever_found:  # what search finds, read returns
                 assert (await me("GET", f"/Observation/{resource_id}")).text == made[resource_id][1]
 
