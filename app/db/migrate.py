@@ -76,8 +76,6 @@ def opened(url: str, *, to_write: bool = True) -> Iterator[Connection]:
 def _leave_transactions_alone(connection: sqlite3.Connection, _record: object) -> None:
     # sqlite3 of Python begins no transaction before CREATE TABLE, which would leave half a migration behind.
     connection.isolation_level = None
-    # Only a new file takes this: with 8 KiB pages most bodies fit in the leaf of their own row.
-    connection.execute("PRAGMA page_size=8192")
     connection.execute(f"PRAGMA busy_timeout={_LOCK_TIMEOUT_S * 1000}")
 
 
