@@ -10,11 +10,12 @@ from app.audit.events import Trace
 from app.db.database import Transaction
 from app.fhir.release import Release
 from app.fhir.validation.structure import parse
+from app.interactions.conditions import NO_CONDITIONS
 from app.interactions.context import Context
 from app.interactions.gate import Deed
 from app.interactions.placement import record_of_patient
 from app.interactions.single import wrote
-from app.interactions.write import NO_CONDITIONS, Changes
+from app.interactions.write import Changes
 from app.store.changes import open_record, patients_of, record_exists
 from app.store.ids import new_record_id
 

@@ -31,12 +31,13 @@ from app.fhir.reference import LiteralReference
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import Parsed, parse
+from app.interactions.conditions import NO_CONDITIONS
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event, refusals
 from app.interactions.repeat import Outcome, earlier, issues_of, keep, request_hash
 from app.interactions.single import create, update, wrote
 from app.interactions.transfer import ChangeLine, EntryLine, Head, faults, read_head, read_line
-from app.interactions.write import NO_CONDITIONS, Changes, Written
+from app.interactions.write import Changes, Written
 from app.store.changes import open_record, record_exists, set_patient
 from app.store.find import answer_to, keep_answer
 from app.store.ids import RECORD_ID_BITS, record_in

@@ -15,10 +15,11 @@ from app.fhir.patch import labels
 from app.fhir.patch.reading import PatchForm, read_patch
 from app.fhir.release import Release
 from app.fhir.validation.structure import Parsed, parse
+from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.repeat import earlier, keep, request_hash
-from app.interactions.write import NO_CONDITIONS, Changes, Conditions, Written
+from app.interactions.write import Changes, Written
 
 LARGE_BODY = 256 * 1024
 """Bytes from which a body is read in a thread."""

@@ -35,6 +35,7 @@ from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import Parsed, parse
+from app.interactions.conditions import NO_CONDITIONS, Conditions, etag_version, without_url
 from app.interactions.context import Context, where
 from app.interactions.gate import Decide
 from app.interactions.placement import check_references, place
@@ -60,38 +61,6 @@ class Written:
     ground: str
     interaction: str
     warnings: tuple[Issue, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """The conditions of one write, as the headers or the Bundle entry say them; None where absent."""
-
-    if_none_exist: str | None = None
-    if_match: str | None = None
-    if_none_match: str | None = None
-
-    @property
-    def texts(self) -> tuple[str, str, str]:
-        """Return the conditions as they came, empty where absent: two requests differ if these do."""
-        return (self.if_none_exist or "", self.if_match or "", self.if_none_match or "")
-
-
-NO_CONDITIONS = Conditions()
-
-
-def etag_version(text: str) -> str:
-    """Return the version in an ETag such as ``W/"3"``. Raises: BadRequestError."""
-    stripped = text.strip().removeprefix("W/")
-    if len(stripped) < 3 or stripped[0] != '"' or stripped[-1] != '"' or "," in stripped:
-        message = 'If-Match takes one weak ETag, such as W/"3".'
-        raise BadRequestError(message)
-    return stripped[1:-1]
-
-
-def _without_url(query: str, resource_type: str) -> str:
-    """Return a condition without what may stand before it: ``?``, ``Type?`` or, as HAPI sends it, the whole URL."""
-    url, mark, rest = query.partition("?")
-    return rest if mark and "=" not in url and url.rpartition("/")[2] in ("", resource_type) else query
 
 
 @dataclass(slots=True)
@@ -309,13 +278,15 @@ class Changes:
         narrowed = await narrow(self.context, self.requester, self.release, scope, condition, self.transaction)
         open_ = tuple(access for access in narrowed.records if allowed.of(access.record_id) is not None)
         found = await self._first_two(condition, AccessScope(open_))
+        if len(found) > 1 and found[0].record_id != found[1].record_id == DIRECTORY:
+            found.pop()  # what is in the person's own record goes before the shared directory
         if len(found) > 1:
             message = "The condition finds more than one resource."
             raise MultipleMatchesError(message)
         return found[0] if found else None
 
     def _condition(self, resource_type: str, query: str) -> Search:
-        pairs = parse_qsl(_without_url(query, resource_type), keep_blank_values=True)
+        pairs = parse_qsl(without_url(query, resource_type), keep_blank_values=True)
         search = parse_query(
             self.release, resource_type, pairs, time_zone=self.context.time_zone, lenient=False,
             page_size_default=2, page_size_max=2, base_urls=(self.context.fhir_base(self.release),), now=self.context.clock(),

@@ -18,8 +18,8 @@ from app.interactions.context import Context
 from app.interactions.gate import Deed
 from app.oauth import tokens
 from app.oauth.metadata import smart_configuration
+from app.rest.call import Call
 from app.rest.formats import Format, in_format
-from app.rest.handlers import Call
 from app.rest.outcome import error_body, unforeseen_body
 from app.rest.request import FhirRequest
 from app.rest.response import FhirResponse

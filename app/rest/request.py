@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from app.audit.events import Trace
 from app.errors import BadRequestError, NotAcceptableError, TooLargeError
 from app.fhir.release import Release
-from app.interactions.write import Conditions
+from app.interactions.conditions import Conditions
 from app.rest.formats import Format, as_json, format_accepted, format_asked, format_sent
 
 _PAIRS_MAX = 500

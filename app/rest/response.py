@@ -17,7 +17,7 @@ from app.errors import RegieError
 from app.fhir.instants import instant_text
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.interactions.bundle import BundleAnswer, Entry
+from app.interactions.bundle_entries import BundleAnswer, Entry
 from app.interactions.context import Stored
 from app.interactions.operations.delta import Delta
 from app.interactions.search import CURSOR, Page

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
-from app.rest import handlers
-from app.rest.handlers import Handler
+from app.rest import handlers, operations
+from app.rest.call import Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +34,25 @@ ROUTES = (
     Route("GET", "/metadata", handlers.metadata, open=True),
     Route("GET", "/.well-known/smart-configuration", handlers.smart_configuration, open=True),
     Route("POST", "/", handlers.bundle, "batch"),
-    Route("GET", "/$delta", handlers.delta, "operation-delta"),
+    Route("GET", "/$delta", operations.delta, "operation-delta"),
     Route("GET", "/_history", handlers.history_of_many, "history-system"),
     Route("GET", "/AuditEvent", handlers.audit_events, "log"),
     Route("GET", "/AuditEvent/{id}", handlers.audit_event, "log"),
-    Route("GET", "/Observation/$lastn", handlers.lastn, "operation-lastn"),
-    Route("GET", "/Patient/$everything", handlers.everything, "operation-everything"),
-    Route("GET", "/Patient/{id}/$everything", handlers.everything, "operation-everything"),
-    Route("POST", "/$delta", handlers.posted(handlers.delta), "operation-delta"),
-    Route("POST", "/Observation/$lastn", handlers.posted(handlers.lastn), "operation-lastn"),
-    Route("POST", "/Patient/$everything", handlers.posted(handlers.everything), "operation-everything"),
-    Route("POST", "/Patient/{id}/$everything", handlers.posted(handlers.everything), "operation-everything"),
-    Route("POST", "/{type}/$validate", handlers.validate, "operation-validate"),
-    Route("GET", "/{type}/{id}/$validate", handlers.validate, "operation-validate"),
-    Route("POST", "/{type}/{id}/$validate", handlers.validate, "operation-validate"),
-    Route("GET", "/$meta", handlers.meta_of_many, "operation-meta"),
-    Route("GET", "/{type}/$meta", handlers.meta_of_many, "operation-meta"),
-    Route("GET", "/{type}/{id}/$meta", handlers.meta, "operation-meta"),
-    Route("POST", "/{type}/{id}/$meta-add", handlers.meta_add, "operation-meta-add"),
-    Route("POST", "/{type}/{id}/$meta-delete", handlers.meta_delete, "operation-meta-delete"),
+    Route("GET", "/Observation/$lastn", operations.lastn, "operation-lastn"),
+    Route("GET", "/Patient/$everything", operations.everything, "operation-everything"),
+    Route("GET", "/Patient/{id}/$everything", operations.everything, "operation-everything"),
+    Route("POST", "/$delta", operations.posted(operations.delta), "operation-delta"),
+    Route("POST", "/Observation/$lastn", operations.posted(operations.lastn), "operation-lastn"),
+    Route("POST", "/Patient/$everything", operations.posted(operations.everything), "operation-everything"),
+    Route("POST", "/Patient/{id}/$everything", operations.posted(operations.everything), "operation-everything"),
+    Route("POST", "/{type}/$validate", operations.validate, "operation-validate"),
+    Route("GET", "/{type}/{id}/$validate", operations.validate, "operation-validate"),
+    Route("POST", "/{type}/{id}/$validate", operations.validate, "operation-validate"),
+    Route("GET", "/$meta", operations.meta_of_many, "operation-meta"),
+    Route("GET", "/{type}/$meta", operations.meta_of_many, "operation-meta"),
+    Route("GET", "/{type}/{id}/$meta", operations.meta, "operation-meta"),
+    Route("POST", "/{type}/{id}/$meta-add", operations.meta_add, "operation-meta-add"),
+    Route("POST", "/{type}/{id}/$meta-delete", operations.meta_delete, "operation-meta-delete"),
     Route("POST", "/{type}/_search", handlers.search_by_post, "search-type"),
     Route("GET", "/{type}", handlers.search, "search-type"),
     Route("POST", "/{type}", handlers.create, "create"),

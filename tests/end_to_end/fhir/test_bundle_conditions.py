@@ -60,6 +60,19 @@ async def test_a_reference_by_a_search_may_lead_to_the_directory(world: World, m
     assert (await me.get(f"/{url}"))["performer"][0]["reference"] == f"Organization/{made['id']}"
 
 
+async def test_a_reference_finds_what_is_the_persons_own_before_the_directory(
+    world: World, me: Caller, patient: str
+) -> None:
+    tree = {"resourceType": "Organization", "identifier": identifier("org"), "name": "Praktijk Zonnewijzer-Test"}
+    await world.caller("operator").made(tree)
+    own = await me.made(tree)
+    performed = weight(R4, patient, performer=[{"reference": "Organization?identifier=org"}])
+    answer = await me("POST", "/", bundle("transaction", entry("POST", "Observation", performed)))
+    assert statuses(answer) == ["201"]
+    url = tree_of(answer)["entry"][0]["response"]["location"].partition("/_history")[0]
+    assert (await me.get(f"/{url}"))["performer"][0]["reference"] == f"Organization/{own['id']}"
+
+
 @pytest.mark.parametrize("who", ["zonnestraal", "granted", "operator"])
 async def test_a_reference_that_finds_none_or_several_fails_the_transaction(world: World, who: str) -> None:
     him, me, caller = world.zonnestraal, world.caller("zonnestraal"), world.caller(who)

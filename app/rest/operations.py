@@ -1,0 +1,141 @@
+"""What the route of each operation does, as in ``handlers.py``."""
+
+from app.errors import BadRequestError
+from app.fhir.validation.structure import is_resource_type
+from app.interactions import single
+from app.interactions.history import SEQ_MAX
+from app.interactions.operations import delta as deltas
+from app.interactions.operations import everything as everythings
+from app.interactions.operations import lastn as lastns
+from app.interactions.operations import meta as metas
+from app.interactions.operations import validate as validates
+from app.rest.call import Call, Handler
+from app.rest.outcome import outcome_body
+from app.rest.parameters import parameter_pairs
+from app.rest.response import (
+    FhirResponse,
+    delta_bundle,
+    everything_bundle,
+    meta_parameters,
+    query_text,
+    searchset,
+    version_headers,
+)
+
+
+def posted(operation: Handler) -> Handler:
+    """Return an operation that takes its parameters from the body too: many clients call every operation by POST."""
+
+    async def by_post(call: Call) -> FhirResponse:
+        body = await call.request.body(may_be_empty=True)
+        call.request.add_pairs(parameter_pairs(call.release, body))
+        call.request.wanted_format()
+        return await operation(call)
+
+    return by_post
+
+
+async def lastn(call: Call) -> FhirResponse:
+    """Observation/$lastn."""
+    page = await lastns.lastn(
+        call.context, call.who, call.request.trace, call.release, call.request.pairs, lenient=call.request.lenient
+    )
+    return FhirResponse(200, searchset(call.base, call.release, page))
+
+
+async def everything(call: Call) -> FhirResponse:
+    """Patient/$everything and Patient/[id]/$everything."""
+    call.only("_count", "_after", "_since", "_type", "start", "end")
+    patient_id = call.id if "id" in call.named else None
+    asked = call.number("_count", 0, everythings.EVERYTHING_MAX)
+    after = call.number("_after", 0, SEQ_MAX)
+    versions, following = await everythings.everything(
+        call.context, call.who, call.request.trace, call.release, patient_id,
+        narrowing=_narrowing(call), after=after, count=asked or None,
+    )  # fmt: skip
+    url = f"{call.base}/Patient/{f'{patient_id}/' if patient_id else ''}$everything"
+    kept = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] not in ("_count", "_after"))
+    next_url = f"{url}?_count={asked}&_after={following}{kept}" if following is not None else None
+    query = query_text(call.request.pairs)
+    return FhirResponse(200, everything_bundle(call.base, f"{url}?{query}" if query else url, versions, next_url))
+
+
+def _narrowing(call: Call) -> everythings.Narrowing:
+    """Return the part of everything that the parameters ask for. Raises: BadRequestError."""
+    named = [name for key, value in call.request.pairs if key == "_type" for name in value.split(",")]
+    if not all(is_resource_type(call.release, name) for name in named):
+        message = "_type takes resource types that this server has, with commas between them."
+        raise BadRequestError(message)
+    since, start, end = (call.moment(name) for name in ("_since", "start", "end"))
+    return everythings.Narrowing(
+        frozenset(named) if named else None,
+        since[0] if since else 0,
+        start[0] if start else None,
+        end[1] if end else None,
+    )
+
+
+async def validate(call: Call) -> FhirResponse:
+    """$validate of what is sent, or of what stands."""
+    call.only("mode", "profile")
+    resource_type, resource_id = call.resource_type, call.id if "id" in call.named else None
+    body = await call.request.body(may_be_empty=True) if call.request.method == "POST" else b""
+    issues = await validates.validate(
+        call.context, call.who, call.request.trace, call.release, resource_type, resource_id,
+        validates.read_question(body or None, call.request.pairs),
+    )  # fmt: skip
+    return FhirResponse(200, outcome_body(call.release, issues))
+
+
+async def meta(call: Call) -> FhirResponse:
+    """$meta of one resource."""
+    call.only()
+    found = await metas.meta_of_one(
+        call.context, call.who, call.request.trace, call.release, call.resource_type, call.id
+    )
+    return FhirResponse(200, meta_parameters(found))
+
+
+async def meta_of_many(call: Call) -> FhirResponse:
+    """$meta of a type, or of everything, in one record."""
+    call.only("patient")
+    resource_type = call.resource_type if "type" in call.named else None
+    found = await metas.meta_of_many(
+        call.context, call.who, call.request.trace, call.release, resource_type, patient_id=call.patient_id
+    )
+    return FhirResponse(200, meta_parameters(found))
+
+
+async def meta_add(call: Call) -> FhirResponse:
+    """$meta-add."""
+    return await _change_meta(call, adds=True)
+
+
+async def meta_delete(call: Call) -> FhirResponse:
+    """$meta-delete."""
+    return await _change_meta(call, adds=False)
+
+
+async def _change_meta(call: Call, *, adds: bool) -> FhirResponse:
+    call.nothing_asked()
+    written = await single.change_meta(
+        call.context, call.who, call.request.trace, call.release, call.resource_type, call.id, await call.request.body(),
+        adds=adds, conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
+    )  # fmt: skip
+    headers = [*version_headers(written.version), (b"regie-seq", str(written.version.seq).encode())]
+    return FhirResponse(200, meta_parameters(written.version.tree()["meta"]), headers)
+
+
+async def delta(call: Call) -> FhirResponse:
+    """$delta."""
+    call.only("since", "_count", "patient")
+    count = max(1, call.number("_count", deltas.DELTA_COUNT, call.context.limits.page_size_max))
+    since = call.number("since", 0, SEQ_MAX)
+    found = await deltas.delta(
+        call.context, call.who, call.request.trace, call.release,
+        since=since, count=count, patient_id=call.patient_id,
+    )  # fmt: skip
+    extra = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] in ("_count", "patient"))
+    extra += call.kept
+    body = delta_bundle(call.base, call.release, f"{call.base}/$delta", since, found, extra)
+    return FhirResponse(200, body, [(b"regie-seq", str(found.until).encode())])
