@@ -114,8 +114,10 @@ def rules(release: Release, profile: Mapping[str, Any], find: Find) -> Rule:
 
 def core_type(url: str, types: Definitions) -> str | None:
     """Return the type of the specification that a canonical URL names; None if it names something else."""
-    name = url.removeprefix(CORE)
-    return name if name != url and name in types else None
+    if not url.startswith(CORE):
+        return None
+    name = url.removeprefix(CORE).partition("|")[0]
+    return name if name in types else None
 
 
 def _is_core(url: str, types: Definitions) -> bool:

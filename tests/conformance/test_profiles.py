@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,3 +119,37 @@ def test_a_fault_in_an_official_example_is_found_in_its_place(
     fault(tree)
     issues = official(release)[0].validate(tree)
     assert place in [issue.expression for issue in issues if issue.severity == "error"]
+
+
+MUTATIONS = Path(__file__).with_name("profile_mutations.tsv")
+"""Changes to the official examples that HL7's validator reports as errors, each with the place that both agree on."""
+
+
+def mutated(tree: dict[str, Any], kind: str, way: str) -> dict[str, Any]:
+    """Return an example with one change: a member taken out, a list that is longer, a code or system that is another."""
+    copy = deepcopy(tree)
+    node: Any = copy
+    *steps, last = [int(step) if step.isdigit() else step for step in way.split(".")]
+    for step in steps:
+        node = node[step]
+    if kind == "del":
+        del node[last]
+    elif kind == "dup":
+        node.append(deepcopy(node[last]))
+    else:
+        node[last] += {"code": "9", "sys": "x"}[kind]
+    return copy
+
+
+@BOTH
+def test_faults_that_another_validator_finds_are_found_in_their_place(release: Release) -> None:
+    profiles, found = official(release)[0], examples(release)
+    lines = [line.split("\t") for line in MUTATIONS.read_text(encoding="utf-8").splitlines()]
+    missed = [
+        (name, kind, way, place)
+        for path, name, kind, way, place in lines
+        if path == release.path
+        and place not in [issue.expression for issue in profiles.validate(mutated(found[name], kind, way))]
+    ]
+    assert len(lines) >= 300
+    assert missed == []

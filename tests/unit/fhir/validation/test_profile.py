@@ -425,8 +425,9 @@ def test_in_a_bundle_each_resource_keeps_the_profile_that_it_claims(release: Rel
 def test_a_resource_of_another_type_breaks_a_profile(release: Release) -> None:
     known = profile("it", "Observation")
     assert found(release, {"resourceType": "Patient"}, known) == [("error", "structure", "Patient")]
-    issues = Profiles(release, lambda _: None).validate({"resourceType": "Patient"}, [f"{CORE}Observation"])
-    assert [issue.code for issue in issues] == ["structure"]
+    for url in (f"{CORE}Observation", f"{CORE}Observation|{release.fhir_version}"):
+        issues = Profiles(release, lambda _: None).validate({"resourceType": "Patient"}, [url])
+        assert [issue.code for issue in issues] == ["structure"]
 
 
 @BOTH
