@@ -165,6 +165,8 @@ class _Query:
         self.types += links > 0
         if self.types > MAXIMUM_TYPES:
             raise BadRequestError("This search goes through too many types: name them, as in subject:Patient.name.")
+        if rest == "_list":
+            return self.listed(resource_type, name, text)
         if rest.startswith("_has:"):
             return self.referred(resource_type, name, rest, text, links)
         head, dot, tail = rest.partition(".")
@@ -200,6 +202,15 @@ class _Query:
             raise _unknown(name, f"ends in a parameter that is not known for {source_type}")
         return Referred(self.asked(source_type, name, tail, text, links + 1), parameter)
 
+    def listed(self, resource_type: str, name: str, text: str) -> Referred:
+        """Return what ``_list`` asks: that a List with one of these ids has the resource as an item."""
+        if text.startswith("$"):
+            raise _unknown(name, "takes ids of Lists here")
+        item = self.known.of("List")["item"]
+        if not _may_refer(item, resource_type):
+            raise _unknown(name, f"is not known for {resource_type}")
+        return Referred(Asked("List", criteria=(self.plain(self.known.of("List")["_id"], name, None, text),)), item)
+
     def asked(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Asked:
         """Return what a resource at the other end of a reference must meet."""
         condition = self.condition(resource_type, name, rest, text, links)
@@ -215,21 +226,29 @@ class _Query:
     def criterion(self, resource_type: str, name: str, rest: str, text: str) -> Criterion | Together:
         """Return what a parameter of the type itself asks; ``rest`` is it with its modifier."""
         base, colon, given = rest.partition(":")
-        modifier = given or None
-        parameter = self.parameter(resource_type, name, base, modifier)
-        if colon and modifier is None:
+        parameter = self.parameter(resource_type, name, base, given or None)
+        if colon and not given:
             raise _unknown(name, "has an empty modifier")
-        self.check_modifier(name, parameter, modifier)
+        self.check_modifier(name, parameter, given or None)
+        if parameter.kind == "composite":
+            return self.together(parameter, self.parts(name, text))
+        return self.plain(parameter, name, given or None, text)
+
+    def parts(self, name: str, text: str) -> list[str]:
+        """Return the values of a parameter, still escaped."""
         parts = [part.strip() for part in split(text, ",")]
         self.values += len(parts)
         if self.values > MAXIMUM_VALUES:
             raise BadRequestError(f"A search has at most {MAXIMUM_VALUES} values.")
         if not all(parts):
             raise EmptyValueError(f"The parameter {name} has an empty value.", expression=f"http.{name}")
+        return parts
+
+    def plain(self, parameter: SearchParameter, name: str, modifier: str | None, text: str) -> Criterion:
+        """Return what a parameter asks that is answered by index rows or columns of its own."""
+        parts = self.parts(name, text)
         if modifier == "missing" and len(parts) > 1:
             raise BadRequestError(f"The parameter {name} wants true or false.", expression=f"http.{name}")
-        if parameter.kind == "composite":
-            return self.together(parameter, parts)
         values = tuple(dict.fromkeys(read_value(parameter, modifier, part, self.around) for part in parts))
         is_type = modifier in self.known.resource_types
         return Criterion(parameter, None if is_type else cast("Modifier | None", modifier), values)

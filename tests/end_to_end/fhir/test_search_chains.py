@@ -127,3 +127,30 @@ async def test_a_condition_of_a_create_may_be_a_chain(world: World) -> None:
         answer = await me("POST", "/Condition", new, If_None_Exist="subject:Patient.identifier=999900018&identifier=c")
         assert answer.status_code == expected, answer.text
     assert await me.found("/Goal?patient.identifier=999900018&identifier=aim") == [aim["id"]]
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_what_a_list_has_as_an_item_is_found_by_the_list(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    made = [await me.made(weight(release, patient, identifier=identifier(name))) for name in ("a", "b", "c")]
+    lists = [
+        await me.made(
+            {
+                "resourceType": "List",
+                "status": "current",
+                "mode": "working",
+                "subject": {"reference": patient},
+                "entry": [{"item": reference(item)} for item in items],
+            }
+        )
+        for items in (made[:2], made[1:])
+    ]
+    first, second = (one["id"] for one in lists)
+    assert sorted(await named(me, f"_list={first}")) == ["a", "b"]
+    assert sorted(await named(me, f"_list={first},{second}")) == ["a", "b", "c"]
+    assert await named(me, f"_list={first}&_list={second}") == ["b"]
+    assert await named(me, f"_list={second}&identifier=a,c") == ["c"]
+    assert await me.found(f"/Condition?_list={first}") == []
+    assert await world.caller("zonnestraal", release).found(f"/Observation?_list={first}") == []
+    for query in ("_list=$current-problems", "_list:not=1", "_list="):
+        assert (await me("GET", f"/Observation?{query}")).status_code == 400, query
