@@ -37,6 +37,45 @@ async def with_scope(world: World, scope: str, who: str = "zonnestraal") -> Call
     return Caller(world.http, await world.token(holder, scope))
 
 
+NEEDED = {
+    "history": "r",
+    "history of the type": "s",
+    "update by a condition": "us",
+    "patch": "ru",
+    "labels": "ru",
+    "patch by a condition": "rus",
+    "validation of a delete": "d",
+    "delete by a condition": "ds",
+}
+"""Which letters each of these needs."""
+
+
+@pytest.mark.parametrize(("who", "context"), [("zonnestraal", "patient"), ("both", "system"), ("operator", "system")])
+@pytest.mark.parametrize("letters", ["r", "s", "u", "us", "ru", "rus", "d", "ds", "rs", "c"])
+async def test_history_conditions_and_patches_need_what_they_do(
+    world: World, who: str, context: str, letters: str
+) -> None:
+    him = world.zonnestraal
+    caller = await with_scope(world, f"{context}/Observation.{letters}", who)
+    url, found = him.url("weight"), "/Observation?identifier=zonnestraal-weight"
+    own = weight(R4, him.patient(), identifier=identifier("zonnestraal-weight"))
+    merge = {"Content_Type": "application/merge-patch+json"}
+    labels = {"parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": "a"}]}}], "resourceType": "Parameters"}
+    tries = {
+        "history": await caller("GET", f"{url}/_history"),
+        "history of the type": await caller("GET", f"/Observation/_history?patient={him.patients[R4]}"),
+        "update by a condition": await caller("PUT", found, own),
+        "patch": await caller("PATCH", url, {"language": "nl"}, **merge),
+        "labels": await caller("POST", f"{url}/$meta-add", labels),
+        "patch by a condition": await caller("PATCH", found, {"language": "en"}, **merge),
+        "validation of a delete": await caller("GET", f"{url}/$validate?mode=delete"),
+        "delete by a condition": await caller("DELETE", found),
+    }
+    allowed = {name for name, needed in NEEDED.items() if set(needed) <= set(letters)}
+    assert {name for name, answer in tries.items() if answer.is_success} == allowed
+    assert {answer.status_code for answer in tries.values() if not answer.is_success} <= {403}
+
+
 @pytest.mark.parametrize(("who", "context"), [("zonnestraal", "patient"), ("both", "system"), ("operator", "system")])
 @pytest.mark.parametrize(
     ("letters", "allowed"),
