@@ -34,7 +34,7 @@ class Profiles:
         self._find = find
         self._types = definitions(release)
         self._roots: dict[str, Rule | ProfileError | None] = {}
-        self._checks: dict[str, Check | None] = {}
+        self._checks: dict[str, Check] = {}
 
     def validate(self, tree: dict[str, Any], profiles: Iterable[str] = ()) -> list[Issue]:
         """Return what in ``tree``, a valid resource, breaks ``profiles`` or those that it claims itself.
@@ -91,26 +91,31 @@ class Profiles:
         """Return the rules of a profile; None if it isn't at hand, or can't be used."""
         if url not in self._roots:
             definition = self._find(url)
-            if definition is None or definition.get("resourceType") != "StructureDefinition":
-                self._roots[url] = None
-            else:
-                try:
-                    self._roots[url] = rules(self.release, definition, self._find)
-                except ProfileError as error:
-                    self._roots[url] = error
+            if definition is None:
+                return None  # not remembered: anybody can make up URLs
+            self._roots[url] = self._rules(definition)
         found = self._roots[url]
         return found if isinstance(found, Rule) else None
+
+    def _rules(self, definition: Mapping[str, Any]) -> Rule | ProfileError | None:
+        if definition.get("resourceType") != "StructureDefinition":
+            return None
+        try:
+            return rules(self.release, definition, self._find)
+        except ProfileError as error:
+            return error
 
     def check(self, url: str) -> Check | None:
         """Return the check of one value against a profile; None if it isn't at hand."""
         if url not in self._checks:
             root = self.root(url)
+            refused = self._roots.get(url)
             if root is not None:
                 self._checks[url] = self._whole(url, root)
-            elif self._roots[url] is None:
-                self._checks[url] = None
+            elif refused is not None:
+                self._checks[url] = _refusal(url, str(refused))
             else:
-                self._checks[url] = _refusal(url, str(self._roots[url]))
+                return None
         return self._checks[url]
 
     def target_type(self, url: str) -> str | None:

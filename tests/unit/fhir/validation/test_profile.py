@@ -413,6 +413,29 @@ def test_what_cannot_be_checked_is_said_and_never_an_error(release: Release) -> 
 
 
 @BOTH
+def test_urls_that_anybody_makes_up_are_not_remembered(release: Release) -> None:
+    asked: list[str] = []
+
+    def find(url: str) -> None:
+        asked.append(url)
+
+    profiles = Profiles(release, find)
+    tree = observation(extension=[{"url": "urn:made-up", "valueString": "x"}], meta={"profile": ["urn:made-up"]})
+    before = len(profiles._roots) + len(profiles._checks)
+    profiles.validate(tree)
+    assert asked
+    assert len(profiles._roots) + len(profiles._checks) == before
+
+
+@BOTH
+def test_what_is_no_profile_is_like_what_is_not_there(release: Release) -> None:
+    known = value_set("it", include=[])
+    tree = observation(meta={"profile": [known["url"]]})
+    issues = Profiles(release, {known["url"]: known}.get).validate(tree)
+    assert [(issue.code, issue.expression) for issue in issues] == [("not-supported", "Observation.meta.profile[0]")]
+
+
+@BOTH
 def test_in_a_bundle_each_resource_keeps_the_profile_that_it_claims(release: Release) -> None:
     known = profile("it", "Observation", {"id": "Observation.subject", "min": 1})
     entry = {"fullUrl": "urn:uuid:1", "resource": observation(meta={"profile": [f"{URL}it"]})}
