@@ -152,6 +152,15 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a value of ``parameter`` says, by a modifier of ``told.py``: any of ``values``, each in its parts."""
+
+    parameter: SearchParameter
+    modifier: str
+    values: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Within:
     """Refers to a Patient by any of the parameters by which resources of the type belong to a person."""
 
@@ -159,7 +168,7 @@ class Within:
     patient_id: str
 
 
-Link = Chained | Referred | Together | Within
+Link = Chained | Referred | Together | Told | Within
 """What more than one parameter of the resource itself tells."""
 
 

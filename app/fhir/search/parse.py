@@ -29,9 +29,11 @@ from app.fhir.search.expression import (
     Search,
     SortKey,
     Together,
+    Told,
     Total,
 )
 from app.fhir.search.subset import Shown, element_names
+from app.fhir.search.told import read_told, told_modifiers
 from app.fhir.search.values import Surroundings, malformed, read_value, split
 
 MAXIMUM_PARAMETERS = 64
@@ -223,12 +225,14 @@ class _Query:
         parameter = self.known.of(resource_type).get(re.split(r"[.:]", rest, maxsplit=1)[0])
         return rest.startswith("_has:") or (parameter is not None and parameter.supported)
 
-    def criterion(self, resource_type: str, name: str, rest: str, text: str) -> Criterion | Together:
+    def criterion(self, resource_type: str, name: str, rest: str, text: str) -> Criterion | Together | Told:
         """Return what a parameter of the type itself asks; ``rest`` is it with its modifier."""
         base, colon, given = rest.partition(":")
         parameter = self.parameter(resource_type, name, base, given or None)
         if colon and not given:
             raise _unknown(name, "has an empty modifier")
+        if given in told_modifiers(parameter):
+            return read_told(parameter, given, self.parts(name, text))
         self.check_modifier(name, parameter, given or None)
         if parameter.kind == "composite":
             return self.together(parameter, self.parts(name, text))

@@ -20,7 +20,18 @@ from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.composite import elements
 from app.fhir.search.definitions import SearchParameter
-from app.fhir.search.expression import Asked, Chained, Criterion, ReferenceValue, Referred, Together, Within
+from app.fhir.search.expression import (
+    Asked,
+    Chained,
+    Criterion,
+    MissingValue,
+    ReferenceValue,
+    Referred,
+    Together,
+    Told,
+    Within,
+)
+from app.fhir.search.told import tells
 from app.store.indexing import rows_of, value_hash
 from app.store.resources import Stored, stored
 from app.store.search.checks import holds
@@ -57,7 +68,7 @@ class Plan:
         self.values: dict[str, Any] = {"release": release.value, "type": asked.resource_type}
         for number, criterion in enumerate(criteria):
             self.values |= number_values(criterion, number, of_parameter[number])
-        self.links: dict[int, tuple[Chained | Referred | Together, tuple[Plan, ...]]] = {}
+        self.links: dict[int, tuple[Chained | Referred | Together | Told, tuple[Plan, ...]]] = {}
         for link in asked.links:
             if isinstance(link, Within):
                 forms.append(self._within(link, len(forms)))
@@ -79,7 +90,7 @@ class Plan:
         self.values[f"c{number}_list"] = _encode(hashes).decode()
         return Form("linked", (), parameters=len(stored_in))
 
-    def _plans(self, link: Chained | Referred | Together, criteria: tuple[Criterion, ...]) -> tuple["Plan", ...]:
+    def _plans(self, link: Chained | Referred | Together | Told, criteria: tuple[Criterion, ...]) -> tuple["Plan", ...]:
         """Return the searches of a link; for a composite parameter of what the other ``criteria`` and its parts find."""
         match link:
             case Chained():
@@ -88,6 +99,9 @@ class Plan:
                 targets = (link.source,)
             case Together():
                 targets = tuple(Asked(self.resource_type, (*criteria, *parts)) for parts in link.alternatives)
+            case Told():
+                has_value = Criterion(link.parameter, "missing", (MissingValue(missing=False),))
+                targets = (Asked(self.resource_type, (*criteria, has_value)),)
         return tuple(Plan(self.key, self.release, target) for target in targets)
 
     async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
@@ -101,6 +115,9 @@ class Plan:
                     found = await self._referred(reader, scope, access, link, plans[0])
                 case Together():
                     found = await self._together(reader, scope, access, link, plans)
+                case Told():
+                    candidates = plans[0].versions(reader, scope, access)
+                    found = [version.id async for version in candidates if tells(link, version.tree())]
             values[f"c{number}_list"] = _encode(found).decode()
         return values
 

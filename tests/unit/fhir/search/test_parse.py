@@ -72,7 +72,10 @@ def test_the_self_link_has_what_was_used_in_the_order_and_with_the_values_that_c
     ("query", "expression"),
     [
         ("unheard=1", "http.unheard"),
-        ("code:text=x", "http.code:text"),
+        ("status:text=x", "http.status:text"),
+        ("identifier:of-type=a|b|c", "http.identifier:of-type"),
+        ("code:in=x", "http.code:in"),
+        ("code:below=x", "http.code:below"),
         ("code:=x", "http.code:"),
         ("code:exact=x", "http.code:exact"),
         ("date:not=2024", "http.date:not"),

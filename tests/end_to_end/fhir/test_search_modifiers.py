@@ -1,0 +1,75 @@
+"""Modifiers that ask what a value says beyond its code."""
+
+import pytest
+
+from app.fhir.release import Release
+from tests.end_to_end.fhir.test_search import named
+from tests.support.world import World, identifier, weight
+
+R4 = Release.R4
+ROLE = "http://terminology.hl7.org/CodeSystem/v2-0203"
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_text_is_the_beginning_of_what_a_code_is_called(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    for name, code in (
+        ("text", {"text": "Gewicht thuis"}),
+        ("display", {"coding": [{"code": "w", "display": "Gewicht, naakt"}]}),
+        ("other", {"text": "Lengte", "coding": [{"code": "gewicht"}]}),
+    ):
+        await me.made(weight(release, patient, identifier=identifier(name), code=code))
+    everything = "&identifier=text,display,other"
+    for query, found in (
+        ("code:text=GEWICHT", ["display", "text"]),
+        ("code:text=gewicht thuis", ["text"]),
+        ("code:text=thuis", []),
+        ("code:text=lengte,gewicht%5C,", ["display", "other"]),
+        ("code:text=gewicht&code:text=lengte", []),
+        ("code:text=gewicht&date=ge2100", []),
+    ):
+        for order in ("", "&_sort=-date"):
+            assert sorted(await named(me, query + everything + order)) == found, query
+        assert (await me.get(f"/Observation?{query}{everything}&_summary=count"))["total"] == len(found)
+
+
+async def test_an_identifier_is_found_by_its_type_and_value_together(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    typed = [
+        {"type": {"coding": [{"system": ROLE, "code": code}]}, "value": value, "system": "https://regie.example/test"}
+        for code, value in (("MR", "1"), ("PLAC", "2"))
+    ]
+    made = await me.made(weight(R4, patient, identifier=typed))
+    assert await me.found(f"/Observation?identifier:of-type={ROLE}%7CMR%7C1") == [made["id"]]
+    assert await me.found(f"/Observation?identifier:of-type={ROLE}%7CMR%7C2") == []
+    assert await me.found(f"/Observation?identifier:of-type={ROLE}%7CMR%7C2,{ROLE}%7CPLAC%7C2") == [made["id"]]
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_uri_is_found_by_what_is_above_and_below_it(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    profiles = {
+        "one": "https://regie.example/a/b",
+        "two": "https://regie.example/a",
+        "three": "https://regie.example/ab",
+    }
+    for name, profile in profiles.items():
+        await me.made(weight(release, patient, identifier=identifier(name), meta={"profile": [profile]}))
+    for query, found in (
+        ("_profile:below=https://regie.example/a", ["one", "two"]),
+        ("_profile:below=https://regie.example/", ["one", "three", "two"]),
+        ("_profile:above=https://regie.example/a/b/c", ["one", "two"]),
+        ("_profile:above=https://regie.example/x", []),
+    ):
+        assert sorted(await named(me, f"{query}&identifier=one,two,three")) == found, query
+
+
+async def test_what_is_hidden_is_found_by_no_text(world: World) -> None:
+    url = "/Condition?code:text={}&_total=accurate"
+    mine = (await world.caller("zonnestraal").get("/Condition?identifier=zonnestraal-secret"))["entry"][0]["resource"]
+    text = mine["code"].get("text") or mine["code"]["coding"][0]["display"]
+    everything = await world.caller("zonnestraal").get(url.format(text))
+    granted = await world.caller("granted").get(url.format(text))
+    assert granted["total"] == everything["total"] - 1
+    assert world.zonnestraal.marker("secret") in str(everything)
+    assert world.zonnestraal.marker("secret") not in str(granted)
