@@ -41,10 +41,12 @@ MAXIMUM_VALUES = 500
 MAXIMUM_SORT_KEYS = 8
 MAXIMUM_LINKS = 5
 MAXIMUM_TYPES = 64
+MAXIMUM_READ = 8
 """More than any known client asks; beyond, a query is refused rather than let it cost the others.
 
 ``MAXIMUM_LINKS`` is how many references one parameter may follow, ``MAXIMUM_TYPES`` how often all parameters together may look
-at a type on the way: a chain without a type goes to all that the reference may be to.
+at a type on the way: a chain without a type goes to all that the reference may be to. ``MAXIMUM_READ`` is how often resources
+may be read to be checked: for each value of a composite parameter, and each ``:text`` and its like.
 """
 
 FILTERS_NOTHING = frozenset({"_totalMethod"})
@@ -124,6 +126,7 @@ class _Query:
     used: list[tuple[str, str]] = field(default_factory=list)
     values: int = 0
     types: int = 0
+    read: int = 0
     seen: set[str] = field(default_factory=set)
 
     def search(self) -> Search:
@@ -232,6 +235,7 @@ class _Query:
         if colon and not given:
             raise _unknown(name, "has an empty modifier")
         if given in told_modifiers(parameter):
+            self.reads(1)
             return read_told(parameter, given, self.parts(name, text))
         self.check_modifier(name, parameter, given or None)
         if parameter.kind == "composite":
@@ -257,9 +261,18 @@ class _Query:
         is_type = modifier in self.known.resource_types
         return Criterion(parameter, None if is_type else cast("Modifier | None", modifier), values)
 
+    def reads(self, times: int) -> None:
+        """Count how often resources are read to be checked. Raises: BadRequestError."""
+        self.read += times
+        if self.read > MAXIMUM_READ:
+            raise BadRequestError(
+                f"A search has at most {MAXIMUM_READ} values of composite parameters and parameters such as :text."
+            )
+
     def together(self, parameter: SearchParameter, texts: Sequence[str]) -> Together:
         """Return what a composite parameter asks: each text has a value for each part, with ``$`` between them."""
         alternatives = []
+        self.reads(len(texts))
         for text in dict.fromkeys(texts):
             values = split(text, "$")
             if len(values) != len(parameter.parts) or not all(values):

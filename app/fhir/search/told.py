@@ -6,6 +6,7 @@ Spec: https://hl7.org/fhir/R4/search.html#modifiers, https://hl7.org/fhir/STU3/s
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from app.fhir.release import Release
@@ -45,11 +46,16 @@ def tells(told: Told, tree: Mapping[str, Any]) -> bool:
     """Return whether a resource meets what is asked."""
     check = _CHECKS[told.modifier]
     return any(
-        check(selector.fhir_type, found, value)
-        for selector in told.parameter.selectors
-        for found in selector.compile()(tree)
+        check(fhir_type, found, value)
+        for fhir_type, select in _selects(told.parameter)
+        for found in select(tree)
         for value in told.values
     )
+
+
+@cache
+def _selects(parameter: SearchParameter) -> tuple[tuple[str, Callable[[Any], list[Any]]], ...]:
+    return tuple((selector.fhir_type, selector.compile()) for selector in parameter.selectors)
 
 
 def _text(fhir_type: str, found: Any, value: tuple[str, ...]) -> bool:

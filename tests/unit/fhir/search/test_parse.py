@@ -189,6 +189,20 @@ def test_a_composite_value_that_can_not_be_read_is_refused(value: str) -> None:
         search(f"code-value-quantity={value}")
 
 
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("code-value-quantity", ",".join(["a$5"] * 9))],
+        [("code-value-quantity", "a$5")] * 9,
+        [("code:text", "a")] * 9,
+        [("subject:Patient._has:Observation:patient:code:text", "a")] * 9,
+    ],
+)
+def test_what_has_to_be_read_to_be_checked_is_bounded(pairs: list[tuple[str, str]]) -> None:
+    with pytest.raises(BadRequestError, match="at most 8 values"):
+        search_pairs(pairs)
+
+
 def test_a_chain_has_an_end() -> None:
     for path in ("partof." * 6, "_has:Organization:partof:" * 6, "partof._has:Organization:partof:" * 3):
         with pytest.raises(BadRequestError, match="at most 5"):
