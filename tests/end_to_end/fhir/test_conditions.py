@@ -2,6 +2,7 @@
 
 import asyncio
 from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ R4 = Release.R4
 UUID = "5a1ad000-0000-4000-8000-000000000088"
 
 
-def named(release: Release, patient: str, name: str = "cuff", **members: object) -> Tree:
+def named(release: Release, patient: str, name: str = "cuff", **members: Any) -> Tree:
     """Return an Observation with an identifier."""
     return weight(release, patient, identifier=identifier(name), **members)
 

@@ -4,6 +4,8 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.errors import BadRequestError, UnprocessableError
 from app.fhir.patch import fhirpath_patch
@@ -195,3 +197,16 @@ def test_a_criterion_compares_numbers_and_booleans() -> None:
         tree=tree,
     )
     assert after["component"] == [{"valueQuantity": {"value": 1}}]
+
+
+@given(
+    st.lists(st.sampled_from("Patient . name given where( ) = 'a' [ 0 ] first() and extension( `use` true 1".split()))
+)
+def test_a_path_is_read_or_refused(words: list[str]) -> None:
+    try:
+        after = patched(operation("delete", "".join(words)))
+    except (BadRequestError, UnprocessableError):
+        return
+    assert {name: after[name] for name in after if name != "name"} == {
+        name: PATIENT[name] for name in PATIENT if name != "name"
+    }

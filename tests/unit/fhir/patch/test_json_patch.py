@@ -127,3 +127,36 @@ def test_what_is_no_merge_patch_is_refused(body: bytes) -> None:
 def test_a_decimal_keeps_its_digits_when_it_is_written(value: Decimal) -> None:
     written = format(value, "f").encode()
     assert encode_tree(decode_tree(b'{"a":' + written + b"}")) == b'{"a":' + written + b"}"
+
+
+_POINTERS = st.lists(st.sampled_from(["a", "b", "0", "1", "-", "", "~1"]), max_size=4).map(
+    lambda parts: "".join(f"/{part}" for part in parts)
+)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=6,
+)
+_OPERATIONS = st.lists(
+    st.fixed_dictionaries(
+        {"op": st.sampled_from(["add", "remove", "replace", "move", "copy", "test"]), "path": _POINTERS},
+        optional={"value": _VALUES, "from": _POINTERS},
+    ),
+    max_size=6,
+)
+
+
+@given(_OPERATIONS, st.dictionaries(st.sampled_from("ab"), _VALUES, max_size=2))
+def test_a_patch_gives_an_object_or_is_refused(operations: list[Operation], tree: Any) -> None:
+    try:
+        after = patched(tree, *operations)
+    except (BadRequestError, UnprocessableError):
+        return
+    assert isinstance(after, dict)
+    assert decode_tree(encode_tree(after)) == after
+
+
+@given(_VALUES, _VALUES)
+def test_a_value_is_the_same_as_itself_only(one: Any, other: Any) -> None:
+    assert json_patch.same(one, one)
+    assert json_patch.same(one, other) == (json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
