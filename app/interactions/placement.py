@@ -70,9 +70,9 @@ async def place(
     if not patients:
         if bundle_record is not None:
             return bundle_record
-        if requester.kind is RequesterKind.OPERATOR and resource_type in DIRECTORY_TYPES:
-            return DIRECTORY
-        raise _issue("required", f"A {resource_type} has to refer to the patient it is about.", location)
+        if requester.kind is RequesterKind.OPERATOR:
+            return await _of_nobody(transaction, release, resource_type, own_id, location)
+        raise _patient_missing(resource_type, location)
     everyone = {await record_for(context, transaction, requester, release, patient) for patient in patients}
     records = everyone
     if requester.kind is not RequesterKind.OPERATOR:
@@ -121,6 +121,41 @@ async def _new_record(context: Context, transaction: Transaction) -> int:
     record_id = new_record_id()
     await open_record(transaction, record_id, context.time_zone.key)
     return record_id
+
+
+async def _of_nobody(
+    reader: Reader, release: Release, resource_type: str, resource_id: str | None, location: str
+) -> int:
+    """Return where an operator's resource goes that names no patient: the directory, or the record that refers to it."""
+    if resource_type in DIRECTORY_TYPES:
+        return DIRECTORY
+    named_in = [] if resource_id is None else await records_with(reader, release, resource_type, resource_id)
+    if len(named_in) != 1:
+        raise _patient_missing(resource_type, location)
+    return named_in[0]
+
+
+def _patient_missing(resource_type: str, location: str) -> InvalidResourceError:
+    return _issue("required", f"A {resource_type} has to refer to the patient it is about.", location)
+
+
+def expected(
+    context: Context, requester: Requester, release: Release, record_id: int, tree: dict[str, Any]
+) -> tuple[tuple[str, str], ...]:
+    """Return the (type, id) of what an operator's resource refers to in its record, by ids that somebody chose.
+
+    An import may send a Specimen that names no patient after the Observation that refers to it.
+    """
+    if requester.kind is not RequesterKind.OPERATOR or record_id == DIRECTORY:
+        return ()
+    local = (context.local(release, text) for _, text in references(tree))
+    return tuple(
+        {
+            (one.resource_type, one.id): None
+            for one in local
+            if one is not None and one.resource_type not in DIRECTORY_TYPES | {"Patient"} and record_in(one.id) is None
+        }
+    )
 
 
 def check_references(

@@ -10,7 +10,7 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
-from app.access.categories import EVERYTHING
+from app.access.categories import EVERYTHING, Category
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
@@ -38,7 +38,7 @@ from app.fhir.validation.structure import Parsed, parse
 from app.interactions.conditions import NO_CONDITIONS, Conditions, etag_version, without_url
 from app.interactions.context import Context, where
 from app.interactions.gate import Decide
-from app.interactions.placement import check_references, place
+from app.interactions.placement import check_references, expected, place
 from app.interactions.search import narrow
 from app.store.bodies import content_of, with_identity
 from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
@@ -446,10 +446,19 @@ class Changes:
         if not access.covers(parsed.resource_type, categories):
             message = f"What was granted does not include this kind of {parsed.resource_type}."
             raise AccessDeniedError(message, about=(writer.record_id,))
+        if before is not None and not Category.SENSITIVE & categories:
+            await self._check_label(writer, before)
         warnings = self.context.conformance.hold(self.release, parsed.tree, location)
         is_new = before is None or before.deleted
         draft = Draft(
-            self.release, parsed.resource_type, resource_id, parsed.members, parsed.tree, int(categories), chosen
+            self.release,
+            parsed.resource_type,
+            resource_id,
+            parsed.members,
+            parsed.tree,
+            int(categories),
+            chosen,
+            expected(self.context, self.requester, self.release, writer.record_id, parsed.tree),
         )
         written = writer.write(draft, before, self._author())
         if parsed.resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
@@ -457,6 +466,15 @@ class Changes:
             patients[self.release] = resource_id
         interaction = "create" if is_new else "update"
         return Written(written, 201 if is_new else 200, access.reason, interaction, warnings)
+
+    async def _check_label(self, writer: RecordWriter, before: Stored) -> None:
+        """Refuse a practice that takes off that something is sensitive: it hides it from others, and is the person's."""
+        if self.requester.kind is not RequesterKind.PRACTICE:
+            return
+        standing = await writer.current(self.release, before.resource_type, before.id)
+        if standing is not None and standing[1] & Category.SENSITIVE:
+            message = "Only the person may say that this is not sensitive any more."
+            raise AccessDeniedError(message, about=(writer.record_id,))
 
     @staticmethod
     def _check(before: Stored, conditions: Conditions) -> None:

@@ -32,7 +32,11 @@ Indexer = Callable[[Release, str, dict[str, Any]], IndexRows]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A valid resource that is ready to be written; ``id_chosen`` says that the sender chose its id."""
+    """A valid resource that is ready to be written; ``id_chosen`` says that the sender chose its id.
+
+    ``expected`` are the (type, id) of what it refers to under chosen ids: what comes later without naming its patient is
+    found to belong here.
+    """
 
     release: Release
     resource_type: str
@@ -41,6 +45,7 @@ class Draft:
     tree: dict[str, Any]
     categories: int
     id_chosen: bool = False
+    expected: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +217,14 @@ class RecordWriter:
             draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
         )
         self._add_index_rows("add", rows, _NAMES, written.seq)
-        if draft.id_chosen and before is None:
+        chosen = [(draft.resource_type, draft.id)] if draft.id_chosen and before is None else []
+        for resource_type, resource_id in (*chosen, *draft.expected):
             self._add(
                 "locate",
                 {
                     "release": draft.release.value,
-                    "type": draft.resource_type,
-                    "id": draft.id,
+                    "type": resource_type,
+                    "id": resource_id,
                     "record_id": self.record_id,
                 },
             )
