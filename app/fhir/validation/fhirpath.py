@@ -26,6 +26,8 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:\\.|[^'\\])*')|(?P<number>\d+(?:\.\d+)?)|(?P<name>\$this|%\w+|[A-Za-z_]\w*|`[^`]+`)"
     r"|(?P<sign><=|>=|!=|\{\s*\}|[()\[\].,|=<>]))"
 )
+_REPEATED_GROUP = re.compile(r"\)[+*{]")
+"""A group that is repeated, as in ``(a+)+`` and ``(a|a)*``: what trying it takes may double with each letter."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
 
 
@@ -376,6 +378,8 @@ def _matches(items: list[Item], scope: Scope, arguments: list[Evaluate]) -> list
     text, pattern = _text(items), _text(arguments[0](scope, items))
     if text is None or pattern is None:
         return []
+    if _REPEATED_GROUP.search(pattern):
+        raise NotUnderstoodError("It has a regular expression that could take any time.")
     try:
         return _bool(re.search(pattern, text) is not None) if len(text) <= TEXT_MAX else _refuse()
     except re.error:
