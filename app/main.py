@@ -1,6 +1,7 @@
 """create_app(): the pages, OAuth and FHIR as one ASGI application."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -74,6 +75,7 @@ class Regie:
             self.fhir[fhir.prefix] = fhir
         self.pages.state.parts = parts
         _add_routes(self.pages, parts)
+        _keep_out_of_collection()
         return parts
 
     def close(self) -> None:
@@ -101,6 +103,16 @@ def create_app(settings: Settings | None = None) -> Regie:
     """Return the application; its parts are wired when it starts."""
     configure_logs()
     return Regie(settings or Settings())
+
+
+def _keep_out_of_collection() -> None:
+    """Take what was loaded at the start out of garbage collection, and collect less often.
+
+    Going through all definitions again and again took up to 50 ms each time, which was the slowest hundredth of all answers.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def _add_error_handlers(pages: FastAPI) -> None:
