@@ -46,6 +46,7 @@ _DEEDS = {
 _REFUSED = {
     "login": marked("tried to log in, which failed"),
     "token": marked("tried to open a connection, which was refused"),
+    "grant": marked("asked for access, which you did not allow"),
 }
 
 

@@ -8,9 +8,11 @@ Spec: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +20,10 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
+from app.access.requester import RequesterKind
 from app.access.smart_scope import CHANGE, LOOK, Action
+from app.audit.events import Event
+from app.db.database import Transaction
 from app.oauth.changes import Decision
 from app.oauth.exchange import Answer
 from app.oauth.server import Asked
@@ -93,6 +98,26 @@ def policy(redirect_uri: str) -> str:
     )
 
 
+async def _note_denied(
+    parts: LoginParts, request: Request, person: SignedIn, asked: Asked, transaction: Transaction
+) -> None:
+    """Leave an entry that an app asked for access and the person did not allow it."""
+    entry = Event(
+        **msgspec.structs.asdict(trace_of(request)),
+        action="grant",
+        record_id=person.record_id,
+        outcome="refused",
+        status=403,
+        kind=RequesterKind.APP.value,
+        actor=f"app:{asked.client.client_id}",
+        display=asked.client.name,
+        client=asked.client.client_id,
+        resource_type="Consent",
+        detail="the person did not allow it",
+    )
+    await parts.audit.record(transaction, entry)
+
+
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes ``/authorize``: GET asks, POST decides."""
     routes = APIRouter(include_in_schema=False)
@@ -162,6 +187,8 @@ def router(parts: LoginParts) -> APIRouter:
                 return consent_page(request, person, asked, choice)
             until = choice.until(parts.clock())
             decision = Decision(person.record_id, person.name, choice.categories, choice.actions, until)
+        else:
+            await parts.database.write(partial(_note_denied, parts, request, person, asked))
         pairs = request.query_params.multi_items()
         return answered(request, await run_in_threadpool(server.decided, pairs, decision, trace_of(request)))
 

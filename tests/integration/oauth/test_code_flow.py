@@ -8,6 +8,7 @@ import pytest
 from app.access.categories import Category
 from app.access.requester import RequesterKind
 from app.access.smart_scope import LOOK
+from app.audit.log import entries_of
 from app.consent import grants
 from app.db.database import Transaction
 from app.oauth import clients, tokens
@@ -88,6 +89,8 @@ async def test_a_person_who_does_not_allow_it_sends_the_app_away_with_nothing(wo
     assert authorization.returned["state"] == authorization.state
     assert authorization.returned["iss"] == ISSUER
     assert await grants.of_record(world.parts.database.reader, RECORD) == []
+    (newest, *_) = await entries_of(world.parts.database.reader, RECORD, (2**62, 2**62), 1)
+    assert (newest.event.action, newest.event.outcome, newest.event.client) == ("grant", "refused", world.app_id)
 
 
 @pytest.mark.parametrize(
