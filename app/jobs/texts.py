@@ -101,4 +101,3 @@ def notice(kind: NoticeKind, *, to: str, language: str, base_url: str) -> EmailM
     message.set_content("\n\n".join(paragraphs) + "\n", cte="quoted-printable")
     message["Content-Language"] = spoken  # after the content, which begins the headers about it anew
     return message
-
