@@ -248,27 +248,34 @@ class SqliteDatabase:
             run_now(transaction.flush())
             connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             failure = UnavailableError("The record could not be written now; nothing was changed. Try again later.")
             failure.__cause__ = error
             for waiting in group:
                 waiting.error = failure
+            if connection.in_transaction:
+                try:
+                    connection.execute("ROLLBACK")
+                except sqlite3.Error as also:
+                    # The transaction stays open and uncommitted; the next group can't begin, and comes here to try again.
+                    failure.add_note(f"Rolling back failed too: {type(also).__name__}.")
 
     def _run_in_savepoint(self, transaction: SqliteTransaction, waiting: _Waiting) -> None:
         connection = self._writer_connection
         gathered_before = len(transaction.gathered)
-        connection.execute("SAVEPOINT job")
+        transaction.needs_savepoint = True
         try:
             waiting.result = run_now(waiting.job(transaction))
             waiting.error = None
         except Exception as error:
             if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW:
                 raise  # no fault of the job, and the next would meet it too: nothing of the group is committed
-            connection.execute("ROLLBACK TO job")
+            if not transaction.needs_savepoint:
+                connection.execute("ROLLBACK TO job")
             del transaction.gathered[gathered_before:]
             waiting.error = error  # it is the caller's, who gets it raised
-        connection.execute("RELEASE job")
+        if not transaction.needs_savepoint:
+            connection.execute("RELEASE job")
+        transaction.needs_savepoint = False
 
     @staticmethod
     def _tell(group: list[_Waiting]) -> None:
