@@ -17,7 +17,7 @@ from app.store.changes import Indexer
 from app.store.ids import record_in
 from app.store.resources import Stored, read_current, records_with
 
-__all__ = ["Context", "Limits", "Stored", "find", "where"]
+__all__ = ["Context", "Limits", "Stored", "find", "standing", "where"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,28 @@ async def where(
     return (*scope.only(record for record in chosen_in if record != DIRECTORY).records, *directory)
 
 
+async def standing(
+    reader: Reader, scope: AccessScope, release: Release, resource_type: str, resource_id: str
+) -> tuple[Stored, RecordAccess] | None:
+    """Return the newest version within the scope, deletes too, and the access that showed it; None if there is none.
+
+    One that lives goes before one that was deleted, the person's own record before the shared directory.
+    Raises: ConflictError (two records of the scope chose this id).
+    """
+    found = []
+    for access in await where(reader, scope, release, resource_type, resource_id):
+        version = await read_current(reader, access, release, resource_type, resource_id)
+        if version is not None:
+            found.append((version, access))
+    found = [one for one in found if not one[0].deleted] or found
+    if len(found) > 1 and found[-1][1].record_id == DIRECTORY:
+        found.pop()
+    if len(found) > 1:
+        message = f"More than one person's record has {resource_type}/{resource_id}: search with the patient parameter."
+        raise ConflictError(message)
+    return found[0] if found else None
+
+
 async def find(
     reader: Reader, scope: AccessScope, release: Release, resource_type: str, resource_id: str
 ) -> tuple[Stored, RecordAccess]:
@@ -80,22 +102,11 @@ async def find(
     Outside the scope and never existed give the same error: a refusal must not tell that a resource exists.
     Raises: NotFoundError, GoneError, ConflictError (two records of the scope chose this id).
     """
-    found = []
-    for access in await where(reader, scope, release, resource_type, resource_id):
-        version = await read_current(reader, access, release, resource_type, resource_id)
-        if version is not None:
-            found.append((version, access))
-    alive = [one for one in found if not one[0].deleted]
-    found = alive or found
-    if len(found) > 1 and found[-1][1].record_id == DIRECTORY:
-        found.pop()  # what is in the person's own record goes before the shared directory
-    if not found:
+    found = await standing(reader, scope, release, resource_type, resource_id)
+    if found is None:
         message = f"{resource_type}/{resource_id} is not known."
         raise NotFoundError(message)
-    if len(found) > 1:
-        message = f"More than one person's record has {resource_type}/{resource_id}: search with the patient parameter."
-        raise ConflictError(message)
-    if found[0][0].deleted:
+    if found[0].deleted:
         message = f"{resource_type}/{resource_id} was deleted."
-        raise GoneError(message, about=(found[0][0].record_id,))
-    return found[0]
+        raise GoneError(message, about=(found[0].record_id,))
+    return found

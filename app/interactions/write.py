@@ -36,7 +36,7 @@ from app.fhir.search.parse import parse_query
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import Parsed, parse
 from app.interactions.conditions import NO_CONDITIONS, Conditions, etag_version, without_url
-from app.interactions.context import Context, where
+from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
 from app.interactions.placement import check_references, expected, place
 from app.interactions.search import narrow
@@ -366,18 +366,7 @@ class Changes:
     ) -> tuple[Stored, RecordAccess] | None:
         """Return the newest version that the requester may change, deletes too, or None."""
         await self.finish()
-        found = []
-        for access in await where(self.transaction, scope, self.release, resource_type, resource_id):
-            version = await read_current(self.transaction, access, self.release, resource_type, resource_id)
-            if version is not None:
-                found.append((version, access))
-        found = [one for one in found if not one[0].deleted] or found
-        if len(found) > 1 and found[-1][1].record_id == DIRECTORY:
-            found.pop()
-        if len(found) > 1:
-            message = f"More than one person's record has {resource_type}/{resource_id}."
-            raise ConflictError(message)
-        return found[0] if found else None
+        return await standing(self.transaction, scope, self.release, resource_type, resource_id)
 
     async def _standing_of(self, found: Stored, action: Action) -> tuple[Stored, RecordAccess]:
         """Return what a condition found as it stands, with the access to change it. Raises: AccessDeniedError."""
@@ -471,8 +460,8 @@ class Changes:
         """Refuse a practice that takes off that something is sensitive: it hides it from others, and is the person's."""
         if self.requester.kind is not RequesterKind.PRACTICE:
             return
-        standing = await writer.current(self.release, before.resource_type, before.id)
-        if standing is not None and standing[1] & Category.SENSITIVE:
+        newest = await writer.current(self.release, before.resource_type, before.id)
+        if newest is not None and newest[1] & Category.SENSITIVE:
             message = "Only the person may say that this is not sensitive any more."
             raise AccessDeniedError(message, about=(writer.record_id,))
 
