@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app.db.statements import Statement
@@ -29,6 +29,8 @@ from app.web.middleware import Frame
 from app.wiring import Parts, wire
 
 _PING = Statement("SELECT 1")
+_JOBS_WAITING = Gauge("regie_jobs_waiting", "Jobs in the outbox that are not delivered yet.")
+_JOBS_FAILING = Gauge("regie_jobs_failing", "Those of them that failed at least once.")
 _log = structlog.get_logger()
 
 
@@ -149,7 +151,10 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
 
     @pages.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        """Tell Prometheus how the process is doing."""
+        """Tell Prometheus how the process is doing, and what could not be delivered yet."""
+        waiting = await parts.deliverer.waiting()
+        _JOBS_WAITING.set(waiting.jobs)
+        _JOBS_FAILING.set(waiting.failing)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -90,11 +90,6 @@ def compartment_parameters(release: Release, resource_type: str) -> tuple[Search
     return tuple(known[name] for name in names if name in known)
 
 
-def compartment_types(release: Release) -> frozenset[str]:
-    """Return the resource types that can belong to a person, Patient itself among them."""
-    return frozenset(name for name in definitions(release).resource_types if compartment_parameters(release, name))
-
-
 def patient_references(release: Release, resource_type: str, tree: Mapping[str, Any]) -> set[str]:
     """Return the references to a Patient through which a resource belongs to a person.
 

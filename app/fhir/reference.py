@@ -53,11 +53,6 @@ class UriReference:
 
     uri: str
 
-    @property
-    def is_urn(self) -> bool:
-        """Return whether it is a ``urn:uuid:`` or ``urn:oid:``, which another entry of a Bundle may resolve."""
-        return self.uri.lower().startswith(("urn:uuid:", "urn:oid:"))
-
     def __str__(self) -> str:
         """Return the text as it was."""
         return self.uri

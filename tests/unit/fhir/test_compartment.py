@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.fhir.compartment import compartment_parameters, compartment_types, patient_references
+from app.fhir.compartment import compartment_parameters, patient_references
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
 
@@ -13,6 +13,10 @@ DIRECTORY = {
     "OperationOutcome", "Organization", "Parameters", "PlanDefinition", "Practitioner", "PractitionerRole", "Questionnaire",
     "Slot", "Substance",
 }  # fmt: skip
+
+
+def compartment_types(release: Release) -> set[str]:
+    return {name for name in definitions(release).resource_types if compartment_parameters(release, name)}
 
 
 @pytest.mark.parametrize("release", Release)

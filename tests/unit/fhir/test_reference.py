@@ -43,12 +43,6 @@ def test_each_form_is_recognised(text: str, wanted: object) -> None:
     assert parse_reference(text) == wanted
 
 
-def test_only_urns_of_uuids_and_oids_may_be_resolved_by_another_entry() -> None:
-    assert UriReference("urn:uuid:x").is_urn
-    assert UriReference("URN:OID:1.2").is_urn
-    assert not UriReference("urn:ietf:rfc:3986").is_urn
-
-
 def test_a_url_of_this_server_is_relative_without_version_and_another_servers_stays_whole() -> None:
     ours = ("https://regie.example/fhir/r4",)
     assert str(localize("https://regie.example/fhir/r4/Patient/1/_history/3", ours)) == "Patient/1"
