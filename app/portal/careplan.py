@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from app.portal.elements import Tree, amount, codes, day_of, listed, named, referred, words
+from app.fhir.elements import Tree, amount, codes, day_of, listed, named, referred, words
 from app.portal.formats import quantity
 from app.portal.kinds import KINDS, Kind, Target, is_open_goal, kind_of, target_of, targets_of
 from app.portal.language import Language

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from app.portal.elements import LOINC, SNOMED, Tree, amount, codes, effective, extension, has_code, listed, named, words
+from app.fhir.elements import LOINC, SNOMED, Tree, amount, codes, effective, extension, has_code, listed, named, words
 from app.portal.language import marked
 
 WRONG = frozenset({"entered-in-error", "cancelled", "unknown"})

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFoundError
+from app.fhir.elements import Tree
 from app.portal import formats
 from app.portal.careplan import range_in_words
 from app.portal.chart import Chart, Point, Range, Values, day_curve, day_ticks, sparklines, time_chart, value_axis
-from app.portal.elements import Tree
 from app.portal.formats import joined
 from app.portal.kinds import BY_KEY, KINDS, Kind, Measurement, Target, measurements_of, targets_of
 from app.portal.language import Language, marked

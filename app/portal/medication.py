@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from app.portal.elements import Tree, amount, day_of, extension, has_code, listed, named, referred, words
+from app.fhir.elements import Tree, amount, day_of, extension, has_code, listed, named, referred, words
 from app.portal.formats import quantity
 from app.portal.language import Language
 from app.portal.schedule import timing_in_words

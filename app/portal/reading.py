@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from app.access.requester import Requester
 from app.audit.events import Trace
 from app.audit.log import LogEntry
+from app.fhir.elements import Tree
 from app.fhir.release import Release
-from app.portal.elements import Tree
 
 ONE_RELEASE = {
     "ServiceRequest": (Release.R4,),

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
+from app.fhir.elements import Tree, named, newest_first, words
 from app.portal import careplan, medication, summary
 from app.portal.activity import Filter, entries, looks
 from app.portal.connections import accesses
-from app.portal.elements import Tree, named, newest_first, words
 from app.portal.kinds import KINDS, Measurement, measurements_of
 from app.portal.language import Language
 from app.portal.measurements import cards_of, every_code

@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/datatypes.html#Timing, https://hl7.org/fhir/STU3/d
 from datetime import date
 from decimal import Decimal
 
-from app.portal.elements import LARGEST, Tree, day_of, listed, rounded, words
+from app.fhir.elements import LARGEST, Tree, day_of, listed, rounded, words
 from app.portal.formats import joined, number, span
 from app.portal.language import Language, marked
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from app.portal.elements import (
+from app.fhir.elements import (
     Tree,
     amount,
     codes,

@@ -1,6 +1,6 @@
-"""What a page reads of a FHIR resource, whichever its release; pure functions over the JSON tree.
+"""What people read of a FHIR resource, whichever its release; pure functions over the JSON tree.
 
-The tree was checked when it was stored; what a page needs and does not find, it shows without.
+The tree was checked when it was stored; what a reader needs and does not find is left out.
 """
 
 import re
