@@ -52,8 +52,8 @@ may be read to be checked: for each value of a composite parameter, and each ``:
 FILTERS_NOTHING = frozenset({"_totalMethod"})
 """Result parameters of other servers that may be left out without changing what is found."""
 
-SORTED = frozenset({"date", "number", "quantity", "string"})
-"""Kinds that can be sorted on; the others are kept as hashes, which have no order that means anything."""
+UNSORTED = frozenset({"composite", "special"})
+"""Kinds that have no order."""
 
 _MODIFIERS = {
     "string": frozenset({"exact", "contains", "missing"}),
@@ -361,7 +361,7 @@ class _Query:
             parameter = self.known.of(self.resource_type).get(sorted_by)
             if parameter is None or not parameter.supported:
                 raise _unknown("_sort", f"names a parameter that is not known for {self.resource_type}")
-            if parameter.kind not in SORTED and not parameter.is_column:
+            if parameter.kind in UNSORTED:
                 raise _unknown("_sort", f"can't be by {parameter.name}, a {parameter.kind}")
             self.sort.append(SortKey(parameter, descending=key.startswith("-")))
 

@@ -4,6 +4,7 @@ Each record is searched by a statement of its own, so that every statement stays
 the pages are merged. The order is: the sort keys, then the record, then the newest change first.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,17 +12,23 @@ import msgspec
 
 from app.access.scope import AccessScope, RecordAccess
 from app.db.database import Reader
+from app.errors import BadRequestError
 from app.fhir.release import Release
-from app.fhir.search.expression import Search
+from app.fhir.search.expression import Search, SortKey
 from app.store.resources import Stored, stored
 from app.store.search.conditions import Form, numbers_of
+from app.store.search.order import is_read, key_of
 from app.store.search.plan import Plan
-from app.store.search.statement import NUMBER_LAST, SearchForm, SortForm, statement
+from app.store.search.statement import NUMBER_LAST, SearchForm, statement
 from app.store.search.translate import sort_form
 
 _WIDTH = 9
 """How many columns a stored version takes; the sort keys follow."""
 
+SORTED_MAX = 10_000
+"""Matches whose bodies one page reads to sort them; see ``order.py``."""
+
+_CHUNK = 500
 
 _UNDATED = Form("present", ("date",), negated=True)
 """Has no date in the index that is walked."""
@@ -55,17 +62,22 @@ class Run:
     def __init__(self, key: bytes, release: Release, search: Search, *, repeats: bool = True) -> None:
         self.plan = Plan(key, release, search.asked)
         self.forms = self.plan.forms
-        self.sort = tuple(sort_form(sort) for sort in search.sort)
+        self.keys = search.sort
+        indexed = [one for one in search.sort if not is_read(one)]
+        self.is_read = len(indexed) < len(search.sort)
+        self.sort = tuple(sort_form(one) for one in indexed)
         self.values: dict[str, Any] = {}
-        for number, sort in enumerate(search.sort):
-            self.values |= numbers_of(f"s{number}", sort.parameter)
+        for number, one in enumerate(indexed):
+            self.values |= numbers_of(f"s{number}", one.parameter)
         # An index may be walked in its order only where no resource has two values in it.
-        self.can_walk = len(self.sort) == 1 and self.sort[0].index == "date" and not repeats
+        self.can_walk = len(search.sort) == len(self.sort) == 1 and self.sort[0].index == "date" and not repeats
         self.resource_type = search.resource_type
 
     async def page(self, reader: Reader, scope: AccessScope, after: Position | None, limit: int) -> list[Found]:
         """Return at most ``limit`` matches behind ``after``, in order."""
         accesses = _relevant(scope, self.resource_type)
+        if self.is_read:
+            return await self._read(reader, scope, accesses, after, limit)
         # Whose grants change between two pages: a page goes on as the first one began, in one record or over several.
         began_walking = after is not None and len(after.keys) > len(self.sort)
         if after is not None and began_walking:
@@ -74,11 +86,11 @@ class Run:
             return await self._walk(reader, scope, accesses[0], after, limit)
         found: list[Found] = []
         for access in accesses:
-            found += await self._gather(reader, scope, access, after, limit)
+            found += await self._gather(reader, await self._values(reader, scope, access), access, after, limit)
             if not self.sort and len(found) >= limit:
                 break
         if len(accesses) > 1 and self.sort:
-            found = merged(found, self.sort)
+            found = merged(found, self.keys)
         return found[:limit]
 
     async def count(self, reader: Reader, scope: AccessScope) -> int:
@@ -90,11 +102,55 @@ class Run:
             total += row[0] if row else 0
         return total
 
+    async def _read(
+        self, reader: Reader, scope: AccessScope, accesses: Sequence[RecordAccess], after: Position | None, limit: int
+    ) -> list[Found]:
+        """Return a page in an order that bodies tell, for which all matches are read; only a page's worth of them is kept.
+
+        Raises: BadRequestError, for more than ``SORTED_MAX`` matches.
+        """
+        page: list[Found] = []
+        left = SORTED_MAX
+        for access in accesses:
+            values = await self._values(reader, scope, access)
+            last: Position | None = None
+            while found := await self._gather(reader, values, access, last, _CHUNK):
+                left -= len(found)
+                if left < 0:
+                    message = f"More than {SORTED_MAX} resources are to be sorted by _sort: ask more of them."
+                    raise BadRequestError(message)
+                placed = [self._placed(one) for one in found]
+                page = merged([*page, *(one for one in placed if self._is_behind(one.position, after))], self.keys)
+                page = page[:limit]
+                if len(found) < _CHUNK:
+                    break
+                last = found[-1].position
+                await asyncio.sleep(0)
+        return page
+
+    def _placed(self, found: Found) -> Found:
+        """Return a match with all its sort keys, those that its body tells among those of the index."""
+        indexed, tree = iter(found.position.keys), found.version.tree()
+        keys = tuple(key_of(key, tree) if is_read(key) else next(indexed) for key in self.keys)
+        return Found(found.version, Position(keys, found.position.record_id, found.position.seq), found.access)
+
+    def _is_behind(self, position: Position, after: Position | None) -> bool:
+        if after is None:
+            return True
+        for key, own, other in zip(self.keys, position.keys, after.keys, strict=True):
+            if own != other:
+                return bool(own < other) if key.descending else bool(own > other)
+        here, there = ((one.record_id == 0, one.record_id, -one.seq) for one in (position, after))
+        return here > there
+
+    async def _values(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
+        return self.values | await self.plan.values_in(reader, scope, access)
+
     async def _gather(
-        self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
+        self, reader: Reader, values: dict[str, Any], access: RecordAccess, after: Position | None, limit: int
     ) -> list[Found]:
         begin = "start"
-        values = self.values | {"limit": limit}
+        values = values | {"limit": limit}
         if after is not None:
             here, there = (access.record_id == 0, access.record_id), (after.record_id == 0, after.record_id)
             if here < there and not self.sort:
@@ -102,7 +158,6 @@ class Run:
             if here <= there or self.sort:
                 begin = "key" if here == there else "keys" if here < there else "tie"
             values |= {f"k{number}": key for number, key in enumerate(after.keys)} | {"after_seq": after.seq}
-        values |= await self.plan.values_in(reader, scope, access)
         form = SearchForm(self.forms, self.sort, access.types is not None, begin)
         return self._found(await reader.all(statement(form), values), access)
 
@@ -110,7 +165,7 @@ class Run:
         self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
     ) -> list[Found]:
         """Return a page in the order of a date index; the changes that have no such date come last."""
-        values = self.values | await self.plan.values_in(reader, scope, access) | {"limit": limit}
+        values = await self._values(reader, scope, access) | {"limit": limit}
         last = NUMBER_LAST["desc" if self.sort[0].descending else "asc"]
         found: list[Found] = []
         if after is None or after.keys[0] != last:
@@ -137,7 +192,7 @@ class Run:
         return [Found(stored(row), Position(tuple(row[_WIDTH:]), access.record_id, row[5]), access) for row in rows]
 
 
-def merged(found: list[Found], sort: tuple[SortForm, ...]) -> list[Found]:
+def merged(found: list[Found], sort: Sequence[SortKey]) -> list[Found]:
     """Return matches of several records in one order; Python's sort keeps what is equal as it was."""
     ordered = sorted(found, key=lambda one: one.position.seq, reverse=True)
     ordered.sort(key=lambda one: (one.position.record_id == 0, one.position.record_id))

@@ -99,7 +99,7 @@ def test_the_self_link_has_what_was_used_in_the_order_and_with_the_values_that_c
         ("_elements=unheard", "http._elements"),
         ("_elements=code,valueQuantity", "http._elements"),
         ("_summary:x=true", "http._summary:x"),
-        ("_sort=code", "http._sort"),
+        ("_sort:asc=code", "http._sort:asc"),
         ("_sort=unheard", "http._sort"),
         ("_include=Nonsense:*", "http._include"),
         ("_revinclude=*", "http._revinclude"),
