@@ -1,5 +1,7 @@
-"""``regie packages``: load FHIR packages, and list those that are loaded."""
+"""``regie packages``: load FHIR packages, list those that are loaded, pin a version, and remove one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,15 @@ from app.settings import Settings
 def _stop(message: str) -> typer.Exit:
     typer.echo(message, err=True)
     return typer.Exit(1)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Stop with the sentence of a PackageError."""
+    try:
+        yield
+    except PackageError as error:
+        raise _stop(str(error)) from error
 
 
 def commands() -> typer.Typer:
@@ -34,19 +45,35 @@ def commands() -> typer.Typer:
             raise _stop("The release is stu3 or r4.")
         if not path.exists():
             raise _stop(f"There is no {path}.")
-        try:
+        library = Library(Settings().packages_folder)
+        with _explained():
             package = read_package(path, pin=name or None, release=releases.get(release))
-            Library(Settings().packages_folder).load(package)
-        except PackageError as error:
-            raise _stop(str(error)) from error
+            library.load(package)
         for left_out in package.left_out:
             typer.echo(f"Left out, as it is no FHIR of this release: {left_out}", err=True)
+        loaded = next(one for one in library.packages() if str(one.pin) == str(package.pin))
+        for missing in loaded.missing:
+            typer.echo(f"It depends on {missing}, which is not loaded: what is in there can't be checked.", err=True)
         typer.echo(f"{package.pin} is loaded for {package.pin.release.path}: {len(package.definitions)} definitions.")
 
     @packages.command("list")
     def packages_list() -> None:
-        """List the packages that are loaded, each with its release and how many definitions it has."""
-        for pin, count in Library(Settings().packages_folder).packages():
-            typer.echo(f"{pin} {pin.release.path} {count}")
+        """List the packages that are loaded, each with its release, how many definitions it has, and whether it is pinned."""
+        for one in Library(Settings().packages_folder).packages():
+            typer.echo(f"{one.pin} {one.pin.release.path} {one.count}{' pinned' if one.is_pinned else ''}")
+
+    @packages.command("pin")
+    def packages_pin(name: Annotated[str, typer.Argument(help="NAME#VERSION, as in the list.")]) -> None:
+        """Let data that names no version mean this one; a server that runs does so when it is started again."""
+        with _explained():
+            Library(Settings().packages_folder).pin(name)
+        typer.echo(f"{name} is pinned.")
+
+    @packages.command("remove")
+    def packages_remove(name: Annotated[str, typer.Argument(help="NAME#VERSION, as in the list.")]) -> None:
+        """Take a package out, while no server runs that was started with it."""
+        with _explained():
+            Library(Settings().packages_folder).remove(name)
+        typer.echo(f"{name} is removed.")
 
     return packages

@@ -47,7 +47,9 @@ class Conformance:
 def conformance(library: Library, mode: ProfileMode) -> Conformance:
     """Return the profiles of a library, as it is now."""
     found = {release: library.definitions(release) for release in Release}
-    return Conformance(mode, {release: Profiles(release, one.find) for release, one in found.items() if len(one) > 0})
+    return Conformance(
+        mode, {release: Profiles(release, one.resolved) for release, one in found.items() if len(one) > 0}
+    )
 
 
 def _placed(issue: Issue, resource_type: str, location: str) -> Issue:

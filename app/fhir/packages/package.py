@@ -4,8 +4,8 @@ Spec: https://hl7.org/fhir/R4/packages.html
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +26,7 @@ DEFINITIONS = frozenset(
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,49}")
 _RELEASES = {"3.0": Release.STU3, "4.0": Release.R4}
-_CORES = {"hl7.fhir.r3.core": Release.STU3, "hl7.fhir.r4.core": Release.R4}
+CORES = {"hl7.fhir.r3.core": Release.STU3, "hl7.fhir.r4.core": Release.R4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,13 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition as JSON, with what it is found by; ``version`` is empty if it has none."""
+    """A definition as JSON, with what it is found by; ``version`` is empty if it has none, ``on`` is the type of a profile."""
 
     url: str
     version: str
     resource_type: str
     body: bytes
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Package:
     pin: Pin
     definitions: tuple[Definition, ...]
     left_out: tuple[str, ...]
+    dependencies: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_package(path: Path, *, pin: str | None = None, release: Release | None = None) -> Package:
@@ -66,7 +68,8 @@ def read_package(path: Path, *, pin: str | None = None, release: Release | None 
     Raises: PackageError (not a package, not safe, too large, without a name or release).
     """
     found = list(files(path))
-    made = _pin(_manifest(found), pin, release)
+    manifest = _manifest(found)
+    made = _pin(manifest, pin, release)
     definitions: list[Definition] = []
     left_out: list[str] = []
     for name, content in found:
@@ -77,10 +80,21 @@ def read_package(path: Path, *, pin: str | None = None, release: Release | None 
             continue
         url, kind = tree.get("url"), tree.get("resourceType")
         if kind in DEFINITIONS and isinstance(url, str):
-            definitions.append(Definition(url, str(tree.get("version", "")), str(kind), body))
+            on = profiled_type(tree.get("type"), tree.get("kind"), tree.get("derivation"))
+            definitions.append(Definition(url, str(tree.get("version", "")), str(kind), body, on))
     if not definitions:
         raise PackageError("There is no definition in it, such as a StructureDefinition.")
-    return Package(made, tuple(definitions), tuple(left_out))
+    return Package(made, tuple(definitions), tuple(left_out), _dependencies(manifest))
+
+
+def profiled_type(kind_of: Any, kind: Any, derivation: Any) -> str:
+    """Return the type that a profile on resources is on, by its members type, kind and derivation; empty for all else."""
+    return str(kind_of) if (kind, derivation) == ("resource", "constraint") else ""
+
+
+def _dependencies(manifest: dict[str, Any]) -> dict[str, str]:
+    found = manifest.get("dependencies")
+    return {name: str(version) for name, version in found.items()} if isinstance(found, dict) else {}
 
 
 def pin_of(text: str, release: Release) -> Pin:
@@ -124,6 +138,5 @@ def _release(manifest: dict[str, Any]) -> Release | None:
     versions = manifest.get("fhirVersions") or manifest.get("fhir-version-list") or []
     named = {_RELEASES.get(str(version)[:3]) for version in versions if isinstance(versions, list)}
     if not named:
-        dependencies = manifest.get("dependencies")
-        named = {_CORES[name] for name in (dependencies if isinstance(dependencies, dict) else {}) if name in _CORES}
+        named = {CORES[name] for name in _dependencies(manifest) if name in CORES}
     return named.pop() if len(named) == 1 else None

@@ -151,7 +151,7 @@ def test_definitions_are_found_by_url_and_version_and_the_newest_package_wins(tm
     for version, text in (("1.10.0", "new"), ("1.9.0", "old"), ("1.10.0-rc.1", "nearly new")):
         content = definition("urn:a", version=version, title=text)
         library.load(read_package(package(tmp_path, content, definition("urn:b", title="1.50"), version=version)))
-    assert [(str(pin), count) for pin, count in library.packages()] == [
+    assert [(str(one.pin), one.count) for one in library.packages()] == [
         ("test.invented#1.9.0", 2),
         ("test.invented#1.10.0-rc.1", 2),
         ("test.invented#1.10.0", 2),
