@@ -9,16 +9,23 @@ import secrets
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+ProfileModeSetting = Literal["off", "warn", "enforce"]
+
 
 def _without_slash(url: str) -> str:
     return url.rstrip("/")
+
+
+def _general_profile_mode(given: dict[str, Any]) -> ProfileModeSetting:
+    mode: ProfileModeSetting = given["profile_mode"]
+    return mode
 
 
 class Settings(BaseSettings):
@@ -40,9 +47,25 @@ class Settings(BaseSettings):
     packages_folder: Path = Field(
         default=Path("var/packages"), description="Folder with the FHIR packages that `regie packages load` keeps."
     )
-    profile_mode: Literal["off", "warn", "enforce"] = Field(
+    profile_mode: ProfileModeSetting = Field(
         default="warn",
         description="What is done with a resource that breaks a profile that it claims: nothing, a warning, a refusal.",
+    )
+    profile_mode_person: ProfileModeSetting = Field(
+        default_factory=_general_profile_mode,
+        description="The same for what people write in the portal; by default as REGIE_PROFILE_MODE.",
+    )
+    profile_mode_app: ProfileModeSetting = Field(
+        default_factory=_general_profile_mode,
+        description="The same for apps of people; by default as REGIE_PROFILE_MODE.",
+    )
+    profile_mode_practice: ProfileModeSetting = Field(
+        default_factory=_general_profile_mode,
+        description="The same for systems of practices; by default as REGIE_PROFILE_MODE.",
+    )
+    profile_mode_import: ProfileModeSetting = Field(
+        default_factory=_general_profile_mode,
+        description="The same for operators and imports; by default as REGIE_PROFILE_MODE.",
     )
     access_token_lifetime: timedelta = Field(default=timedelta(minutes=15), description="ISO 8601, such as PT15M.")
     refresh_token_lifetime: timedelta = Field(default=timedelta(days=90), description="ISO 8601, such as P90D.")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import make_url
 
+from app.access.requester import RequesterKind
 from app.audit.log import AuditLog
 from app.db.sqlite import SqliteDatabase, run_now
 from app.errors import UnavailableError
@@ -49,6 +50,17 @@ class Parts:
     def close(self) -> None:
         """Finish what is being written and close the database."""
         self.database.close()
+
+
+def _profile_modes(settings: Settings) -> dict[RequesterKind, ProfileMode]:
+    """Return how strict profiles are for each source."""
+    modes = {
+        RequesterKind.PERSON: settings.profile_mode_person,
+        RequesterKind.APP: settings.profile_mode_app,
+        RequesterKind.PRACTICE: settings.profile_mode_practice,
+        RequesterKind.OPERATOR: settings.profile_mode_import,
+    }
+    return {kind: ProfileMode(mode) for kind, mode in modes.items()}
 
 
 def utc_now() -> datetime:
@@ -94,7 +106,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         ),
         clock=clock,
         now_us=now_us,
-        conformance=conformance(Library(settings.packages_folder), ProfileMode(settings.profile_mode)),
+        conformance=conformance(Library(settings.packages_folder), _profile_modes(settings)),
     )
 
     def record_patients(record_id: int) -> dict[Release, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from app.access.requester import RequesterKind
 from app.errors import InvalidResourceError
 from app.fhir.issues import Issue
 from app.fhir.packages.library import Library
@@ -25,30 +26,31 @@ class ProfileMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conformance:
-    """The profiles that are loaded, for the releases that have any, and what they are to writes."""
+    """The profiles that are loaded, for the releases that have any, and what they are to writes, by who writes."""
 
-    mode: ProfileMode = ProfileMode.OFF
+    modes: Mapping[RequesterKind, ProfileMode] = field(default_factory=dict)
     profiles: Mapping[Release, Profiles] = field(default_factory=dict)
 
-    def hold(self, release: Release, tree: dict[str, Any], location: str) -> tuple[Issue, ...]:
+    def hold(self, source: RequesterKind, release: Release, tree: dict[str, Any], location: str) -> tuple[Issue, ...]:
         """Return what is to be told of a valid resource that is about to be kept, as warnings; ``location`` is its place.
 
-        Raises: InvalidResourceError, if it breaks a profile and these are enforced.
+        Raises: InvalidResourceError, if it breaks a profile and these are enforced for its source.
         """
-        if self.mode is ProfileMode.OFF or release not in self.profiles:
+        mode = self.modes.get(source, ProfileMode.OFF)
+        if mode is ProfileMode.OFF or release not in self.profiles:
             return ()
         found = self.profiles[release].validate(tree)
         issues = tuple(_placed(issue, str(tree.get("resourceType")), location) for issue in found)
-        if self.mode is ProfileMode.ENFORCE and any(issue.severity == "error" for issue in issues):
+        if mode is ProfileMode.ENFORCE and any(issue.severity == "error" for issue in issues):
             raise InvalidResourceError(issues)
         return tuple(replace(issue, severity="warning") if issue.severity == "error" else issue for issue in issues)
 
 
-def conformance(library: Library, mode: ProfileMode) -> Conformance:
+def conformance(library: Library, modes: Mapping[RequesterKind, ProfileMode]) -> Conformance:
     """Return the profiles of a library, as it is now."""
     found = {release: library.definitions(release) for release in Release}
     return Conformance(
-        mode, {release: Profiles(release, one.resolved) for release, one in found.items() if len(one) > 0}
+        modes, {release: Profiles(release, one.resolved) for release, one in found.items() if len(one) > 0}
     )
 
 

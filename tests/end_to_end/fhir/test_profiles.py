@@ -1,14 +1,17 @@
 """What a profile is to a write: nothing, a warning that can be seen, or a reason to refuse it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.db.database import Transaction
 from app.fhir.packages.library import Library
 from app.fhir.packages.package import Definition, Package, Pin
 from app.fhir.release import Release
+from app.oauth import tokens
 from tests.support.in_process import Inside, inside
 
 URL = "http://example.org/StructureDefinition/weight-with-method"
@@ -41,6 +44,17 @@ async def written(one: Inside, tree: dict[str, Any]) -> tuple[int, list[tuple[st
     answer = await one.create(json.dumps(tree).encode(), Prefer="return=OperationOutcome")
     issues = answer.json()["issue"]
     return answer.status_code, [(one["severity"], one["code"], one.get("expression", [None])[0]) for one in issues]
+
+
+async def operator(one: Inside) -> str:
+    """Return an operator's token."""
+
+    async def issue(transaction: Transaction) -> str:
+        return await tokens.issue_for_operator(
+            transaction, scope="system/*.cruds", lifetime=timedelta(hours=1), now=one.clock.now
+        )
+
+    return await one.parts.database.write(issue)
 
 
 DONE = ("information", "informational", None)
@@ -94,3 +108,13 @@ async def test_in_a_bundle_the_warning_is_in_the_entry_that_it_is_about(folder: 
             None,
             ["Bundle.entry[1].resource.method"],
         ]
+
+
+async def test_each_source_has_its_own_mode(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGIE_PROFILE_MODE", "enforce")
+    monkeypatch.setenv("REGIE_PROFILE_MODE_PERSON", "warn")
+    async with inside(folder) as one:
+        assert (await written(one, claiming(one)))[0] == 201
+        by_operator = {"Authorization": f"Bearer {await operator(one)}", "Content-Type": "application/fhir+json"}
+        answer = await one.http.post("/Observation", content=json.dumps(claiming(one)), headers=by_operator)
+        assert answer.status_code == 422
