@@ -139,6 +139,18 @@ class UnprocessableError(RegieError):
     status, issue = 422, "business-rule"
 
 
+class TooCostlyError(UnprocessableError):
+    """Understood, but it would take more work than one request may cost."""
+
+    issue = "too-costly"
+
+
+class CodesNotKnownError(UnprocessableError):
+    """Which codes belong to a value set depends on a code system that is not at hand."""
+
+    issue = "not-supported"
+
+
 class InvalidResourceError(RegieError):
     """The resource is not valid FHIR; ``issues`` has every finding with its place. ``issue`` codes are theirs."""
 

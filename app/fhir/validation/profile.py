@@ -15,10 +15,10 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import PRIMITIVES, definitions
 from app.fhir.snapshot import Binding, Find, ProfileError, Rule, TypeRule, core_type, rules
+from app.fhir.terminology.terminology import Terminology
 from app.fhir.validation.profile_invariants import invariant_check
 from app.fhir.validation.profile_run import Check, Item, Members, OutOfStepsError, Run, items_of, matcher, members_of
 from app.fhir.validation.profile_slicing import Group, codes_of, compile_slices, has_to_be_there
-from app.fhir.validation.terminology import Terminology
 
 _EXTENSIONS = frozenset({"extension", "modifierExtension"})
 _NO_NAMES: KeysView[str] = {}.keys()

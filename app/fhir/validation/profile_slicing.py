@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from app.fhir.release import Release
 from app.fhir.releases.definitions import PRIMITIVES, Element, definitions
 from app.fhir.snapshot import Rule, Slicing
+from app.fhir.terminology.terminology import Terminology
 from app.fhir.validation.profile_run import Check, Item, Run, items_of, matcher, members_of
-from app.fhir.validation.terminology import Terminology
 
 RECOGNISE_DEPTH_MAX = 8
 _OF_NONE = -1
