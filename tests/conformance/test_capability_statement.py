@@ -68,6 +68,14 @@ async def test_every_search_parameter_and_include_that_is_promised_is_answered(w
 
 
 @pytest.mark.parametrize("release", Release)
+async def test_what_is_promised_for_all_types_is_answered(world: World, release: Release) -> None:
+    me = world.caller("zonnestraal", release)
+    (rest,) = (await me.get("/metadata"))["rest"]
+    for parameter in rest["searchParam"]:
+        assert (await me("GET", f"/Observation?{parameter['name']}=a")).status_code == 200, parameter
+
+
+@pytest.mark.parametrize("release", Release)
 async def test_a_parameter_that_is_not_promised_is_refused(world: World, release: Release) -> None:
     me = world.caller("zonnestraal", release)
     for name, resource in (await promised(me)).items():

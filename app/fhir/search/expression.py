@@ -161,6 +161,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Worded:
+    """``_text`` and ``_content``: all words of one of ``alternatives`` are in the narrative, or in any text."""
+
+    in_narrative: bool
+    alternatives: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Within:
     """Refers to a Patient by any of the parameters by which resources of the type belong to a person."""
 
@@ -168,7 +176,7 @@ class Within:
     patient_id: str
 
 
-Link = Chained | Referred | Together | Told | Within
+Link = Chained | Referred | Together | Told | Worded | Within
 """What more than one parameter of the resource itself tells."""
 
 

@@ -31,10 +31,12 @@ from app.fhir.search.expression import (
     Together,
     Told,
     Total,
+    Worded,
 )
+from app.fhir.search.strings import words
 from app.fhir.search.subset import Shown, element_names
 from app.fhir.search.told import read_told, told_modifiers
-from app.fhir.search.values import Surroundings, malformed, read_value, split
+from app.fhir.search.values import Surroundings, malformed, read_value, split, unescape
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
@@ -170,8 +172,11 @@ class _Query:
         self.types += links > 0
         if self.types > MAXIMUM_TYPES:
             raise BadRequestError("This search goes through too many types: name them, as in subject:Patient.name.")
-        if rest == "_list":
-            return self.listed(resource_type, name, text)
+        base, colon, _ = rest.partition(":")
+        if base in _OF_THE_WHOLE:
+            if colon:
+                raise _unknown(name, "has a modifier that is not supported")
+            return _OF_THE_WHOLE[base](self, resource_type, name, text)
         if rest.startswith("_has:"):
             return self.referred(resource_type, name, rest, text, links)
         head, dot, tail = rest.partition(".")
@@ -216,6 +221,17 @@ class _Query:
             raise _unknown(name, f"is not known for {resource_type}")
         return Referred(Asked("List", criteria=(self.plain(self.known.of("List")["_id"], name, None, text),)), item)
 
+    def worded(self, resource_type: str, name: str, text: str) -> Worded:
+        """Return what ``_text`` or ``_content`` asks; a Bundle or a Binary has no narrative."""
+        in_narrative = name.endswith("_text")
+        if in_narrative and "text" not in element_names(self.known.release, resource_type):
+            raise _unknown(name, f"is not known for {resource_type}")
+        self.reads(1)
+        alternatives = tuple(tuple(words(unescape(part))) for part in self.parts(name, text))
+        if not all(alternatives):
+            raise BadRequestError(f"The parameter {name} wants words.", expression=f"http.{name}")
+        return Worded(in_narrative, alternatives)
+
     def asked(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Asked:
         """Return what a resource at the other end of a reference must meet."""
         condition = self.condition(resource_type, name, rest, text, links)
@@ -226,7 +242,9 @@ class _Query:
     def has(self, resource_type: str, rest: str) -> bool:
         """Return whether the first word of ``rest`` is a parameter of a type."""
         parameter = self.known.of(resource_type).get(re.split(r"[.:]", rest, maxsplit=1)[0])
-        return rest.startswith("_has:") or (parameter is not None and parameter.supported)
+        if rest in _OF_THE_WHOLE or rest.startswith("_has:"):
+            return True
+        return parameter is not None and parameter.supported
 
     def criterion(self, resource_type: str, name: str, rest: str, text: str) -> Criterion | Together | Told:
         """Return what a parameter of the type itself asks; ``rest`` is it with its modifier."""
@@ -390,6 +408,13 @@ class _Query:
         if modifier:
             raise _unknown(name, "has a modifier that is not supported")
 
+
+_OF_THE_WHOLE: dict[str, Callable[[_Query, str, str, str], Link]] = {
+    "_content": _Query.worded,
+    "_list": _Query.listed,
+    "_text": _Query.worded,
+}
+"""Parameters that are about a resource as a whole, and take no modifier."""
 
 _RESULT_PARAMETERS: dict[str, Callable[[_Query, str, str, str], None]] = {
     "_count": _Query.add_count,

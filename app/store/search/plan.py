@@ -30,8 +30,10 @@ from app.fhir.search.expression import (
     Together,
     Told,
     Within,
+    Worded,
 )
 from app.fhir.search.told import tells
+from app.fhir.search.wording import says
 from app.store.indexing import rows_of, value_hash
 from app.store.resources import Stored, stored
 from app.store.search.checks import holds
@@ -68,7 +70,7 @@ class Plan:
         self.values: dict[str, Any] = {"release": release.value, "type": asked.resource_type}
         for number, criterion in enumerate(criteria):
             self.values |= number_values(criterion, number, of_parameter[number])
-        self.links: dict[int, tuple[Chained | Referred | Together | Told, tuple[Plan, ...]]] = {}
+        self.links: dict[int, tuple[Chained | Referred | Together | Told | Worded, tuple[Plan, ...]]] = {}
         for link in asked.links:
             if isinstance(link, Within):
                 forms.append(self._within(link, len(forms)))
@@ -90,7 +92,9 @@ class Plan:
         self.values[f"c{number}_list"] = _encode(hashes).decode()
         return Form("linked", (), parameters=len(stored_in))
 
-    def _plans(self, link: Chained | Referred | Together | Told, criteria: tuple[Criterion, ...]) -> tuple["Plan", ...]:
+    def _plans(
+        self, link: Chained | Referred | Together | Told | Worded, criteria: tuple[Criterion, ...]
+    ) -> tuple["Plan", ...]:
         """Return the searches of a link; for a composite parameter of what the other ``criteria`` and its parts find."""
         match link:
             case Chained():
@@ -99,6 +103,8 @@ class Plan:
                 targets = (link.source,)
             case Together():
                 targets = tuple(Asked(self.resource_type, (*criteria, *parts)) for parts in link.alternatives)
+            case Worded():
+                targets = (Asked(self.resource_type, criteria),)
             case Told():
                 has_value = Criterion(link.parameter, "missing", (MissingValue(missing=False),))
                 targets = (Asked(self.resource_type, (*criteria, has_value)),)
@@ -118,6 +124,9 @@ class Plan:
                 case Told():
                     candidates = plans[0].versions(reader, scope, access)
                     found = [version.id async for version in candidates if tells(link, version.tree())]
+                case Worded():
+                    candidates = plans[0].versions(reader, scope, access)
+                    found = [version.id async for version in candidates if says(link, version.tree())]
             values[f"c{number}_list"] = _encode(found).decode()
         return values
 
