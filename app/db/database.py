@@ -45,8 +45,8 @@ class Gatherer(Protocol):
         ...
 
 
-class Database(Protocol):
-    """One database, opened."""
+class Connection(Protocol):
+    """What an interaction reads and writes through."""
 
     @property
     def reader(self) -> Reader:
@@ -62,6 +62,10 @@ class Database(Protocol):
         """
         ...
 
+
+class Database(Connection, Protocol):
+    """One database, opened."""
+
     def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Do what ``write`` does, for code that runs in a worker thread (never call it in an event loop's thread)."""
         ...
@@ -73,3 +77,21 @@ class Database(Protocol):
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""
         ...
+
+
+class Inside:
+    """A transaction as ``Connection``: what is read sees its changes, what is written becomes part of it."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    @property
+    def reader(self) -> Reader:
+        """The transaction itself."""
+        return self._transaction
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned; its changes are durable once those of the transaction are."""
+        return await job(self._transaction)

@@ -4,18 +4,15 @@ A transaction is all or nothing; a batch does each entry for itself. In both, wh
 (``urn:uuid:...``) becomes the id that the other gets: the Dutch self-measurement standard sends a batch in which the
 Observations point at the Patient entry. The Patient entry of a person's app is that person's own Patient.
 
-Order inside a transaction: delete, create, update and patch, then reads. What the conditions of a transaction find, in URLs and
-in references (``Patient?identifier=...``), is what stands before its first change.
+Order inside a transaction: delete, create, update and patch, then what looks and the operations, which see the changes. What
+the conditions of a transaction find, in URLs and in references (``Patient?identifier=...``), is what stands before its first
+change. What looks is asked of whoever speaks FHIR over HTTP, as if it had come alone: see ``Look``.
 
 Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/http.html#transaction
 """
 
 import asyncio
-import re
-from typing import Any
-from urllib.parse import parse_qsl
-
-import msgspec
+from collections.abc import Awaitable, Callable, Sequence
 
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
@@ -25,32 +22,41 @@ from app.audit.events import Event, Trace
 from app.db.database import Transaction
 from app.errors import (
     AccessDeniedError,
-    InvalidResourceError,
     NotFoundError,
+    NotSupportedError,
     PreconditionFailedError,
     RegieError,
+    TooLargeError,
 )
 from app.fhir.compartment import patient_references
-from app.fhir.issues import Issue
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
 from app.fhir.validation.references import references
-from app.fhir.validation.structure import Parsed, is_resource_type, parse
+from app.fhir.validation.structure import Parsed, is_resource_type
 from app.interactions.bundle_entries import ACTIONS, BundleAnswer, Entry, prepare, refuse_twice
+from app.interactions.bundle_names import renamed, with_names
 from app.interactions.conditions import Conditions
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, refusals
 from app.interactions.placement import new_patient, record_for
-from app.interactions.read import read
-from app.interactions.repeat import earlier, keep, request_hash
-from app.interactions.search import search
+from app.interactions.repeat import Outcome, earlier, keep, request_hash
 from app.interactions.single import LARGE_BODY, wrote
 from app.interactions.write import Changes, Written
 from app.store.ids import new_id
 from app.store.resources import Stored
 
-_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3}
-_REFERENCE = re.compile(rb'("(?:reference|uri|url|valueUri|valueUrl)"\s*:\s*)("(?:[^"\\]|\\.)*")')
+_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
+LOOKS_MAX = 100
+"""What a transaction may look at: nobody else's change is written meanwhile."""
+
+Look = Callable[[Context, Entry], Awaitable[object]]
+"""Gives the answer to an entry that looks, or calls an operation; by the context it is inside a transaction, or not."""
+
+
+async def changes_only(_: Context, entry: Entry) -> object:
+    """Refuse what looks, for those who send none. Raises: NotSupportedError."""
+    message = f"Entry {entry.asked.index} is no change."
+    raise NotSupportedError(message)
 
 
 async def bundle(
@@ -60,6 +66,7 @@ async def bundle(
     release: Release,
     body: bytes,
     *,
+    look: Look = changes_only,
     idempotency_key: str | None = None,
 ) -> BundleAnswer:
     """Return the outcome of every entry.
@@ -67,28 +74,22 @@ async def bundle(
     Raises: InvalidResourceError, with the places of all that is wrong; in a transaction the error of the first entry that
     could not be done. Then nothing was changed.
     """
-    deed = Deed("transaction", release, "Bundle")
     try:
-        if len(body) > LARGE_BODY:
-            answer = await asyncio.to_thread(prepare, context, release, body)
-        else:
-            answer = prepare(context, release, body)
+        answer = await _prepared(context, release, body)
     except RegieError as error:
-        await context.gate.refused(requester, trace, deed, error)
+        await context.gate.refused(requester, trace, Deed("transaction", release, "Bundle"), error)
         raise
     deed = Deed(answer.type, release, "Bundle")
     digest = request_hash("bundle", release.path, body)
-    writes = [entry for entry in answer.entries if entry.method != "GET"]
+    looks = [entry for entry in answer.entries if entry.looks]
+    writes = [entry for entry in answer.entries if not entry.looks]
 
-    async def job(transaction: Transaction, decide: Decide) -> tuple[BundleAnswer, list[Event]]:
+    async def change(transaction: Transaction, decide: Decide) -> None:
         if idempotency_key is not None:
             before = await earlier(transaction, requester, idempotency_key, digest, decide)
-            if before is not None and len(before) == len(writes):
-                for entry, outcome in zip(writes, before, strict=True):
-                    entry.outcome = outcome
-                return BundleAnswer(answer.type, answer.entries, repeated=True), _events(
-                    requester, trace, release, writes
-                )
+            answer.repeated = _repeated(writes, before)
+            if answer.repeated:
+                return
         for entry in writes:  # a job may be run again from its start
             entry.outcome, entry.found, entry.is_looked_up = entry.fault, None, False
         changes = Changes(context, transaction, requester, release, decide)
@@ -96,17 +97,60 @@ async def bundle(
         if idempotency_key is not None:
             outcomes = [entry.outcome for entry in writes if isinstance(entry.outcome, Written | RegieError)]
             await keep(transaction, requester, idempotency_key, digest, context.now_us(), outcomes)
+
+    async def job(transaction: Transaction, decide: Decide) -> tuple[BundleAnswer, list[Event]]:
+        await change(transaction, decide)
+        if answer.type == "transaction":
+            within = context.inside(transaction)
+            for entry in looks:
+                entry.outcome = await _looked(within, look, entry)
         return answer, _events(requester, trace, release, writes)
 
-    done = await context.gate.change(requester, trace, deed, job) if writes else answer
-    for entry in answer.entries:
-        if entry.method != "GET":
-            continue
-        if entry.fault is not None:
-            await context.gate.refused(requester, trace, Deed("read", release, entry.resource_type), entry.fault)
-        else:
-            await _get(context, requester, trace, release, entry)
-    return done
+    if writes or answer.type == "transaction":
+        await context.gate.change(requester, trace, deed, job)
+    if answer.type == "batch":
+        await _look_at_each(context, look, looks)
+    return answer
+
+
+def _repeated(writes: list[Entry], before: Sequence[Outcome] | None) -> bool:
+    """Return whether these changes were made before; then they have the outcomes of that time."""
+    if before is None or len(before) != len(writes):
+        return False
+    for entry, outcome in zip(writes, before, strict=True):
+        entry.outcome = outcome
+    return True
+
+
+async def _look_at_each(context: Context, look: Look, looks: list[Entry]) -> None:
+    """Answer the entries of a batch that look; one that can't be answered keeps its error."""
+    for entry in looks:
+        try:
+            entry.outcome = await _looked(context, look, entry)
+        except RegieError as error:
+            entry.outcome = error
+
+
+async def _prepared(context: Context, release: Release, body: bytes) -> BundleAnswer:
+    """Return the entries as they are before anything is done. Raises: as ``prepare``; TooLargeError."""
+    if len(body) > LARGE_BODY:
+        answer = await asyncio.to_thread(prepare, context, release, body)
+    else:
+        answer = prepare(context, release, body)
+    if answer.type == "transaction" and sum(entry.looks for entry in answer.entries) > LOOKS_MAX:
+        message = f"A transaction may have {LOOKS_MAX} entries that look or call an operation; a batch may have more."
+        raise TooLargeError(message)
+    return answer
+
+
+async def _looked(context: Context, look: Look, entry: Entry) -> object:
+    """Return the answer to an entry that looks. Raises: RegieError, with its place in the Bundle."""
+    try:
+        return await look(context, entry)
+    except RegieError as error:
+        if error.expression is None:
+            error.expression = f"Bundle.entry[{entry.asked.index}]"
+        raise
 
 
 async def _write(context: Context, changes: Changes, kind: str, writes: list[Entry]) -> None:
@@ -281,24 +325,12 @@ def _patients(context: Context, release: Release, entry: Entry, names: dict[str,
     found = set()
     body, tree = entry.asked.resource or b"", entry.parsed.tree
     if b"urn:" in body or b"?" in body:  # names that tell no type
-        tree = _named(tree, names)
+        tree = with_names(tree, names)
     for text in patient_references(release, entry.resource_type, tree):
         local = context.local(release, names.get(text, text))
         if local is not None and local.resource_type == "Patient":
             found.add(local.id)
     return found
-
-
-def _named(node: Any, names: dict[str, str]) -> Any:
-    """Return a tree with the references that have a name here replaced."""
-    if isinstance(node, list):
-        return [_named(item, names) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        name: names.get(value, value) if name == "reference" and isinstance(value, str) else _named(value, names)
-        for name, value in node.items()
-    }
 
 
 async def _match(changes: Changes, entry: Entry, record_id: int | None) -> Stored | None:
@@ -315,57 +347,13 @@ async def _match(changes: Changes, entry: Entry, record_id: int | None) -> Store
 
 
 def _renamed(context: Context, release: Release, entry: Entry, names: dict[str, str]) -> Parsed:
-    """Return the entry's resource with the references to other entries replaced; the rest stays byte for byte.
-
-    Raises: InvalidResourceError, for a ``urn:`` that no entry has.
-    """
+    """Return the entry's resource with its links to other entries replaced. Raises: as ``renamed``."""
     body = entry.asked.resource
     if body is None or entry.parsed is None:
         message = f"Entry {entry.asked.index} has no resource."
         raise ValueError(message)
-    changed = False
-
-    def replaced(found: re.Match[bytes]) -> bytes:
-        nonlocal changed
-        text = msgspec.json.decode(found[2])
-        name = names.get(text)
-        if name is None:
-            return found[0]
-        changed = changed or name != text
-        return found[1] + msgspec.json.encode(name)
-
-    renamed = _REFERENCE.sub(replaced, body)
-    parsed = entry.parsed
-    if changed:
-        depth = context.limits.body_depth_max
-        parsed = parse(
-            release, renamed, expected_type=entry.resource_type, location=entry.location, maximum_depth=depth
-        )
-    strange = [
-        Issue(
-            "error",
-            "not-found",
-            "This names an entry that the Bundle does not have.",
-            f"{entry.location}{place[len(entry.resource_type) :]}",
-        )
-        for place, text in references(parsed.tree)
-        if text.startswith(("urn:uuid:", "urn:oid:"))
-    ]
-    if strange:
-        raise InvalidResourceError(strange)
-    return parsed
-
-
-async def _get(context: Context, requester: Requester, trace: Trace, release: Release, entry: Entry) -> None:
-    """Do a read or a search of the Bundle, after its changes."""
-    try:
-        if entry.resource_id is not None:
-            entry.outcome = await read(context, requester, trace, release, entry.resource_type, entry.resource_id)
-        else:
-            pairs = parse_qsl(entry.query, keep_blank_values=True)
-            entry.outcome = await search(context, requester, trace, release, entry.resource_type, pairs)
-    except RegieError as error:
-        entry.outcome = error
+    depth = context.limits.body_depth_max
+    return renamed(release, entry.parsed, body, names, location=entry.location, maximum_depth=depth)
 
 
 def _events(requester: Requester, trace: Trace, release: Release, writes: list[Entry]) -> list[Event]:

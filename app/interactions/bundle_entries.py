@@ -22,13 +22,12 @@ from app.fhir.validation.bundles import ParsedBundle, ParsedEntry, parse_bundle
 from app.fhir.validation.primitives import is_valid
 from app.fhir.validation.structure import Parsed, is_resource_type, parse
 from app.interactions.context import Context
-from app.interactions.repeat import Outcome, issues_of
-from app.interactions.search import Page
+from app.interactions.repeat import issues_of
 from app.store.resources import Stored
 
 ACTIONS = {"DELETE": Action.DELETE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE}
 """What is done by the methods that change what stands."""
-_METHODS = frozenset({"GET", "POST", *ACTIONS})
+_METHODS = frozenset({"GET", "HEAD", "POST", *ACTIONS})
 
 
 @dataclass(slots=True)
@@ -36,7 +35,8 @@ class Entry:
     """One entry on its way: what was asked, its resource once read, the id it gets, and what became of it.
 
     ``fault`` is what is wrong with the entry itself: nothing is done then. Where the URL has a ``condition`` instead of an id,
-    ``found`` is what it found, once ``is_looked_up``.
+    ``found`` is what it found, once ``is_looked_up``. The ``outcome`` is a ``Written`` or a ``RegieError``, or what the answer to
+    a look is.
     """
 
     asked: ParsedEntry
@@ -51,7 +51,7 @@ class Entry:
     patch: Patch | None = None
     made_id: str | None = None
     fault: RegieError | None = None
-    outcome: "Outcome | Stored | Page | None" = None
+    outcome: object = None
 
     @property
     def location(self) -> str:
@@ -59,11 +59,16 @@ class Entry:
         return self.asked.location
 
     @property
+    def looks(self) -> bool:
+        """Whether it is none of the changes that are done together: it looks, or it calls an operation."""
+        if self.method == "POST":
+            return any(part[:1] in {"$", "_"} for part in self.asked.url.partition("?")[0].split("/"))
+        return self.method in {"GET", "HEAD"}
+
+    @property
     def deed(self) -> str:
         """What the log calls it."""
-        return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "read"}.get(
-            self.method, "operation"
-        )
+        return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(self.method, "operation")
 
     @property
     def known_id(self) -> str | None:
@@ -111,13 +116,13 @@ def prepare(context: Context, release: Release, body: bytes) -> BundleAnswer:
 def _read_entry(context: Context, release: Release, entry: Entry) -> None:
     """Fill in what the entry asks and its resource. Raises: RegieError, with the place in the Bundle."""
     place = f"Bundle.entry[{entry.asked.index}].request"
-    url = entry.asked.url.removeprefix(f"{context.fhir_base(release)}/").removeprefix("/")
-    path, _, entry.query = url.partition("?")
-    parts = [unquote(part) for part in path.split("/") if part]
-    name = parts[0] if parts else ""
     if entry.method not in _METHODS:
         message = f"{entry.method} can't be done in a Bundle here."
         raise MethodNotAllowedError(message, expression=f"{place}.method")
+    if entry.looks:
+        return
+    parts, entry.query = address(context, release, entry)
+    name = parts[0] if parts else ""
     if not is_resource_type(release, name) or name in NOT_KEPT:
         message = "The URL has to begin with a resource type that this server has."
         raise NotSupportedError(message, expression=f"{place}.url")
@@ -136,9 +141,6 @@ def _read_entry(context: Context, release: Release, entry: Entry) -> None:
             f"The URL of a {entry.method} takes the form {'Type' if expected == 1 else 'Type/id or Type?condition'}."
         )
         raise BadRequestError(message, expression=f"{place}.url")
-    if entry.method == "GET" and len(parts) > 2:
-        message = "A GET in a Bundle is a read or a search here."
-        raise BadRequestError(message, expression=f"{place}.url")
     if entry.method in ("POST", "PUT", "PATCH") and entry.asked.resource is None:
         message = f"A {entry.method} needs a resource."
         raise InvalidResourceError([Issue("error", "required", message, entry.location)])
@@ -152,6 +154,12 @@ def _read_entry(context: Context, release: Release, entry: Entry) -> None:
             location=entry.location,
             maximum_depth=context.limits.body_depth_max,
         )
+
+
+def address(context: Context, release: Release, entry: Entry) -> tuple[list[str], str]:
+    """Return the segments of the entry's URL below the base, and its query."""
+    path, _, query = entry.asked.url.removeprefix(f"{context.fhir_base(release)}/").partition("?")
+    return [unquote(part) for part in path.split("/") if part], query
 
 
 def _read_patch(context: Context, release: Release, resource: bytes, location: str) -> Patch:

@@ -1,13 +1,13 @@
 """What every interaction is given: the gate, the database, and how resources are placed, sorted and found."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.access.policy import DIRECTORY_TYPES
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
-from app.db.database import Database, Reader
+from app.db.database import Connection, Inside, Reader, Transaction
 from app.errors import ConflictError, GoneError, NotFoundError
 from app.fhir.reference import LiteralReference, localize
 from app.fhir.release import Release
@@ -34,7 +34,7 @@ class Limits:
 class Context:
     """Wired together once, in ``main.py``; ``now_us`` is microseconds since 1970 UTC."""
 
-    database: Database
+    database: Connection
     gate: Gate
     index: Indexer
     index_key: bytes
@@ -49,6 +49,10 @@ class Context:
     def fhir_base(self, release: Release) -> str:
         """Return the base URL of a release."""
         return f"{self.base_url}/fhir/{release.path}"
+
+    def inside(self, transaction: Transaction) -> "Context":
+        """Return the same for what is done as a part of a transaction."""
+        return replace(self, database=Inside(transaction), gate=self.gate.inside(transaction))
 
     def local(self, release: Release, reference: str) -> LiteralReference | None:
         """Return the reference if it is to a resource on this server, relative; None for any other."""

@@ -18,7 +18,7 @@ from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
 from app.audit.spate import Spate
 from app.consent.grants import candidates, once_opened_to
-from app.db.database import Database, Reader, Transaction
+from app.db.database import Connection, Inside, Reader, Transaction
 from app.errors import AccessDeniedError, RegieError, UnavailableError
 from app.fhir.release import Release
 from app.store.changes import record_exists
@@ -58,13 +58,17 @@ class Gate:
     """Decides with the grants in force at this moment, and sees to the log."""
 
     def __init__(
-        self, database: Database, audit: AuditLog, clock: Callable[[], datetime], now_us: Callable[[], int]
+        self, database: Connection, audit: AuditLog, clock: Callable[[], datetime], now_us: Callable[[], int]
     ) -> None:
         self.database = database
         self.audit = audit
         self.clock = clock
         self.now_us = now_us
         self._spate = Spate(REFUSALS_PER_MINUTE)
+
+    def inside(self, transaction: Transaction) -> "Gate":
+        """Return the same door for what is done as a part of a transaction: its entries stand or fall with that."""
+        return Gate(Inside(transaction), self.audit, self.clock, self.now_us)
 
     async def scope(self, requester: Requester, wish: Wish, reader: Reader) -> AccessScope:
         """Return what the requester may touch, by the grants that ``reader`` sees. Raises: AccessDeniedError."""

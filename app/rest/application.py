@@ -72,7 +72,7 @@ class FhirApplication:
         try:
             route, named = match(request.method, request.parts)
             requester = None if route.open else await self._authenticate(request)
-            call = Call(self.context, request, requester, named, self.smart_configuration)
+            call = Call(self.context, request, requester, named, self.smart_configuration, self.ask)
             return await self._formatted(await self._handled(call, route), request.wanted_format())
         except RegieError as error:
             response = FhirResponse(error.status, error_body(self.release, error), self._error_headers(request, error))
@@ -88,6 +88,14 @@ class FhirApplication:
             response.headers.append((b"content-type", form.content_type))
         return response
 
+    async def ask(self, context: Context, request: FhirRequest, requester: Requester | None) -> FhirResponse:
+        """Return the answer, in JSON, to a further request of somebody who is known already.
+
+        Raises: RegieError, as its route does; NotFoundError and MethodNotAllowedError, where there is none.
+        """
+        route, named = match(request.method, request.parts)
+        return await self._handled(Call(context, request, requester, named, self.smart_configuration, self.ask), route)
+
     async def _handled(self, call: Call, route: Route) -> FhirResponse:
         """Return the answer of the route; what is refused before it comes to the gate has its entry in the log too."""
         try:
@@ -99,7 +107,7 @@ class FhirApplication:
             if call.requester is not None and not error.is_recorded:
                 name = call.named.get("type", "")
                 deed = Deed(route.interaction, self.release, name if is_resource_type(self.release, name) else "")
-                await self.context.gate.refused(call.requester, call.request.trace, deed, error)
+                await call.context.gate.refused(call.requester, call.request.trace, deed, error)
             raise
 
     def _error_headers(self, request: FhirRequest, error: RegieError) -> list[tuple[bytes, bytes]]:

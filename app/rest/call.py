@@ -23,13 +23,17 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 @dataclass(slots=True)
 class Call:
-    """A request on its way to its handler: what came, who asks, and the named parts of the path."""
+    """A request on its way to its handler: what came, who asks, and the named parts of the path.
+
+    ``ask`` answers a further request of the same requester, such as an entry of a batch.
+    """
 
     context: Context
     request: FhirRequest
     requester: Requester | None
     named: dict[str, str]
     smart_configuration: dict[str, object]
+    ask: "Ask"
 
     @property
     def release(self) -> Release:
@@ -138,3 +142,4 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[FhirResponse]]
+Ask = Callable[[Context, FhirRequest, Requester | None], Awaitable[FhirResponse]]

@@ -1,6 +1,7 @@
 """What each route does: typed values in, an interaction, a response out. No handler decides who may do what."""
 
 import re
+from dataclasses import replace
 
 import msgspec
 
@@ -8,7 +9,6 @@ from app.audit.audit_event import audit_event_tree
 from app.errors import MediaTypeError, NotFoundError
 from app.fhir.instants import instant_text
 from app.fhir.patch.reading import PatchForm
-from app.interactions import bundle as bundles
 from app.interactions import history as histories
 from app.interactions import log, single
 from app.interactions import read as reads
@@ -17,14 +17,13 @@ from app.interactions.context import Stored
 from app.interactions.history import SEQ_MAX, HistoryWindow
 from app.rest.call import Call
 from app.rest.capabilities import capability_statement
-from app.rest.request import read_pairs
+from app.rest.request import FORM, read_pairs
 from app.rest.response import (
     FhirResponse,
-    bundle_response,
     history_bundle,
     query_text,
     searchset,
-    version_headers,
+    version_response,
     written_response,
 )
 
@@ -47,10 +46,10 @@ async def read(call: Call) -> FhirResponse:
     """Read; 304 where the caller has this version."""
     call.only()
     version = await reads.read(call.context, call.who, call.request.trace, call.release, call.resource_type, call.id)
-    headers = version_headers(version)
-    if call.request.has_version(headers[0][1].decode(), version.last_updated):
-        return FhirResponse(304, b"", headers)
-    return FhirResponse(200, version.body, headers)
+    response = version_response(version)
+    if call.request.has_version(f'"{version.version}"', version.last_updated):
+        return replace(response, status=304, body=b"")
+    return response
 
 
 async def vread(call: Call) -> FhirResponse:
@@ -59,7 +58,7 @@ async def vread(call: Call) -> FhirResponse:
     version = await reads.vread(
         call.context, call.who, call.request.trace, call.release, call.resource_type, call.id, call.named["version"]
     )
-    return FhirResponse(200, version.body, version_headers(version))
+    return version_response(version)
 
 
 def history_window(call: Call) -> HistoryWindow:
@@ -111,8 +110,8 @@ async def search(call: Call) -> FhirResponse:
 async def search_by_post(call: Call) -> FhirResponse:
     """Search by POST: a form, so that what is looked for is in no log of an address."""
     given = (call.request.header(b"content-type") or "").partition(";")[0].strip().lower()
-    if given != "application/x-www-form-urlencoded":
-        message = "_search takes application/x-www-form-urlencoded."
+    if given != FORM.decode():
+        message = f"_search takes {FORM.decode()}."
         raise MediaTypeError(message)
     call.request.add_pairs(read_pairs((await call.request.raw_body()).decode("latin-1")))
     call.request.wanted_format()  # the form may have named another, or one that is not known
@@ -204,16 +203,6 @@ async def delete_matching(call: Call) -> FhirResponse:
         conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
     )  # fmt: skip
     return written_response(call.base, call.release, written, call.request.wanted_return)
-
-
-async def bundle(call: Call) -> FhirResponse:
-    """Batch and transaction."""
-    call.nothing_asked()
-    answer = await bundles.bundle(
-        call.context, call.who, call.request.trace, call.release, await call.request.body(),
-        idempotency_key=call.request.idempotency_key,
-    )  # fmt: skip
-    return bundle_response(call.base, call.release, answer, call.request.wanted_return)
 
 
 async def audit_events(call: Call) -> FhirResponse:

@@ -17,13 +17,17 @@ from app.fhir.release import Release
 from app.interactions.conditions import Conditions
 from app.rest.formats import Format, as_json, format_accepted, format_asked, format_sent
 
+FORM = b"application/x-www-form-urlencoded"
 _PAIRS_MAX = 500
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(slots=True)
 class FhirRequest:
-    """One request below a FHIR base; ``parts`` are the segments of the path after the base."""
+    """One request below a FHIR base; ``parts`` are the segments of the path after the base.
+
+    ``known_at`` is the ``ifModifiedSince`` of an entry of a Bundle, which is exact where the header knows whole seconds only.
+    """
 
     release: Release
     method: str
@@ -33,6 +37,7 @@ class FhirRequest:
     trace: Trace
     receive: Receive
     body_size_max: int
+    known_at: datetime | None = None
     _pairs: list[tuple[str, str]] | None = field(default=None)
 
     @property
@@ -73,12 +78,14 @@ class FhirRequest:
     def has_version(self, etag: str, last_updated: datetime) -> bool:
         """Return whether the caller has this version: by ``If-None-Match``, else by ``If-Modified-Since`` (RFC 9110, 13.2.2).
 
-        ``"1"`` is the same ETag as ``W/"1"``. A date that can't be read says nothing.
+        ``etag`` is the strong form, such as ``"1"``, which names the same version as ``W/"1"``. A date that can't be read says nothing.
         """
         given = self.header(b"if-none-match")
         if given is not None:
             names = {name.strip().removeprefix("W/") for name in given.split(",")}
-            return "*" in names or etag.removeprefix("W/") in names
+            return "*" in names or etag in names
+        if self.known_at is not None:
+            return last_updated <= self.known_at
         since = self.header(b"if-modified-since")
         try:
             return since is not None and last_updated.replace(microsecond=0) <= parsedate_to_datetime(since)

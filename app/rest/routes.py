@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
-from app.rest import handlers, operations
+from app.rest import bundles, handlers, operations
 from app.rest.call import Handler
 
 
@@ -33,7 +33,7 @@ class Route:
 ROUTES = (
     Route("GET", "/metadata", handlers.metadata, open=True),
     Route("GET", "/.well-known/smart-configuration", handlers.smart_configuration, open=True),
-    Route("POST", "/", handlers.bundle, "batch"),
+    Route("POST", "/", bundles.bundle, "batch"),
     Route("GET", "/$delta", operations.delta, "operation-delta"),
     Route("GET", "/_history", handlers.history_of_many, "history-system"),
     Route("GET", "/AuditEvent", handlers.audit_events, "log"),

@@ -118,6 +118,11 @@ class Definitions:
             self._types[name] = self._read(name)
         return self._types[name]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of all types."""
+        return frozenset(self._blocks)
+
     @cached_property
     def resource_types(self) -> frozenset[str]:
         """Return every concrete resource type of the release, also those that are not served."""

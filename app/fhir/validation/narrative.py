@@ -27,7 +27,7 @@ ATTRIBUTES = frozenset(
     vspace width xml:lang xml:space
     """.split()
 )
-LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel", "ftp"})
+LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel", "ftp", "urn"})
 EXPLANATION = "must be XHTML in one div, without scripts, forms, event handlers, and content from elsewhere"
 
 _ENTITY = re.compile(r"&(\w+);")

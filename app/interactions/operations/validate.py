@@ -6,7 +6,6 @@ are loaded. What only a write can tell (whether all that it refers to is in the 
 Spec: https://hl7.org/fhir/R4/resource-operation-validate.html, https://hl7.org/fhir/STU3/resource-operations.html#validate
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +20,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import Parsed, decode, parse
+from app.interactions.beside import beside
 from app.interactions.context import Context, find
 from app.interactions.gate import Deed, Touched
 from app.interactions.single import LARGE_BODY
@@ -125,7 +125,7 @@ async def _parsed(
         return parse(release, body, expected_type=resource_type, location=location, maximum_depth=depth)
 
     try:
-        return await asyncio.to_thread(read) if len(body) > LARGE_BODY else read(), ()
+        return await beside(read) if len(body) > LARGE_BODY else read(), ()
     except MalformedError:
         raise
     except InvalidResourceError as error:
@@ -135,11 +135,10 @@ async def _parsed(
 async def _held_against_profiles(
     context: Context, release: Release, tree: dict[str, Any], location: str, asked: tuple[str, ...]
 ) -> list[Issue]:
-    """Return what breaks the profiles that the resource claims and that are asked for."""
-    profiles = context.conformance.profiles.get(release)
-    if profiles is None:
+    """Return what breaks the profiles that the resource claims, those of its type, and those that are asked for."""
+    if release not in context.conformance.profiles:
         message = "This profile is not loaded here, so it was not looked at."
         return [Issue("warning", "not-supported", message, location) for _ in asked]
-    found = await asyncio.to_thread(profiles.validate, tree, asked)
+    found = await beside(lambda: context.conformance.issues(release, tree, asked))
     length = len(tree["resourceType"])
     return [replace(one, expression=location + (one.expression or "")[length:]) for one in found]
