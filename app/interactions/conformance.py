@@ -1,9 +1,12 @@
 """Whether a resource that is written has to keep the profiles that it claims, and what happens if it does not.
 
-Only profiles of packages that are loaded can be broken; without packages nothing is looked at.
+Only profiles of packages that are loaded can be broken; without packages nothing is looked at. A CapabilityStatement of a
+package may say, in ``rest.resource.profile``, what every resource of a type has to keep, whatever it claims.
+
+Spec: https://hl7.org/fhir/R4/profiling.html#CapabilityStatement, https://hl7.org/fhir/STU3/profiling.html#CapabilityStatement
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -11,8 +14,12 @@ from typing import Any
 from app.access.requester import RequesterKind
 from app.errors import InvalidResourceError
 from app.fhir.issues import Issue
+from app.fhir.packages.canonicals import Definitions
 from app.fhir.packages.library import Library
+from app.fhir.packages.package import Pin
 from app.fhir.release import Release
+from app.fhir.terminology.core import core_terminology
+from app.fhir.terminology.terminology import Terminology
 from app.fhir.validation.profile import Profiles
 
 
@@ -25,11 +32,34 @@ class ProfileMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """Pairs of a resource type and a profile: what all resources of the type have to keep, and what can be checked."""
+
+    demanded: tuple[tuple[str, str], ...] = ()
+    supported: tuple[tuple[str, str], ...] = ()
+
+    def of(self, resource_type: str) -> list[str]:
+        """Return the profiles that all resources of a type have to keep."""
+        return [url for name, url in self.demanded if name == resource_type]
+
+
+@dataclass(frozen=True, slots=True)
 class Conformance:
     """The profiles that are loaded, for the releases that have any, and what they are to writes, by who writes."""
 
     modes: Mapping[RequesterKind, ProfileMode] = field(default_factory=dict)
     profiles: Mapping[Release, Profiles] = field(default_factory=dict)
+    declared: Mapping[Release, Declared] = field(default_factory=dict)
+
+    def issues(self, release: Release, tree: dict[str, Any], asked: Iterable[str] = ()) -> list[Issue]:
+        """Return what in a valid resource breaks its profiles, those of its type, and those that are ``asked`` for.
+
+        Without packages it is nothing.
+        """
+        if release not in self.profiles:
+            return []
+        of_type = self.declared.get(release, Declared()).of(str(tree.get("resourceType")))
+        return self.profiles[release].validate(tree, [*of_type, *asked])
 
     def hold(self, source: RequesterKind, release: Release, tree: dict[str, Any], location: str) -> tuple[Issue, ...]:
         """Return what is to be told of a valid resource that is about to be kept, as warnings; ``location`` is its place.
@@ -37,21 +67,62 @@ class Conformance:
         Raises: InvalidResourceError, if it breaks a profile and these are enforced for its source.
         """
         mode = self.modes.get(source, ProfileMode.OFF)
-        if mode is ProfileMode.OFF or release not in self.profiles:
+        if mode is ProfileMode.OFF:
             return ()
-        found = self.profiles[release].validate(tree)
+        found = self.issues(release, tree)
         issues = tuple(_placed(issue, str(tree.get("resourceType")), location) for issue in found)
         if mode is ProfileMode.ENFORCE and any(issue.severity == "error" for issue in issues):
             raise InvalidResourceError(issues)
         return tuple(replace(issue, severity="warning") if issue.severity == "error" else issue for issue in issues)
 
+    def terminology(self, release: Release) -> Terminology:
+        """Return the code systems and value sets that are at hand: those of the packages, and of the specification."""
+        profiles = self.profiles.get(release)
+        return core_terminology(release) if profiles is None else profiles.terminology
 
-def conformance(library: Library, modes: Mapping[RequesterKind, ProfileMode]) -> Conformance:
-    """Return the profiles of a library, as it is now."""
-    found = {release: library.definitions(release) for release in Release}
+
+OWN_STATEMENT, NO_STATEMENT = "own", "none"
+
+
+def conformance(
+    library: Library, modes: Mapping[RequesterKind, ProfileMode], statement: str = OWN_STATEMENT
+) -> Conformance:
+    """Return the profiles of a library, as it is now.
+
+    ``statement`` is the canonical URL of the CapabilityStatement that says which profiles hold for all resources of a type;
+    ``own`` is that of Regie's own package, ``none`` is no statement.
+    """
+    found = {release: one for release in Release if len(one := library.definitions(release)) > 0}
     return Conformance(
-        modes, {release: Profiles(release, one.resolved) for release, one in found.items() if len(one) > 0}
+        modes,
+        {release: Profiles(release, one.resolved) for release, one in found.items()},
+        {
+            release: Declared(
+                tuple(_demanded(_statement(one, statement, library.own_pin(release)))),
+                tuple(sorted((held.on, held.url) for held in one.all() if held.on)),
+            )
+            for release, one in found.items()
+        },
     )
+
+
+def _statement(definitions: Definitions, wanted: str, own: Pin | None) -> dict[str, Any]:
+    """Return the CapabilityStatement that was chosen; empty if this release has none."""
+    if wanted == OWN_STATEMENT:
+        of_own = [one for one in definitions.all() if (one.resource_type, one.package) == ("CapabilityStatement", own)]
+        return of_own[0].read() if of_own else {}
+    tree = definitions.find(wanted) if wanted != NO_STATEMENT else None
+    return tree if tree is not None and tree.get("resourceType") == "CapabilityStatement" else {}
+
+
+def _demanded(statement: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (resource type, profile) of what a server has to keep; a profile is a Reference in STU3."""
+    for rest in statement.get("rest", ()):
+        for resource in rest.get("resource", ()) if rest.get("mode") == "server" else ():
+            profile = resource.get("profile")
+            url = profile.get("reference") if isinstance(profile, dict) else profile
+            if url:
+                yield str(resource.get("type")), str(url)
 
 
 def _placed(issue: Issue, resource_type: str, location: str) -> Issue:

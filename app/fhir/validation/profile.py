@@ -15,6 +15,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import PRIMITIVES, definitions
 from app.fhir.snapshot import Binding, Find, ProfileError, Rule, TypeRule, core_type, rules
+from app.fhir.terminology.core import with_core
 from app.fhir.terminology.terminology import Terminology
 from app.fhir.validation.profile_invariants import invariant_check
 from app.fhir.validation.profile_run import Check, Item, Members, OutOfStepsError, Run, items_of, matcher, members_of
@@ -30,7 +31,7 @@ class Profiles:
 
     def __init__(self, release: Release, find: Find) -> None:
         self.release = release
-        self.terminology = Terminology(find)
+        self.terminology = Terminology(with_core(release, find))
         self._find = find
         self._types = definitions(release)
         self._roots: dict[str, Rule | ProfileError | None] = {}

@@ -193,7 +193,7 @@ def test_a_stored_expansion_helps_where_the_systems_are_not_at_hand() -> None:
 def test_a_value_set_that_takes_too_much_is_not_put_together() -> None:
     whole = {"system": "urn:animals"}
     definition = {"resourceType": "ValueSet", "url": "urn:it", "compose": {"include": [whole] * 200_000}}
-    known = {"urn:animals": ANIMALS, "urn:it": definition}
+    known: dict[str, Any] = {"urn:animals": ANIMALS, "urn:it": definition}
     with pytest.raises(TooCostlyError):
         Terminology(known.get).expand(definition)
     found = Terminology(known.get).value_set("urn:it")
