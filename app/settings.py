@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         default_factory=_general_profile_mode,
         description="The same for operators and imports; by default as REGIE_PROFILE_MODE.",
     )
+    capability_statement: str = Field(
+        default="own",
+        description="The CapabilityStatement that says which profile all resources of a type have to keep: a canonical URL of a"
+        " package that is loaded, own (that of Regie's own package) or none.",
+    )
     access_token_lifetime: timedelta = Field(default=timedelta(minutes=15), description="ISO 8601, such as PT15M.")
     refresh_token_lifetime: timedelta = Field(default=timedelta(days=90), description="ISO 8601, such as P90D.")
     authorization_code_lifetime: timedelta = Field(default=timedelta(minutes=5), description="ISO 8601, such as PT5M.")

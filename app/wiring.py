@@ -106,7 +106,9 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         ),
         clock=clock,
         now_us=now_us,
-        conformance=conformance(Library(settings.packages_folder), _profile_modes(settings)),
+        conformance=conformance(
+            Library(settings.packages_folder), _profile_modes(settings), settings.capability_statement
+        ),
     )
 
     def record_patients(record_id: int) -> dict[Release, str]:

@@ -16,6 +16,7 @@ from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.definitions import definitions
 from app.fhir.validation.structure import resource_types
 from app.fhir.xml.write import to_xml
+from app.interactions.conformance import Declared
 from app.interactions.context import Context
 from app.rest.formats import Format
 
@@ -25,18 +26,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 @lru_cache(maxsize=8)
-def _statement(release: Release, base_url: str, form: Format) -> bytes:
-    body = _encode(statement_tree(release, base_url))
+def _statement(release: Release, base_url: str, declared: Declared, form: Format) -> bytes:
+    body = _encode(statement_tree(release, base_url, declared))
     return to_xml(release, body) if form is Format.XML else body
 
 
 def capability_statement(context: Context, release: Release, form: Format) -> bytes:
     """Return the statement, made once for each format: anybody may ask for it."""
-    return _statement(release, context.base_url, form)
+    declared = context.conformance.declared.get(release, Declared())
+    return _statement(release, context.base_url, declared, form)
 
 
-def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
-    """Return the statement as a tree."""
+def statement_tree(release: Release, base_url: str, declared: Declared | None = None) -> dict[str, Any]:
+    """Return the statement as a tree; ``declared`` are the profiles of the packages that are loaded."""
     base = f"{base_url}/fhir/{release.path}"
     types = sorted(resource_types(release) - NOT_KEPT | {"AuditEvent"})
     tree: dict[str, Any] = {
@@ -66,7 +68,20 @@ def statement_tree(release: Release, base_url: str) -> dict[str, Any]:
     }
     if release is Release.STU3:
         tree["acceptUnknown"] = "no"
+    _add_profiles(release, tree, declared or Declared())
     return tree
+
+
+def _add_profiles(release: Release, tree: dict[str, Any], declared: Declared) -> None:
+    """Put in which profiles hold for a type, and which can be checked: STU3 has one list of these."""
+    if release is Release.STU3 and declared.supported:
+        tree["profile"] = [{"reference": url} for _, url in declared.supported]
+    for resource in tree["rest"][0]["resource"]:
+        supported = [url for name, url in declared.supported if name == resource["type"]]
+        if supported and release is not Release.STU3:
+            resource["supportedProfile"] = supported
+        for url in declared.of(resource["type"])[:1]:
+            resource["profile"] = url if release is not Release.STU3 else {"reference": url}
 
 
 def _version() -> str:

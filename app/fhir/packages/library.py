@@ -114,6 +114,10 @@ class Library:
             Loaded(one.pin, len(one.held), str(one.pin) in pins, _missing(one.dependencies, loaded)) for one in found
         ]
 
+    def own_pin(self, release: Release) -> Pin | None:
+        """Return what Regie's own package for a release is called; None if the library is without."""
+        return own_pin(self.own, release) if self.own else None
+
     def definitions(self, release: Release) -> Definitions:
         """Return what the packages that are loaded now hold for ``release``."""
         found = Definitions(self._pins())
