@@ -9,6 +9,7 @@ RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-h
 COPY pyproject.toml README.md LICENSE alembic.ini ./
 COPY app app
 COPY migrations migrations
+COPY profiles profiles
 RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable . \
     && .venv/bin/python -m compileall -q app migrations
 

@@ -9,6 +9,7 @@ import typer
 
 from app.fhir.packages.files import PackageError
 from app.fhir.packages.library import Library
+from app.fhir.packages.own import PROFILES
 from app.fhir.packages.package import read_package
 from app.fhir.release import Release
 from app.settings import Settings
@@ -17,6 +18,10 @@ from app.settings import Settings
 def _stop(message: str) -> typer.Exit:
     typer.echo(message, err=True)
     return typer.Exit(1)
+
+
+def _library() -> Library:
+    return Library(Settings().packages_folder, PROFILES)
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def commands() -> typer.Typer:
             raise _stop("The release is stu3 or r4.")
         if not path.exists():
             raise _stop(f"There is no {path}.")
-        library = Library(Settings().packages_folder)
+        library = _library()
         with _explained():
             package = read_package(path, pin=name or None, release=releases.get(release))
             library.load(package)
@@ -59,21 +64,21 @@ def commands() -> typer.Typer:
     @packages.command("list")
     def packages_list() -> None:
         """List the packages that are loaded, each with its release, how many definitions it has, and whether it is pinned."""
-        for one in Library(Settings().packages_folder).packages():
+        for one in _library().packages():
             typer.echo(f"{one.pin} {one.pin.release.path} {one.count}{' pinned' if one.is_pinned else ''}")
 
     @packages.command("pin")
     def packages_pin(name: Annotated[str, typer.Argument(help="NAME#VERSION, as in the list.")]) -> None:
         """Let data that names no version mean this one; a server that runs does so when it is started again."""
         with _explained():
-            Library(Settings().packages_folder).pin(name)
+            _library().pin(name)
         typer.echo(f"{name} is pinned.")
 
     @packages.command("remove")
     def packages_remove(name: Annotated[str, typer.Argument(help="NAME#VERSION, as in the list.")]) -> None:
         """Take a package out, while no server runs that was started with it."""
         with _explained():
-            Library(Settings().packages_folder).remove(name)
+            _library().remove(name)
         typer.echo(f"{name} is removed.")
 
     return packages

@@ -14,6 +14,7 @@ from app.audit.log import AuditLog
 from app.db.sqlite import SqliteDatabase, run_now
 from app.errors import UnavailableError
 from app.fhir.packages.library import Library
+from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
 from app.identity.accounts import Accounts
 from app.interactions.conformance import ProfileMode, conformance
@@ -107,7 +108,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         clock=clock,
         now_us=now_us,
         conformance=conformance(
-            Library(settings.packages_folder), _profile_modes(settings), settings.capability_statement
+            Library(settings.packages_folder, PROFILES), _profile_modes(settings), settings.capability_statement
         ),
     )
 

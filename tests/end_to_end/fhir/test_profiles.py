@@ -81,17 +81,21 @@ async def test_what_breaks_a_profile_is_refused_where_profiles_are_enforced(
         assert (await written(one, claiming(one, "urn:unknown")))[0] == 201
 
 
-async def test_profiles_are_not_looked_at_where_they_are_off_or_no_package_is_loaded(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_profiles_are_not_looked_at_where_they_are_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGIE_PROFILE_MODE", "off")
     async with inside(folder) as one:
         assert await written(one, claiming(one)) == (201, [DONE])
-    monkeypatch.setenv("REGIE_PROFILE_MODE", "enforce")
-    monkeypatch.setenv("REGIE_PACKAGES_FOLDER", str(folder / "none"))
-    (folder / "other").mkdir()
-    async with inside(folder / "other") as one:
-        assert await written(one, claiming(one)) == (201, [DONE])
+
+
+async def test_the_profiles_of_regie_are_there_without_being_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGIE_PACKAGES_FOLDER", str(tmp_path / "none"))
+    profile = "https://regie.example/fhir/StructureDefinition/heart-rate"
+    async with inside(tmp_path) as one:
+        status, issues = await written(one, claiming(one, profile))
+        assert status == 201
+        assert ("warning", "required", "Observation.code.coding") in issues
 
 
 async def test_in_a_bundle_the_warning_is_in_the_entry_that_it_is_about(folder: Path) -> None:

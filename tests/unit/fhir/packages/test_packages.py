@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from app.cli_packages import commands
 from app.fhir.packages.files import PackageError
 from app.fhir.packages.library import Library
+from app.fhir.packages.own import PROFILES
 from app.fhir.packages.package import read_package
 from app.fhir.release import Release
 
@@ -190,4 +191,28 @@ def test_the_command_loads_lists_and_says_why_it_does_not(tmp_path: Path, monkey
     again = run.invoke(commands(), ["load", str(path)])
     assert (again.exit_code, again.output) == (1, "test.invented#1.0.0 is loaded already; a version never changes.\n")
     assert run.invoke(commands(), ["load", str(path), "--release", "r5"]).output == "The release is stu3 or r4.\n"
-    assert run.invoke(commands(), ["list"]).output == "test.invented#1.0.0 r4 1\n"
+    lines = run.invoke(commands(), ["list"]).output.splitlines()
+    assert lines[-1] == "test.invented#1.0.0 r4 1"
+    assert [line.split("#")[0] for line in lines] == ["regie.fhir.r4", "regie.fhir.stu3", "test.invented"]
+
+
+def test_the_packages_of_regie_are_there_and_stay(tmp_path: Path) -> None:
+    library = Library(tmp_path / "library", PROFILES)
+    url = "https://regie.example/fhir/StructureDefinition/blood-pressure"
+    for release in Release:
+        found = library.definitions(release).find(url)
+        assert found is not None
+        assert found["fhirVersion"] == release.fhir_version
+    assert [one.pin.name for one in library.packages()] == ["regie.fhir.r4", "regie.fhir.stu3"]
+    with pytest.raises(PackageError, match="part of Regie"):
+        library.load(read_package(PROFILES / "r4"))
+    with pytest.raises(PackageError, match="part of Regie"):
+        library.remove(str(library.packages()[0].pin))
+
+
+def test_a_package_may_depend_on_the_packages_of_regie(tmp_path: Path) -> None:
+    library = Library(tmp_path / "library", PROFILES)
+    says = manifest(dependencies={"regie.fhir.r4": "0.1.x", "not.there": "1.0.0"})
+    made = archive(tmp_path / "it.tgz", ("package/package.json", says), ("package/a.json", definition("urn:a")))
+    library.load(read_package(made))
+    assert library.packages()[-1].missing == ("not.there#1.0.0",)
