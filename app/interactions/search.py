@@ -151,11 +151,12 @@ def shown(
 ) -> tuple[tuple[Stored, ...], tuple[Stored, ...]]:
     """Return the matches and what is included, each with the part of its body that is to be shown."""
     matches, of_included = (one.version for one in found), None if isinstance(parsed.shown, frozenset) else parsed.shown
-    return tuple(_part(one, parsed.shown) for one in matches), tuple(_part(one, of_included) for one in extra)
+    return tuple(part(one, parsed.shown) for one in matches), tuple(part(one, of_included) for one in extra)
 
 
-def _part(version: Stored, wanted: Shown | None) -> Stored:
-    if wanted is None:
+def part(version: Stored, wanted: Shown | None) -> Stored:
+    """Return a version with the part of its body that is to be shown; None is all."""
+    if wanted is None or version.deleted:
         return version
     body = subset(version.release, version.resource_type, version.body, wanted)
     return msgspec.structs.replace(version, body=body)

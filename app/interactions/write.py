@@ -25,7 +25,6 @@ from app.errors import (
     MethodNotAllowedError,
     MultipleMatchesError,
     NotFoundError,
-    PreconditionFailedError,
     UnprocessableError,
 )
 from app.fhir.issues import Issue
@@ -35,7 +34,7 @@ from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import Parsed, parse
-from app.interactions.conditions import NO_CONDITIONS, Conditions, etag_version, without_url
+from app.interactions.conditions import NO_CONDITIONS, Conditions, without_url
 from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
 from app.interactions.placement import check_references, expected, place
@@ -128,7 +127,9 @@ class Changes:
                 parsed, resource_id, conditions, location=location, bundle_record=bundle_record
             )
         before, access = standing
-        self._check(before, conditions)
+        if before.deleted:  # what was deleted is made anew, which may be another right
+            access = self._access(await self.scope(Action.CREATE, resource_type), before.record_id)
+        conditions.check(_version(before), before.reference)
         writer = await self.writer(before.record_id)
         return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=False)
 
@@ -152,13 +153,11 @@ class Changes:
                 message = "The id in the resource is another one than that of the resource which the condition found."
                 raise BadRequestError(message, expression=f"{location}.id")
             before, access = await self._standing_of(found, Action.UPDATE)
-            self._check(before, conditions)
+            conditions.check(_version(before), before.reference)
             writer = await self.writer(before.record_id)
             return await self._write(parsed, writer, access, found.id, before, location=location, chosen=False)
         if chosen is None:
-            if conditions.if_match is not None:
-                message = "Nothing was found, so there is no version to match."
-                raise PreconditionFailedError(message)
+            conditions.check(None, "What the condition asks for")
             return await self.create(
                 parsed, NO_CONDITIONS, location=location, made_id=made_id, bundle_record=bundle_record
             )
@@ -191,7 +190,7 @@ class Changes:
         if not await self._visible(before, before.resource_type):
             message = "What may not be read can't be patched."
             raise AccessDeniedError(message, about=(before.record_id,))
-        self._check(before, conditions)
+        conditions.check(_version(before), before.reference)
         if before.deleted:
             message = f"{before.reference} was deleted."
             raise GoneError(message, about=(before.record_id,))
@@ -229,7 +228,7 @@ class Changes:
     async def _delete(self, before: Stored, access: RecordAccess, conditions: Conditions) -> Written:
         if before.deleted:
             return Written(before, 200, access.reason, "")
-        self._check(before, conditions)
+        conditions.check(_version(before), before.reference)
         own_patient = (await self.patients(before.record_id)).get(self.release)
         if before.resource_type == "Patient" and own_patient == before.id:
             message = "The Patient that a record is about can't be deleted; erasing the record does that."
@@ -381,9 +380,7 @@ class Changes:
         self, parsed: Parsed, resource_id: str, conditions: Conditions, *, location: str, bundle_record: int | None
     ) -> Written:
         """Return the resource under an id that the caller chose."""
-        if conditions.if_match is not None:
-            message = f"{parsed.resource_type}/{resource_id} is not known, so it has no version to match."
-            raise PreconditionFailedError(message)
+        conditions.check(None, f"{parsed.resource_type}/{resource_id}")
         kind = self.requester.kind
         is_apps_uuid = kind in (RequesterKind.PERSON, RequesterKind.APP) and UUID_ID.fullmatch(resource_id) is not None
         if parsed.resource_type == "Patient" and kind is not RequesterKind.OPERATOR:
@@ -465,19 +462,12 @@ class Changes:
             message = "Only the person may say that this is not sensitive any more."
             raise AccessDeniedError(message, about=(writer.record_id,))
 
-    @staticmethod
-    def _check(before: Stored, conditions: Conditions) -> None:
-        """Raise PreconditionFailedError unless the version that stands is the one the caller knows."""
-        if conditions.if_match is not None and (
-            before.deleted or etag_version(conditions.if_match) != str(before.version)
-        ):
-            message = f"If-Match names another version than the one that stands; read {before.reference} again."
-            raise PreconditionFailedError(message)
-        if conditions.if_none_match == "*" and not before.deleted:
-            message = f"If-None-Match is *, but {before.reference} exists."
-            raise PreconditionFailedError(message)
-
     async def _open_directory(self) -> None:
         """Make the directory's record if this is the first thing in it."""
         if not await record_exists(self.transaction, DIRECTORY):
             await open_record(self.transaction, DIRECTORY, self.context.time_zone.key)
+
+
+def _version(before: Stored) -> int | None:
+    """Return the number of the version that stands, None where it is a deletion."""
+    return None if before.deleted else before.version

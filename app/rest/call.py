@@ -10,6 +10,8 @@ from app.errors import BadRequestError, NotFoundError, NotSupportedError
 from app.fhir.dates import Interval, interval
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
+from app.fhir.search.parse import parse_query
+from app.fhir.search.subset import Shown
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
 from app.rest.request import FhirRequest
@@ -18,6 +20,8 @@ from app.rest.response import (
     query_text,
 )
 
+PARTS = ("_summary", "_elements")
+"""What asks for a part of a resource."""
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
@@ -104,6 +108,24 @@ class Call:
         except ValueError as error:
             message = f"{name} takes a date or time, such as 2026-11-25 or 2026-11-25T09:30:00Z; a + is written %2B."
             raise BadRequestError(message) from error
+
+    @property
+    def shown(self) -> Shown | None:
+        """The part of a resource that ``_summary`` or ``_elements`` asks for, as a search reads them; None is all.
+
+        Raises: BadRequestError.
+        """
+        asked = [pair for pair in self.request.pairs if pair[0] in PARTS]
+        if not asked:
+            return None
+        parsed = parse_query(
+            self.release, self.resource_type, asked, time_zone=self.context.time_zone, lenient=False,
+            page_size_default=None, page_size_max=1, base_urls=(self.base,), now=self.context.clock(),
+        )  # fmt: skip
+        if parsed.count == 0:
+            message = "_summary=count is for searches."
+            raise BadRequestError(message)
+        return parsed.shown
 
     @property
     def page_size(self) -> int:

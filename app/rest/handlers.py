@@ -9,13 +9,14 @@ from app.audit.audit_event import audit_event_tree
 from app.errors import MediaTypeError, NotFoundError
 from app.fhir.instants import instant_text
 from app.fhir.patch.reading import PatchForm
+from app.fhir.search.subset import Shown
 from app.interactions import history as histories
 from app.interactions import log, single
 from app.interactions import read as reads
 from app.interactions import search as searches
 from app.interactions.context import Stored
 from app.interactions.history import SEQ_MAX, HistoryWindow
-from app.rest.call import Call
+from app.rest.call import PARTS, Call
 from app.rest.capabilities import capability_statement
 from app.rest.request import FORM, read_pairs
 from app.rest.response import (
@@ -44,21 +45,27 @@ async def smart_configuration(call: Call) -> FhirResponse:
 
 async def read(call: Call) -> FhirResponse:
     """Read; 304 where the caller has this version."""
-    call.only()
+    call.only(*PARTS)
+    shown = call.shown
     version = await reads.read(call.context, call.who, call.request.trace, call.release, call.resource_type, call.id)
-    response = version_response(version)
-    if call.request.has_version(f'"{version.version}"', version.last_updated):
-        return replace(response, status=304, body=b"")
-    return response
+    return _shown(call, version, shown)
 
 
 async def vread(call: Call) -> FhirResponse:
-    """Read of one version."""
-    call.only()
+    """Read of one version; 304 where the caller has it."""
+    call.only(*PARTS)
+    shown = call.shown
     version = await reads.vread(
         call.context, call.who, call.request.trace, call.release, call.resource_type, call.id, call.named["version"]
     )
-    return version_response(version)
+    return _shown(call, version, shown)
+
+
+def _shown(call: Call, version: Stored, shown: Shown | None) -> FhirResponse:
+    response = version_response(searches.part(version, shown))
+    if call.request.has_version(f'"{version.version}"', version.last_updated):
+        return replace(response, status=304, body=b"")
+    return response
 
 
 def history_window(call: Call) -> HistoryWindow:
@@ -71,35 +78,42 @@ def history_window(call: Call) -> HistoryWindow:
 
 async def history(call: Call) -> FhirResponse:
     """History of one resource, newest first."""
-    call.only("_count", "_before", "_since", "_at")
-    resource_type, resource_id, count = call.resource_type, call.id, call.page_size
+    call.only("_count", "_before", "_since", "_at", *PARTS)
+    resource_type, resource_id, count, shown = call.resource_type, call.id, call.page_size, call.shown
     versions, more = await histories.history_of_one(
         call.context, call.who, call.request.trace, call.release, resource_type, resource_id,
         window=history_window(call), count=count,
     )  # fmt: skip
-    return _history_page(call, f"{call.base}/{resource_type}/{resource_id}/_history", versions, count, more=more)
+    return _history_page(call, f"{resource_type}/{resource_id}/_history", versions, count, shown, more=more)
 
 
 async def history_of_many(call: Call) -> FhirResponse:
     """History of a type, or of everything, in one record."""
-    call.only("_count", "_before", "_since", "_at", "patient")
-    resource_type, count = call.resource_type if "type" in call.named else None, call.page_size
+    is_of_type = "type" in call.named
+    call.only("_count", "_before", "_since", "_at", "patient", *(PARTS if is_of_type else ()))
+    resource_type, shown = (call.resource_type, call.shown) if is_of_type else (None, None)
+    count = call.page_size
     versions, more = await histories.history_of_many(
         call.context, call.who, call.request.trace, call.release, resource_type,
         patient_id=call.patient_id, window=history_window(call), count=count,
     )  # fmt: skip
-    url = f"{call.base}/{resource_type}/_history" if resource_type else f"{call.base}/_history"
-    return _history_page(call, url, versions, count, more=more)
+    path = f"{resource_type}/_history" if resource_type else "_history"
+    return _history_page(call, path, versions, count, shown, more=more)
 
 
-def _history_page(call: Call, url: str, versions: list[Stored], count: int, *, more: bool) -> FhirResponse:
+def _history_page(
+    call: Call, path: str, versions: list[Stored], count: int, shown: Shown | None, *, more: bool
+) -> FhirResponse:
+    url = f"{call.base}/{path}"
     query = query_text(call.request.pairs)
     links = [("self", f"{url}?{query}" if query else url)]
     if more:
         kept = [pair for pair in call.request.pairs if pair[0] not in ("_count", "_before")]
         following = [*kept, ("_count", str(count)), ("_before", str(versions[-1].seq))]
         links.append(("next", f"{url}?{query_text(following)}"))
-    return FhirResponse(200, history_bundle(call.base, call.release, links, versions))
+    return FhirResponse(
+        200, history_bundle(call.base, call.release, links, [searches.part(one, shown) for one in versions])
+    )
 
 
 async def search(call: Call) -> FhirResponse:
