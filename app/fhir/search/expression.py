@@ -11,7 +11,10 @@ from app.fhir.issues import Issue
 from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.subset import Shown
 
-Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
+Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap", "co"]
+"""``co``, of dates: contains; in a ``_filter`` only."""
+
+TextComparison = Literal["eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le"]
 Modifier = Literal["exact", "contains", "not", "missing", "identifier"]
 Total = Literal["none", "estimate", "accurate"]
 
@@ -84,6 +87,14 @@ class StringValue:
 
 
 @dataclass(frozen=True, slots=True)
+class TextValue:
+    """How a ``_filter`` compares a string; both sides folded."""
+
+    comparison: TextComparison
+    folded: str
+
+
+@dataclass(frozen=True, slots=True)
 class UriValue:
     """A whole uri."""
 
@@ -105,6 +116,7 @@ Value = (
     | NumberValue
     | QuantityValue
     | StringValue
+    | TextValue
     | UriValue
     | MissingValue
 )
@@ -169,6 +181,19 @@ class Worded:
 
 
 @dataclass(frozen=True, slots=True)
+class Combined:
+    """``_filter``: all, any or none of the parts hold; ``not`` has one part."""
+
+    operator: Literal["and", "or", "not"]
+    parts: tuple["Asked | Combined", ...]
+
+    @property
+    def leaves(self) -> tuple["Asked", ...]:
+        """Return what is combined, from left to right."""
+        return tuple(leaf for part in self.parts for leaf in (part.leaves if isinstance(part, Combined) else (part,)))
+
+
+@dataclass(frozen=True, slots=True)
 class Within:
     """Refers to a Patient by any of the parameters by which resources of the type belong to a person."""
 
@@ -176,7 +201,7 @@ class Within:
     patient_id: str
 
 
-Link = Chained | Referred | Together | Told | Worded | Within
+Link = Chained | Referred | Together | Told | Worded | Combined | Within
 """What more than one parameter of the resource itself tells."""
 
 

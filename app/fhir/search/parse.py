@@ -21,6 +21,7 @@ from app.fhir.search.definitions import Definitions, SearchParameter, definition
 from app.fhir.search.expression import (
     Asked,
     Chained,
+    Combined,
     Criterion,
     Include,
     Link,
@@ -33,6 +34,8 @@ from app.fhir.search.expression import (
     Total,
     Worded,
 )
+from app.fhir.search.filter import MAXIMUM_COMPARISONS, comparisons_in, read_filter
+from app.fhir.search.filtered import meaning
 from app.fhir.search.strings import words
 from app.fhir.search.subset import Shown, element_names
 from app.fhir.search.told import read_told, told_modifiers
@@ -129,6 +132,7 @@ class _Query:
     values: int = 0
     types: int = 0
     read: int = 0
+    comparisons: int = 0
     seen: set[str] = field(default_factory=set)
 
     def search(self) -> Search:
@@ -176,7 +180,7 @@ class _Query:
         if base in _OF_THE_WHOLE:
             if colon:
                 raise _unknown(name, "has a modifier that is not supported")
-            return _OF_THE_WHOLE[base](self, resource_type, name, text)
+            return _OF_THE_WHOLE[base](self, resource_type, name, text, links)
         if rest.startswith("_has:"):
             return self.referred(resource_type, name, rest, text, links)
         head, dot, tail = rest.partition(".")
@@ -186,6 +190,14 @@ class _Query:
 
     def chained(self, resource_type: str, name: str, head: str, tail: str, text: str, links: int) -> Chained:
         """Return a chain such as ``subject:Patient.name``: ``head`` is the reference, ``tail`` what its target must meet."""
+        parameter, types = self.refers(resource_type, name, head)
+        known = [one for one in types if self.has(one, tail)]
+        if not known:
+            raise _unknown(name, "ends in a parameter that is not known for what it refers to")
+        return Chained(parameter, tuple(self.asked(one, name, tail, text, links + 1) for one in known))
+
+    def refers(self, resource_type: str, name: str, head: str) -> tuple[SearchParameter, list[str]]:
+        """Return the reference parameter that a chain begins with, and the types that it leads to."""
         base, _, of_type = head.partition(":")
         parameter = self.known.of(resource_type).get(base)
         if parameter is None or parameter.kind != "reference" or not parameter.supported:
@@ -194,11 +206,7 @@ class _Query:
             raise _unknown(name, "names a type that the parameter does not refer to")
         if not of_type and not parameter.targets:
             raise _unknown(name, "may refer to any type: name it, as in subject:Patient.name")
-        types = (of_type,) if of_type else sorted(parameter.targets & self.known.resource_types)
-        known = [one for one in types if self.has(one, tail)]
-        if not known:
-            raise _unknown(name, "ends in a parameter that is not known for what it refers to")
-        return Chained(parameter, tuple(self.asked(one, name, tail, text, links + 1) for one in known))
+        return parameter, [of_type] if of_type else sorted(parameter.targets & self.known.resource_types)
 
     def referred(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Referred:
         """Return a reverse chain such as ``_has:Observation:patient:code``."""
@@ -212,7 +220,21 @@ class _Query:
             raise _unknown(name, f"ends in a parameter that is not known for {source_type}")
         return Referred(self.asked(source_type, name, tail, text, links + 1), parameter)
 
-    def listed(self, resource_type: str, name: str, text: str) -> Referred:
+    def filtered(self, resource_type: str, name: str, text: str, links: int) -> Combined:
+        """Return what ``_filter`` asks; an error is about the filter, whichever parameter it names."""
+        node = read_filter(text)
+        self.comparisons += comparisons_in(node)
+        if self.comparisons > MAXIMUM_COMPARISONS:
+            raise BadRequestError(
+                f"A search has at most {MAXIMUM_COMPARISONS} comparisons in _filter.", expression="http._filter"
+            )
+        try:
+            return Combined("and", (meaning(self, resource_type, node, links),))
+        except BadRequestError as error:
+            error.expression = f"http.{shown(name)}"
+            raise
+
+    def listed(self, resource_type: str, name: str, text: str, _: int) -> Referred:
         """Return what ``_list`` asks: that a List with one of these ids has the resource as an item."""
         if text.startswith("$"):
             raise _unknown(name, "takes ids of Lists here")
@@ -221,7 +243,7 @@ class _Query:
             raise _unknown(name, f"is not known for {resource_type}")
         return Referred(Asked("List", criteria=(self.plain(self.known.of("List")["_id"], name, None, text),)), item)
 
-    def worded(self, resource_type: str, name: str, text: str) -> Worded:
+    def worded(self, resource_type: str, name: str, text: str, _: int) -> Worded:
         """Return what ``_text`` or ``_content`` asks; a Bundle or a Binary has no narrative."""
         in_narrative = name.endswith("_text")
         if in_narrative and "text" not in element_names(self.known.release, resource_type):
@@ -409,8 +431,9 @@ class _Query:
             raise _unknown(name, "has a modifier that is not supported")
 
 
-_OF_THE_WHOLE: dict[str, Callable[[_Query, str, str, str], Link]] = {
+_OF_THE_WHOLE: dict[str, Callable[[_Query, str, str, str, int], Link]] = {
     "_content": _Query.worded,
+    "_filter": _Query.filtered,
     "_list": _Query.listed,
     "_text": _Query.worded,
 }

@@ -6,6 +6,8 @@ compilation. Every condition reads one index table inside the record that is sea
 Spec: https://hl7.org/fhir/R4/search.html#prefix, https://hl7.org/fhir/STU3/search.html#prefix
 """
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,15 @@ from sqlalchemy.sql.expression import literal_column
 
 from app.fhir.search.definitions import SearchParameter
 from app.store.tables import change, current, date_index, exact_index, quantity_index, text_index
+
+_TEXT_OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "lt": operator.lt,
+    "ge": operator.ge,
+    "le": operator.le,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,8 @@ def _any_value(form: Form, number: int, table: Table) -> ColumnElement[bool]:
 def _text(table: Table, operator: str, name: str) -> ColumnElement[bool]:
     if operator == "starts":
         return and_(table.c.value >= bindparam(name), table.c.value < bindparam(f"{name}_end"))
+    if operator in _TEXT_OPERATORS:
+        return _TEXT_OPERATORS[operator](table.c.value, bindparam(name))
     return table.c.value.like(bindparam(name), escape="\\")
 
 
@@ -174,6 +187,8 @@ def _compare(prefix: str, low: ColumnElement[Any], high: ColumnElement[Any], nam
             return low > value_high
         case "eb":
             return high < value_low
+        case "co":
+            return and_(low <= value_low, high >= value_high)
         case "ap":
             return and_(low <= value_high, high >= value_low)
     message = f"There is no comparison {prefix}."

@@ -23,6 +23,7 @@ from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.expression import (
     Asked,
     Chained,
+    Combined,
     Criterion,
     MissingValue,
     ReferenceValue,
@@ -48,6 +49,8 @@ LINKED_MAX = 50_000
 
 _CHUNK = 200
 
+_Followed = Chained | Referred | Together | Told | Worded | Combined
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -70,7 +73,7 @@ class Plan:
         self.values: dict[str, Any] = {"release": release.value, "type": asked.resource_type}
         for number, criterion in enumerate(criteria):
             self.values |= number_values(criterion, number, of_parameter[number])
-        self.links: dict[int, tuple[Chained | Referred | Together | Told | Worded, tuple[Plan, ...]]] = {}
+        self.links: dict[int, tuple[_Followed, tuple[Plan, ...]]] = {}
         for link in asked.links:
             if isinstance(link, Within):
                 forms.append(self._within(link, len(forms)))
@@ -92,9 +95,7 @@ class Plan:
         self.values[f"c{number}_list"] = _encode(hashes).decode()
         return Form("linked", (), parameters=len(stored_in))
 
-    def _plans(
-        self, link: Chained | Referred | Together | Told | Worded, criteria: tuple[Criterion, ...]
-    ) -> tuple["Plan", ...]:
+    def _plans(self, link: _Followed, criteria: tuple[Criterion, ...]) -> tuple["Plan", ...]:
         """Return the searches of a link; for a composite parameter of what the other ``criteria`` and its parts find."""
         match link:
             case Chained():
@@ -105,6 +106,10 @@ class Plan:
                 targets = tuple(Asked(self.resource_type, (*criteria, *parts)) for parts in link.alternatives)
             case Worded():
                 targets = (Asked(self.resource_type, criteria),)
+            case Combined():
+                everything = Asked(self.resource_type, criteria)
+                parts = (Asked(self.resource_type, (*criteria, *leaf.criteria), leaf.links) for leaf in link.leaves)
+                targets = (everything, *parts)
             case Told():
                 has_value = Criterion(link.parameter, "missing", (MissingValue(missing=False),))
                 targets = (Asked(self.resource_type, (*criteria, has_value)),)
@@ -127,6 +132,8 @@ class Plan:
                 case Worded():
                     candidates = plans[0].versions(reader, scope, access)
                     found = [version.id async for version in candidates if says(link, version.tree())]
+                case Combined():
+                    found = sorted(await self._combined(reader, scope, access, link, plans))
             values[f"c{number}_list"] = _encode(found).decode()
         return values
 
@@ -171,6 +178,27 @@ class Plan:
             async for version in plan.versions(reader, scope, access)
             if self._in_one_element(link, criteria, version.tree())
         ]
+
+    async def _combined(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, link: Combined, plans: Sequence["Plan"]
+    ) -> set[str]:
+        """Return the ids of those that a filter finds; the first of ``plans`` finds all that it chooses from."""
+        everything, *leaves = plans
+        next_leaf = iter(leaves)
+
+        async def ids_of(part: Asked | Combined) -> set[str]:
+            if isinstance(part, Asked):
+                return set(await next(next_leaf).ids(reader, scope, access))
+            found = [await ids_of(inner) for inner in part.parts]
+            match part.operator:
+                case "and":
+                    return set.intersection(*found)
+                case "or":
+                    return set.union(*found)
+                case "not":
+                    return set(await everything.ids(reader, scope, access)).difference(*found)
+
+        return await ids_of(link)
 
     def _in_one_element(self, link: Together, criteria: Sequence[Translated], tree: Mapping[str, Any]) -> bool:
         return any(

@@ -12,6 +12,8 @@ from app.fhir.search.expression import (
     ReferenceValue,
     SortKey,
     StringValue,
+    TextComparison,
+    TextValue,
     TokenValue,
     UriValue,
 )
@@ -61,12 +63,11 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa
                 values |= {f"{place}_low": value.low, f"{place}_high": value.high}
                 if unit is not None:
                     values[f"{place}_unit"] = unit
-            case StringValue() if criterion.modifier == "contains":
-                operators.append("like")
-                values[place] = f"%{value.folded.translate(_LIKE)}%"
-            case StringValue() if criterion.modifier is None:
-                operators.append("starts")
-                values |= {place: value.folded, f"{place}_end": value.folded + _END_OF_TEXT}
+            case StringValue() if criterion.modifier != "exact":
+                comparison: TextComparison = "co" if criterion.modifier == "contains" else "sw"
+                _add_text(operators, values, TextValue(comparison, value.folded))
+            case TextValue():
+                _add_text(operators, values, value)
             case TokenValue() | IdentifierValue() | ReferenceValue() | UriValue() | StringValue():
                 for wanted in value_hashes(key, criterion.parameter, value):
                     values[str(len(operators))] = wanted
@@ -76,6 +77,20 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa
                 raise ValueError(message)
     parameters = 0 if criterion.parameter.is_column else len(criterion.parameter.stored_in)
     return conditions.Criterion(Form(index, tuple(operators), criterion.modifier == "not", parameters), values)
+
+
+def _add_text(operators: list[str], values: dict[str, Any], value: TextValue) -> None:
+    place = str(len(operators))
+    match value.comparison:
+        case "sw":
+            operators.append("starts")
+            values |= {place: value.folded, f"{place}_end": value.folded + _END_OF_TEXT}
+        case "co" | "ew":
+            operators.append("like")
+            values[place] = f"%{value.folded.translate(_LIKE)}" + ("%" if value.comparison == "co" else "")
+        case _:
+            operators.append(value.comparison)
+            values[place] = value.folded
 
 
 def _missing(criterion: Criterion) -> conditions.Criterion:
