@@ -1,0 +1,83 @@
+"""Where a translation stands, and how the occurrences of an element are read from an object and written to one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from app.fhir.release import Release
+from app.fhir.releases.definitions import Element, Member, TypeDefinition, definitions
+from app.fhir.translate.values import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What the other release does not get: a FHIRPath into the source, and why in one sentence."""
+
+    expression: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the walk is: a FHIRPath, the type in both releases, and the resource or data type that it is a part of."""
+
+    path: str
+    source: TypeDefinition
+    target: TypeDefinition
+    source_root: str
+    target_root: str
+
+
+@cache
+def part_names(release: Release, root: str) -> Mapping[str, str]:
+    """Return the parts of a type by their names, as elements: ``ObservationComponent`` -> ``Observation.component``."""
+    known = definitions(release)
+    names, left = {root: root}, [root]
+    while left:
+        kind = left.pop(0)
+        for element in known[kind].elements:
+            part = element.types[0]
+            if part.startswith(root) and part not in names and part in known:
+                names[part] = f"{names[kind]}.{element.name.removesuffix('[x]')}"
+                left.append(part)
+    return names
+
+
+@cache
+def value_members(release: Release) -> Mapping[str, Member]:
+    """Return the members of an Extension that hold a value, by type."""
+    members = definitions(release)["Extension"].members.values()
+    return {member.type: member for member in members if member.element.name == "value[x]"}
+
+
+def bare(element: Element) -> str:
+    """Return the name of an element without the mark of a choice."""
+    return element.name.removesuffix("[x]")
+
+
+def says_something(extension: dict[str, Any]) -> bool:
+    """Return whether an Extension has a value, or extensions of its own."""
+    return any(name == "extension" or name.lstrip("_").startswith("value") for name in extension)
+
+
+def occurrences(node: Mapping[str, Any], member: Member) -> Iterator[Item]:
+    """Yield the occurrences of a member in an object."""
+    value, sibling = node.get(member.name), node.get(f"_{member.name}") if member.is_primitive else None
+    if not member.element.many:
+        if value is not None or sibling is not None:
+            yield Item(value, sibling)
+        return
+    several, siblings = value or [], sibling or []
+    for number in range(max(len(several), len(siblings))):
+        yield Item(
+            several[number] if number < len(several) else None, siblings[number] if number < len(siblings) else None
+        )
+
+
+def set_member(node: dict[str, Any], name: str, item: Item) -> None:
+    """Set a member that occurs once."""
+    if item.value is not None:
+        node[name] = item.value
+    if item.sibling:
+        node[f"_{name}"] = item.sibling

@@ -1,0 +1,118 @@
+"""What a translation promises, for real resources, mutations of them, and resources with any element there is.
+
+It is valid in the other release, and what it does not name as lost comes back from there.
+"""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.fhir.release import Release
+from app.fhir.translate.tables import TRANSLATED
+from app.fhir.translate.translation import Translated, translate
+from app.fhir.tree import encode_tree
+from app.fhir.validation.issues import find_issues
+from app.fhir.validation.structure import decode
+from tests.property.test_structure import mutated
+from tests.support.examples import published_examples, suite_fixtures
+from tests.support.made import Maker
+
+DEPTH = 80
+OTHER = {Release.STU3: Release.R4, Release.R4: Release.STU3}
+# Where what comes back says the same in other words: absent for false, the nearest type, the parts of a wrapper in it.
+SAME_IN_OTHER_WORDS = {
+    "notDone",
+    "notGiven",
+    "effectiveInstant",
+    "_effectiveInstant",
+    "performer",
+    "requester",
+    "related",
+    "context",
+}
+thorough = settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+def issues(release: Release, tree: dict[str, Any]) -> list[str]:
+    found = find_issues(release, decode(encode_tree(tree)), maximum_depth=DEPTH)
+    return [f"{issue.expression}: {issue.diagnostics}" for issue in found]
+
+
+def unordered(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: unordered(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return sorted(
+            (unordered(value) for value in node), key=lambda one: json.dumps(one, default=str, sort_keys=True)
+        )
+    return node
+
+
+def named_as_lost(*translated: Translated) -> set[str]:
+    names = (re.sub(r"\[\d+\]", "", loss.expression).split(".") for one in translated for loss in one.losses)
+    return {part[1] for part in names if len(part) > 1}
+
+
+def not_given_back(tree: dict[str, Any], release: Release) -> list[str]:
+    """Return the elements that a translation there and back changed without saying so."""
+    there = translate(tree, release, OTHER[release])
+    back = translate(there.tree, OTHER[release], release)
+    lost = named_as_lost(there, back) | {"meta", "extension", "modifierExtension"} | SAME_IN_OTHER_WORDS
+    return [
+        name
+        for name, value in tree.items()
+        if unordered(back.tree.get(name)) != unordered(value)
+        and not any(name.lstrip("_").startswith(one) for one in lost)  # valueQuantity is lost as value
+    ]
+
+
+@pytest.mark.parametrize("release", list(Release))
+def test_real_resources_are_valid_in_the_other_release(release: Release) -> None:
+    tried = 0
+    for name, resource in [*published_examples(release), *suite_fixtures(release)]:
+        tree = decode(json.dumps(resource).encode())
+        if resource.get("resourceType") in TRANSLATED and not issues(release, tree):
+            tried += 1
+            assert issues(OTHER[release], translate(tree, release, OTHER[release]).tree) == [], name
+            assert not_given_back(tree, release) == [], name
+    assert tried > 40
+
+
+@thorough
+@given(mutated())
+def test_mutated_resources_are_valid_in_the_other_release(case: tuple[Release, dict[str, Any]]) -> None:
+    release, resource = case
+    if resource.get("resourceType") not in TRANSLATED:
+        return
+    tree = decode(json.dumps(resource).encode())
+    if not issues(release, tree):
+        assert issues(OTHER[release], translate(tree, release, OTHER[release]).tree) == []
+
+
+@thorough
+@given(st.sampled_from(Release), st.sampled_from(sorted(TRANSLATED)), st.integers(0, 10_000))
+def test_any_element_is_told_kept_or_named_as_lost(release: Release, resource_type: str, seed: int) -> None:
+    tree = Maker(release, seed).resource(resource_type)
+    assert issues(release, tree) == []
+    assert issues(OTHER[release], translate(tree, release, OTHER[release]).tree) == []
+    assert not_given_back(tree, release) == []
+
+
+@thorough
+@given(st.sampled_from(Release), st.sampled_from(sorted(TRANSLATED)), st.integers(0, 10_000))
+def test_a_translation_leaves_the_original_as_it_is(release: Release, resource_type: str, seed: int) -> None:
+    tree, same = (Maker(release, seed).resource(resource_type) for _ in range(2))
+    translated = translate(tree, release, OTHER[release]).tree
+    assert tree == same
+    assert translated["id"] == tree["id"]
+    kept = ("versionId", "lastUpdated", "security")
+    assert all(translated["meta"].get(name) == tree["meta"].get(name) for name in kept if name in tree.get("meta", {}))
