@@ -103,7 +103,7 @@ async def bundle(
         if answer.type == "transaction":
             within = context.inside(transaction)
             for entry in looks:
-                entry.outcome = await _looked(within, look, entry)
+                await _look(within, look, entry)
         return answer, _events(requester, trace, release, writes)
 
     if writes or answer.type == "transaction":
@@ -122,11 +122,21 @@ def _repeated(writes: list[Entry], before: Sequence[Outcome] | None) -> bool:
     return True
 
 
+async def _look(context: Context, look: Look, entry: Entry) -> None:
+    """Answer an entry of a transaction that looks. Raises: RegieError, with its place in the Bundle."""
+    try:
+        entry.outcome = await look(context, entry)
+    except RegieError as error:
+        if error.expression is None:
+            error.expression = f"Bundle.entry[{entry.asked.index}]"
+        raise
+
+
 async def _look_at_each(context: Context, look: Look, looks: list[Entry]) -> None:
     """Answer the entries of a batch that look; one that can't be answered keeps its error."""
     for entry in looks:
         try:
-            entry.outcome = await _looked(context, look, entry)
+            entry.outcome = await look(context, entry)
         except RegieError as error:
             entry.outcome = error
 
@@ -141,16 +151,6 @@ async def _prepared(context: Context, release: Release, body: bytes) -> BundleAn
         message = f"A transaction may have {LOOKS_MAX} entries that look or call an operation; a batch may have more."
         raise TooLargeError(message)
     return answer
-
-
-async def _looked(context: Context, look: Look, entry: Entry) -> object:
-    """Return the answer to an entry that looks. Raises: RegieError, with its place in the Bundle."""
-    try:
-        return await look(context, entry)
-    except RegieError as error:
-        if error.expression is None:
-            error.expression = f"Bundle.entry[{entry.asked.index}]"
-        raise
 
 
 async def _write(context: Context, changes: Changes, kind: str, writes: list[Entry]) -> None:

@@ -116,11 +116,10 @@ class FhirRequest:
         Raises: TooLargeError, before more than the limit was kept; MediaTypeError; MalformedError and
         InvalidResourceError, if it is XML but no resource.
         """
-        form = format_sent(self.release, self.header(b"content-type") or "")
         body = await self.raw_body()
         if may_be_empty and not body.strip():
             return b""
-        return await as_json(self.release, form, body)
+        return await as_json(self.release, format_sent(self.release, self.header(b"content-type") or ""), body)
 
     async def raw_body(self) -> bytes:
         """Return the body whatever it is. Raises: TooLargeError."""
