@@ -127,7 +127,7 @@ async def _page(
 ) -> tuple[Page, Sequence[Touched]]:
     reader = context.database.reader
     run = Run(context.index_key, release, parsed, repeats=sorts_by_repeating(parsed))
-    total = await run.count(reader, scope) if parsed.count == 0 or parsed.total == "accurate" else None
+    total = await run.count(reader, scope) if parsed.count == 0 or parsed.total in ("accurate", "estimate") else None
     found: list[Found] = []
     size = context.limits.page_size_default if parsed.count is None else parsed.count
     if size > 0:

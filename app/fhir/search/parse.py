@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from app.errors import BadRequestError, UnknownParameterError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
+from app.fhir.search.current import CURRENT
 from app.fhir.search.definitions import Definitions, SearchParameter, definitions
 from app.fhir.search.expression import (
     Asked,
@@ -234,10 +235,23 @@ class _Query:
             error.expression = f"http.{shown(name)}"
             raise
 
-    def listed(self, resource_type: str, name: str, text: str, _: int) -> Referred:
-        """Return what ``_list`` asks: that a List with one of these ids has the resource as an item."""
+    def current(self, resource_type: str, name: str, text: str) -> Combined:
+        """Return what is asked by the name of a list that is kept by nobody, such as ``$current-problems``."""
+        asked = CURRENT.get(text, {}).get(resource_type)
+        if asked is None:
+            known = [one for one, types in CURRENT.items() if resource_type in types]
+            raise _unknown(name, " or ".join(["takes ids of Lists", *known]))
+        criteria = []
+        for parameter_name, values in asked:
+            base, _, modifier = parameter_name.partition(":")
+            parameter = self.known.of(resource_type)[base]
+            criteria.append(self.plain(parameter, name, modifier or None, values))
+        return Combined("and", (Asked(resource_type, tuple(criteria)),))
+
+    def listed(self, resource_type: str, name: str, text: str, _: int) -> Referred | Combined:
+        """Return what ``_list`` asks: that a List with one of these ids has the resource as an item, or that it is current."""
         if text.startswith("$"):
-            raise _unknown(name, "takes ids of Lists here")
+            return self.current(resource_type, name, text)
         item = self.known.of("List")["item"]
         if not _may_refer(item, resource_type):
             raise _unknown(name, f"is not known for {resource_type}")
@@ -425,6 +439,11 @@ class _Query:
             raise _unknown(name, "names a type that the parameter does not refer to")
         self.includes.append(Include(source_type, parameter, target_type or None, bool(modifier), is_reverse))
 
+    def add_contained(self, name: str, modifier: str, text: str) -> None:
+        self.once(name, modifier)
+        if text != "false":
+            raise _unknown(name, "wants false: what is contained in a resource is not found by itself")
+
     def accept(self, name: str, modifier: str, _: str) -> None:
         """Take a parameter that is answered elsewhere: the format is chosen when the request is read."""
         if modifier:
@@ -440,6 +459,7 @@ _OF_THE_WHOLE: dict[str, Callable[[_Query, str, str, str, int], Link]] = {
 """Parameters that are about a resource as a whole, and take no modifier."""
 
 _RESULT_PARAMETERS: dict[str, Callable[[_Query, str, str, str], None]] = {
+    "_contained": _Query.add_contained,
     "_count": _Query.add_count,
     "_summary": _Query.add_summary,
     "_elements": _Query.add_elements,
