@@ -148,6 +148,10 @@ def _operations(release: Release) -> list[dict[str, Any]]:
         "meta-delete": f"{standard}/Resource-meta-delete",
         "validate": f"{standard}/Resource-validate",
         "delta": "https://regie.example/fhir/OperationDefinition/delta",
+        "expand": f"{standard}/ValueSet-expand",
+        "validate-code": f"{standard}/ValueSet-validate-code",
+        "lookup": f"{standard}/CodeSystem-lookup",
+        "subsumes": f"{standard}/CodeSystem-subsumes",
     }
     if release is Release.R4:
         return [{"name": name, "definition": url} for name, url in named.items()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
-from app.rest import bundles, handlers, operations
+from app.rest import bundles, handlers, operations, terminology
 from app.rest.call import Handler
 
 
@@ -56,6 +56,16 @@ ROUTES = (
     Route("POST", "/{type}/{id}/$meta", operations.posted(operations.meta), "operation-meta"),
     Route("POST", "/{type}/{id}/$meta-add", operations.meta_add, "operation-meta-add"),
     Route("POST", "/{type}/{id}/$meta-delete", operations.meta_delete, "operation-meta-delete"),
+    Route("GET", "/ValueSet/$expand", terminology.expand, "operation-expand"),
+    Route("POST", "/ValueSet/$expand", terminology.expand, "operation-expand"),
+    Route("GET", "/ValueSet/$validate-code", terminology.validate_code_in_value_set, "operation-validate-code"),
+    Route("POST", "/ValueSet/$validate-code", terminology.validate_code_in_value_set, "operation-validate-code"),
+    Route("GET", "/CodeSystem/$validate-code", terminology.validate_code_in_system, "operation-validate-code"),
+    Route("POST", "/CodeSystem/$validate-code", terminology.validate_code_in_system, "operation-validate-code"),
+    Route("GET", "/CodeSystem/$lookup", terminology.lookup, "operation-lookup"),
+    Route("POST", "/CodeSystem/$lookup", terminology.lookup, "operation-lookup"),
+    Route("GET", "/CodeSystem/$subsumes", terminology.subsumes, "operation-subsumes"),
+    Route("POST", "/CodeSystem/$subsumes", terminology.subsumes, "operation-subsumes"),
     Route("POST", "/{type}/_search", handlers.search_by_post, "search-type"),
     Route("GET", "/{type}", handlers.search, "search-type"),
     Route("POST", "/{type}", handlers.create, "create"),

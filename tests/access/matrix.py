@@ -559,6 +559,80 @@ ROWS = (
         body=_transaction,
     ),
     Row(
+        "$expand of a ValueSet",
+        "GET",
+        "/ValueSet/$expand",
+        "/ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$expand of a ValueSet by POST",
+        "POST",
+        "/ValueSet/$expand",
+        "/ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$validate-code of a ValueSet",
+        "GET",
+        "/ValueSet/$validate-code",
+        "/ValueSet/$validate-code?url=http://hl7.org/fhir/ValueSet/administrative-gender"
+        "&system=http://hl7.org/fhir/administrative-gender"
+        "&code=male",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$validate-code of a ValueSet by POST",
+        "POST",
+        "/ValueSet/$validate-code",
+        "/ValueSet/$validate-code?url=http://hl7.org/fhir/ValueSet/administrative-gender"
+        "&system=http://hl7.org/fhir/administrative-gender"
+        "&code=male",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$validate-code of a CodeSystem",
+        "GET",
+        "/CodeSystem/$validate-code",
+        "/CodeSystem/$validate-code?url=http://hl7.org/fhir/administrative-gender&code=male",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$validate-code of a CodeSystem by POST",
+        "POST",
+        "/CodeSystem/$validate-code",
+        "/CodeSystem/$validate-code?url=http://hl7.org/fhir/administrative-gender&code=male",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$lookup of a CodeSystem",
+        "GET",
+        "/CodeSystem/$lookup",
+        "/CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=male",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$lookup of a CodeSystem by POST",
+        "POST",
+        "/CodeSystem/$lookup",
+        "/CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=male",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$subsumes of a CodeSystem",
+        "GET",
+        "/CodeSystem/$subsumes",
+        "/CodeSystem/$subsumes?system=http://hl7.org/fhir/administrative-gender&codeA=male&codeB=female",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
+        "$subsumes of a CodeSystem by POST",
+        "POST",
+        "/CodeSystem/$subsumes",
+        "/CodeSystem/$subsumes?system=http://hl7.org/fhir/administrative-gender&codeA=male&codeB=female",
+        "200 200 200 200  200 200 200 200 200 200  200",
+    ),
+    Row(
         "batch with a search",
         "POST",
         "/",
