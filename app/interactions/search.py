@@ -87,20 +87,21 @@ async def search(
     deed = Deed("search-type", release, resource_type)
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
-        asked, cursor = _without_cursor(pairs)
-        parsed = _parse(context, release, resource_type, asked, lenient=lenient)
+        asked, cursor = without_cursor(pairs)
+        parsed = parsed_search(context, release, resource_type, asked, lenient=lenient)
         if patient_id is not None:
-            parsed = replace(parsed, within=_within(release, resource_type, patient_id))
+            parsed = replace(parsed, within=compartment_of(release, resource_type, patient_id))
         narrowed = await narrow(context, requester, release, scope, parsed)
-        after = _read_cursor(context, requester, release, parsed, cursor) if cursor is not None else None
+        after = read_cursor(context, requester, release, parsed, cursor) if cursor is not None else None
         return await _page(context, requester, release, narrowed, parsed, after)
 
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, resource_type), deed, action)
 
 
-def _parse(
+def parsed_search(
     context: Context, release: Release, resource_type: str, pairs: Sequence[tuple[str, str]], *, lenient: bool
 ) -> Search:
+    """Return what the parameters ask, cursor apart. Raises: UnknownParameterError, BadRequestError."""
     return parse_query(
         release,
         resource_type,
@@ -114,7 +115,8 @@ def _parse(
     )
 
 
-def _within(release: Release, resource_type: str, patient_id: str) -> Within:
+def compartment_of(release: Release, resource_type: str, patient_id: str) -> Within:
+    """Return the compartment of a Patient. Raises: NotSupportedError, when nobody's has this type."""
     parameters = compartment_parameters(release, resource_type)
     if not parameters:
         message = f"{resource_type} is not in the compartment of a Patient."
@@ -132,7 +134,9 @@ async def _page(
     size = context.limits.page_size_default if parsed.count is None else parsed.count
     if size > 0:
         found = await run.page(reader, scope, after, size + 1)
-    following = _cursor(context, requester, release, parsed, found[size - 1].position) if len(found) > size else None
+    following = (
+        cursor_after(context, requester, release, parsed, found[size - 1].position) if len(found) > size else None
+    )
     found = found[:size]
     extra = await included(context, release, scope, found, parsed.includes)
     page = Page(
@@ -143,7 +147,7 @@ async def _page(
         parsed.ignored,
         total,
     )
-    return page, _touched(scope, parsed.resource_type, [one.version for one in found] + extra)
+    return page, looked_into(scope, parsed.resource_type, [one.version for one in found] + extra)
 
 
 def shown(
@@ -162,7 +166,7 @@ def part(version: Stored, wanted: Shown | None) -> Stored:
     return msgspec.structs.replace(version, body=body)
 
 
-def _touched(scope: AccessScope, resource_type: str, shown: Iterable[Stored]) -> list[Touched]:
+def looked_into(scope: AccessScope, resource_type: str, shown: Iterable[Stored]) -> list[Touched]:
     """Return the records that were looked into: a search that finds nothing is a look too."""
     counts: dict[int, int] = {}
     for version in shown:
@@ -222,7 +226,8 @@ def sorts_by_repeating(parsed: Search) -> bool:
     return any(sort.parameter.repeats for sort in parsed.sort)
 
 
-def _without_cursor(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], str | None]:
+def without_cursor(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], str | None]:
+    """Return the other parameters, and the cursor if there is one. Raises: BadRequestError, when there are more."""
     cursors = [value for name, value in pairs if name == CURSOR]
     if len(cursors) > 1:
         message = "_cursor may be given once."
@@ -235,13 +240,14 @@ def _signature(context: Context, requester: Requester, release: Release, parsed:
     return hmac.digest(context.cursor_key, _encode(about) + text, "sha256")[:16]
 
 
-def _cursor(context: Context, requester: Requester, release: Release, parsed: Search, position: Position) -> str:
+def cursor_after(context: Context, requester: Requester, release: Release, parsed: Search, position: Position) -> str:
+    """Return the cursor of a page that begins behind ``position``."""
     text = _encode(_Cursor(list(position.keys), position.record_id, position.seq))
     signed = _signature(context, requester, release, parsed, text) + text
     return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
 
-def _read_cursor(context: Context, requester: Requester, release: Release, parsed: Search, cursor: str) -> Position:
+def read_cursor(context: Context, requester: Requester, release: Release, parsed: Search, cursor: str) -> Position:
     """Return the position in a cursor. Raises: BadRequestError, for one that was not made here for this search."""
     message = "This _cursor is not of this search, or was not made here: follow the next link as it came."
     try:
