@@ -19,6 +19,8 @@ from granian.server import Server
 from app.audit.verify import faults as audit_faults
 from app.cli_packages import commands as package_commands
 from app.cli_record import commands as record_commands
+from app.cli_reindex import add_command as add_reindex
+from app.cli_reindex import index_after_migration
 from app.db.database import Transaction
 from app.db.migrate import is_current, migrate
 from app.demo.load import Loader
@@ -75,16 +77,18 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
 
 main.add_typer(record_commands(_run), name="record")
 main.add_typer(package_commands(), name="packages")
+add_reindex(main, _run)
 
 
 @main.command("migrate")
 def migrate_command() -> None:
-    """Bring the database's tables up to date; does nothing when they are."""
+    """Bring the database's tables and its index up to date; does nothing when they are."""
     try:
         applied = migrate(Settings().database_url)
     except RegieError as error:
         raise _stop(str(error)) from error
     typer.echo(f"Migrated: {', '.join(applied)}." if applied else "The database is up to date.")
+    index_after_migration(_run)
 
 
 @main.command()

@@ -22,6 +22,7 @@ from app.fhir.tree import decode_tree
 from app.store.bodies import with_identity
 from app.store.indexing import IndexRows
 from app.store.resources import Stored, columns, stored
+from app.store.rules import current_rules, mark_written, register
 from app.store.tables import change, current, date_index, exact_index, locator, quantity_index, record, text_index
 
 ACTIVE = "active"
@@ -57,7 +58,7 @@ class Author:
 
 
 _HEAD = hot(
-    select(record.c.seq, record.c.hash, record.c.instant).where(
+    select(record.c.seq, record.c.hash, record.c.instant, record.c.index_version, record.c.index_target).where(
         record.c.record_id == bindparam("record_id"), record.c.status == ACTIVE
     )
 )
@@ -129,6 +130,8 @@ def chained(previous: bytes, fields: tuple[Any, ...], body: bytes) -> bytes:
 
 async def open_record(transaction: Transaction, record_id: int, time_zone: str) -> None:
     """Make a new, empty record."""
+    rules = current_rules()
+    await register(transaction, rules)
     await transaction.run(
         _OPEN,
         {
@@ -140,6 +143,8 @@ async def open_record(transaction: Transaction, record_id: int, time_zone: str) 
             "instant": 0,
             "patient_stu3": None,
             "patient_r4": None,
+            "index_version": rules.version,
+            "index_target": 0,
         },
     )
 
@@ -174,13 +179,17 @@ async def set_patient(
 
 @dataclass(slots=True)
 class RecordWriter:
-    """Changes to one record in one transaction; made by ``begin``, ended by ``flush``."""
+    """Changes to one record in one transaction; made by ``begin``, ended by ``flush``.
+
+    ``indexed`` are the versions of the index rules that the record had before.
+    """
 
     transaction: Transaction
     record_id: int
     seq: int
     hash: bytes
     instant: int
+    indexed: tuple[int, int]
     index: Indexer
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -195,7 +204,8 @@ class RecordWriter:
             message = "There is no such record."
             raise NotFoundError(message)
         # Instants are kept to the millisecond, as they are shown, so that a search for what was shown finds it.
-        return cls(transaction, record_id, head[0], head[1], max(now_us // 1000 * 1000, head[2]), index)
+        instant = max(now_us // 1000 * 1000, head[2])
+        return cls(transaction, record_id, head[0], head[1], instant, (head[3], head[4]), index)
 
     async def current(self, release: Release, resource_type: str, resource_id: str) -> tuple[Stored, int] | None:
         """Return the newest version and its categories, deletes included, or None."""
@@ -260,6 +270,7 @@ class RecordWriter:
         await self.transaction.run_many(_CURRENT_IS, gathered["current"])
         for name in _INDEXES:
             await self.transaction.run_many(_ADD[name], gathered.get(f"add {name}", ()))
+        await mark_written(self.transaction, self.record_id, *self.indexed)
         await self.transaction.run_many(_LOCATE, gathered.get("locate", ()))
         await self.transaction.run(
             _MOVE_HEAD,

@@ -11,6 +11,7 @@ from app.fhir.search.definitions import definitions
 from app.fhir.search.expression import TokenValue
 from app.store.indexing import value_hash
 from app.store.resources import Stored, columns, stored
+from app.store.rules import check_rules
 from app.store.tables import change, exact_index, idempotency
 
 IDENTIFIED_MAX = 20
@@ -61,12 +62,18 @@ def business_identifiers(tree: dict[str, Any]) -> list[tuple[str, str]]:
 async def with_identifier(
     reader: Reader, key: bytes, record_id: int, release: Release, tree: dict[str, Any], client: str
 ) -> list[Stored]:
-    """Return current resources that this client wrote with one of the identifiers of ``tree``, the oldest first."""
+    """Return current resources that this client wrote with one of the identifiers of ``tree``, the oldest first.
+
+    Raises: UnavailableError, when the index of the record does not answer for identifiers yet.
+    """
     parameter = definitions(release).of(tree["resourceType"]).get("identifier")
     if parameter is None:
         return []
+    identifiers = business_identifiers(tree)
+    if identifiers:
+        await check_rules(reader, record_id, [parameter.number])
     found = []
-    for system, value in business_identifiers(tree):
+    for system, value in identifiers:
         rows = await reader.all(
             _BY_IDENTIFIER,
             {

@@ -15,6 +15,7 @@ from app.db.database import Reader
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
+from app.store.rules import check_rules
 from app.store.tables import change, current, date_index, locator
 from app.store.visible import parameters, visible
 
@@ -279,10 +280,12 @@ async def read_everything(
 
     ``dates`` has the numbers of date parameters, and the start and end of a period: what has a value of one of these then
     has to have one in it. Instants in microseconds UTC.
+    Raises: UnavailableError, when the index of the record does not answer for these parameters yet.
     """
     values = {**parameters(access), "release": release.value, "after": after, "limit": limit, "since": since}
     if dates is not None:
         numbers, start, end = dates
+        await check_rules(reader, access.record_id, numbers)
         values |= {"date_parameters": f"[{','.join(map(str, numbers))}]", "start": start, "end": end}
     form = _everything(access.types is not None, dates is not None)
     return [stored(row) for row in await reader.all(form, values)]

@@ -1,9 +1,9 @@
 """Tables of the record. Each primary key starts with ``record_id``: a person's data is one range, on one node.
 
-``locator`` is the one exception: it answers where a chosen id is.
+Two are not about one person: ``locator`` answers where a chosen id is, ``index_rules`` what a version of the index means.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, SmallInteger, Table, Text, text
 
 from app.db.metadata import metadata
 
@@ -27,6 +27,15 @@ record = Table(
     Column("instant", BigInteger, nullable=False),
     Column("patient_stu3", Text),
     Column("patient_r4", Text),
+    Column("index_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("index_target", BigInteger, nullable=False, server_default=text("0")),
+)
+
+index_rules = Table(
+    "index_rules",
+    metadata,
+    _key("version", BigInteger),
+    Column("rules", LargeBinary, nullable=False),
 )
 
 change = Table(

@@ -2,12 +2,14 @@
 
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.db.migrate import is_current
-from tests.support.running import Program, free_port
+from tests.support.running import PROGRAM, ROOT, Program, free_port
+from tests.support.soundness import Soundness
 
 
 @pytest.fixture
@@ -53,3 +55,59 @@ def with_older_schema(file: Path) -> None:
     connection.execute("DELETE FROM alembic_version")
     connection.commit()
     connection.close()
+
+
+def test_the_index_of_an_older_database_is_made_anew(program: Program) -> None:
+    program.run("migrate")
+    program.run("demo")
+    file = Path(database(program).removeprefix("sqlite:///"))
+    fresh = index_of(file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        for statement in OLDER:
+            connection.execute(statement)
+        (records,) = connection.execute("SELECT count(*) FROM record").fetchone()
+    assert "regie migrate" in refused(program).stderr
+    assert f"Indexed anew: {records} records." in program.run("migrate")
+    assert index_of(file) == fresh
+    assert program.run("migrate") == "The database is up to date."
+    assert program.run("reindex") == "The index is up to date."
+    Soundness(file, program.folder / "secret", program.url).check()
+
+
+def test_indexing_that_was_killed_goes_on_when_it_is_run_again(program: Program) -> None:
+    program.run("migrate")
+    program.run("demo")
+    file = Path(database(program).removeprefix("sqlite:///"))
+    fresh = index_of(file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("UPDATE record SET index_version = 0")
+    process = subprocess.Popen([*PROGRAM, "reindex"], cwd=ROOT, env=program.variables())
+    while states(file)[1] == (0, 0):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert len(set(states(file))) > 1, "it was in the middle"
+    program.run("reindex")
+    assert index_of(file) == fresh
+    assert len(set(states(file))) == 1
+
+
+OLDER = (
+    "ALTER TABLE record DROP COLUMN index_version",
+    "ALTER TABLE record DROP COLUMN index_target",
+    "DROP TABLE index_rules",
+    "UPDATE alembic_version SET version_num = '0001'",
+)
+"""Makes today's database one of migration 0001."""
+
+
+def index_of(file: Path) -> list[list[tuple[object, ...]]]:
+    tables = ("exact_index", "date_index", "quantity_index", "text_index")
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]  # noqa: S608
+
+
+def states(file: Path) -> list[tuple[int, int]]:
+    """The version and target of each record."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        return connection.execute("SELECT index_version, index_target FROM record ORDER BY record_id").fetchall()

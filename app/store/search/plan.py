@@ -37,6 +37,7 @@ from app.fhir.search.told import tells
 from app.fhir.search.wording import says
 from app.store.indexing import rows_of, value_hash
 from app.store.resources import Stored, stored
+from app.store.rules import check_rules
 from app.store.search.checks import holds
 from app.store.search.conditions import Criterion as Translated
 from app.store.search.conditions import Form, number_values, numbers_of
@@ -70,6 +71,9 @@ class Plan:
             None if criterion.parameter.is_column else criterion.parameter for criterion in ordered
         ]
         forms = [criterion.form for criterion in criteria]
+        self.asks_index: set[int] = set()
+        for parameter in of_parameter:
+            self.need(parameter)
         self.values: dict[str, Any] = {"release": release.value, "type": asked.resource_type}
         for number, criterion in enumerate(criteria):
             self.values |= number_values(criterion, number, of_parameter[number])
@@ -80,6 +84,7 @@ class Plan:
                 continue
             self.links[len(forms)] = (link, self._plans(link, asked.criteria))
             if isinstance(link, Chained):
+                self.need(link.parameter)
                 self.values |= numbers_of(f"p{len(forms)}", link.parameter)
                 forms.append(Form("linked", (), parameters=len(link.parameter.stored_in)))
             else:
@@ -91,6 +96,7 @@ class Plan:
     def _within(self, link: Within, number: int) -> Form:
         stored_in = [part for parameter in link.parameters for part in parameter.stored_in]
         self.values |= {f"p{number}_{i}": part.number for i, part in enumerate(stored_in)}
+        self.asks_index |= {part.number for part in stored_in}
         hashes = [value_hash(self.key, ReferenceValue("Patient", link.patient_id))]
         self.values[f"c{number}_list"] = _encode(hashes).decode()
         return Form("linked", (), parameters=len(stored_in))
@@ -113,10 +119,23 @@ class Plan:
             case Told():
                 has_value = Criterion(link.parameter, "missing", (MissingValue(missing=False),))
                 targets = (Asked(self.resource_type, (*criteria, has_value)),)
-        return tuple(Plan(self.key, self.release, target) for target in targets)
+        plans = tuple(Plan(self.key, self.release, target) for target in targets)
+        if isinstance(link, Referred):
+            plans[0].need(link.parameter)
+        return plans
+
+    def need(self, parameter: SearchParameter | None) -> None:
+        """Take down that the index is asked for a parameter; None for a column, which is not in the index."""
+        if parameter is not None:
+            self.asks_index |= {stored_in.number for stored_in in parameter.stored_in}
 
     async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
-        """Return the values of the statement's parameters for one record; links are followed inside the scope."""
+        """Return the values of the statement's parameters for one record; links are followed inside the scope.
+
+        Raises: UnavailableError, when the index of the record does not answer for all parameters yet.
+        """
+        if self.asks_index:
+            await check_rules(reader, access.record_id, self.asks_index)
         values = self.values | parameters(access)
         for number, (link, plans) in self.links.items():
             match link:
@@ -254,9 +273,11 @@ async def referring(
     """Return at most ``limit`` resources of one record that refer by ``parameter`` to one of ``references``, newest first.
 
     A reference is ``Type/id``; one that the parameter can't have finds nothing.
+    Raises: UnavailableError, when the index of the record does not answer for the parameter yet.
     """
     if not _open([access], parameter.resource_type):
         return []
+    await check_rules(reader, access.record_id, [stored_in.number for stored_in in parameter.stored_in])
     form = SearchForm((Form("linked", (), parameters=len(parameter.stored_in)),), (), access.types is not None)
     hashes = [value_hash(key, ReferenceValue(*reference.split("/"))) for reference in references]
     values = {

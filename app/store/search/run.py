@@ -69,6 +69,7 @@ class Run:
         self.values: dict[str, Any] = {}
         for number, one in enumerate(indexed):
             self.values |= numbers_of(f"s{number}", one.parameter)
+            self.plan.need(None if one.parameter.is_column else one.parameter)
         # An index may be walked in its order only where no resource has two values in it.
         self.can_walk = len(search.sort) == len(self.sort) == 1 and self.sort[0].index == "date" and not repeats
         self.resource_type = search.resource_type

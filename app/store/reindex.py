@@ -1,0 +1,207 @@
+"""Making the index rows of a record again, where they were made by other rules than this program's; see ``rules.py``.
+
+It goes on while others read and write. Each step is a short transaction that leaves the record right for whoever looks:
+
+1. the record keeps the rules that the old and the new have in common, and this program's version as its target;
+2. rows of parameters without such a rule are taken out;
+3. resources get the rows that they lack, a batch at a time, worked out before the lock is taken;
+4. the record is of the new version, unless somebody wrote by other rules meanwhile: then it begins again.
+
+What is interrupted is begun again for the record that it was at; records that are done are not touched.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import tuple_ as row_of
+from sqlalchemy.sql.expression import literal_column
+
+from app.db.database import Database, Transaction
+from app.db.statements import Statement, hot
+from app.errors import UnavailableError
+from app.store.changes import Indexer
+from app.store.resources import Stored, columns, stored
+from app.store.rules import Rules, current_rules, mark, spelled_out
+from app.store.tables import change, current, date_index, exact_index, quantity_index, record, text_index
+
+REMOVED_AT_ONCE = 2000
+_TRIES = 5
+_TABLES = {"exact": exact_index, "dates": date_index, "quantities": quantity_index, "texts": text_index}
+
+
+def _listed(name: str) -> Any:
+    return select(literal_column("value")).select_from(func.json_each(bindparam(name)).table_valued("value"))
+
+
+def _remove(table: Table) -> Statement:
+    key = [column for column in table.primary_key.columns if column.name != "record_id"]
+    left_over = (
+        select(*key)
+        .where(table.c.record_id == bindparam("record_id"), table.c.param.not_in(_listed("kept")))
+        .limit(REMOVED_AT_ONCE)
+    )
+    return hot(delete(table).where(table.c.record_id == bindparam("record_id"), row_of(*key).in_(left_over)))
+
+
+_REMOVE = {name: _remove(table) for name, table in _TABLES.items()}
+_ADD = {name: hot(insert(table).prefix_with("OR IGNORE")) for name, table in _TABLES.items()}
+_NAMES = {
+    name: tuple(column.name for column in table.columns if column.name not in ("record_id", "seq"))
+    for name, table in _TABLES.items()
+}
+_STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))
+_STALE = hot(
+    select(record.c.record_id)
+    .where(record.c.index_version != bindparam("version"), record.c.record_id > bindparam("after"))
+    .order_by(record.c.record_id)
+    .limit(bindparam("limit"))
+)
+_ALL = hot(
+    select(record.c.record_id)
+    .where(record.c.record_id > bindparam("after"))
+    .order_by(record.c.record_id)
+    .limit(bindparam("limit"))
+)
+_newest = select(current.c.seq).where(current.c.record_id == bindparam("record_id"), current.c.deleted.is_(False))
+_BATCH = hot(
+    select(*columns(change))
+    .where(change.c.record_id == bindparam("record_id"), change.c.seq > bindparam("after"), change.c.seq.in_(_newest))
+    .order_by(change.c.seq)
+    .limit(bindparam("limit"))
+)
+_STILL = hot(
+    select(current.c.seq).where(
+        current.c.record_id == bindparam("record_id"),
+        current.c.deleted.is_(False),
+        current.c.seq.in_(_listed("seqs")),
+    )
+)
+_DONE = hot(
+    update(record)
+    .where(record.c.record_id == bindparam("of_record"), record.c.index_target == bindparam("version"))
+    .values(index_version=bindparam("version"), index_target=0)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many resources are written in one transaction, and seconds of rest between two, in which others get to write."""
+
+    batch: int
+    rest: float
+
+
+GENTLE = Pace(100, 0.03)
+"""For a database that others write to: they wait for one batch, some milliseconds, and try again within the rest."""
+
+ALONE = Pace(1000, 0.0)
+"""For a database that nobody else uses."""
+
+
+async def to_reindex(database: Database, *, after: int, limit: int, everything: bool = False) -> list[int]:
+    """Return records numbered above ``after`` whose index is of other rules, or with ``everything`` all of them, in order."""
+    values = {"after": after, "limit": limit}
+    statement = _ALL if everything else _STALE
+    rows = await database.reader.all(
+        statement, values if everything else {**values, "version": current_rules().version}
+    )
+    return [row[0] for row in rows]
+
+
+async def reindex(
+    database: Database, record_id: int, index: Indexer, pace: Pace = GENTLE, *, everything: bool = False
+) -> int:
+    """Return how many resources were gone over to make the index of a record by this program's rules.
+
+    With ``everything`` no row is taken for right: for when rows depend on what no rule tells, such as the base URL.
+    Raises: UnavailableError, if another program goes on writing to the record by rules of its own.
+    """
+    for _ in range(_TRIES):
+        kept = await _begin(database, record_id, everything=everything)
+        if kept is None:
+            return 0
+        numbers = msgspec.json.encode(sorted(kept.numbers)).decode()
+        for statement in _REMOVE.values():
+            await _take_out(database, statement, record_id, numbers, pace)
+        count = await _fill(database, record_id, index, pace, kept.numbers)
+        if await _end(database, record_id):
+            return count
+    message = "Another program goes on writing by other definitions. Start it again, and then this."
+    raise UnavailableError(message)
+
+
+async def _begin(database: Database, record_id: int, *, everything: bool) -> Rules | None:
+    """Return the rules whose rows are right and stay, None if nothing is to be done."""
+    ours = current_rules()
+
+    async def job(transaction: Transaction) -> Rules | None:
+        row = await transaction.one(_STATE, {"record_id": record_id})
+        if row is None or (row[0] == ours.version and not everything):
+            return None
+        before = Rules.made_of(()) if everything else await spelled_out(transaction, row[0])
+        kept = Rules.made_of(before.of & ours.of)
+        await mark(transaction, record_id, kept, ours.version)
+        return kept
+
+    return await database.write(job)
+
+
+async def _take_out(database: Database, statement: Statement, record_id: int, kept: str, pace: Pace) -> None:
+    async def job(transaction: Transaction) -> int:
+        return await transaction.run(statement, {"record_id": record_id, "kept": kept})
+
+    removed = REMOVED_AT_ONCE
+    while removed == REMOVED_AT_ONCE:
+        removed = await database.write(job)
+        await asyncio.sleep(pace.rest if removed else 0)
+
+
+async def _fill(database: Database, record_id: int, index: Indexer, pace: Pace, kept: frozenset[int]) -> int:
+    """Return how many resources got their rows. What is written meanwhile comes by too, as its number is higher."""
+    count = after = 0
+    while rows := await database.reader.all(_BATCH, {"record_id": record_id, "after": after, "limit": pace.batch}):
+        versions = [stored(row) for row in rows]
+        await _add(database, record_id, versions, _made(versions, index, kept))
+        count, after = count + len(versions), versions[-1].seq
+        await asyncio.sleep(pace.rest)
+    return count
+
+
+def _made(versions: Iterable[Stored], index: Indexer, kept: frozenset[int]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in _TABLES}
+    for version in versions:
+        rows = index(version.release, version.resource_type, version.tree())
+        for name, names in _NAMES.items():
+            for row in getattr(rows, name):
+                if row[0] not in kept:
+                    values = dict(zip(names, row, strict=True))
+                    found[name].append({**values, "record_id": version.record_id, "seq": version.seq})
+    return found
+
+
+async def _add(
+    database: Database, record_id: int, versions: list[Stored], made: dict[str, list[dict[str, Any]]]
+) -> None:
+    seqs = msgspec.json.encode([version.seq for version in versions]).decode()
+
+    async def job(transaction: Transaction) -> None:
+        # Some may have been changed or deleted since they were read: their rows would be of nothing that is current.
+        still = {row[0] for row in await transaction.all(_STILL, {"record_id": record_id, "seqs": seqs})}
+        for name, rows in made.items():
+            await transaction.run_many(_ADD[name], [row for row in rows if row["seq"] in still])
+
+    await database.write(job)
+
+
+async def _end(database: Database, record_id: int) -> bool:
+    """Return whether the record is done: nobody else wrote to it by other rules."""
+    ours = current_rules()
+
+    async def job(transaction: Transaction) -> bool:
+        return await transaction.run(_DONE, {"of_record": record_id, "version": ours.version}) == 1
+
+    return await database.write(job)
