@@ -154,5 +154,6 @@ def _operations(release: Release) -> list[dict[str, Any]]:
         "subsumes": f"{standard}/CodeSystem-subsumes",
     }
     if release is Release.R4:
+        named["summary"] = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
         return [{"name": name, "definition": url} for name, url in named.items()]
     return [{"name": name, "definition": {"reference": url}} for name, url in named.items()]

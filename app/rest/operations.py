@@ -1,6 +1,9 @@
 """What the route of each operation does, as in ``handlers.py``."""
 
-from app.errors import BadRequestError
+from app.errors import BadRequestError, UnknownOperationError
+from app.fhir.release import Release
+from app.fhir.summary.document import BUNDLE_PROFILE, COMPOSITION_PROFILE
+from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import is_resource_type
 from app.interactions import single
 from app.interactions.history import SEQ_MAX
@@ -8,6 +11,7 @@ from app.interactions.operations import delta as deltas
 from app.interactions.operations import everything as everythings
 from app.interactions.operations import lastn as lastns
 from app.interactions.operations import meta as metas
+from app.interactions.operations import summary as summaries
 from app.interactions.operations import validate as validates
 from app.rest.call import Call, Handler
 from app.rest.outcome import outcome_body
@@ -73,6 +77,27 @@ def _narrowing(call: Call) -> everythings.Narrowing:
         start[0] if start else None,
         end[1] if end else None,
     )
+
+
+async def summary(call: Call) -> FhirResponse:
+    """Patient/$summary and Patient/[id]/$summary, which R4 has only."""
+    if call.release is not Release.R4:
+        message = "This server has $summary in R4; it tells of the data in STU3 as well."
+        raise UnknownOperationError(message)
+    call.only("identifier", "profile")
+    profiles = {value.partition("|")[0] for name, value in call.request.pairs if name == "profile"}
+    if not profiles <= {BUNDLE_PROFILE, COMPOSITION_PROFILE}:
+        message = "The one profile of a summary that this server has is that of the International Patient Summary."
+        raise BadRequestError(message)
+    identifiers = [value for name, value in call.request.pairs if name == "identifier"]
+    patient_id = call.id if "id" in call.named else None
+    if len(identifiers) > 1 or (identifiers and patient_id is not None):
+        message = "A summary is about one patient: name one, by id or by identifier."
+        raise BadRequestError(message)
+    made = await summaries.summary(
+        call.context, call.who, call.request.trace, patient_id, identifiers[0] if identifiers else None
+    )
+    return FhirResponse(200, encode_tree(made))
 
 
 async def validate(call: Call) -> FhirResponse:

@@ -76,6 +76,7 @@ class Row:
     thing: str = ""
     body: Body | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    releases: tuple[Release, ...] = tuple(Release)
 
     @property
     def writes(self) -> bool:
@@ -326,6 +327,40 @@ ROWS = (
         "/Observation/$lastn",
         "200 200 200 200  403 200 403 403 403 200  200",
         body=_parameters,
+    ),
+    Row(
+        "$summary",
+        "GET",
+        "/Patient/{id}/$summary",
+        "/Patient/{patient}/$summary",
+        "200 404 403 404  403 200 403 403 403 403  200",
+        releases=(Release.R4,),
+    ),
+    Row(
+        "$summary of the one record",
+        "GET",
+        "/Patient/$summary",
+        "/Patient/$summary",
+        "200 200 403 403  403 200 403 403 403 403  400",
+        releases=(Release.R4,),
+    ),
+    Row(
+        "$summary by post",
+        "POST",
+        "/Patient/{id}/$summary",
+        "/Patient/{patient}/$summary",
+        "200 404 403 404  403 200 403 403 403 403  200",
+        body=_no_parameters,
+        releases=(Release.R4,),
+    ),
+    Row(
+        "$summary of the one record by post",
+        "POST",
+        "/Patient/$summary",
+        "/Patient/$summary",
+        "200 200 403 403  403 200 403 403 403 403  400",
+        body=_no_parameters,
+        releases=(Release.R4,),
     ),
     Row(
         "$everything by post",
