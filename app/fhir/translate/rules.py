@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from app.fhir.release import Release
+from app.fhir.validation.references import target_type
 
 Node = dict[str, Any]
 
@@ -268,6 +269,12 @@ def _no_profile(tools: Tools, left: Node) -> Node:
     return {}
 
 
+def _same_type(_: Tools, left: Node) -> Node:
+    if "reference" in left and "_type" not in left and left.get("type") == target_type(left["reference"]):
+        left.pop("type", None)  # the reference says it too
+    return {}
+
+
 RULES: Mapping[tuple[Release, str], Rule] = {
     (Release.STU3, "CarePlan"): _authors_to_r4,
     (Release.R4, "CarePlan"): _authors_to_stu3,
@@ -281,6 +288,7 @@ RULES: Mapping[tuple[Release, str], Rule] = {
     (Release.R4, "Meta"): _no_profile,
     (Release.STU3, "MedicationStatement"): _statement_to_r4,
     (Release.R4, "MedicationStatement"): _statement_to_stu3,
+    (Release.R4, "Reference"): _same_type,
     (Release.STU3, "Observation"): _observation_to_r4,
     (Release.R4, "Observation"): _observation_to_stu3,
     **{

@@ -65,6 +65,9 @@ STANDARD_EXTENSIONS: Mapping[str, str] = {
 }
 """STU3 elements that R4 made an extension of; others go by the name that HL7 gives elements of other releases."""
 
+CODED = frozenset({"Age", "Coding", "Count", "Distance", "Duration", "Quantity"})
+"""Data types whose ``system`` is a code system."""
+
 _MOVED = frozenset(
     """
     admit-source allergyintolerance-clinical allergyintolerance-verification basic-resource-type benefit-type

@@ -24,7 +24,7 @@ from app.fhir.translate.shape import (
     set_member,
     value_members,
 )
-from app.fhir.translate.tables import MODIFIERS, RENAMED, STANDARD_EXTENSIONS, UNWRAPPED
+from app.fhir.translate.tables import CODED, MODIFIERS, RENAMED, STANDARD_EXTENSIONS, UNWRAPPED
 from app.fhir.translate.values import Item, Told
 from app.fhir.validation.issues import has_allowed_coding, refers_to_allowed_type
 
@@ -164,7 +164,7 @@ class _Step:
         here = Item(value, beside or None)
         code = self._code(member, into, value) if kind == "code" and isinstance(value, str) else None
         if into.is_primitive:
-            if kind == "uri" and self.place.source.name == "Coding" and member.name == "system" and value is not None:
+            if member.name == "system" and self.place.source.name in CODED and value is not None:
                 return Told(Item(values.system_in(self.walk.target, value), here.sibling))
             return values.primitive(here, kind, into.element, into.type, code)
         if into.type == "Reference":

@@ -1,0 +1,97 @@
+"""A search as the other release would ask it: parameters and codes by the names that they have there.
+
+What means something else in the other release is refused, so that nobody takes half an answer for a whole one.
+
+Spec: https://hl7.org/fhir/R4/searchparameter-registry.html, https://hl7.org/fhir/STU3/searchparameter-registry.html
+"""
+
+from collections.abc import Mapping, Sequence
+
+from app.errors import UnknownParameterError
+from app.fhir.release import Release
+from app.fhir.search.definitions import definitions
+from app.fhir.translate.rules import NOT_DONE
+from app.fhir.translate.tables import CODES
+from app.fhir.translate.values import system_in
+
+Pairs = Sequence[tuple[str, str]]
+
+_NICTIZ = {"medicationtreatment": "pharmaceutical-treatment-identifier", "periodofuse": "period-of-use"}
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "CarePlan": {"definition": "instantiates-canonical"},
+    "Condition": {"asserted-date": "recorded-date"},
+    "DiagnosticReport": {"diagnosis": "conclusion", "image": "media"},
+    "DocumentReference": {
+        "class": "category",
+        "indexed": "date",
+        "related-ref": "related",
+        "securitylabel": "security-label",
+    },
+    "Encounter": {"episodeofcare": "episode-of-care", "incomingreferral": "based-on", "reason": "reason-code"},
+    "EpisodeOfCare": {"incomingreferral": "incoming-referral"},
+    "Immunization": {"practitioner": "performer", "reason": "reason-code", "reason-not-given": "status-reason"},
+    "MedicationAdministration": {**_NICTIZ, "prescription": "request"},
+    "MedicationDispense": _NICTIZ,
+    "MedicationRequest": _NICTIZ,
+    "MedicationStatement": _NICTIZ,
+    "Procedure": {"definition": "instantiates-canonical"},
+    "QuestionnaireResponse": {"parent": "part-of"},
+}
+"""Type -> STU3 parameter -> R4 parameter, apart from ``context``, which is ``encounter`` everywhere."""
+
+_ELSEWHERE = frozenset({"_filter", "_has", "_list", "_profile", "_query"})
+"""Parameters that name things of one release in their values."""
+
+_OF_THE_ANSWER = frozenset({"_count", "_elements", "_summary", "_total"})
+_STATUS_MADE = frozenset(NOT_DONE) | {"MedicationStatement"}
+"""Types whose R4 status is made of more than the STU3 status."""
+
+
+def query_in(target: Release, resource_type: str, pairs: Pairs) -> list[tuple[str, str]]:
+    """Return what to ask of resources held in ``target`` to find those that ``pairs`` ask in the other release.
+
+    Parameters about the answer, such as ``_count``, are left out. Raises: UnknownParameterError, for a parameter that means
+    something else in ``target``; one that is not known there at all is for the parser.
+    """
+    return [_pair_in(target, resource_type, name, value) for name, value in pairs if name not in _OF_THE_ANSWER]
+
+
+def _pair_in(target: Release, resource_type: str, name: str, value: str) -> tuple[str, str]:
+    plain, colon, modifier = name.partition(":")
+    plain, dot, chain = plain.partition(".")
+    if plain in _ELSEWHERE or (plain == "status" and resource_type in _STATUS_MADE):
+        message = f"{plain} of {resource_type} means something else there."
+        raise UnknownParameterError(message)
+    if plain == "_sort":
+        keys = [key.removeprefix("-") for key in value.split(",")]
+        signs = ["-" if key.startswith("-") else "" for key in value.split(",")]
+        names = [sign + parameter_in(target, resource_type, key) for sign, key in zip(signs, keys, strict=True)]
+        return name, ",".join(names)
+    if plain in ("_include", "_revinclude"):
+        source, *rest = value.split(":")
+        return name, ":".join([source, *(parameter_in(target, source, one) for one in rest[:1]), *rest[1:]])
+    renamed = parameter_in(target, resource_type, plain)
+    known = definitions(target).supported(resource_type).get(renamed)
+    if known is not None and known.kind == "token" and not dot and modifier in ("", "not"):
+        value = ",".join(_token_in(target, resource_type, plain, one) for one in value.split(","))
+    return f"{renamed}{dot}{chain}{colon}{modifier}", value
+
+
+def parameter_in(target: Release, resource_type: str, name: str) -> str:
+    """Return the name in ``target`` of a search parameter of the other release; itself where it has no other."""
+    known = definitions(target).supported(resource_type)
+    if name in known:
+        return name
+    renamed = {"context": "encounter", **_RENAMED.get(resource_type, {})}
+    if target is Release.STU3:
+        renamed = {new: old for old, new in renamed.items()}
+    return renamed.get(name, name)
+
+
+def _token_in(target: Release, resource_type: str, name: str, value: str) -> str:
+    """Return one ``system|code``, or ``code``, as the other release writes it."""
+    system, bar, code = value.rpartition("|")
+    codes = CODES.get((resource_type, name), {})
+    if target is Release.STU3:
+        codes = {new: old for old, new in codes.items()}
+    return f"{system_in(target, system) if bar else ''}{bar}{codes.get(code, code)}"
