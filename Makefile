@@ -16,8 +16,7 @@ export REGIE_BASE_URL ?= http://127.0.0.1:$(REGIE_PORT)
 endif
 
 FORMAT ?= both
-REGIE_CONFORMANCE_SUITES ?= ../shared/conformance
-SUITE ?= $(REGIE_CONFORMANCE_SUITES)/suites/STU3/SelfMeasurements-2-0
+VALIDATOR ?= none
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +45,12 @@ format: installed-tests ## lay out the code and mend what the linter can
 bench: installed-tests wrk ## measure, print the table and write var/bench.json (QUICK=1: under two minutes)
 	@QUICK=$(QUICK) .venv/bin/python -m tests.benchmarks
 
-conformance: installed-tests ## run the published test scripts in SUITE=folder (FORMAT=json, xml or both)
+conformance: installed-tests ## run the published test scripts, and write what passes into docs/conformance.md (SUITE=folder: some)
+ifdef SUITE
 	@.venv/bin/python -m tests.conformance.run_suite --suite "$(SUITE)" --format "$(FORMAT)"
+else
+	@.venv/bin/python -m tests.conformance.run_all --format "$(FORMAT)" --validator "$(VALIDATOR)"
+endif
 
 lock: ## write the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	@test -x .venv-lock/bin/pip-compile || { $(find_python); "$$python" -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools; }

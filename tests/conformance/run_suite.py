@@ -14,25 +14,37 @@ import tempfile
 import venv
 from pathlib import Path
 
-from tests.support.running import PROGRAM, ROOT, Program, running
-from tests.support.suites import conformance_folder
+from tests.support.running import PROGRAM, ROOT, Program, free_port, running
+from tests.support.suites import conformance_folder, package_folder
 
 ENVIRONMENT = ROOT / ".venv-conformance"
 RELEASES = {"STU3": "stu3", "R4": "r4"}
 
 
-def run_suite(suite: Path, form: str, *more: str) -> int:
+def run_suite(suite: Path, form: str, *more: str, packages: tuple[str, ...] = ()) -> int:
     """Return 0 if all scripts below ``suite`` passed, 1 if one failed, 2 if there was nothing to run.
 
-    ``form`` is json, xml or both; ``more`` are further options of the runner, such as ``--only``.
+    ``form`` is json, xml or both; ``more`` are further options of the runner, such as ``--only``. The server has the
+    official ``packages`` of these names loaded.
     Raises: LookupError, if there is no runner or no release to be found for these scripts.
     """
     runner = find_runner(suite)
     python = install_runner(runner.parent)
     releases = find_releases(suite)
-    with tempfile.TemporaryDirectory(prefix="regie-") as folder, running(Path(folder)) as program:
-        outcomes = [_run_release(program, python, runner, suite, release, form, *more) for release in releases]
+    with tempfile.TemporaryDirectory(prefix="regie-") as name:
+        folder = Path(name)
+        for package in packages:
+            load_package(folder, package)
+        with running(folder, REGIE_PACKAGES_FOLDER=str(folder / "packages")) as program:
+            outcomes = [_run_release(program, python, runner, suite, release, form, *more) for release in releases]
     return max(outcomes)
+
+
+def load_package(folder: Path, name: str) -> None:
+    """Load an official package, as version 1 of the name of its folder, for a server that has its data in ``folder``."""
+    program = Program(folder, free_port(), {"REGIE_PACKAGES_FOLDER": str(folder / "packages")})
+    release = next(one for one in RELEASES.values() if f"-{one}-" in name)
+    program.run("packages", "load", str(package_folder(name)), "--as", f"{name}#1", "--release", release)
 
 
 def _run_release(program: Program, python: Path, runner: Path, suite: Path, release: str, form: str, *more: str) -> int:

@@ -7,6 +7,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+PACKAGES = {
+    "STU3": ("nictiz-stu3-zib2017", "nictiz-stu3-medicationprocess", "nictiz-stu3-questionnaires"),
+    "R4": (
+        "nictiz-r4-zib2020",
+        "nictiz-r4-zib2020-older",
+        "nictiz-r4-medicationprocess",
+        "nictiz-r4-patientcorrections",
+    ),
+}
+"""The folders of the official packages for each release."""
+
 
 def conformance_folder() -> Path | None:
     """Return the folder with the runner and ``suites/``: REGIE_CONFORMANCE_SUITES, or the one beside the project."""
