@@ -9,6 +9,7 @@ Spec: https://hl7.org/fhir/uv/ips/STU1.1/StructureDefinition-Bundle-uv-ips.html,
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,10 @@ IPS = "http://hl7.org/fhir/uv/ips/StructureDefinition/"
 BUNDLE_PROFILE = f"{IPS}Bundle-uv-ips"
 COMPOSITION_PROFILE = f"{IPS}Composition-uv-ips"
 SUPPORTING = frozenset(
-    "Practitioner PractitionerRole Organization Location RelatedPerson Medication Device Specimen Observation Goal".split()
+    """
+    CareTeam Device Goal Location Medication Observation Organization Practitioner PractitionerRole RelatedPerson
+    ServiceRequest Specimen
+    """.split()
 )
 """The types that come along because something in a section refers to them."""
 
@@ -220,9 +224,7 @@ def _heading(patient: Tree, now: datetime) -> str:
         ("Gemaakt", "Made", _instant(now)),
     )
     lines = "".join(
-        f"<li>{narrative.both(dutch, english)}: {narrative.escape(value)}</li>"
-        for dutch, english, value in rows
-        if value
+        f"<li>{narrative.both(dutch, english)}: {escape(value)}</li>" for dutch, english, value in rows if value
     )
     return narrative.narrative(f"<ul>{lines}</ul>")
 

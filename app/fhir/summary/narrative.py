@@ -121,9 +121,9 @@ def _reference_range(resource: Tree, _: Mapping[str, str]) -> str:
     for one in resource.get("referenceRange", []):
         if one.get("text"):
             return str(one["text"])
-        bounds = [_quantity(one[name]) if name in one else "" for name in ("low", "high")]
-        if any(bounds):
-            return " - ".join(bounds)
+        low, high = (_quantity(one.get(name, {})) for name in ("low", "high"))
+        if low or high:
+            return f"{low} - {high}" if low and high else f"≥ {low}" if low else f"≤ {high}"
     return ""
 
 

@@ -1,6 +1,7 @@
 """The sections of a patient summary, in their order, and which resources belong in each.
 
-What was entered in error, refuted or refused is in none. Of observations the newest of each kind is shown.
+What was entered in error, refuted or refused is in none. Of observations the newest of each kind is shown;
+what shares a coding is of one kind.
 
 Spec: https://hl7.org/fhir/uv/ips/STU1.1/StructureDefinition-Composition-uv-ips.html
 """
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.fhir.elements import LOINC, SNOMED, Tree, codes, effective, has_code, newest_first
+from app.fhir.elements import LOINC, SNOMED, Tree, codes, effective, has_code, newest_first, words
 from app.fhir.summary.medicines import used_now
 
 _UTC = ZoneInfo("UTC")
@@ -106,10 +107,14 @@ def _observed(is_wanted: Callable[[Tree], bool], *also: str) -> Callable[[Sequen
 
     def choose(resources: Sequence[Tree], _: datetime) -> list[Tree]:
         found = [one for one in _right(resources, "Observation", *also) if is_wanted(one) and _says_something(one)]
-        newest: dict[object, Tree] = {}
+        shown: list[Tree] = []
+        seen: set[object] = set()
         for one in sorted(found, key=_when, reverse=True):
-            newest.setdefault((one["resourceType"], codes(one.get("code")) or str(one.get("code"))), one)
-        return list(newest.values())
+            kinds = {(one["resourceType"], kind) for kind in codes(one.get("code")) or (words(one.get("code")),)}
+            if seen.isdisjoint(kinds):
+                shown.append(one)
+            seen |= kinds
+        return shown
 
     return choose
 

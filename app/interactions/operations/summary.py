@@ -13,7 +13,7 @@ from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import AccessDeniedError, BadRequestError, NotFoundError
-from app.fhir.elements import Tree, listed
+from app.fhir.elements import Tree, codes, listed
 from app.fhir.release import Release
 from app.fhir.search.parse import parse_query
 from app.fhir.summary.document import Source, chosen, document, referred_to
@@ -26,6 +26,8 @@ from app.store.resources import Stored, read_current, read_everything
 from app.store.search.run import Run
 
 _STEPS_MAX = 3
+_TOLD_BY_CODE = frozenset({"Condition", "AllergyIntolerance"})
+"""Types of which two with the same code, place in the body and first day tell of the same thing."""
 
 
 async def summary(
@@ -99,7 +101,7 @@ async def _versions(context: Context, access: RecordAccess) -> list[Stored]:
 def _once(context: Context, versions: Sequence[Stored]) -> tuple[dict[str, Source], dict[str, str]]:
     """Return the resources in R4, each once, by URL; and the URLs of those left out with that of the one that is shown.
 
-    Two are the same if they are Patients of the one record, or share a business identifier.
+    Two are the same if they are Patients of the one record, share a business identifier, or tell of the same problem.
     """
     sources: dict[str, Source] = {}
     aliases: dict[str, str] = {}
@@ -132,7 +134,11 @@ def _keys(tree: Tree) -> list[Hashable]:
     if kind == "Patient":
         return [kind]
     identifiers = listed(tree.get("identifier"))
-    return [(kind, one.get("system", ""), one["value"]) for one in identifiers if one.get("value")]
+    keys: list[Hashable] = [(kind, one.get("system", ""), one["value"]) for one in identifiers if one.get("value")]
+    if kind in _TOLD_BY_CODE and (coded := codes(tree.get("code"))):
+        begun, part = tree.get("onsetDateTime", "")[:10], listed(tree.get("bodySite"))
+        keys.append((kind, coded, begun, frozenset().union(*map(codes, part))))
+    return keys
 
 
 async def _from_directory(context: Context, scope: AccessScope, shown: Sequence[Source]) -> dict[str, Source]:

@@ -62,10 +62,12 @@ async def test_what_either_release_has_is_in_it_and_what_both_have_is_there_once
         both = condition(release, about, code={"text": "Dubbele testkwaal"}, identifier=identifier("in-both"))
         await caller.made(both)
         await caller.made(condition(release, about, code={"text": f"Testkwaal {release.path}"}))
+        flu = {"coding": [{"system": "http://snomed.info/sct", "code": "6142004"}], "text": "Testgriep"}
+        await caller.made(condition(release, about, code=flu, onsetDateTime="2026-02-03"))
         told[release] = caller
     document = await told[Release.R4].get("/Patient/$summary")
     names = [one["code"].get("text") for one in of_section(document, "11450-4")]
-    assert names.count("Dubbele testkwaal") == 1
+    assert (names.count("Dubbele testkwaal"), names.count("Testgriep")) == (1, 1)
     assert {"Testkwaal stu3", "Testkwaal r4"} <= set(names)
     patient = document["entry"][0]["resource"]["subject"]["reference"]
     assert {one["subject"]["reference"] for one in of_section(document, "11450-4")} <= {

@@ -56,6 +56,25 @@ def test_of_each_measurement_the_newest_is_shown() -> None:
     assert in_sections(old, height, new) == {"vital-signs": [new, height]}
 
 
+def test_what_shares_a_coding_is_of_one_kind() -> None:
+    both = {"coding": [{"system": LOINC, "code": "29463-7"}, {"system": "http://snomed.info/sct", "code": "27113001"}]}
+    old, new = observation("29463-7", "2026-01-01"), {**observation("29463-7", "2026-02-01"), "code": both}
+    assert in_sections(old, new) == {"vital-signs": [new]}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "text"),
+    [
+        ({"low": {"value": 4, "unit": "mmol/L"}, "high": {"value": 6, "unit": "mmol/L"}}, "4 mmol/L - 6 mmol/L"),
+        ({"low": {"value": 60}}, "≥ 60"),
+        ({"high": {"value": 2, "unit": "mmol/L"}}, "≤ 2 mmol/L"),
+        ({"text": "geen"}, "geen"),
+    ],
+)
+def test_a_reference_range_may_be_open(bounds: Tree, text: str) -> None:
+    assert text in table(COLUMNS["results"], [observation("4548-4", referenceRange=[bounds])], {})
+
+
 def test_a_measurement_without_a_value_says_nothing() -> None:
     nothing = observation("29463-7")
     del nothing["valueQuantity"]
