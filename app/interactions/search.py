@@ -112,6 +112,7 @@ def parsed_search(
         page_size_max=context.limits.page_size_max,
         base_urls=(context.fhir_base(release),),
         now=context.clock(),
+        terminology=context.conformance.terminology(release),
     )
 
 

@@ -289,6 +289,7 @@ class Changes:
         search = parse_query(
             self.release, resource_type, pairs, time_zone=self.context.time_zone, lenient=False,
             page_size_default=2, page_size_max=2, base_urls=(self.context.fhir_base(self.release),), now=self.context.clock(),
+            terminology=self.context.conformance.terminology(self.release),
         )  # fmt: skip
         if not search.criteria and not search.links:
             message = "A condition needs at least one search parameter."

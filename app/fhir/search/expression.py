@@ -15,7 +15,9 @@ Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap", "co"]
 """``co``, of dates: contains; in a ``_filter`` only."""
 
 TextComparison = Literal["eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le"]
-Modifier = Literal["exact", "contains", "not", "missing", "identifier"]
+Modifier = Literal["exact", "contains", "not", "missing", "identifier", "in", "not-in", "above", "below"]
+CODED: frozenset[Modifier] = frozenset({"in", "not-in", "above", "below"})
+"""Modifiers whose values are codes that were looked up: any of them, or with ``not-in`` none."""
 Total = Literal["none", "estimate", "accurate"]
 
 
@@ -124,7 +126,7 @@ Value = (
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One parameter of the query: any of ``values`` (none of them, with the modifier ``not``).
+    """One parameter of the query: any of ``values`` (none of them, with the modifiers ``not`` and ``not-in``).
 
     The modifier ``:[type]`` of a reference is in its values; ``missing`` has exactly one ``MissingValue``.
     """

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from app.errors import BadRequestError, UnknownParameterError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
+from app.fhir.search.coded import coded_modifiers, read_coded
 from app.fhir.search.current import CURRENT
 from app.fhir.search.definitions import Definitions, SearchParameter, definitions
 from app.fhir.search.expression import (
@@ -41,6 +42,8 @@ from app.fhir.search.strings import words
 from app.fhir.search.subset import Shown, element_names
 from app.fhir.search.told import read_told, told_modifiers
 from app.fhir.search.values import Surroundings, malformed, read_value, split, unescape
+from app.fhir.terminology.core import core_terminology
+from app.fhir.terminology.terminology import Terminology
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
@@ -86,16 +89,18 @@ def parse_query(
     page_size_max: int,
     base_urls: tuple[str, ...] = (),
     now: datetime | None = None,
+    terminology: Terminology | None = None,
 ) -> Search:
     """Return the search that the decoded ``pairs`` of a query string ask.
 
     ``_count`` is cut to ``page_size_max``; ``page_size_default`` None is everything on one page. A URL below one of
     ``base_urls`` (without final slash) is the same as ``Type/id``. ``now`` (aware) is what ``ap`` measures a date's gap to, the
-    present if None.
-    Raises: UnknownParameterError, BadRequestError, both naming the parameter and never a value.
+    present if None. ``terminology`` has the code systems and value sets at hand, None for those of FHIR itself.
+    Raises: UnknownParameterError, BadRequestError, CodesNotKnownError, TooCostlyError, naming the parameter and never a value.
     """
     around = Surroundings(time_zone, base_urls, now or datetime.now(UTC))
-    query = _Query(definitions(release), resource_type, around, page_size_default, page_size_max)
+    codes = terminology or core_terminology(release)
+    query = _Query(definitions(release), resource_type, around, page_size_default, page_size_max, codes)
     if len(pairs) > MAXIMUM_PARAMETERS:
         raise BadRequestError(f"A search has at most {MAXIMUM_PARAMETERS} parameters.")
     for name, text in pairs:
@@ -122,6 +127,7 @@ class _Query:
     around: Surroundings
     count: int | None
     page_size_max: int
+    terminology: Terminology
     criteria: list[Criterion] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     sort: list[SortKey] = field(default_factory=list)
@@ -291,6 +297,8 @@ class _Query:
         if given in told_modifiers(parameter):
             self.reads(1)
             return read_told(parameter, given, self.parts(name, text))
+        if given in coded_modifiers(parameter):
+            return read_coded(parameter, given, self.parts(name, text), self.terminology, f"http.{shown(name)}")
         self.check_modifier(name, parameter, given or None)
         if parameter.kind == "composite":
             return self.together(parameter, self.parts(name, text))

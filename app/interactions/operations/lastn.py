@@ -66,6 +66,7 @@ async def lastn(
             release, "Observation", [*asked, ("_sort", "-date")], time_zone=context.time_zone, lenient=lenient,
             page_size_default=None, page_size_max=context.limits.page_size_max,
             base_urls=(context.fhir_base(release),), now=context.clock(),
+            terminology=context.conformance.terminology(release),
         )  # fmt: skip
         narrowed = await narrow(context, requester, release, scope, parsed)
         personal = narrowed.personal

@@ -32,7 +32,7 @@ class Form:
     """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round.
 
     ``parameters``: in how many parameters' rows the values may be. The indexes ``listed`` and ``linked`` take as many values as
-    there are, in one JSON list: ids of the resources themselves, and hashes of what they refer to.
+    there are, in one JSON list: ids of the resources themselves, and hashes of what they refer to, or of codes.
     """
 
     index: str

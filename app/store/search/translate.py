@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import msgspec
+
 from app.fhir.search.expression import (
+    CODED,
     Criterion,
     DateValue,
     IdentifierValue,
@@ -37,7 +40,7 @@ CURRENT = Form("current", ())
 """The form of a search that asks nothing of the index: every current resource of the type."""
 
 
-def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa: C901 - a case for each kind of value
+def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa: C901, PLR0912 - a case for each kind of value
     """Return what to compare; ``key`` is that of the hashes."""
     name = criterion.parameter.name
     if name == "_id":
@@ -46,6 +49,8 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa
         return conditions.Criterion(form, {str(i): value for i, value in enumerate(ids)})
     if criterion.modifier == "missing":
         return _missing(criterion)
+    if criterion.modifier in CODED:
+        return _coded(key, criterion)
     operators: list[str] = []
     values: dict[str, Any] = {}
     index = "instant" if name == "_lastUpdated" else _TABLE[criterion.parameter.kind]
@@ -99,6 +104,14 @@ def _missing(criterion: Criterion) -> conditions.Criterion:
     tables = ("exact",) if table == "exact" else (table, "exact")
     missing = isinstance(asked, MissingValue) and asked.missing
     return conditions.Criterion(Form("present", tables, missing, len(criterion.parameter.stored_in)), {})
+
+
+def _coded(key: bytes, criterion: Criterion) -> conditions.Criterion:
+    """Return what to compare for a great many codes: one list, so that the statement stays the same."""
+    tokens = [value for value in criterion.values if isinstance(value, TokenValue)]
+    hashes = [one for token in tokens for one in value_hashes(key, criterion.parameter, token)]
+    form = Form("linked", (), criterion.modifier == "not-in", len(criterion.parameter.stored_in))
+    return conditions.Criterion(form, {"list": msgspec.json.encode(hashes).decode()})
 
 
 def is_selective(form: Form) -> bool:
