@@ -17,7 +17,7 @@ from tests.support.world import Caller, Tree, World, tree_of, weight, world_in
 
 TREES = "http://example.org/trees"
 BASE = "http://example.org/ValueSet"
-SYSTEM = {
+SYSTEM: Tree = {
     "resourceType": "CodeSystem",
     "url": TREES,
     "content": "complete",
@@ -43,7 +43,7 @@ def below(code: str) -> Tree:
     return {"system": TREES, "filter": [{"property": "concept", "op": "is-a", "value": code}]}
 
 
-DEFINITIONS = (
+DEFINITIONS: tuple[Tree, ...] = (
     SYSTEM,
     value_set("conifers", below("conifer")),
     value_set("leafy", {"system": TREES, "concept": [{"code": "oak"}]}),
@@ -83,7 +83,7 @@ async def forest(me: Caller, patient: str) -> dict[str, list[tuple[str, str]]]:
     made = {}
     for _ in range(40):
         found = list(codings(chance))
-        more = {"method": {"coding": found}} if found else {}
+        more: Tree = {"method": {"coding": found}} if found else {}
         one = await me.made(weight(me.release, patient, code=MARK, **more))
         made[one["id"]] = [(coding.get("system", ""), coding["code"]) for coding in found]
     return made
