@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,7 +149,7 @@ async def _page(
         parsed.ignored,
         total,
     )
-    return page, looked_into(scope, parsed.resource_type, [one.version for one in found] + extra)
+    return page, looked_into(scope, {parsed.resource_type}, [one.version for one in found] + extra)
 
 
 def shown(
@@ -167,7 +168,7 @@ def part(version: Stored, wanted: Shown | None) -> Stored:
     return msgspec.structs.replace(version, body=body)
 
 
-def looked_into(scope: AccessScope, resource_type: str, shown: Iterable[Stored]) -> list[Touched]:
+def looked_into(scope: AccessScope, types: AbstractSet[str], shown: Iterable[Stored]) -> list[Touched]:
     """Return the records that were looked into: a search that finds nothing is a look too."""
     counts: dict[int, int] = {}
     for version in shown:
@@ -175,7 +176,7 @@ def looked_into(scope: AccessScope, resource_type: str, shown: Iterable[Stored])
     return [
         Touched(access.record_id, access.reason, counts.get(access.record_id, 0))
         for access in scope.records
-        if access.record_id != DIRECTORY and (access.types is None or resource_type in access.types)
+        if access.record_id != DIRECTORY and (access.types is None or access.types & types)
     ]
 
 

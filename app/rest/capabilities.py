@@ -59,7 +59,7 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
                 "mode": "server",
                 "security": _security(release, base_url),
                 "resource": [_resource(release, name) for name in types],
-                "interaction": [{"code": code} for code in ("batch", "transaction", "history-system")],
+                "interaction": [{"code": code} for code in ("batch", "transaction", "history-system", "search-system")],
                 "searchParam": [{"name": name, "type": "string"} for name in ("_content", "_filter", "_list", "_text")],
                 "operation": _operations(release),
                 "compartment": [PATIENT_COMPARTMENT_URL],

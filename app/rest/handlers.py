@@ -14,6 +14,7 @@ from app.interactions import history as histories
 from app.interactions import log, single
 from app.interactions import read as reads
 from app.interactions import search as searches
+from app.interactions import search_of_types as searches_of_types
 from app.interactions.context import Stored
 from app.interactions.history import SEQ_MAX, HistoryWindow
 from app.rest.call import PARTS, Call
@@ -121,15 +122,34 @@ async def search(call: Call) -> FhirResponse:
     return await _search(call, call.request.pairs)
 
 
+async def search_of_types(call: Call) -> FhirResponse:
+    """Search of the types that ``_type`` names."""
+    page = await searches_of_types.search_of_types(
+        call.context, call.who, call.request.trace, call.release, call.request.pairs, lenient=call.request.lenient
+    )
+    return FhirResponse(200, searchset(call.base, call.release, page))
+
+
 async def search_by_post(call: Call) -> FhirResponse:
     """Search by POST: a form, so that what is looked for is in no log of an address."""
+    await _read_form(call)
+    return await _search(call, call.request.pairs)
+
+
+async def search_of_types_by_post(call: Call) -> FhirResponse:
+    """The same of several types."""
+    await _read_form(call)
+    return await search_of_types(call)
+
+
+async def _read_form(call: Call) -> None:
+    """Add the parameters of a form to those of the URL. Raises: MediaTypeError, when it is no form."""
     given = (call.request.header(b"content-type") or "").partition(";")[0].strip().lower()
     if given != FORM.decode():
         message = f"_search takes {FORM.decode()}."
         raise MediaTypeError(message)
     call.request.add_pairs(read_pairs((await call.request.raw_body()).decode("latin-1")))
     call.request.wanted_format()  # the form may have named another, or one that is not known
-    return await _search(call, call.request.pairs)
 
 
 async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:

@@ -98,7 +98,7 @@ def _links(links: Sequence[tuple[str, str]]) -> bytes:
 
 def searchset(base: str, release: Release, page: Page) -> bytes:
     """Return the Bundle of a page. A second link is there only if there is a next page."""
-    url = f"{base}/{page.resource_type}"
+    url = f"{base}/{page.resource_type}".removesuffix("/")
     query = query_text(page.used)
     links = [("self", f"{url}?{query}" if query else url)]
     if page.next is not None:

@@ -34,6 +34,8 @@ ROUTES = (
     Route("GET", "/metadata", handlers.metadata, open=True),
     Route("GET", "/.well-known/smart-configuration", handlers.smart_configuration, open=True),
     Route("POST", "/", bundles.bundle, "batch"),
+    Route("GET", "/", handlers.search_of_types, "search-system"),
+    Route("POST", "/_search", handlers.search_of_types_by_post, "search-system"),
     Route("GET", "/$delta", operations.delta, "operation-delta"),
     Route("GET", "/_history", handlers.history_of_many, "history-system"),
     Route("GET", "/AuditEvent", handlers.audit_events, "log"),

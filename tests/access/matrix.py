@@ -137,6 +137,10 @@ def _batch(world: World, release: Release, patient: str) -> Tree:
     return bundle("batch", entry("GET", f"Observation?patient={patient}"))
 
 
+def _form_of_types(world: World, release: Release, patient: str) -> str:
+    return f"_type=Observation,Condition&{_form(world, release, patient)}"
+
+
 def _form(world: World, release: Release, patient: str) -> str:
     del world, release
     return f"patient={patient}"
@@ -266,6 +270,22 @@ ROWS = (
         "/Observation/_search",
         "200 200 200 200  403 200 403 403 403 200  200",
         body=_form,
+        headers=_FORM,
+    ),
+    Row(
+        "search of several types",
+        "GET",
+        "/",
+        "?_type=Observation,Condition&patient={patient}",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "search of several types by post",
+        "POST",
+        "/_search",
+        "/_search",
+        "200 200 200 200  403 200 403 403 403 200  200",
+        body=_form_of_types,
         headers=_FORM,
     ),
     Row(

@@ -1,0 +1,117 @@
+"""FHIR search of several types at once, at the base: ``[base]?_type=Observation,Condition&...``.
+
+Each type is searched by itself, by parameters that it has; the pages are put into one order. A position in that order is the
+sort keys, the record and the number of the change, whatever the type, so that cursors mean the same as in a search of one.
+
+Spec: https://hl7.org/fhir/R4/http.html#search, https://hl7.org/fhir/STU3/http.html#search
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.access.policy import Wish
+from app.access.requester import Requester
+from app.access.scope import AccessScope
+from app.access.smart_scope import Action
+from app.audit.events import Trace
+from app.errors import BadRequestError
+from app.fhir.release import Release
+from app.fhir.releases.served import NOT_KEPT
+from app.fhir.search.expression import Search
+from app.fhir.validation.structure import is_resource_type
+from app.interactions.context import Context
+from app.interactions.gate import Deed, Touched
+from app.interactions.include import included
+from app.interactions.search import (
+    Page,
+    cursor_after,
+    looked_into,
+    narrow,
+    parsed_search,
+    read_cursor,
+    shown,
+    without_cursor,
+)
+from app.store.search.run import Position, Run, merged
+
+
+async def search_of_types(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    lenient: bool = False,
+) -> Page:
+    """Return one page of what matches in the types that ``_type`` names. ``pairs`` are the query's parameters, decoded.
+
+    Raises: UnknownParameterError, BadRequestError, AccessDeniedError.
+    """
+
+    async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
+        asked, cursor = without_cursor(pairs)
+        searches = _searches(context, release, asked, lenient=lenient)
+        whole = _whole(asked, searches)
+        narrowed = await narrow(context, requester, release, scope, searches[0])
+        after = read_cursor(context, requester, release, whole, cursor) if cursor is not None else None
+        return await _page(context, requester, release, narrowed, whole, searches, after)
+
+    deed = Deed("search-system", release)
+    return await context.gate.look(requester, trace, Wish(Action.SEARCH), deed, action)
+
+
+def _searches(
+    context: Context, release: Release, pairs: Sequence[tuple[str, str]], *, lenient: bool
+) -> tuple[Search, ...]:
+    """Return the search of each type that ``_type`` names. Raises: BadRequestError, when they have no order in common."""
+    named = [value for name, value in pairs if name == "_type"]
+    types = tuple(dict.fromkeys(named[0].split(","))) if len(named) == 1 else ("",)
+    if not all(is_resource_type(release, one) and one not in NOT_KEPT for one in types):
+        message = "A search of the base names the types to look for, as in _type=Observation,Condition."
+        raise BadRequestError(message, expression="http._type")
+    others = [pair for pair in pairs if pair[0] != "_type"]
+    searches = tuple(parsed_search(context, release, one, others, lenient=lenient) for one in types)
+    if len({tuple(key.parameter.kind for key in one.sort) for one in searches}) > 1:
+        message = "What _sort names is not of the same kind in all types."
+        raise BadRequestError(message, expression="http._sort")
+    return searches
+
+
+def _whole(pairs: Sequence[tuple[str, str]], searches: Sequence[Search]) -> Search:
+    """Return what the searches have in common, with the pairs that any of them used, for the links and the cursor."""
+    used = {pair for one in searches for pair in one.used}
+    ignored = dict.fromkeys(issue for one in searches for issue in one.ignored)
+    return replace(
+        searches[0],
+        resource_type="",
+        used=tuple(pair for pair in pairs if pair[0] == "_type" or pair in used),
+        ignored=tuple(ignored),
+    )
+
+
+async def _page(
+    context: Context,
+    requester: Requester,
+    release: Release,
+    scope: AccessScope,
+    whole: Search,
+    searches: Sequence[Search],
+    after: Position | None,
+) -> tuple[Page, Sequence[Touched]]:
+    reader = context.database.reader
+    runs = [Run(context.index_key, release, one) for one in searches]
+    total = None
+    if whole.count == 0 or whole.total in ("accurate", "estimate"):
+        total = sum([await run.count(reader, scope) for run in runs])
+    size = context.limits.page_size_default if whole.count is None else whole.count
+    found = [one for run in runs for one in await run.page(reader, scope, after, size + 1)] if size > 0 else []
+    found = merged(found, whole.sort)
+    following = (
+        cursor_after(context, requester, release, whole, found[size - 1].position) if len(found) > size else None
+    )
+    found = found[:size]
+    extra = await included(context, release, scope, found, whole.includes)
+    page = Page("", *shown(whole, found, extra), following, whole.used, whole.ignored, total)
+    types = frozenset(one.resource_type for one in searches)
+    return page, looked_into(scope, types, [one.version for one in found] + extra)
