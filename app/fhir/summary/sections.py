@@ -33,6 +33,15 @@ _LABORATORY = ("laboratory", "49581000146104", "LAB")
 _DIRECTIVES = ("acd", "dnr", "polst", "11291000146105", "11341000146107")
 
 
+TYPES = frozenset(
+    """
+    AllergyIntolerance CarePlan Condition Consent DeviceUseStatement DiagnosticReport Immunization MedicationRequest
+    MedicationStatement Observation Patient Procedure
+    """.split()
+)
+"""What a summary is made of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A section: its LOINC code, its title in both languages, and what goes in.
@@ -102,21 +111,28 @@ def _directives(resources: Sequence[Tree], _: datetime) -> list[Tree]:
     return newest_first([one for one in found if one.get("status") == "active"], "dateTime")
 
 
-def _observed(is_wanted: Callable[[Tree], bool], *also: str) -> Callable[[Sequence[Tree], datetime], list[Tree]]:
-    """Return what chooses the newest of each kind among the observations that are wanted, and the reports ``also``."""
+def _observed(
+    is_wanted: Callable[[Tree], bool], types: tuple[str, ...] = ("Observation",)
+) -> Callable[[Sequence[Tree], datetime], list[Tree]]:
+    """Return what chooses the newest of each kind among the resources of the types ``types`` that are wanted."""
 
     def choose(resources: Sequence[Tree], _: datetime) -> list[Tree]:
-        found = [one for one in _right(resources, "Observation", *also) if is_wanted(one) and _says_something(one)]
-        shown: list[Tree] = []
-        seen: set[object] = set()
-        for one in sorted(found, key=_when, reverse=True):
-            kinds = {(one["resourceType"], kind) for kind in codes(one.get("code")) or (words(one.get("code")),)}
-            if seen.isdisjoint(kinds):
-                shown.append(one)
-            seen |= kinds
-        return shown
+        return newest_of_each_kind(one for one in resources if one["resourceType"] in types and is_wanted(one))
 
     return choose
+
+
+def newest_of_each_kind(resources: Iterable[Tree]) -> list[Tree]:
+    """Return the observations and reports, of either release, that say what was found last, the newest first."""
+    found = [one for one in resources if _is_right(one) and _says_something(one)]
+    shown: list[Tree] = []
+    seen: set[object] = set()
+    for one in sorted(found, key=_when, reverse=True):
+        kinds = {(one["resourceType"], kind) for kind in codes(one.get("code")) or (words(one.get("code")),)}
+        if seen.isdisjoint(kinds):
+            shown.append(one)
+        seen |= kinds
+    return shown
 
 
 def _when(resource: Tree) -> datetime:
@@ -160,7 +176,7 @@ SECTIONS = (
     Section("procedures", "47519-4", "Verrichtingen", "Procedures", _of_type("Procedure", "performedDateTime")),
     Section("devices", "46264-8", "Hulpmiddelen", "Medical Devices", _devices),
     Section(
-        "results", "30954-2", "Uitslagen", "Diagnostic Results", _observed(_is_result, "DiagnosticReport"),
+        "results", "30954-2", "Uitslagen", "Diagnostic Results", _observed(_is_result, ("Observation", "DiagnosticReport")),
     ),
     Section("vital-signs", "8716-3", "Metingen", "Vital Signs", _observed(_is_vital_sign)),
     Section("past-problems", "11348-0", "Problemen van vroeger", "History of Past Problems", _past_problems),

@@ -16,8 +16,10 @@ from app.errors import AccessDeniedError, BadRequestError, NotFoundError
 from app.fhir.elements import Tree, codes, listed
 from app.fhir.release import Release
 from app.fhir.search.parse import parse_query
-from app.fhir.summary.document import Source, chosen, document, referred_to
+from app.fhir.summary.document import SUPPORTING, Source, chosen, document, referred_to
+from app.fhir.summary.sections import TYPES, newest_of_each_kind
 from app.fhir.translate.translation import is_translated, translate
+from app.interactions.beside import beside
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import EVERYTHING_MAX, person
@@ -79,7 +81,7 @@ async def _with_identifier(context: Context, requester: Requester, scope: Access
 async def _document(context: Context, scope: AccessScope, access: RecordAccess) -> tuple[Tree, int]:
     """Return the document about one record, and how many resources of the record it has."""
     versions = await _versions(context, access)
-    sources, aliases = _once(context, versions)
+    sources, aliases = await beside(lambda: _once(context, versions))
     patient = next((one for one in sources.values() if one.tree["resourceType"] == "Patient"), None)
     if patient is None:
         message = "A summary needs the person's own details, which are not there for you."
@@ -95,19 +97,24 @@ async def _versions(context: Context, access: RecordAccess) -> list[Stored]:
     found = []
     for release in (Release.R4, Release.STU3):
         found += await read_everything(context.database.reader, access, release, after=0, limit=EVERYTHING_MAX)
-    return found
+    return [version for version in found if version.resource_type in TYPES | SUPPORTING]
 
 
 def _once(context: Context, versions: Sequence[Stored]) -> tuple[dict[str, Source], dict[str, str]]:
     """Return the resources in R4, each once, by URL; and the URLs of those left out with that of the one that is shown.
 
-    Two are the same if they are Patients of the one record, share a business identifier, or tell of the same problem.
+    Two are the same if they are Patients of the one record, share a business identifier, or tell of the same problem. Of
+    observations only the newest of each kind are there: a record has thousands of those.
     """
+    trees = [(version, version.tree()) for version in versions]
+    newest = {id(tree) for tree in newest_of_each_kind(tree for version, tree in trees if _is_observation(version))}
     sources: dict[str, Source] = {}
     aliases: dict[str, str] = {}
     known: dict[Hashable, str] = {}
-    for version in versions:
-        source = _source(context, version)
+    for version, tree in trees:
+        if _is_observation(version) and id(tree) not in newest:
+            continue
+        source = _source(context, version, tree)
         if source is None:
             continue
         keys = _keys(source.tree)
@@ -119,14 +126,18 @@ def _once(context: Context, versions: Sequence[Stored]) -> tuple[dict[str, Sourc
     return sources, aliases
 
 
-def _source(context: Context, version: Stored) -> Source | None:
+def _is_observation(version: Stored) -> bool:
+    return version.resource_type == "Observation"
+
+
+def _source(context: Context, version: Stored, tree: Tree) -> Source | None:
     """Return a version in R4; None if it is of a type that is not translated."""
     url = f"{context.fhir_base(version.release)}/{version.reference}"
     if version.release is Release.R4:
-        return Source(url, version.tree())
+        return Source(url, tree)
     if not is_translated(version.resource_type):
         return None
-    return Source(url, translate(version.tree(), version.release, Release.R4).tree)
+    return Source(url, translate(tree, version.release, Release.R4).tree)
 
 
 def _keys(tree: Tree) -> list[Hashable]:
@@ -162,5 +173,5 @@ async def _directory_entry(context: Context, access: RecordAccess, url: str) -> 
         local = context.local(release, url)
         if local is not None and local.resource_type in DIRECTORY_TYPES:
             version = await read_current(context.database.reader, access, release, local.resource_type, local.id)
-            return _source(context, version) if version is not None and not version.deleted else None
+            return _source(context, version, version.tree()) if version is not None and not version.deleted else None
     return None
