@@ -4,7 +4,6 @@ Spec: https://hl7.org/fhir/R4/valueset-operations.html, https://hl7.org/fhir/STU
 https://hl7.org/fhir/R4/codesystem-operations.html, https://hl7.org/fhir/STU3/codesystem-operations.html
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from app.errors import BadRequestError
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import parse
+from app.interactions.beside import beside
 from app.interactions.operations import terminology as operations
 from app.interactions.operations.terminology import EXPANSION_MAX, Asked, Coding, Expansion
 from app.rest.call import Call
@@ -117,9 +117,8 @@ async def given(call: Call, *names: str) -> Given:
         values.setdefault(name, []).append(value)
     body = await call.request.body(may_be_empty=True) if call.request.method == "POST" else b""
     if body:
-        read = await asyncio.to_thread(
-            parse, call.release, body, expected_type="Parameters", maximum_depth=call.context.limits.body_depth_max
-        )
+        depth = call.context.limits.body_depth_max
+        read = await beside(lambda: parse(call.release, body, expected_type="Parameters", maximum_depth=depth))
         for one in read.tree.get("parameter", ()):
             name, value = one["name"], one.get("resource")
             if name not in names and not call.request.lenient:
@@ -133,7 +132,7 @@ async def given(call: Call, *names: str) -> Given:
 
 async def _answered(work: Callable[[], dict[str, Any]]) -> FhirResponse:
     """Return the answer that ``work`` makes in a thread: a large value set takes some time."""
-    return FhirResponse(200, encode_tree(await asyncio.to_thread(work)))
+    return FhirResponse(200, encode_tree(await beside(work)))
 
 
 async def expand(call: Call) -> FhirResponse:

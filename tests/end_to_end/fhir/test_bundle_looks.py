@@ -20,6 +20,11 @@ def entries(answer: object) -> list[Tree]:
     return list(tree["entry"])
 
 
+def kinds(bundle_: Tree) -> list[str]:
+    """Return the types of the resources in a Bundle, in order."""
+    return [one["resource"]["resourceType"] for one in bundle_["entry"]]
+
+
 def addresses(world: World) -> list[str]:
     """Return an address for each route that is asked with GET."""
     weight_id = world.zonnestraal.ids[R4, "weight"]
@@ -38,15 +43,18 @@ def addresses(world: World) -> list[str]:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_all_that_can_be_looked_at_can_be_an_entry(world: World, me: Caller, kind: str) -> None:
     for url in addresses(world):
-        alone = await me("GET", f"/{url}")
-        (shown,) = entries(await me("POST", "/", bundle(kind, entry("GET", url))))
+        alone, answer = await me("GET", f"/{url}"), await me("POST", "/", bundle(kind, entry("GET", url)))
+        if alone.status_code != 200:  # an operation that needs parameters
+            assert (
+                tree_of(answer)["entry"][0]["response"]["status"] if kind == "batch" else str(answer.status_code)
+            ) == str(alone.status_code)
+            continue
+        (shown,) = entries(answer)
         assert shown["response"]["status"] == "200 OK", (url, shown)
         one, other = shown["resource"], tree_of(alone)
         assert one["resourceType"] == other["resourceType"], url
         if one["resourceType"] == "Bundle" and "AuditEvent" not in url:
-            assert [each["resource"]["id"] for each in one["entry"]] == [
-                each["resource"]["id"] for each in other["entry"]
-            ]
+            assert kinds(one) == kinds(other), url
         elif one["resourceType"] != "Bundle":
             assert one == other, url
         (headed,) = entries(await me("POST", "/", bundle(kind, entry("HEAD", url))))
