@@ -22,7 +22,7 @@ class Requester:
     ``record_id``: the person's own record, for PERSON and APP. ``practice_id``: for PRACTICE. ``client_id``: the OAuth
     client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP's token rests on.
     ``actor``: who it is in the log (``person``, ``app:<client_id>``, ``practice:<practice_id>``, ``operator``), and
-    ``display`` how people read it.
+    ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
     """
 
     kind: RequesterKind
@@ -34,3 +34,4 @@ class Requester:
     client_id: str = ""
     grant_id: str | None = None
     token_id: str = ""
+    both_releases: bool = False

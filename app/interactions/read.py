@@ -40,17 +40,25 @@ async def vread(
     """Return one version. Raises: as ``read``; GoneError if that version is a delete."""
 
     async def action(scope: AccessScope) -> tuple[Stored, tuple[Touched, ...]]:
-        for found in await versions(context, scope, release, resource_type, resource_id, HistoryWindow(), HISTORY_MAX):
-            if str(found.version) == version:
-                if found.deleted:
-                    message = f"Version {version} of {resource_type}/{resource_id} is its deletion."
-                    raise GoneError(message)
-                return found, (touched_by(scope, found, 1),)
-        message = f"{resource_type}/{resource_id} has no such version."
-        raise NotFoundError(message)
+        found = await version_of(context, scope, release, resource_type, resource_id, version)
+        return found, (touched_by(scope, found, 1),)
 
     deed = Deed("vread", release, resource_type, resource_id)
     return await context.gate.look(requester, trace, Wish(Action.READ, resource_type), deed, action)
+
+
+async def version_of(
+    context: Context, scope: AccessScope, release: Release, resource_type: str, resource_id: str, version: str
+) -> Stored:
+    """Return one version within the scope. Raises: NotFoundError, ConflictError; GoneError if that version is a delete."""
+    for found in await versions(context, scope, release, resource_type, resource_id, HistoryWindow(), HISTORY_MAX):
+        if str(found.version) == version:
+            if found.deleted:
+                message = f"Version {version} of {resource_type}/{resource_id} is its deletion."
+                raise GoneError(message)
+            return found
+    message = f"{resource_type}/{resource_id} has no such version."
+    raise NotFoundError(message)
 
 
 def touched_by(scope: AccessScope, found: Stored, count: int) -> Touched:

@@ -160,11 +160,11 @@ def shown(
     return tuple(part(one, parsed.shown) for one in matches), tuple(part(one, of_included) for one in extra)
 
 
-def part(version: Stored, wanted: Shown | None) -> Stored:
-    """Return a version with the part of its body that is to be shown; None is all."""
+def part(version: Stored, wanted: Shown | None, release: Release | None = None) -> Stored:
+    """Return a version with the part of its body, which is told in ``release``, that is to be shown; None is all."""
     if wanted is None or version.deleted:
         return version
-    body = subset(version.release, version.resource_type, version.body, wanted)
+    body = subset(release or version.release, version.resource_type, version.body, wanted)
     return msgspec.structs.replace(version, body=body)
 
 

@@ -20,7 +20,7 @@ from app.interactions.write import Written
 from app.rest.call import Call
 from app.rest.outcome import error_body, outcome_tree
 from app.rest.request import FORM, FhirRequest
-from app.rest.response import DONE, FhirResponse, seq_extension
+from app.rest.response import DONE, FhirResponse, etag, held_at, location, seq_extension
 
 _FHIR_JSON = b"application/fhir+json"
 _encode = msgspec.json.Encoder().encode
@@ -91,7 +91,7 @@ def _answer_entry(base: str, release: Release, entry: Entry, wanted: str | None,
         return f'{{"response":{{"status":"{outcome.status}","outcome":'.encode() + error_body(release, outcome) + b"}}"
     if isinstance(outcome, FhirResponse):
         shown = b"" if entry.method == "HEAD" else outcome.body
-        return _joined(base, outcome.version, shown, {"status": _status(outcome.status)}, named)
+        return _joined(base, release, outcome.version, shown, {"status": _status(outcome.status)}, named)
     if isinstance(outcome, Written):
         version = outcome.version
         response: dict[str, Any] = {
@@ -101,7 +101,7 @@ def _answer_entry(base: str, release: Release, entry: Entry, wanted: str | None,
         if wanted == "OperationOutcome" or outcome.warnings:
             response["outcome"] = outcome_tree(release, [DONE, *outcome.warnings])
         shown = version.body if wanted == "representation" and not version.deleted else b""
-        return _joined(base, version, shown, response, named)
+        return _joined(base, release, version, shown, response, named)
     message = "An entry of a Bundle was left without an outcome."
     raise TypeError(message)
 
@@ -110,14 +110,18 @@ def _status(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
-def _joined(base: str, version: Stored | None, shown: bytes, response: dict[str, Any], named: set[str]) -> bytes:
+def _joined(
+    base: str, release: Release, version: Stored | None, shown: bytes, response: dict[str, Any], named: set[str]
+) -> bytes:
     """Return an entry that shows a resource and says what became of it."""
     head = b"{"
     if version is not None:
-        response |= {"etag": f'W/"{version.version}"', "lastModified": instant_text(version.instant)}
-        full_url = f"{base}/{version.resource_type}/{version.id}"
+        response |= {"etag": etag(release, version), "lastModified": instant_text(version.instant)}
+        held = held_at(base, release, version)
+        full_url = f"{held}/{version.resource_type}/{version.id}"
         if not version.deleted:
-            response["location"] = f"{version.resource_type}/{version.id}/_history/{version.version}"
+            address = location(held, version)
+            response["location"] = address.removeprefix(f"{base}/")
             if full_url not in named:
                 named.add(full_url)
                 head = f'{{"fullUrl":"{full_url}",'.encode()

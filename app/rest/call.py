@@ -14,6 +14,7 @@ from app.fhir.search.parse import parse_query
 from app.fhir.search.subset import Shown
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
+from app.interactions.translated import RELEASES, wants_both
 from app.rest.request import FhirRequest
 from app.rest.response import (
     FhirResponse,
@@ -126,6 +127,11 @@ class Call:
             message = "_summary=count is for searches."
             raise BadRequestError(message)
         return parsed.shown
+
+    @property
+    def both_releases(self) -> bool:
+        """Whether what is held in either release is asked for, by ``_release`` or by the client. Raises: BadRequestError."""
+        return wants_both(self.who, self.release, (value for name, value in self.request.pairs if name == RELEASES))
 
     @property
     def page_size(self) -> int:

@@ -10,6 +10,7 @@ from app.errors import MediaTypeError, NotFoundError
 from app.fhir.instants import instant_text
 from app.fhir.patch.reading import PatchForm
 from app.fhir.search.subset import Shown
+from app.interactions import both as boths
 from app.interactions import history as histories
 from app.interactions import log, single
 from app.interactions import read as reads
@@ -17,11 +18,13 @@ from app.interactions import search as searches
 from app.interactions import search_of_types as searches_of_types
 from app.interactions.context import Stored
 from app.interactions.history import SEQ_MAX, HistoryWindow
+from app.interactions.translated import RELEASES
 from app.rest.call import PARTS, Call
 from app.rest.capabilities import capability_statement
 from app.rest.request import FORM, read_pairs
 from app.rest.response import (
     FhirResponse,
+    etag,
     history_bundle,
     query_text,
     searchset,
@@ -46,25 +49,27 @@ async def smart_configuration(call: Call) -> FhirResponse:
 
 async def read(call: Call) -> FhirResponse:
     """Read; 304 where the caller has this version."""
-    call.only(*PARTS)
+    call.only(RELEASES, *PARTS)
     shown = call.shown
-    version = await reads.read(call.context, call.who, call.request.trace, call.release, call.resource_type, call.id)
+    reading = boths.read if call.both_releases else reads.read
+    version = await reading(call.context, call.who, call.request.trace, call.release, call.resource_type, call.id)
     return _shown(call, version, shown)
 
 
 async def vread(call: Call) -> FhirResponse:
     """Read of one version; 304 where the caller has it."""
-    call.only(*PARTS)
+    call.only(RELEASES, *PARTS)
     shown = call.shown
-    version = await reads.vread(
+    reading = boths.read if call.both_releases else reads.vread
+    version = await reading(
         call.context, call.who, call.request.trace, call.release, call.resource_type, call.id, call.named["version"]
     )
     return _shown(call, version, shown)
 
 
 def _shown(call: Call, version: Stored, shown: Shown | None) -> FhirResponse:
-    response = version_response(searches.part(version, shown))
-    if call.request.has_version(f'"{version.version}"', version.last_updated):
+    response = version_response(call.base, call.release, searches.part(version, shown, call.release))
+    if call.request.has_version(etag(call.release, version).removeprefix("W/"), version.last_updated):
         return replace(response, status=304, body=b"")
     return response
 
@@ -153,7 +158,7 @@ async def _read_form(call: Call) -> None:
 
 
 async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:
-    page = await searches.search(
+    page = await boths.search(
         call.context,
         call.who,
         call.request.trace,

@@ -42,15 +42,29 @@ class FhirResponse:
     version: Stored | None = None
 
 
-def version_response(version: Stored) -> FhirResponse:
-    """Return the answer to a read."""
-    return FhirResponse(200, version.body, version_headers(version), version)
+def version_response(base: str, release: Release, version: Stored) -> FhirResponse:
+    """Return the answer to a read; of what was translated, the address of the original is in Content-Location."""
+    headers = version_headers(version)
+    if version.release is not release:
+        original = location(held_at(base, release, version), version)
+        headers = [(b"etag", etag(release, version).encode()), headers[1], (b"content-location", original.encode())]
+    return FhirResponse(200, version.body, headers, version)
+
+
+def etag(release: Release, version: Stored) -> str:
+    """Return the ETag of a version; one that is shown in another release has one that no write takes."""
+    return f'W/"{version.version}"' if version.release is release else f'W/"{version.release.path}-{version.version}"'
+
+
+def held_at(base: str, release: Release, version: Stored) -> str:
+    """Return the base of the release that a version is held in; ``base`` is that of ``release``."""
+    return base if version.release is release else base.removesuffix(release.path) + version.release.path
 
 
 def version_headers(version: Stored) -> list[tuple[bytes, bytes]]:
     """Return ETag and Last-Modified of a version."""
     return [
-        (b"etag", f'W/"{version.version}"'.encode()),
+        (b"etag", etag(version.release, version).encode()),
         (b"last-modified", formatdate(version.instant / 1_000_000, usegmt=True).encode()),
     ]
 
@@ -104,8 +118,8 @@ def searchset(base: str, release: Release, page: Page) -> bytes:
     if page.next is not None:
         separator = f"{query}&" if query else ""
         links.append(("next", f"{url}?{separator}{CURSOR}={page.next}"))
-    entries = [_entry(base, version, b"match") for version in page.matches]
-    entries += [_entry(base, version, b"include") for version in page.included]
+    entries = [_entry(held_at(base, release, version), version, b"match") for version in page.matches]
+    entries += [_entry(held_at(base, release, version), version, b"include") for version in page.included]
     if page.ignored:
         outcome = _encode(outcome_tree(release, page.ignored))
         entries.append(f'{{"fullUrl":"{uuid4().urn}","resource":'.encode() + outcome + b',"search":{"mode":"outcome"}}')

@@ -12,6 +12,7 @@ from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
 from app.fhir.translate.rules import NOT_DONE
 from app.fhir.translate.tables import CODES
+from app.fhir.translate.translation import other
 from app.fhir.translate.values import system_in
 
 Pairs = Sequence[tuple[str, str]]
@@ -72,6 +73,10 @@ def _pair_in(target: Release, resource_type: str, name: str, value: str) -> tupl
         return name, ":".join([source, *(parameter_in(target, source, one) for one in rest[:1]), *rest[1:]])
     renamed = parameter_in(target, resource_type, plain)
     known = definitions(target).supported(resource_type).get(renamed)
+    asked = definitions(other(target)).supported(resource_type).get(plain)
+    if known is not None and asked is not None and known.kind != asked.kind:
+        message = f"{plain} of {resource_type} is another kind of value there."
+        raise UnknownParameterError(message)
     if known is not None and known.kind == "token" and not dot and modifier in ("", "not"):
         value = ",".join(_token_in(target, resource_type, plain, one) for one in value.split(","))
     return f"{renamed}{dot}{chain}{colon}{modifier}", value

@@ -15,7 +15,7 @@ from app.fhir.translate.shape import Loss
 from app.fhir.translate.tables import TRANSLATED
 from app.fhir.translate.walk import Walk
 
-__all__ = ["TRANSLATED_FROM", "Loss", "Translated", "is_translated", "translate"]
+__all__ = ["TRANSLATED_FROM", "Loss", "Translated", "is_translated", "other", "translate"]
 
 TRANSLATED_FROM = "https://regie.example/fhir/CodeSystem/translated-from"
 """The code system of the tag on what was translated; its codes are ``stu3`` and ``r4``."""
@@ -27,6 +27,11 @@ class Translated:
 
     tree: dict[str, Any]
     losses: tuple[Loss, ...]
+
+
+def other(release: Release) -> Release:
+    """Return the release that is not ``release``."""
+    return Release.R4 if release is Release.STU3 else Release.STU3
 
 
 def is_translated(resource_type: str) -> bool:
