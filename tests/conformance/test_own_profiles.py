@@ -1,6 +1,7 @@
 """Regie's own profiles: each can be used, is kept by its valid examples, and finds what is wrong in the others."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from app.fhir.release import Release
 from app.fhir.tree import decode_tree
 from app.fhir.validation.profile import Profiles
 from app.fhir.validation.structure import check
+from app.portal.language import language
+from app.portal.wording import CATEGORIES
 
 BOTH = pytest.mark.parametrize("release", list(Release))
+APP = PROFILES.with_name("app")
 BASE = "https://regie.example/fhir/"
 Found = set[tuple[str, str, str]]
 
@@ -110,3 +114,48 @@ def test_the_package_says_what_it_is(release: Release) -> None:
 def test_the_releases_have_the_same_profiles_unless_one_has_no_place_for_them() -> None:
     stu3, r4 = ({profile["id"] for profile in profiles(release)} for release in Release)
     assert stu3 ^ r4 <= {"variable-dosing-regimen"}
+
+
+def concepts(release: Release, name: str) -> dict[str, tuple[str, str]]:
+    """Return the codes of a code system with what they are called in English and Dutch."""
+    tree = trees(release)[f"{BASE}CodeSystem/{name}"]
+    return {one["code"]: (one["display"], one["designation"][0]["value"]) for one in tree["concept"]}
+
+
+@BOTH
+def test_the_parts_of_a_record_are_called_as_in_the_pages(release: Release) -> None:
+    english, dutch = language("en"), language("nl")
+    assert concepts(release, "consent-category") == {
+        category.code: (english.gettext(part.name), dutch.gettext(part.name)) for category, part in CATEGORIES.items()
+    }
+
+
+@BOTH
+def test_every_kind_of_measurement_has_a_profile(release: Release) -> None:
+    names = {path.stem for path in files(release, "self-measurements")}
+    assert set(concepts(release, "measurement-kind")) == names - {"measurement"}
+
+
+@BOTH
+def test_everything_that_the_program_calls_by_our_own_url_is_defined(release: Release) -> None:
+    called = {
+        url
+        for path in APP.rglob("*.py")
+        for url in re.findall(rf'"({re.escape(BASE)}[^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert len(called) >= 4
+    assert called - set(trees(release)) == set()
+
+
+@BOTH
+def test_the_capability_statement_names_every_profile_and_search_parameter_and_demands_none(release: Release) -> None:
+    statement = trees(release)[f"{BASE}CapabilityStatement/personal-record"]
+    (rest,) = statement["rest"]
+    listed = {
+        "stu3": {one["reference"] for one in statement.get("profile", [])},
+        "r4": {url for one in rest["resource"] for url in one.get("supportedProfile", [])},
+    }[release.path]
+    assert listed == {profile["url"] for profile in profiles(release)}
+    assert not any("profile" in one for one in rest["resource"])
+    searched = {one["definition"] for resource in rest["resource"] for one in resource.get("searchParam", [])}
+    assert searched == {url for url, tree in trees(release).items() if tree["resourceType"] == "SearchParameter"}
