@@ -13,6 +13,7 @@ import typer
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Trace
+from app.db.database import Transaction
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.interactions.erase import erase_record
@@ -20,6 +21,8 @@ from app.interactions.people import record_with_patient
 from app.interactions.record_import import import_export, import_resources
 from app.interactions.transfer import export, faults, read_head
 from app.oauth.erase import erase as erase_tokens
+from app.store.reindex import reindex
+from app.store.time_zone import known_zone, set_time_zone
 from app.wiring import Parts
 
 T = TypeVar("T")
@@ -118,7 +121,31 @@ def commands(run: Runner) -> typer.Typer:
 
         typer.echo(f"The record is erased: {run(work)} rows.")
 
+    _add_time_zone(record, run)
     return record
+
+
+def _add_time_zone(record: typer.Typer, run: Runner) -> None:
+    @record.command("time-zone")
+    def record_time_zone(
+        name: Annotated[str, typer.Argument(help="As in the IANA database, such as Europe/Amsterdam.")],
+        *,
+        patient: _Patient,
+        release: _Release = "r4",
+    ) -> None:
+        """Give a record the time zone that its person lives in, and make its index again."""
+
+        async def work(parts: Parts) -> None:
+            record_id, zone = await _record_of(parts, _release(release), patient), known_zone(name)
+
+            async def job(transaction: Transaction) -> None:
+                await set_time_zone(transaction, record_id, zone)
+
+            await parts.database.write(job)
+            await reindex(parts.database, record_id, parts.context.index, everything=True)
+
+        run(work)
+        typer.echo(f"The record is in {name} now.")
 
 
 def _bring_in(run: Runner, path: Path, release: str) -> None:

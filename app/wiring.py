@@ -91,8 +91,8 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     index_key = settings.key("index")
     bases = {release: (f"{settings.base_url}/fhir/{release.path}",) for release in Release}
 
-    def index(release: Release, resource_type: str, tree: dict[str, Any]) -> IndexRows:
-        return index_rows(release, resource_type, tree, time_zone=zone, key=index_key, base_urls=bases[release])
+    def index(release: Release, resource_type: str, tree: dict[str, Any], time_zone: ZoneInfo) -> IndexRows:
+        return index_rows(release, resource_type, tree, time_zone=time_zone, key=index_key, base_urls=bases[release])
 
     context = Context(
         database=database,

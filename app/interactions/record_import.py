@@ -42,6 +42,7 @@ from app.store.changes import open_record, record_exists, set_patient
 from app.store.find import answer_to, keep_answer
 from app.store.ids import RECORD_ID_BITS, record_in
 from app.store.resources import RELEASES, records_with
+from app.store.time_zone import known_zone
 
 GROUP = 100
 """Resources in a transaction, or requests under way at once; fewer when they are large."""
@@ -206,7 +207,7 @@ async def _opened(
             if await answer_to(transaction, target.record_id, _CLIENT, key) is not None:
                 return target, []
         target = kept if await _are_free(transaction, head, known, last_entry) else renamed
-        await open_record(transaction, target.record_id, head.time_zone)
+        await open_record(transaction, target.record_id, known_zone(head.time_zone).key)
         for release in Release:
             if patient := head.patients.get(release.path):
                 new = target.new_id((release.value, "Patient", patient))

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -28,7 +29,8 @@ from app.store.tables import change, current, date_index, exact_index, locator, 
 ACTIVE = "active"
 GENESIS = bytes(32)
 _encode = msgspec.json.Encoder().encode
-Indexer = Callable[[Release, str, dict[str, Any]], IndexRows]
+Indexer = Callable[[Release, str, dict[str, Any], ZoneInfo], IndexRows]
+"""Makes the index rows of a resource; the zone is the record's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,14 @@ class Author:
 
 
 _HEAD = hot(
-    select(record.c.seq, record.c.hash, record.c.instant, record.c.index_version, record.c.index_target).where(
-        record.c.record_id == bindparam("record_id"), record.c.status == ACTIVE
-    )
+    select(
+        record.c.seq,
+        record.c.hash,
+        record.c.instant,
+        record.c.index_version,
+        record.c.index_target,
+        record.c.time_zone,
+    ).where(record.c.record_id == bindparam("record_id"), record.c.status == ACTIVE)
 )
 _MOVE_HEAD = hot(
     update(record)
@@ -190,6 +197,7 @@ class RecordWriter:
     hash: bytes
     instant: int
     indexed: tuple[int, int]
+    time_zone: ZoneInfo
     index: Indexer
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -205,7 +213,7 @@ class RecordWriter:
             raise NotFoundError(message)
         # Instants are kept to the millisecond, as they are shown, so that a search for what was shown finds it.
         instant = max(now_us // 1000 * 1000, head[2])
-        return cls(transaction, record_id, head[0], head[1], instant, (head[3], head[4]), index)
+        return cls(transaction, record_id, head[0], head[1], instant, (head[3], head[4]), ZoneInfo(head[5]), index)
 
     async def current(self, release: Release, resource_type: str, resource_id: str) -> tuple[Stored, int] | None:
         """Return the newest version and its categories, deletes included, or None."""
@@ -222,7 +230,7 @@ class RecordWriter:
         operation = "create" if before is None or before.deleted else "update"
         version = 1 if before is None else before.version + 1
         body = with_identity(draft.members, draft.id, version, self.instant)
-        rows = self.index(draft.release, draft.resource_type, draft.tree)  # first: it may refuse
+        rows = self.index(draft.release, draft.resource_type, draft.tree, self.time_zone)  # first: it may refuse
         written = self._append(
             draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
         )
@@ -317,7 +325,7 @@ class RecordWriter:
 
     def _unindex(self, before: Stored) -> None:
         """Take out the index rows of a version: they are worked out again, which is cheaper than an index to find them."""
-        rows = self.index(before.release, before.resource_type, decode_tree(before.body))
+        rows = self.index(before.release, before.resource_type, decode_tree(before.body), self.time_zone)
         self._add_index_rows("remove", rows, _NAMES_TO_REMOVE, before.seq)
 
     def _add_index_rows(self, what: str, rows: IndexRows, names: dict[str, tuple[str, ...]], seq: int) -> None:

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
@@ -27,6 +28,7 @@ from app.store.changes import Indexer
 from app.store.resources import Stored, columns, stored
 from app.store.rules import Rules, current_rules, mark, spelled_out
 from app.store.tables import change, current, date_index, exact_index, quantity_index, record, text_index
+from app.store.time_zone import time_zone_of
 
 REMOVED_AT_ONCE = 2000
 _TRIES = 5
@@ -163,18 +165,21 @@ async def _take_out(database: Database, statement: Statement, record_id: int, ke
 async def _fill(database: Database, record_id: int, index: Indexer, pace: Pace, kept: frozenset[int]) -> int:
     """Return how many resources got their rows. What is written meanwhile comes by too, as its number is higher."""
     count = after = 0
+    zone = await time_zone_of(database.reader, record_id) or ZoneInfo("UTC")
     while rows := await database.reader.all(_BATCH, {"record_id": record_id, "after": after, "limit": pace.batch}):
         versions = [stored(row) for row in rows]
-        await _add(database, record_id, versions, _made(versions, index, kept))
+        await _add(database, record_id, versions, _made(versions, index, zone, kept))
         count, after = count + len(versions), versions[-1].seq
         await asyncio.sleep(pace.rest)
     return count
 
 
-def _made(versions: Iterable[Stored], index: Indexer, kept: frozenset[int]) -> dict[str, list[dict[str, Any]]]:
+def _made(
+    versions: Iterable[Stored], index: Indexer, zone: ZoneInfo, kept: frozenset[int]
+) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in _TABLES}
     for version in versions:
-        rows = index(version.release, version.resource_type, version.tree())
+        rows = index(version.release, version.resource_type, version.tree(), zone)
         for name, names in _NAMES.items():
             for row in getattr(rows, name):
                 if row[0] not in kept:

@@ -5,14 +5,13 @@ Spec: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/STU3/search.html
 
 from dataclasses import dataclass
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from app.fhir.issues import Issue
 from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.subset import Shown
 
-Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap", "co"]
-"""``co``, of dates: contains; in a ``_filter`` only."""
+Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap", "po", "co"]
+"""``po`` and ``co``, of dates: overlaps, contains; in a ``_filter`` only."""
 
 TextComparison = Literal["eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le"]
 Modifier = Literal["exact", "contains", "not", "missing", "identifier", "in", "not-in", "above", "below"]
@@ -47,12 +46,28 @@ class ReferenceValue:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalDate:
+    """A date that names no zone: ``text`` as it was written, and the zone and the present that its interval was made by.
+
+    ``now`` is in microseconds since 1970 UTC.
+    """
+
+    text: str
+    time_zone: str
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class DateValue:
-    """An interval in microseconds since 1970 UTC, both ends included."""
+    """An interval in microseconds since 1970 UTC, both ends included.
+
+    ``local`` is what it has to be made of again for a record in another zone, None if the date names its zone.
+    """
 
     prefix: Prefix
     low: int
     high: int
+    local: LocalDate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +171,11 @@ class Referred:
 class Together:
     """A composite parameter: one element meets all criteria of one of ``alternatives``, a criterion for each part.
 
-    ``time_zone`` and ``base_urls`` are for reading the element, as they are for indexing it.
+    ``base_urls`` are for reading the element, as they are for indexing it.
     """
 
     parameter: SearchParameter
     alternatives: tuple[tuple[Criterion, ...], ...]
-    time_zone: ZoneInfo
     base_urls: tuple[str, ...]
 
 

@@ -4,6 +4,7 @@ Spec: https://hl7.org/fhir/R4/search_filter.html#ops, https://hl7.org/fhir/STU3/
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol, cast
 
@@ -16,6 +17,7 @@ from app.fhir.search.expression import (
     Criterion,
     DateValue,
     Link,
+    Prefix,
     TextComparison,
     TextValue,
 )
@@ -151,9 +153,7 @@ def _simple(query: Query, resource_type: str, name: str, test: Comparison, links
 def _period(criterion: Criterion, operator: str) -> Criterion:
     """Return a criterion on a date as the one that the period overlaps with it (``po``) or includes it (``co``)."""
     values = tuple(
-        DateValue("ap" if operator == "po" else "co", value.low, value.high)
-        for value in criterion.values
-        if isinstance(value, DateValue)
+        replace(value, prefix=cast("Prefix", operator)) for value in criterion.values if isinstance(value, DateValue)
     )
     return Criterion(criterion.parameter, None, values)
 

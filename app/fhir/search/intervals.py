@@ -16,6 +16,7 @@ prefix the specification                                    here
 ``sa`` r starts after v                                     r.low > v.high
 ``eb`` r ends before v                                      r.high < v.low
 ``ap`` v, widened, overlaps r                               r.low <= v.high and r.high >= v.low
+``po`` v overlaps r (``_filter`` only)                      r.low <= v.high and r.high >= v.low
 ``co`` r contains v (``_filter`` only)                      r.low <= v.low and v.high <= r.high
 ====== ==================================================== =======================================
 
@@ -46,6 +47,7 @@ COMPARISONS: Mapping[Prefix, _Comparison] = MappingProxyType(
         "le": lambda _, high, from_, __: from_ <= high,
         "sa": lambda _, high, from_, __: from_ > high,
         "eb": lambda low, _, __, to: to < low,
+        "po": lambda low, high, from_, to: from_ <= high and to >= low,
         "co": lambda low, high, from_, to: from_ <= low and high <= to,
         "ap": lambda low, high, from_, to: from_ <= high and to >= low,
     }

@@ -346,7 +346,7 @@ class _Query:
                     for part, value in zip(parameter.parts, values, strict=True)
                 )
             )
-        return Together(parameter, tuple(alternatives), self.around.time_zone, self.around.base_urls)
+        return Together(parameter, tuple(alternatives), self.around.base_urls)
 
     def parameter(self, resource_type: str, name: str, base: str, modifier: str | None) -> SearchParameter:
         """Return the parameter that a criterion's name means."""

@@ -8,7 +8,7 @@ Spec: https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/STU3/se
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -20,8 +20,10 @@ from app.fhir.dates import interval, microseconds
 from app.fhir.reference import FragmentReference, LiteralReference, localize
 from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.expression import (
+    Criterion,
     DateValue,
     IdentifierValue,
+    LocalDate,
     MissingValue,
     NumberValue,
     Prefix,
@@ -38,6 +40,7 @@ from app.fhir.units import UCUM, canonical_unit, is_comparable
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_ZONE = re.compile(r"(Z|[+-]\d\d:\d\d)\Z")
 _LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
 _APPROXIMATELY = Decimal("0.1")
 
@@ -150,11 +153,34 @@ def _date(parameter: SearchParameter, text: str, around: Surroundings) -> DateVa
         low, high = interval(rest, around.time_zone)
     except ValueError as error:
         raise malformed(parameter, "a date such as 2024, 2024-01-31 or 2024-01-31T10:00:00Z") from error
-    if prefix == "ap":
-        now = microseconds(around.now)
-        gap = 0 if low <= now <= high else min(abs(now - low), abs(now - high))
-        low, high = low - gap // 10, high + gap // 10
-    return DateValue(prefix, low, high)
+    now = microseconds(around.now)
+    local = None if _ZONE.search(rest) else LocalDate(rest, around.time_zone.key, now)
+    return DateValue(prefix, *_widened(prefix, low, high, now), local)
+
+
+def _widened(prefix: Prefix, low: int, high: int, now: int) -> tuple[int, int]:
+    """Return the interval that a prefix compares with: of ``ap`` with a tenth of the way to the present around it."""
+    if prefix != "ap":
+        return low, high
+    gap = 0 if low <= now <= high else min(abs(now - low), abs(now - high))
+    return low - gap // 10, high + gap // 10
+
+
+def is_local(criterion: Criterion) -> bool:
+    """Return whether a criterion depends on the zone of the record that is searched."""
+    return any(isinstance(value, DateValue) and value.local for value in criterion.values)
+
+
+def in_zone(criterion: Criterion, zone: ZoneInfo) -> Criterion:
+    """Return a criterion as it is for a record in a zone."""
+    return replace(criterion, values=tuple(_in_zone(value, zone) for value in criterion.values))
+
+
+def _in_zone(value: Value, zone: ZoneInfo) -> Value:
+    if not isinstance(value, DateValue) or value.local is None or value.local.time_zone == zone.key:
+        return value
+    low, high = _widened(value.prefix, *interval(value.local.text, zone), value.local.now)
+    return replace(value, low=low, high=high, local=replace(value.local, time_zone=zone.key))
 
 
 def _number(parameter: SearchParameter, text: str, _: Surroundings) -> NumberValue:

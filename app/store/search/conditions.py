@@ -189,7 +189,7 @@ def _compare(prefix: str, low: ColumnElement[Any], high: ColumnElement[Any], nam
             return high < value_low
         case "co":
             return and_(low <= value_low, high >= value_high)
-        case "ap":
+        case "ap" | "po":
             return and_(low <= value_high, high >= value_low)
     message = f"There is no comparison {prefix}."
     raise ValueError(message)

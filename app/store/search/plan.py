@@ -11,6 +11,7 @@ Spec: https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/sear
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -34,6 +35,7 @@ from app.fhir.search.expression import (
     Worded,
 )
 from app.fhir.search.told import tells
+from app.fhir.search.values import in_zone, is_local
 from app.fhir.search.wording import says
 from app.store.indexing import rows_of, value_hash
 from app.store.resources import Stored, stored
@@ -43,6 +45,7 @@ from app.store.search.conditions import Criterion as Translated
 from app.store.search.conditions import Form, number_values, numbers_of
 from app.store.search.statement import SearchForm, statement
 from app.store.search.translate import CURRENT, is_selective, translate
+from app.store.time_zone import time_zone_of
 from app.store.visible import parameters
 
 LINKED_MAX = 50_000
@@ -77,6 +80,7 @@ class Plan:
         self.values: dict[str, Any] = {"release": release.value, "type": asked.resource_type}
         for number, criterion in enumerate(criteria):
             self.values |= number_values(criterion, number, of_parameter[number])
+        self.local = [(number, one) for number, one in enumerate(ordered) if is_local(one)]
         self.links: dict[int, tuple[_Followed, tuple[Plan, ...]]] = {}
         for link in asked.links:
             if isinstance(link, Within):
@@ -137,6 +141,11 @@ class Plan:
         if self.asks_index:
             await check_rules(reader, access.record_id, self.asks_index)
         values = self.values | parameters(access)
+        zone = await time_zone_of(reader, access.record_id) if self.local else None
+        if zone is not None:
+            for number, criterion in self.local:
+                parameter = None if criterion.parameter.is_column else criterion.parameter
+                values |= number_values(translate(self.key, in_zone(criterion, zone)), number, parameter)
         for number, (link, plans) in self.links.items():
             match link:
                 case Chained():
@@ -190,12 +199,15 @@ class Plan:
         self, reader: Reader, scope: AccessScope, access: RecordAccess, link: Together, plans: Sequence["Plan"]
     ) -> list[str]:
         """Return the ids of those that have all parts of one alternative in one element."""
+        zone = await time_zone_of(reader, access.record_id)
+        if zone is None:
+            return []
         return [
             version.id
             for plan, parts in zip(plans, link.alternatives, strict=True)
-            for criteria in [[translate(self.key, part) for part in parts]]
+            for criteria in [[translate(self.key, in_zone(part, zone)) for part in parts]]
             async for version in plan.versions(reader, scope, access)
-            if self._in_one_element(link, criteria, version.tree())
+            if self._in_one_element(link, criteria, version.tree(), zone)
         ]
 
     async def _combined(
@@ -219,12 +231,14 @@ class Plan:
 
         return await ids_of(link)
 
-    def _in_one_element(self, link: Together, criteria: Sequence[Translated], tree: Mapping[str, Any]) -> bool:
+    def _in_one_element(
+        self, link: Together, criteria: Sequence[Translated], tree: Mapping[str, Any], zone: ZoneInfo
+    ) -> bool:
         return any(
             all(
                 holds(
                     criterion,
-                    rows_of(part, found, time_zone=link.time_zone, key=self.key, base_urls=link.base_urls),
+                    rows_of(part, found, time_zone=zone, key=self.key, base_urls=link.base_urls),
                 )
                 for criterion, part, found in zip(criteria, link.parameter.parts, values, strict=True)
             )
