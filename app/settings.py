@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -26,6 +27,15 @@ def _without_slash(url: str) -> str:
 def _general_profile_mode(given: dict[str, Any]) -> ProfileModeSetting:
     mode: ProfileModeSetting = given["profile_mode"]
     return mode
+
+
+def _safe(url: str) -> str:
+    """Return the URL of another server. Raises: ValueError, when others on the way could read or change what is said."""
+    parts = urlsplit(url)
+    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if url and (not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or is_here)):
+        raise ValueError("It has to be an https URL, or http on this machine, without ? and #.")
+    return url
 
 
 class Settings(BaseSettings):
@@ -71,6 +81,9 @@ class Settings(BaseSettings):
         default="own",
         description="The CapabilityStatement that says which profile all resources of a type have to keep: a canonical URL of a"
         " package that is loaded, own (that of Regie's own package) or none.",
+    )
+    terminology_server: Annotated[str, AfterValidator(_safe)] = Field(
+        default="", description="A server to ask about codes that are not at hand; {release} in it is stu3 or r4."
     )
     access_token_lifetime: timedelta = Field(default=timedelta(minutes=15), description="ISO 8601, such as PT15M.")
     refresh_token_lifetime: timedelta = Field(default=timedelta(days=90), description="ISO 8601, such as P90D.")

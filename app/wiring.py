@@ -21,6 +21,7 @@ from app.interactions.conformance import ProfileMode, conformance
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
 from app.interactions.gate import Gate
+from app.interactions.terminology_server import TerminologyServer
 from app.jobs import notices
 from app.jobs.deliver import Deliverer
 from app.jobs.mail import mail_at
@@ -94,6 +95,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     def index(release: Release, resource_type: str, tree: dict[str, Any], time_zone: ZoneInfo) -> IndexRows:
         return index_rows(release, resource_type, tree, time_zone=time_zone, key=index_key, base_urls=bases[release])
 
+    server = TerminologyServer(settings.terminology_server) if settings.terminology_server else None
     context = Context(
         database=database,
         gate=Gate(database, audit, clock, now_us),
@@ -110,7 +112,10 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         conformance=conformance(
             Library(settings.packages_folder, PROFILES), _profile_modes(settings), settings.capability_statement
         ),
+        terminology_server=server,
     )
+    if server is not None:
+        context.conformance.ask_elsewhere(server.verdict)
 
     def record_patients(record_id: int) -> dict[Release, str]:
         return run_now(patients_of(database.reader, record_id))

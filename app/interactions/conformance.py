@@ -6,9 +6,10 @@ package may say, in ``rest.resource.profile``, what every resource of a type has
 Spec: https://hl7.org/fhir/R4/profiling.html#CapabilityStatement, https://hl7.org/fhir/STU3/profiling.html#CapabilityStatement
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from app.access.requester import RequesterKind
@@ -74,6 +75,11 @@ class Conformance:
         if mode is ProfileMode.ENFORCE and any(issue.severity == "error" for issue in issues):
             raise InvalidResourceError(issues)
         return tuple(replace(issue, severity="warning") if issue.severity == "error" else issue for issue in issues)
+
+    def ask_elsewhere(self, verdict: Callable[[Release, str, str, str], bool | None]) -> None:
+        """Let checks go by ``verdict`` (of a value set, a system and a code) where what is at hand does not tell."""
+        for release, profiles in self.profiles.items():
+            profiles.terminology.elsewhere = partial(verdict, release)
 
     def terminology(self, release: Release) -> Terminology:
         """Return the code systems and value sets that are at hand: those of the packages, and of the specification."""

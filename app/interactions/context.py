@@ -13,6 +13,7 @@ from app.fhir.reference import LiteralReference, localize
 from app.fhir.release import Release
 from app.interactions.conformance import Conformance
 from app.interactions.gate import Gate
+from app.interactions.terminology_server import TerminologyServer
 from app.store.changes import Indexer
 from app.store.ids import record_in
 from app.store.resources import Stored, read_current, records_with
@@ -45,6 +46,7 @@ class Context:
     clock: Callable[[], datetime]
     now_us: Callable[[], int]
     conformance: Conformance = field(default_factory=Conformance)
+    terminology_server: TerminologyServer | None = None
 
     def fhir_base(self, release: Release) -> str:
         """Return the base URL of a release."""
@@ -52,7 +54,8 @@ class Context:
 
     def inside(self, transaction: Transaction) -> "Context":
         """Return the same for what is done as a part of a transaction."""
-        return replace(self, database=Inside(transaction), gate=self.gate.inside(transaction))
+        inside = self.gate.inside(transaction)
+        return replace(self, database=Inside(transaction), gate=inside, terminology_server=None)
 
     def local(self, release: Release, reference: str) -> LiteralReference | None:
         """Return the reference if it is to a resource on this server, relative; None for any other."""

@@ -19,6 +19,7 @@ from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.repeat import earlier, keep, request_hash
+from app.interactions.terminology_server import asked_first
 from app.interactions.write import Changes, Written
 
 LARGE_BODY = 256 * 1024
@@ -228,11 +229,17 @@ async def _parsed(
     depth = context.limits.body_depth_max
     try:
         if len(body) > LARGE_BODY:
-            return await asyncio.to_thread(parse, release, body, expected_type=deed.resource_type, maximum_depth=depth)
-        return parse(release, body, expected_type=deed.resource_type, maximum_depth=depth)
+            parsed = await asyncio.to_thread(
+                parse, release, body, expected_type=deed.resource_type, maximum_depth=depth
+            )
+        else:
+            parsed = parse(release, body, expected_type=deed.resource_type, maximum_depth=depth)
     except RegieError as error:
         await context.gate.refused(requester, trace, deed, error)
         raise
+    if context.terminology_server is not None:  # before the transaction, in which it can't be asked
+        await asked_first(context.terminology_server, lambda: context.conformance.issues(release, parsed.tree))
+    return parsed
 
 
 def wrote(requester: Requester, trace: Trace, deed: Deed, written: Written) -> Event:

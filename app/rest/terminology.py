@@ -4,7 +4,6 @@ Spec: https://hl7.org/fhir/R4/valueset-operations.html, https://hl7.org/fhir/STU
 https://hl7.org/fhir/R4/codesystem-operations.html, https://hl7.org/fhir/STU3/codesystem-operations.html
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,12 @@ from app.errors import BadRequestError
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import parse
 from app.interactions.beside import beside
-from app.interactions.operations import terminology as operations
+from app.interactions.operations import terminology_elsewhere as operations
 from app.interactions.operations.terminology import EXPANSION_MAX, Asked, Coding, Expansion
 from app.rest.call import Call
 from app.rest.response import FhirResponse
 
+CODINGS_MAX = 20
 OFFSET_MAX = 1_000_000
 _VALUE_SET = ("url", "valueSet", "valueSetVersion")
 _EXPAND = (
@@ -97,6 +97,8 @@ class Given:
             found += [_coding(one) for one in concept.get("coding", ()) if isinstance(one, dict)]
         if not found or not all(one.system and one.code for one in found):
             raise BadRequestError(f"Which code: code and {system}, or coding, or codeableConcept, with their systems.")
+        if len(found) > CODINGS_MAX:
+            raise BadRequestError(f"A codeableConcept may have {CODINGS_MAX} codings here.")
         if len({name for name in ("code", "coding", "codeableConcept") if name in self.values}) > 1:
             raise BadRequestError("One of code, coding and codeableConcept.")
         return found
@@ -130,11 +132,6 @@ async def given(call: Call, *names: str) -> Given:
     return Given(values)
 
 
-async def _answered(work: Callable[[], dict[str, Any]]) -> FhirResponse:
-    """Return the answer that ``work`` makes in a thread: a large value set takes some time."""
-    return FhirResponse(200, encode_tree(await beside(work)))
-
-
 async def expand(call: Call) -> FhirResponse:
     """ValueSet/$expand."""
     asked = await given(call, *_EXPAND)
@@ -148,38 +145,30 @@ async def expand(call: Call) -> FhirResponse:
         definition=asked.flag("includeDefinition"),
         language=asked.text("displayLanguage"),
     )
-    value_set, terminology = asked.value_set(), call.context.conformance.terminology(call.release)
-    return await _answered(lambda: operations.expand(terminology, value_set, wanted, call.context.clock()))
+    found = await operations.expand(call.context, call.release, asked.value_set(), wanted)
+    return FhirResponse(200, encode_tree(found))
 
 
 async def validate_code_in_value_set(call: Call) -> FhirResponse:
     """ValueSet/$validate-code."""
     asked = await given(call, *_VALUE_SET, *_CODE, "systemVersion")
-    value_set, codings = asked.value_set(), asked.codings("systemVersion")
-    terminology = call.context.conformance.terminology(call.release)
-    abstract, language = asked.flag("abstract"), asked.text("displayLanguage")
-    return await _answered(
-        lambda: operations.validate_in_value_set(
-            terminology, value_set, codings, abstract=abstract, language=language
-        ).parameters()
-    )
+    verdict = await operations.validate_in_value_set(
+        call.context, call.release, asked.value_set(), asked.codings("systemVersion"),
+        abstract=asked.flag("abstract"), language=asked.text("displayLanguage"),
+    )  # fmt: skip
+    return FhirResponse(200, encode_tree(verdict.parameters()))
 
 
 async def validate_code_in_system(call: Call) -> FhirResponse:
-    """CodeSystem/$validate-code."""
+    """CodeSystem/$validate-code; of several codings one has to be valid."""
     asked = await given(call, "url", "version", *(name for name in _CODE if name != "system"))
-    codings = asked.codings("version", "url")
-    terminology = call.context.conformance.terminology(call.release)
-    abstract, language = asked.flag("abstract"), asked.text("displayLanguage")
-
-    def work() -> dict[str, Any]:
-        verdicts = [
-            operations.validate_in_system(terminology, coding, abstract=abstract, language=language)
-            for coding in codings
-        ]
-        return next((one for one in verdicts if one.is_valid), verdicts[0]).parameters()
-
-    return await _answered(work)
+    codings, abstract, language = asked.codings("version", "url"), asked.flag("abstract"), asked.text("displayLanguage")
+    verdicts = [
+        await operations.validate_in_system(call.context, call.release, one, abstract=abstract, language=language)
+        for one in codings
+    ]
+    verdict = next((one for one in verdicts if one.is_valid), verdicts[0])
+    return FhirResponse(200, encode_tree(verdict.parameters()))
 
 
 async def lookup(call: Call) -> FhirResponse:
@@ -187,14 +176,13 @@ async def lookup(call: Call) -> FhirResponse:
     asked = await given(call, "code", "system", "version", "coding", "property", "displayLanguage")
     (coding,) = asked.codings("version")
     wanted = [str(one) for one in asked.values.get("property", ())]
-    terminology, language = call.context.conformance.terminology(call.release), asked.text("displayLanguage")
-    return await _answered(lambda: operations.lookup(call.release, terminology, coding, wanted, language))
+    found = await operations.lookup(call.context, call.release, coding, wanted, asked.text("displayLanguage"))
+    return FhirResponse(200, encode_tree(found))
 
 
 async def subsumes(call: Call) -> FhirResponse:
     """CodeSystem/$subsumes."""
     asked = await given(call, "codeA", "codeB", "system", "version", "codingA", "codingB")
-    terminology = call.context.conformance.terminology(call.release)
     codings = []
     for letter in "AB":
         tree = asked.tree(f"coding{letter}")
@@ -203,4 +191,4 @@ async def subsumes(call: Call) -> FhirResponse:
         if not coding.system or not coding.code:
             raise BadRequestError("Which codes: codeA, codeB and system, or codingA and codingB with their systems.")
         codings.append(coding)
-    return await _answered(lambda: operations.subsumes(terminology, *codings))
+    return FhirResponse(200, encode_tree(await operations.subsumes(call.context, call.release, *codings)))

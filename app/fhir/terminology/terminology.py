@@ -41,6 +41,8 @@ class Terminology:
         self._find = find
         self._value_sets: dict[str, ValueSet] = {}
         self._code_systems: dict[str, CodeSystem] = {}
+        self.elsewhere: Callable[[str, str, str], bool | None] = lambda *_: None
+        """What is asked, with a value set, a system and a code, where what is at hand does not tell."""
 
     def definition(self, url: str) -> Mapping[str, Any] | None:
         """Return the ValueSet with this canonical URL, which may have a version; None if it isn't at hand."""
@@ -58,6 +60,12 @@ class Terminology:
             except TooCostlyError:
                 self._value_sets[url] = ValueSet(is_unknown=True, is_too_costly=True)
         return self._value_sets[url]
+
+    def belongs(self, url: str, system: str | None, code: str) -> bool | None:
+        """Return whether a code belongs to the value set with this URL; None if that is known neither here nor elsewhere."""
+        found = self.value_set(url)
+        verdict = None if found is None else found.has(system, code)
+        return self.elsewhere(url, system, code) if verdict is None and system else verdict
 
     def code_system(self, url: str, version: str = "") -> CodeSystem | None:
         """Return the code system that goes by a URL, in this version if one is named; None if it isn't at hand."""

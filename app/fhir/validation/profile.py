@@ -273,13 +273,12 @@ class Profiles:
         severity = "error" if binding.is_required else "warning"
 
         def check(item: Item, run: Run) -> None:
-            value_set = self.terminology.value_set(binding.value_set)
-            if value_set is None or item.value is None:
+            if item.value is None:
                 return
-            codes = codes_of(item)
+            codes, url = codes_of(item), binding.value_set
             is_text = item.kind == "CodeableConcept" and "coding" not in item.value
-            if (is_text and binding.is_required) or (
-                codes and all(value_set.has(system, code) is False for system, code in codes)
+            if (is_text and binding.is_required and self.terminology.value_set(url) is not None) or (
+                codes and all(self.terminology.belongs(url, system, code) is False for system, code in codes)
             ):
                 run.add(severity, "code-invalid", item.place, f"{label} must have a code of {binding.value_set}.")
 

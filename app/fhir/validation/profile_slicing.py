@@ -353,10 +353,9 @@ def recogniser(compiler: Compiler, rule: Rule, depth: int = 0) -> Accepts | None
 
 def _in_value_set(terminology: Terminology, url: str) -> Accepts:
     def accepts(item: Item, _: Run) -> bool | None:
-        value_set = terminology.value_set(url)
-        if value_set is None:
+        verdicts = [terminology.belongs(url, system, code) for system, code in codes_of(item)]
+        if not verdicts and terminology.value_set(url) is None:
             return None
-        verdicts = [value_set.has(system, code) for system, code in codes_of(item)]
         return True if True in verdicts else None if None in verdicts else False
 
     return accepts

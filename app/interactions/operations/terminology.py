@@ -118,7 +118,7 @@ def expand(terminology: Terminology, asked: Asked, wanted: Expansion, now: datet
     found = codes_of(terminology, asked)
     if not found.is_complete:
         raise not_known(asked.named, found)
-    return expanded(definition_of(terminology, asked), _chosen(found, wanted), wanted, now)
+    return listed(definition_of(terminology, asked), found, wanted, now)
 
 
 def not_known(named: str, found: ValueSet) -> CodesNotKnownError:
@@ -126,6 +126,19 @@ def not_known(named: str, found: ValueSet) -> CodesNotKnownError:
     systems = found.unclear_systems
     why = f"needs all codes of {', '.join(systems)}" if systems else "takes in value sets"
     return CodesNotKnownError(f"{named} {why}, which this server does not have at hand.")
+
+
+def belongs_not(asked: Asked, codings: Sequence[Coding]) -> Verdict:
+    """Return the answer about codings of which none belongs to a value set."""
+    named = ", ".join(f"{one.system}|{one.code}" for one in codings)
+    where = f"{asked.named[0].lower()}{asked.named[1:]}"
+    message = f"{named} is not in {where}." if len(codings) == 1 else f"None of {named} is in {where}."
+    return Verdict(is_valid=False, message=message)
+
+
+def is_none(coding: Coding) -> Verdict:
+    """Return the answer about a code that its code system does not have."""
+    return Verdict(is_valid=False, message=f"{coding.system} has no code {coding.code}.")
 
 
 def _chosen(found: ValueSet, wanted: Expansion) -> list[tuple[str, Concept]]:
@@ -145,10 +158,9 @@ def _has_words(concept: Concept, words: Sequence[str]) -> bool:
     return all(word in text for word in words)
 
 
-def expanded(
-    definition: Mapping[str, Any], chosen: Sequence[tuple[str, Concept]], wanted: Expansion, now: datetime
-) -> Tree:
-    """Return a ValueSet with the page that is wanted of what was chosen. Raises: TooCostlyError."""
+def listed(definition: Mapping[str, Any], found: ValueSet, wanted: Expansion, now: datetime) -> Tree:
+    """Return a ValueSet with the part that is wanted of its codes. Raises: TooCostlyError."""
+    chosen = _chosen(found, wanted)
     page = chosen[wanted.offset :][: wanted.count]
     if len(page) > EXPANSION_MAX:
         raise TooCostlyError(f"That is {len(page)} codes: ask for {EXPANSION_MAX} at most, with count and offset.")
@@ -217,14 +229,9 @@ def validate_in_value_set(
     if not concepts and any(verdict is None for _, verdict in verdicts):
         raise not_known(asked.named, found)
     if not concepts:
-        return Verdict(is_valid=False, message=f"{_listed(codings)} not in {asked.named[0].lower()}{asked.named[1:]}.")
+        return belongs_not(asked, codings)
     coding = next(one for one, verdict in verdicts if verdict is True)
     return judged(coding, concepts[0], abstract=abstract, language=language)
-
-
-def _listed(codings: Sequence[Coding]) -> str:
-    named = ", ".join(f"{one.system}|{one.code}" for one in codings)
-    return f"{named} is" if len(codings) == 1 else f"None of {named} is"
 
 
 def judged(coding: Coding, concept: Concept, *, abstract: bool, language: str) -> Verdict:
@@ -255,7 +262,7 @@ def validate_in_system(terminology: Terminology, coding: Coding, *, abstract: bo
         return judged(coding, concept, abstract=abstract, language=language)
     if not system.is_complete:
         raise CodesNotKnownError(f"This server has a part of {system.url} at hand, and this code is not in it.")
-    return Verdict(is_valid=False, message=f"{coding.system} has no code {coding.code}.")
+    return is_none(coding)
 
 
 def _concept(system: CodeSystem, code: str) -> Concept:

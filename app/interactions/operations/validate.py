@@ -8,6 +8,7 @@ Spec: https://hl7.org/fhir/R4/resource-operation-validate.html, https://hl7.org/
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from app.access.policy import Wish
@@ -24,6 +25,7 @@ from app.interactions.beside import beside
 from app.interactions.context import Context, find
 from app.interactions.gate import Deed, Touched
 from app.interactions.single import LARGE_BODY
+from app.interactions.terminology_server import asked_first
 from app.store.changes import patients_of
 
 _ACTIONS = {"create": Action.CREATE, "update": Action.UPDATE, "delete": Action.DELETE, "profile": Action.READ}
@@ -139,6 +141,11 @@ async def _held_against_profiles(
     if release not in context.conformance.profiles:
         message = "This profile is not loaded here, so it was not looked at."
         return [Issue("warning", "not-supported", message, location) for _ in asked]
-    found = await beside(lambda: context.conformance.issues(release, tree, asked))
+    check = partial(context.conformance.issues, release, tree, asked)
+    found, is_answered = await asked_first(context.terminology_server, check)
     length = len(tree["resourceType"])
-    return [replace(one, expression=location + (one.expression or "")[length:]) for one in found]
+    placed = [replace(one, expression=location + (one.expression or "")[length:]) for one in found]
+    if not is_answered:
+        message = "The terminology server did not tell of all codes, so that these were not looked at."
+        placed.append(Issue("warning", "transient", message, location))
+    return placed
