@@ -1,6 +1,6 @@
 """Whether a resource that is written has to keep the profiles that it claims, and what happens if it does not.
 
-Only profiles of packages that are loaded can be broken; without packages nothing is looked at. A CapabilityStatement of a
+Only profiles of packages that are loaded can be broken. The rules of FHIR itself need no package. A CapabilityStatement of a
 package may say, in ``rest.resource.profile``, what every resource of a type has to keep, whatever it claims.
 
 Spec: https://hl7.org/fhir/R4/profiling.html#CapabilityStatement, https://hl7.org/fhir/STU3/profiling.html#CapabilityStatement
@@ -21,7 +21,9 @@ from app.fhir.packages.package import Pin
 from app.fhir.release import Release
 from app.fhir.terminology.core import core_terminology
 from app.fhir.terminology.terminology import Terminology
+from app.fhir.validation.invariants import broken_rules
 from app.fhir.validation.profile import Profiles
+from app.fhir.validation.structure import Parsed
 
 
 class ProfileMode(StrEnum):
@@ -62,16 +64,20 @@ class Conformance:
         of_type = self.declared.get(release, Declared()).of(str(tree.get("resourceType")))
         return self.profiles[release].validate(tree, [*of_type, *asked])
 
-    def hold(self, source: RequesterKind, release: Release, tree: dict[str, Any], location: str) -> tuple[Issue, ...]:
+    def hold(self, source: RequesterKind, release: Release, parsed: Parsed, location: str) -> tuple[Issue, ...]:
         """Return what is to be told of a valid resource that is about to be kept, as warnings; ``location`` is its place.
 
-        Raises: InvalidResourceError, if it breaks a profile and these are enforced for its source.
+        The rules of the specification are held against everybody as its structure is; what is imported is held to them as it
+        is to profiles, so that nothing is lost that others sent.
+        Raises: InvalidResourceError, if it breaks such a rule, or a profile where these are enforced for its source.
         """
         mode = self.modes.get(source, ProfileMode.OFF)
-        if mode is ProfileMode.OFF:
-            return ()
-        found = self.issues(release, tree)
-        issues = tuple(_placed(issue, str(tree.get("resourceType")), location) for issue in found)
+        is_import = source is RequesterKind.OPERATOR
+        broken = broken_rules(release, parsed, location) if mode is not ProfileMode.OFF or not is_import else []
+        if broken and not is_import:
+            raise InvalidResourceError(broken)
+        found = self.issues(release, parsed.tree) if mode is not ProfileMode.OFF else []
+        issues = (*broken, *(_placed(issue, parsed.resource_type, location) for issue in found))
         if mode is ProfileMode.ENFORCE and any(issue.severity == "error" for issue in issues):
             raise InvalidResourceError(issues)
         return tuple(replace(issue, severity="warning") if issue.severity == "error" else issue for issue in issues)

@@ -435,7 +435,7 @@ class Changes:
             raise AccessDeniedError(message, about=(writer.record_id,))
         if before is not None and not Category.SENSITIVE & categories:
             await self._check_label(writer, before)
-        warnings = self.context.conformance.hold(self.requester.kind, self.release, parsed.tree, location)
+        warnings = self.context.conformance.hold(self.requester.kind, self.release, parsed, location)
         is_new = before is None or before.deleted
         draft = Draft(
             self.release,

@@ -2,7 +2,8 @@
 
 ``python -m app.fhir.releases.generate`` reads the models of ``fhir.resources`` (a development dependency) and writes
 one ``..._structure.txt`` per release. With ``--definitions FOLDER`` it also writes ``..._codes.txt``, the code lists of
-required bindings, from the official ``profiles-types.xml``, ``profiles-resources.xml``, ``valuesets.xml``,
+required bindings, and ``..._rules.txt``, the rules in FHIRPath that are errors to break, from the official
+``profiles-types.xml``, ``profiles-resources.xml``, ``valuesets.xml``,
 ``v2-tables.xml`` and ``v3-codesystems.xml`` of the release, in ``FOLDER/stu3`` and ``FOLDER/r4``; ``fhir.resources``
 doesn't tell required from example bindings. ``definitions.py`` says how the files are read.
 
@@ -13,14 +14,15 @@ import argparse
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
 from app.fhir.release import Release
-from app.fhir.releases.definitions import DATA, Definitions
+from app.fhir.releases.definitions import DATA, Definitions, served
+from app.fhir.releases.served import NOT_KEPT
 
 MODEL_PACKAGES = {Release.STU3: "fhir.resources.STU3", Release.R4: "fhir.resources.R4B"}
 PRIMITIVES = {
@@ -116,6 +118,67 @@ def codes_text(release: Release, folder: Path) -> str:
     return "\n".join([head, "sets:", *sets, "bindings:", *sorted(bindings)]) + "\n"
 
 
+RULES_LEFT_OUT = {
+    "dom-2": "structure.py",
+    "dom-3": "invariants.py",
+    "ele-1": "structure.py",
+    "ext-1": "invariants.py",
+    "ref-1": "invariants.py",
+    "txt-1": "narrative.py",
+    "txt-2": "narrative.py",
+    "ctm-1": "needs what a reference leads to",
+    "mps-1": "needs what a reference leads to",
+    "cmr-1": "needs what a reference leads to",
+    "rfr-1": "needs what a reference leads to",
+    "mad-3": "compares a boolean with a text, which nothing fulfils",
+}
+"""Rules of the specification that are not taken over: where they are checked instead, or why they can't be."""
+
+
+def rules_text(release: Release, folder: Path) -> str:
+    """Return the contents of ``data/<release>_rules.txt``: the rules of types that occur in what is kept, errors only."""
+    types = Definitions(release, structure_text(release), "")
+    wanted = reached(types, {*served(release), "Extension"} - NOT_KEPT)
+    lines = set()
+    for path, key, expression in constraints(folder):
+        found = type_and_element(path, types) if "." in path else path
+        name, _, element = (found or "").partition(" ")
+        members = [one for one in types[name].members.values() if one.element.name == element] if name in wanted else []
+        part = members[0].type if members else ""
+        place = part if part.startswith(name) else f"{name}.{element}" if element else name
+        if name in wanted and key not in RULES_LEFT_OUT:
+            lines.add(f"{place} {key} {' '.join(expression.split())}")
+    head = (
+        f"# Rules of FHIR {release.name} in FHIRPath, made by app.fhir.releases.generate from the official definitions."
+    )
+    return "\n".join([head, *sorted(lines)]) + "\n"
+
+
+def constraints(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (element path, key, expression) of every rule of the specification that is an error to break."""
+    for file in ("profiles-types.xml", "profiles-resources.xml"):
+        for definition in etree.parse(folder / file).iter(f"{FHIR}StructureDefinition"):
+            if value(definition, "derivation") == "constraint":
+                continue
+            for element in definition.iterfind(f"{FHIR}differential/{FHIR}element"):
+                for rule in element.iterfind(f"{FHIR}constraint"):
+                    expression = value(rule, "expression")
+                    if value(rule, "severity") == "error" and expression:
+                        yield value(element, "path"), value(rule, "key"), expression
+
+
+def reached(types: Definitions, names: Iterable[str]) -> set[str]:
+    """Return types with those that they are based on and that their elements may have."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in types and name not in found:
+            found.add(name)
+            waiting += [types[name].base or "", *(member.type for member in types[name].members.values())]
+    return found
+
+
 def type_and_element(path: str, types: Definitions) -> str | None:
     """Return ``ObservationComponent code`` for ``Observation.component.code``; None for types that are not known."""
     name, *steps, last = path.split(".")
@@ -192,7 +255,7 @@ def value(item: Any, child: str) -> str:
 
 
 def main() -> None:
-    """Write the data files; the code lists only when the official definitions are at hand."""
+    """Write the data files; code lists and rules only when the official definitions are at hand."""
     parser = argparse.ArgumentParser(description="Make the structure tables of FHIR.")
     parser.add_argument("--definitions", type=Path, help="folder with stu3/ and r4/, each with the official XML files")
     arguments = parser.parse_args()
@@ -201,6 +264,8 @@ def main() -> None:
         if arguments.definitions:
             codes = codes_text(release, arguments.definitions / release.path)
             (DATA / f"{release.path}_codes.txt").write_text(codes, encoding="utf-8")
+            rules = rules_text(release, arguments.definitions / release.path)
+            (DATA / f"{release.path}_rules.txt").write_text(rules, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -78,11 +78,6 @@ class Profiles:
         _gather_extensions(tree, [str(tree.get("resourceType"))], found)
         for item in found:
             run.step()
-            has_value = any(name.lstrip("_").startswith("value") for name in item.value)
-            if has_value == ("extension" in item.value):
-                run.add(
-                    "error", "invariant", item.place, "An Extension must have either a value or extensions (ext-1)."
-                )
             url = item.value.get("url")
             check = self.check(url) if isinstance(url, str) else None
             if check is not None:

@@ -1,7 +1,7 @@
 """``$validate``: would this resource be accepted, and does it keep its profiles; nothing is changed.
 
-The structure is checked first, then the profiles that the resource claims and that are asked for, as far as their packages
-are loaded. What only a write can tell (whether all that it refers to is in the record) is left to the write.
+The structure is checked first, then the rules of FHIR and the profiles: those that the resource claims and that are asked for, as
+far as their packages are loaded. What only a write can tell (whether all that it refers to is in the record) is left to the write.
 
 Spec: https://hl7.org/fhir/R4/resource-operation-validate.html, https://hl7.org/fhir/STU3/resource-operations.html#validate
 """
@@ -20,6 +20,7 @@ from app.errors import BadRequestError, InvalidResourceError, MalformedError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.tree import encode_tree
+from app.fhir.validation.invariants import broken_rules
 from app.fhir.validation.structure import Parsed, decode, parse
 from app.interactions.beside import beside
 from app.interactions.context import Context, find
@@ -110,6 +111,7 @@ async def validate(
                 if action is Action.UPDATE and parsed.id != resource_id:
                     message = "The id in the resource and the id in the URL have to be the same."
                     issues.append(Issue("error", "invalid", message, f"{location}.id"))
+                issues += broken_rules(release, parsed, location)
                 issues += await _held_against_profiles(context, release, parsed.tree, location, question.profiles)
         return tuple(issues) or (ALL_OK,), touched
 

@@ -10,6 +10,7 @@ from app.access.requester import RequesterKind
 from app.fhir.packages.library import Library
 from app.fhir.packages.package import Definition, Package, pin_of, profiled_type
 from app.fhir.release import Release
+from app.fhir.validation.structure import parse
 from app.interactions.conformance import Conformance, Declared, ProfileMode, conformance
 from app.rest.capabilities import statement_tree
 
@@ -57,9 +58,10 @@ def loaded(folder: Path, release: Release, *definitions: dict[str, Any], wanted:
 def test_what_a_type_has_to_keep_is_held_against_every_resource_of_it(tmp_path: Path, release: Release) -> None:
     made = loaded(tmp_path, release, profile(METHOD, "method"), profile(NOTE, "note"), statement(release))
     assert [one.expression for one in made.issues(release, TREE)] == ["Observation.method"]
-    assert [one.expression for one in made.hold(RequesterKind.APP, release, TREE, "Observation")] == [
-        "Observation.method"
-    ]
+    assert [
+        one.expression
+        for one in made.hold(RequesterKind.APP, release, parse(release, msgspec.json.encode(TREE)), "Observation")
+    ] == ["Observation.method"]
     assert made.issues(release, {"resourceType": "Patient"}) == []
     claiming = {**TREE, "meta": {"profile": [METHOD]}}
     assert [one.expression for one in made.issues(release, claiming)] == ["Observation.method"]

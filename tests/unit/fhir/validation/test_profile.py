@@ -307,13 +307,6 @@ def test_an_extension_keeps_its_own_profile_wherever_it_stands(release: Release)
 
 
 @BOTH
-def test_an_extension_has_a_value_or_extensions(release: Release) -> None:
-    known = profile("it", "Patient")
-    tree = {"resourceType": "Patient", "extension": [{"url": "urn:a"}]}
-    assert found(release, tree, known) == [("error", "invariant", "Patient.extension[0]")]
-
-
-@BOTH
 @pytest.mark.parametrize(("strength", "severity"), [("required", "error"), ("extensible", "warning")])
 def test_a_code_outside_its_value_set_is_an_error_or_a_warning(release: Release, strength: str, severity: str) -> None:
     name = "http://example.org/ValueSet/it"
