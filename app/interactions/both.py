@@ -22,9 +22,11 @@ from app.fhir.search.expression import Criterion, ReferenceValue, Search
 from app.fhir.translate.queries import query_in
 from app.fhir.translate.translation import is_translated, other
 from app.interactions import search as searches
+from app.interactions.beside import beside
 from app.interactions.context import Context, find, standing
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
+from app.interactions.operations import everything as everythings
 from app.interactions.placement import record_of_patient
 from app.interactions.read import touched_by, version_of
 from app.interactions.search import Page
@@ -77,6 +79,31 @@ async def read(
 
     deed = Deed("read" if version is None else "vread", release, resource_type, resource_id)
     return await context.gate.look(requester, trace, Wish(Action.READ, resource_type), deed, action)
+
+
+async def everything(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    patient_id: str | None,
+    *,
+    narrowing: everythings.Narrowing,
+    after: int,
+    count: int | None,
+) -> everythings.Everything:
+    """Return all that a person has in both releases, in pages as a search has them, and what got lost on the way.
+
+    Raises: as ``$everything`` of one release.
+    """
+    most = context.limits.page_size_max
+    versions, following, _ = await everythings.everything(
+        context, requester, trace, release, patient_id, narrowing=narrowing, after=after,
+        count=most if count is None else min(count, most), releases=(release, other(release)),
+    )  # fmt: skip
+    telling = Telling(release)
+    shown = await beside(lambda: telling.all_shown(versions))
+    return shown, following, telling.issues
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +198,8 @@ class _Asking:
         telling = Telling(self.release)
         page = Page(
             own.place,
-            telling.all_shown((one.version for one in found), own.shown),
-            telling.all_shown(extra, None if isinstance(own.shown, frozenset) else own.shown),
+            await beside(lambda: telling.all_shown([one.version for one in found], own.shown)),
+            await beside(lambda: telling.all_shown(extra, None if isinstance(own.shown, frozenset) else own.shown)),
             following,
             own.used,
             (*own.ignored, *problems, *telling.issues),

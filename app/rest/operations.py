@@ -5,6 +5,7 @@ from app.fhir.release import Release
 from app.fhir.summary.document import BUNDLE_PROFILE, COMPOSITION_PROFILE
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import is_resource_type
+from app.interactions import both as boths
 from app.interactions import single
 from app.interactions.history import SEQ_MAX
 from app.interactions.operations import delta as deltas
@@ -13,6 +14,7 @@ from app.interactions.operations import lastn as lastns
 from app.interactions.operations import meta as metas
 from app.interactions.operations import summary as summaries
 from app.interactions.operations import validate as validates
+from app.interactions.translated import RELEASES
 from app.rest.call import Call, Handler
 from app.rest.outcome import outcome_body
 from app.rest.parameters import parameter_pairs
@@ -49,11 +51,12 @@ async def lastn(call: Call) -> FhirResponse:
 
 async def everything(call: Call) -> FhirResponse:
     """Patient/$everything and Patient/[id]/$everything."""
-    call.only("_count", "_after", "_since", "_type", "start", "end")
+    call.only("_count", "_after", "_since", "_type", "start", "end", RELEASES)
     patient_id = call.id if "id" in call.named else None
     asked = call.number("_count", 0, everythings.EVERYTHING_MAX)
     after = call.number("_after", 0, SEQ_MAX)
-    versions, following = await everythings.everything(
+    asking = boths.everything if call.both_releases else everythings.everything
+    versions, following, issues = await asking(
         call.context, call.who, call.request.trace, call.release, patient_id,
         narrowing=_narrowing(call), after=after, count=asked or None,
     )  # fmt: skip
@@ -61,7 +64,8 @@ async def everything(call: Call) -> FhirResponse:
     kept = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] not in ("_count", "_after"))
     next_url = f"{url}?_count={asked}&_after={following}{kept}" if following is not None else None
     query = query_text(call.request.pairs)
-    return FhirResponse(200, everything_bundle(call.base, f"{url}?{query}" if query else url, versions, next_url))
+    self_url = f"{url}?{query}" if query else url
+    return FhirResponse(200, everything_bundle(call.base, call.release, self_url, versions, next_url, issues))
 
 
 def _narrowing(call: Call) -> everythings.Narrowing:

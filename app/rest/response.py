@@ -120,12 +120,18 @@ def searchset(base: str, release: Release, page: Page) -> bytes:
         links.append(("next", f"{url}?{separator}{CURSOR}={page.next}"))
     entries = [_entry(held_at(base, release, version), version, b"match") for version in page.matches]
     entries += [_entry(held_at(base, release, version), version, b"include") for version in page.included]
-    if page.ignored:
-        outcome = _encode(outcome_tree(release, page.ignored))
-        entries.append(f'{{"fullUrl":"{uuid4().urn}","resource":'.encode() + outcome + b',"search":{"mode":"outcome"}}')
+    entries += _outcome_entry(release, page.ignored)
     total = b"" if page.total is None else f'"total":{page.total},'.encode()
     head = b'{"resourceType":"Bundle","type":"searchset",' + total + b'"link":' + _links(links)
     return b"".join((head, b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
+
+
+def _outcome_entry(release: Release, issues: Sequence[Issue]) -> list[bytes]:
+    """Return the entry that tells what there is to say about an answer, if there is anything."""
+    if not issues:
+        return []
+    outcome = _encode(outcome_tree(release, issues))
+    return [f'{{"fullUrl":"{uuid4().urn}","resource":'.encode() + outcome + b',"search":{"mode":"outcome"}}']
 
 
 def _entry(base: str, version: Stored, mode: bytes) -> bytes:
@@ -138,10 +144,18 @@ def _entry(base: str, version: Stored, mode: bytes) -> bytes:
     )
 
 
-def everything_bundle(base: str, self_url: str, versions: Sequence[Stored], next_url: str | None) -> bytes:
+def everything_bundle(
+    base: str,
+    release: Release,
+    self_url: str,
+    versions: Sequence[Stored],
+    next_url: str | None,
+    issues: Sequence[Issue] = (),
+) -> bytes:
     """Return the searchset of ``$everything``."""
     links = [("self", self_url)] + ([("next", next_url)] if next_url else [])
-    entries = b",".join(_entry(base, version, b"match") for version in versions)
+    shown = [_entry(held_at(base, release, version), version, b"match") for version in versions]
+    entries = b",".join([*shown, *_outcome_entry(release, issues)])
     head = b'{"resourceType":"Bundle","type":"searchset","link":' + _links(links)
     return head + (b',"entry":[' + entries + b"]}" if entries else b"}")
 

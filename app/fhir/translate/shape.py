@@ -51,6 +51,18 @@ def value_members(release: Release) -> Mapping[str, Member]:
     return {member.type: member for member in members if member.element.name == "value[x]"}
 
 
+@cache
+def elements_of(release: Release, kind: str) -> Mapping[str, Element]:
+    """Return the elements of a type by their bare names."""
+    return {bare(element): element for element in definitions(release)[kind].elements}
+
+
+@cache
+def members_of(release: Release, kind: str, element: str) -> Mapping[str, Member]:
+    """Return the members of an element by their types."""
+    return {member.type: member for member in elements_of(release, kind)[element.removesuffix("[x]")].members()}
+
+
 def bare(element: Element) -> str:
     """Return the name of an element without the mark of a choice."""
     return element.name.removesuffix("[x]")

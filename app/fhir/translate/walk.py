@@ -18,6 +18,8 @@ from app.fhir.translate.shape import (
     Loss,
     Place,
     bare,
+    elements_of,
+    members_of,
     occurrences,
     part_names,
     says_something,
@@ -87,7 +89,7 @@ class _Step:
         self.stu3 = place.source if walk.source is Release.STU3 else place.target
         renamed = RENAMED.get(self.stu3.name, {})
         self.renamed = renamed if walk.source is Release.STU3 else {new: old for old, new in renamed.items()}
-        self.elements = {bare(element): element for element in place.target.elements}
+        self.elements = elements_of(walk.target, place.target.name)
 
     # What a rule may ask.
 
@@ -256,14 +258,11 @@ class _Step:
 
     def _into(self, kind: str, goal: Element) -> Member | None:
         """Return the member that can tell a value of type ``kind``, None if none can."""
-        members = list(goal.members())
-        for wanted in values.near(kind):
-            for member in members:
-                if member.type == wanted:
-                    return member
-        if goal.is_choice:
-            return None
-        member = members[0]
+        members = members_of(self.walk.target, self.place.target.name, goal.name)
+        near = next((members[wanted] for wanted in values.near(kind) if wanted in members), None)
+        if near is not None or goal.is_choice:
+            return near
+        member = next(iter(members.values()))
         parts = (
             kind in part_names(self.walk.source, self.place.source_root),
             member.type in part_names(self.walk.target, self.place.target_root),
@@ -369,14 +368,12 @@ class _Step:
     def take_kept(self, left: dict[str, Any]) -> list[tuple[Element, list[dict[str, Any]]]]:
         """Take out of ``left`` the extensions that keep elements of the other release; return them by element."""
         place = self.place
-        urls = (
-            {
-                self._url(self.walk.target, place.target_root, place.target.name, name): element
-                for name, element in self.elements.items()
-            }
-            if place.target.name != "Extension"
-            else {}
-        )
+        if place.target.name == "Extension" or not left.keys() & {"extension", "modifierExtension"}:
+            return []
+        urls = {
+            self._url(self.walk.target, place.target_root, place.target.name, name): element
+            for name, element in self.elements.items()
+        }
         found: dict[str, list[dict[str, Any]]] = {}
         for name in ("extension", "modifierExtension"):
             given = left.get(name)

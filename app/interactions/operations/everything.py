@@ -17,6 +17,7 @@ from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import BadRequestError, NotFoundError
 from app.fhir.dates import MAX_US, MIN_US
+from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
 from app.fhir.validation.structure import resource_types
@@ -26,6 +27,9 @@ from app.interactions.placement import record_of_patient
 from app.store.resources import Stored, read_everything
 
 EVERYTHING_MAX = 100_000
+
+Everything = tuple[Sequence[Stored], int | None, Sequence[Issue]]
+"""A page of resources, where the next one begins (None: there is none), and what there is to say about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +58,33 @@ async def everything(
     narrowing: Narrowing = EVERYTHING,
     after: int = 0,
     count: int | None = None,
-) -> tuple[list[Stored], int | None]:
+    releases: Sequence[Release] = (),
+) -> Everything:
     """Return the resources last changed after ``after``, and where to go on (None: that was all).
 
-    ``patient_id`` None is the one person whose record the requester has. Raises: NotFoundError, BadRequestError.
+    ``patient_id`` None is the one person whose record the requester has. ``releases`` are those whose resources are
+    looked for, ``release`` alone if none is named; a person is known by their Patient in any of them.
+    Raises: NotFoundError, BadRequestError.
     """
+    sought = releases or (release,)
 
-    async def action(scope: AccessScope) -> tuple[tuple[list[Stored], int | None], Sequence[Touched]]:
-        access = await person(context, scope, release, patient_id)
+    async def action(scope: AccessScope) -> tuple[Everything, Sequence[Touched]]:
+        access = await _person_in_any(context, scope, sought, patient_id)
         limit = EVERYTHING_MAX if count is None else count
-        dates = None
-        if narrowing.start is not None or narrowing.end is not None:
-            start = MIN_US if narrowing.start is None else narrowing.start
-            dates = (_care_dates(release), start, MAX_US if narrowing.end is None else narrowing.end)
-        found = await read_everything(
-            context.database.reader, _of_types(access, narrowing.types), release,
-            after=after, limit=limit + 1, since=narrowing.since, dates=dates,
-        )  # fmt: skip
+        found: list[Stored] = []
+        for one in sought:
+            dates = None
+            if narrowing.start is not None or narrowing.end is not None:
+                start = MIN_US if narrowing.start is None else narrowing.start
+                dates = (_care_dates(one), start, MAX_US if narrowing.end is None else narrowing.end)
+            found += await read_everything(
+                context.database.reader, _of_types(access, narrowing.types), one,
+                after=after, limit=limit + 1, since=narrowing.since, dates=dates,
+            )  # fmt: skip
+        found.sort(key=lambda version: version.seq)
         page = found[:limit]
         following = page[-1].seq if len(found) > limit and page else None
-        return (page, following), (Touched(access.record_id, access.reason, len(page)),)
+        return (page, following, ()), (Touched(access.record_id, access.reason, len(page)),)
 
     deed = Deed("operation-everything", release, "Patient", patient_id or "")
     return await context.gate.look(requester, trace, Wish(Action.READ), deed, action)
@@ -98,6 +109,20 @@ def _care_dates(release: Release) -> tuple[int, ...]:
         for stored in parameter.stored_in
     }
     return tuple(sorted(numbers))
+
+
+async def _person_in_any(
+    context: Context, scope: AccessScope, releases: Sequence[Release], patient_id: str | None
+) -> RecordAccess:
+    """Return the access to the record of one person, named by the id of their Patient in any of the releases."""
+    refused: list[NotFoundError] = []
+    for release in releases:
+        try:
+            return await person(context, scope, release, patient_id)
+        except NotFoundError as error:
+            refused.append(error)
+    refused[0].about = tuple(sorted({record for error in refused for record in error.about}))
+    raise refused[0]
 
 
 async def person(context: Context, scope: AccessScope, release: Release, patient_id: str | None) -> RecordAccess:

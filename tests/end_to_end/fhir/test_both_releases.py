@@ -304,3 +304,31 @@ async def test_a_condition_and_a_goal_are_found_by_what_they_share(world: World)
     found = names(await me.get(f"/Condition?clinical-status=active&identifier=c-stu3,c-r4&{BOTH}"))
     assert sorted(found) == ["c-r4", "c-stu3"]
     assert sorted(names(await me.get(f"/Goal?identifier=g-stu3,g-r4&{BOTH}"))) == ["g-r4", "g-stu3"]
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_everything_of_both_is_the_two_together_page_by_page(world: World, release: Release) -> None:
+    url = f"/Patient/{world.zonnestraal.patients[release]}/$everything"
+    apart = [
+        one["fullUrl"]
+        for each in Release
+        for one in (await world.caller("zonnestraal", each).get("/Patient/$everything"))["entry"]
+    ]
+    me = world.caller("zonnestraal", release)
+    whole = await me.get(f"{url}?{BOTH}")
+    held = [one["fullUrl"] for one in whole["entry"] if one["search"]["mode"] == "match"]
+    assert sorted(held) == sorted(apart)
+    for one in whole["entry"]:
+        assert is_valid(release, one["resource"])
+    following, found = f"{url}?_count=3&{BOTH}", []
+    while following:
+        page = await me.get(following)
+        found += [one["fullUrl"] for one in page["entry"] if one["search"]["mode"] == "match"]
+        following = link(page, "next") or ""
+    assert found == held
+    other = world.zonnestraal.patients[OTHER[release]]
+    assert (await me("GET", f"/Patient/{other}/$everything")).status_code == 404
+    again = await me.get(f"/Patient/{other}/$everything?{BOTH}")
+    assert [one["fullUrl"] for one in again["entry"] if one["search"]["mode"] == "match"] == held
+    never = await me("GET", f"/Patient/{world.maanlicht.patients[release]}/$everything?{BOTH}")
+    assert never.status_code == 404
