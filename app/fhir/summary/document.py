@@ -216,7 +216,7 @@ def _composition(patient: Source, author: str, sections: list[Tree], now: dateti
 
 
 def _heading(patient: Tree, now: datetime) -> str:
-    name = next(iter(patient.get("name", [])), {})
+    name: Tree = next(iter(patient.get("name", [])), {})
     text = name.get("text") or " ".join([*name.get("given", []), str(name.get("family", ""))]).strip()
     rows = (
         ("Naam", "Name", text),

@@ -27,7 +27,8 @@ def used_now(resources: Sequence[Tree], now: datetime) -> list[Tree]:
     treatments: dict[object, list[Tree]] = {}
     for one in newest_first(filter(_is_agreement, resources), "dateAsserted", "authoredOn"):
         treatments.setdefault(_treatment(one), []).append(one)
-    found = [one for every in treatments.values() if (one := _current(every, now)) is not None]
+    current = (_current(every, now) for every in treatments.values())
+    found = [one for one in current if one is not None]
     return sorted(found, key=lambda one: words(one.get("medicationCodeableConcept")).casefold())
 
 

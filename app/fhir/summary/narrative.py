@@ -130,7 +130,7 @@ def _reference_range(resource: Tree, _: Mapping[str, str]) -> str:
 def _dosage(resource: Tree, _: Mapping[str, str]) -> str:
     found = []
     for dosage in listed(resource.get("dosage")) or listed(resource.get("dosageInstruction")):
-        rate = next(iter(dosage.get("doseAndRate", [])), {})
+        rate: Tree = next(iter(dosage.get("doseAndRate", [])), {})
         text = dosage.get("text") or dosage.get("patientInstruction")
         found.append(str(text or _quantity(rate.get("doseQuantity", {}))))
     return "; ".join(part for part in found if part)
