@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -156,12 +157,12 @@ async def test_a_record_that_another_program_writes_to_meanwhile_is_begun_again(
         text = "UPDATE record SET index_target = 0 WHERE record_id = :record_id"
         await transaction.run(Statement(text), {"record_id": place.record_id})
 
-    def index(release: Release, resource_type: str, tree: dict[str, object]) -> object:
+    def index(release: Release, resource_type: str, tree: dict[str, object], zone: ZoneInfo) -> object:
         nonlocal wrote
         if not wrote:
             wrote = True
             place.parts.database.write_blocking(other)
-        return place.parts.context.index(release, resource_type, tree)
+        return place.parts.context.index(release, resource_type, tree, zone)
 
     assert less.version != current_rules().version
     await reindex(place.parts.database, place.record_id, index, SLOW)  # type: ignore[arg-type]
@@ -175,9 +176,9 @@ async def test_it_gives_up_on_a_record_that_another_program_writes_to_all_the_ti
     async def other(transaction: Transaction) -> None:
         await mark(transaction, place.record_id, less, 0)
 
-    def index(release: Release, resource_type: str, tree: dict[str, object]) -> object:
+    def index(release: Release, resource_type: str, tree: dict[str, object], zone: ZoneInfo) -> object:
         place.parts.database.write_blocking(other)
-        return place.parts.context.index(release, resource_type, tree)
+        return place.parts.context.index(release, resource_type, tree, zone)
 
     with pytest.raises(UnavailableError, match="other definitions"):
         await reindex(place.parts.database, place.record_id, index, SLOW)  # type: ignore[arg-type]
