@@ -19,6 +19,7 @@ from app.interactions.gate import Deed
 from app.oauth import tokens
 from app.oauth.metadata import smart_configuration
 from app.rest.call import Call
+from app.rest.files import as_file
 from app.rest.formats import Format, in_format
 from app.rest.outcome import error_body, unforeseen_body
 from app.rest.request import FhirRequest
@@ -73,7 +74,8 @@ class FhirApplication:
             route, named = match(request.method, request.parts)
             requester = None if route.open else await self._authenticate(request)
             call = Call(self.context, request, requester, named, self.smart_configuration, self.ask)
-            return await self._formatted(await self._handled(call, route), request.wanted_format())
+            response = await self._handled(call, route)
+            return await self._formatted(as_file(response) if request.wants_file else response, request.wanted_format())
         except RegieError as error:
             response = FhirResponse(error.status, error_body(self.release, error), self._error_headers(request, error))
         except Exception:  # noqa: BLE001 - a fault of ours is logged, and its caller told where to ask

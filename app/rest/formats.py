@@ -101,6 +101,11 @@ def format_accepted(release: Release, accept: str) -> Format:
     raise NotAcceptableError(_wrong_version(release)) if is_of_another else _not_acceptable()
 
 
+def names_format(accept: str) -> bool:
+    """Return whether a header Accept names a format of FHIR, and not only others or ranges."""
+    return any(_parts(choice)[0] in _NAMES for choice in accept.split(","))
+
+
 async def as_json(release: Release, form: Format, body: bytes) -> bytes:
     """Return a body that came in ``form`` as JSON. Raises: MalformedError, InvalidResourceError."""
     if form is Format.JSON:

@@ -15,7 +15,7 @@ from app.audit.events import Trace
 from app.errors import BadRequestError, NotAcceptableError, TooLargeError
 from app.fhir.release import Release
 from app.interactions.conditions import Conditions
-from app.rest.formats import Format, as_json, format_accepted, format_asked, format_sent
+from app.rest.formats import Format, as_json, format_accepted, format_asked, format_sent, names_format
 
 FORM = b"application/x-www-form-urlencoded"
 _PAIRS_MAX = 500
@@ -149,9 +149,15 @@ class FhirRequest:
             if asked:
                 return format_asked(self.release, asked[-1])
         accept = self.headers.get(b"accept")
-        if not accept or accept in {b"*/*", b"application/fhir+json"}:
+        if not accept or accept in {b"*/*", b"application/fhir+json"} or self.wants_file:
             return Format.JSON
         return format_accepted(self.release, accept.decode("latin-1"))
+
+    @property
+    def wants_file(self) -> bool:
+        """Return whether a Binary is to be read as the file that it holds: nothing names a format of FHIR."""
+        is_read = self.method in ("GET", "HEAD") and len(self.parts) in (2, 4) and not self.query
+        return is_read and self.parts[0] == "Binary" and not names_format(self.header(b"accept") or "")
 
     def wanted_format_of_errors(self) -> Format:
         """Return the format of an answer that says what is wrong: JSON, where the caller takes none of this server's."""

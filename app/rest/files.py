@@ -1,0 +1,43 @@
+"""A Binary as the file that it holds, for who asks for it without naming a format of FHIR, as a browser does.
+
+The file is somebody's: it is handed out to be kept, never to be shown or run as a page of this server.
+
+Spec: https://hl7.org/fhir/R4/binary.html#rest, https://hl7.org/fhir/STU3/binary.html#rest
+"""
+
+import base64
+import re
+from dataclasses import replace
+
+import msgspec
+
+from app.rest.response import FhirResponse
+
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
+_UNKNOWN = "application/octet-stream"
+_HEADERS = [
+    (b"content-disposition", b"attachment"),
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"vary", b"Accept"),
+]
+
+
+class _Binary(msgspec.Struct, rename={"content_type": "contentType"}):
+    """What a Binary holds: ``content`` in STU3, ``data`` in R4."""
+
+    content_type: str = _UNKNOWN
+    content: str = ""
+    data: str = ""
+
+
+def as_file(response: FhirResponse) -> FhirResponse:
+    """Return the answer to a read of a Binary with its file as the body; as it is, if there is no body or no file in it."""
+    version = response.version
+    if version is None or version.resource_type != "Binary" or not response.body:
+        return response
+    held = msgspec.json.decode(response.body, type=_Binary)
+    if not (held.content or held.data):
+        return response
+    kind = held.content_type if _MEDIA_TYPE.fullmatch(held.content_type) else _UNKNOWN
+    headers = [*response.headers, *_HEADERS, (b"content-type", kind.encode())]
+    return replace(response, body=base64.b64decode(held.content or held.data), headers=headers)
