@@ -82,7 +82,10 @@ class Definitions:
         return _led(tree, lambda inner: self._lead(inner, str(held.package))) if self._has_versions else tree
 
     def _find(self, url: str) -> Held | None:
-        base, version, package = (*url.split("|"), "", "")[:3]
+        parts = url.split("|")
+        if "" in parts or len(parts) > 3:
+            return None  # or one definition would have as many names as anybody makes up
+        base, version, package = (*parts, "", "")[:3]
         for held in self._held.get(base, ()):
             if version in ("", held.version) and package in ("", str(held.package)):
                 return held

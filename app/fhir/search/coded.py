@@ -13,7 +13,7 @@ from app.fhir.search.values import malformed, split, unescape
 from app.fhir.terminology.terminology import Terminology
 
 CODES_MAX = 10_000
-"""Codes that one parameter may stand for: each is a hash to look for."""
+"""Codes that all parameters of a search may stand for: each is a hash to look for."""
 
 
 def coded_modifiers(parameter: SearchParameter) -> frozenset[str]:
@@ -23,10 +23,11 @@ def coded_modifiers(parameter: SearchParameter) -> frozenset[str]:
 
 
 def read_coded(
-    parameter: SearchParameter, modifier: str, texts: list[str], terminology: Terminology, place: str
+    parameter: SearchParameter, modifier: str, texts: list[str], terminology: Terminology, place: str, most: int
 ) -> Criterion:
     """Return what one of these modifiers asks of a parameter; ``place`` is where it stands, for an error.
 
+    ``most`` is how many codes it may stand for.
     Raises: BadRequestError (a value set or code that is not known), CodesNotKnownError, TooCostlyError.
     """
     read = _of_value_set if modifier in ("in", "not-in") else _around
@@ -36,8 +37,8 @@ def read_coded(
             # An element of type code has its system by definition, and not in the data.
             named = None if set(parameter.types) == {"code"} else system
             found |= dict.fromkeys(TokenValue(named, code) for code in codes)
-        if len(found) > CODES_MAX:
-            raise TooCostlyError(f"{parameter.name}:{modifier} may stand for {CODES_MAX} codes.", expression=place)
+        if len(found) > most:
+            raise TooCostlyError(f"A search may stand for {CODES_MAX} codes.", expression=place)
     return Criterion(parameter, modifier, tuple(found))  # type: ignore[arg-type]  # one of CODED
 
 

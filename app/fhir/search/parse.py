@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from app.errors import BadRequestError, UnknownParameterError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.search.coded import coded_modifiers, read_coded
+from app.fhir.search.coded import CODES_MAX, coded_modifiers, read_coded
 from app.fhir.search.current import CURRENT
 from app.fhir.search.definitions import Definitions, SearchParameter, definitions
 from app.fhir.search.expression import (
@@ -139,6 +139,7 @@ class _Query:
     values: int = 0
     types: int = 0
     read: int = 0
+    codes_left: int = CODES_MAX
     comparisons: int = 0
     seen: set[str] = field(default_factory=set)
 
@@ -298,7 +299,10 @@ class _Query:
             self.reads(1)
             return read_told(parameter, given, self.parts(name, text))
         if given in coded_modifiers(parameter):
-            return read_coded(parameter, given, self.parts(name, text), self.terminology, f"http.{shown(name)}")
+            parts, place = self.parts(name, text), f"http.{shown(name)}"
+            found = read_coded(parameter, given, parts, self.terminology, place, self.codes_left)
+            self.codes_left -= len(found.values)
+            return found
         self.check_modifier(name, parameter, given or None)
         if parameter.kind == "composite":
             return self.together(parameter, self.parts(name, text))

@@ -49,6 +49,7 @@ DEFINITIONS: tuple[Tree, ...] = (
     value_set("leafy", {"system": TREES, "concept": [{"code": "oak"}]}),
     value_set("none", {"system": TREES, "concept": []}),
     value_set("unclear", {"system": "http://snomed.info/sct"}),
+    value_set("half", {"system": TREES, "concept": [{"code": f"c{number}"} for number in range(5_001)]}),
     value_set("large", {"system": TREES, "concept": [{"code": f"c{number}"} for number in range(10_001)]}),
 )
 
@@ -152,6 +153,9 @@ async def test_an_element_of_type_code_has_the_system_of_its_binding(world: Worl
         (f"code:in={BASE}/unclear", (422, "not-supported")),
         (f"code:not-in={BASE}/unclear", (422, "not-supported")),
         (f"code:in={BASE}/large", (422, "too-costly")),
+        (f"code:in={BASE}/half&method:in={BASE}/half", (422, "too-costly")),
+        (f"code:in={BASE}/leafy|", (400, "invalid")),
+        (f"code:in={BASE}/leafy||||1", (400, "invalid")),
         ("code:below=http://loinc.org|29463-7", (422, "not-supported")),
         (f"code:below={TREES}|palm", (400, "invalid")),
         ("code:above=oak", (400, "invalid")),
