@@ -246,7 +246,7 @@ async def test_json_is_answered_where_it_is_taken(me: Caller, patient: str, acce
         ("DELETE", "/Observation", 400),
         ("PUT", "/", 405),
         ("POST", "/Observation/1", 405),
-        ("GET", "/", 405),
+        ("GET", "/", 400),
     ],
 )
 async def test_an_address_that_is_not_there_is_told_so(me: Caller, method: str, url: str, status: int) -> None:
