@@ -122,8 +122,9 @@ def is_base64(value: Any) -> bool:
     """Return whether ``value`` is base64 with padding; white space is allowed anywhere."""
     if not isinstance(value, str) or not _BASE64.fullmatch(value):
         return False
+    dense = "".join(value.split())
     try:
-        return bool(binascii.a2b_base64("".join(value.split()), strict_mode=True))
+        return len(dense) % 4 == 0 and bool(binascii.a2b_base64(dense, strict_mode=True))
     except binascii.Error:
         return False
 

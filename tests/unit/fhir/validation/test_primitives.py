@@ -15,6 +15,7 @@ from app.fhir.validation.primitives import COMMON_PATTERNS, PATTERNS, is_valid
         ("base64Binary", "QQ==", True),
         ("base64Binary", "QU JD\nQQ==", True),
         ("base64Binary", "QQ=", False),
+        ("base64Binary", "QUJD=", False),
         ("base64Binary", "QQ==QQ==", False),
         ("base64Binary", "Q", False),
         ("base64Binary", "QU!D", False),
