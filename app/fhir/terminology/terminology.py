@@ -19,6 +19,8 @@ Find = Callable[[str], Mapping[str, Any] | None]
 
 STEPS_MAX = 1_000_000
 NESTED_MAX = 20
+NESTED_STEPS = 50
+"""What reading the definition of a value set counts for."""
 
 
 class _Steps:
@@ -136,6 +138,7 @@ class Terminology:
         return made
 
     def _nested(self, url: str, within: tuple[str, ...], steps: _Steps) -> ValueSet:
+        steps.take(NESTED_STEPS)
         definition = self.definition(url)
         return ValueSet(is_unknown=True) if definition is None else self._expanded(definition, within, steps)
 

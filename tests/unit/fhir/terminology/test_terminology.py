@@ -1,5 +1,7 @@
 """What is known of the codes of a value set."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import TooCostlyError
-from app.fhir.terminology.code_system import concept_of
+from app.fhir.terminology.code_system import code_system, concept_of
+from app.fhir.terminology.filters import picked
 from app.fhir.terminology.terminology import Terminology
 
 A = {"system": "urn:s", "concept": [{"code": "a"}, {"code": "b"}]}
@@ -280,3 +283,41 @@ def test_what_is_said_to_belong_does_whatever_is_in_systems_that_are_not_at_hand
             possible = {naive(known, known["urn:it"], system, code, extra) for extra in worlds}
             verdict = found.has(system, code)
             assert possible == {verdict} if verdict is not None else not found.is_complete
+
+
+FOREST = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=15)
+"""Pairs of a code and one above it; there may be circles."""
+
+
+@given(FOREST, st.integers(0, 9), st.sampled_from(["is-a", "descendent-of", "is-not-a", "generalizes"]))
+def test_filters_by_hierarchy_are_what_walking_from_code_to_code_finds(
+    pairs: list[tuple[int, int]], start: int, operator: str
+) -> None:
+    concepts = [
+        {
+            "code": str(code),
+            "property": [{"code": "parent", "valueCode": str(above)} for one, above in pairs if one == code],
+        }
+        for code in range(10)
+    ]
+    system = code_system({"resourceType": "CodeSystem", "content": "complete", "concept": concepts})
+
+    def is_below(code: int, above: int, seen: frozenset[int] = frozenset()) -> bool:
+        parents = {parent for one, parent in pairs if one == code} - seen
+        return above in parents or any(is_below(one, above, seen | {one}) for one in parents)
+
+    tests: dict[str, Callable[[int], bool]] = {
+        "is-a": lambda code: code == start or is_below(code, start),
+        "descendent-of": lambda code: code != start and is_below(code, start),
+        "is-not-a": lambda code: code != start and not is_below(code, start),
+        "generalizes": lambda code: code == start or is_below(start, code),
+    }
+    meets = tests[operator]
+    assert picked(system, "concept", operator, str(start)) == {str(code) for code in range(10) if meets(code)}
+
+
+@given(st.text("ab*+?{}()[]|\\.^$1,-", max_size=12), st.text("ab", max_size=30))
+def test_a_regular_expression_takes_the_whole_value_or_is_not_known(pattern: str, text: str) -> None:
+    system = code_system({"resourceType": "CodeSystem", "content": "complete", "concept": [{"code": text or "a"}]})
+    found = picked(system, "code", "regex", pattern)
+    assert found is None or found == ({text or "a"} if re.fullmatch(pattern, text or "a") else set())
