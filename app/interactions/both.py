@@ -15,7 +15,14 @@ from app.access.requester import Requester
 from app.access.scope import AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
-from app.errors import AccessDeniedError, BadRequestError, GoneError, NotFoundError, NotSupportedError
+from app.errors import (
+    AccessDeniedError,
+    BadRequestError,
+    GoneError,
+    NotFoundError,
+    NotSupportedError,
+    UnprocessableError,
+)
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.expression import Criterion, ReferenceValue, Search
@@ -107,12 +114,22 @@ async def everything(
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """What is asked of the resources that one release holds, and in which part of the scope."""
 
     release: Release
     parsed: Search
     scope: AccessScope
+
+    async def included(self, context: Context, found: Sequence[Found]) -> list[Stored]:
+        """Return what those matches include that this release holds."""
+        own = [one for one in found if one.version.release is self.release]
+        return await included(context, self.release, self.scope, own, self.parsed.includes)
+
+
+def looked_at(questions: Sequence[Question]) -> AccessScope:
+    """Return the scope over all questions, for the log."""
+    return AccessScope(tuple({one.record_id: one for each in questions for one in each.scope.records}.values()))
 
 
 async def search(
@@ -136,7 +153,7 @@ async def search(
         return await searches.search(
             context, requester, trace, release, resource_type, plain, lenient=lenient, patient_id=patient_id
         )
-    asking = _Asking(context, requester, release, resource_type, patient_id)
+    asking = Asking(context, requester, release, resource_type, patient_id)
     deed = Deed("search-type", release, resource_type)
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
@@ -151,7 +168,7 @@ async def search(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class Asking:
     """One search over both releases."""
 
     context: Context
@@ -165,7 +182,7 @@ class _Asking:
     ) -> tuple[Page, Sequence[Touched]]:
         """Return the page behind ``cursor`` of what ``own`` asks; ``pairs`` are its parameters."""
         context, reader = self.context, self.context.database.reader
-        questions, problems = await self._questions(scope, own, pairs)
+        questions, problems = await self.questions(scope, own, pairs)
         after = None
         if cursor is not None:
             after = searches.read_cursor(context, self.requester, self.release, own, cursor)
@@ -184,17 +201,7 @@ class _Asking:
             position = found[size - 1].position
             following = searches.cursor_after(context, self.requester, self.release, own, position)
         found = found[:size]
-        extra = [
-            version
-            for question in questions
-            for version in await included(
-                context,
-                question.release,
-                question.scope,
-                [one for one in found if one.version.release is question.release],
-                question.parsed.includes,
-            )
-        ]
+        extra = [version for question in questions for version in await question.included(context, found)]
         telling = Telling(self.release)
         page = Page(
             own.place,
@@ -205,18 +212,19 @@ class _Asking:
             (*own.ignored, *problems, *telling.issues),
             total if own.count == 0 or own.total in ("accurate", "estimate") else None,
         )
-        looked = AccessScope(tuple({one.record_id: one for each in questions for one in each.scope.records}.values()))
-        return page, searches.looked_into(looked, {self.resource_type}, [one.version for one in found] + extra)
+        return page, searches.looked_into(
+            looked_at(questions), {self.resource_type}, [one.version for one in found] + extra
+        )
 
-    async def _questions(
+    async def questions(
         self, scope: AccessScope, own: Search, pairs: Sequence[tuple[str, str]]
-    ) -> tuple[list[_Question], list[Issue]]:
+    ) -> tuple[list[Question], list[Issue]]:
         """Return what to ask in each release, and what can't be asked.
 
         A practice may name a patient by the id of either release. Raises: AccessDeniedError, when it may see neither.
         """
         refusals: list[AccessDeniedError] = []
-        questions: list[_Question] = []
+        questions: list[Question] = []
         theirs, problems = await self._theirs(own, pairs)
         for release, parsed in ((self.release, own), (other(self.release), theirs)):
             if parsed is None:
@@ -226,7 +234,7 @@ class _Asking:
             except AccessDeniedError as error:
                 refusals.append(error)
             else:
-                questions.append(_Question(release, parsed, narrowed))
+                questions.append(Question(release, parsed, narrowed))
         if not questions:
             refusals[0].about = tuple(sorted({record for error in refusals for record in error.about}))
             raise refusals[0]
@@ -245,7 +253,7 @@ class _Asking:
             if self.patient_id is not None:
                 there = await self._same_patient(self.patient_id) or self.patient_id
                 theirs = replace(theirs, within=searches.compartment_of(release, self.resource_type, there))
-        except (BadRequestError, NotSupportedError) as error:
+        except (BadRequestError, NotSupportedError, UnprocessableError) as error:
             return None, [self._problem(str(error))]
         kinds = [[(key.parameter.kind, key.descending) for key in search.sort] for search in (own, theirs)]
         if kinds[0] != kinds[1]:

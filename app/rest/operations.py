@@ -6,11 +6,10 @@ from app.fhir.summary.document import BUNDLE_PROFILE, COMPOSITION_PROFILE
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import is_resource_type
 from app.interactions import both as boths
-from app.interactions import single
+from app.interactions import both_lastn, single
 from app.interactions.history import SEQ_MAX
 from app.interactions.operations import delta as deltas
 from app.interactions.operations import everything as everythings
-from app.interactions.operations import lastn as lastns
 from app.interactions.operations import meta as metas
 from app.interactions.operations import summary as summaries
 from app.interactions.operations import validate as validates
@@ -43,7 +42,7 @@ def posted(operation: Handler) -> Handler:
 
 async def lastn(call: Call) -> FhirResponse:
     """Observation/$lastn."""
-    page = await lastns.lastn(
+    page = await both_lastn.lastn(
         call.context, call.who, call.request.trace, call.release, call.request.pairs, lenient=call.request.lenient
     )
     return FhirResponse(200, searchset(call.base, call.release, page))

@@ -14,6 +14,9 @@ LOOKS = {
     "/{type}/{id}/_history/{version}",
     "/{type}",
     "/{type}/_search",
+    "/Observation/$lastn",
+    "/Patient/$everything",
+    "/Patient/{id}/$everything",
     "/Patient/{id}/{type}",
     "/Patient/{id}/{type}/_search",
 }

@@ -18,6 +18,7 @@ from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import BadRequestError
 from app.fhir.release import Release
+from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
@@ -61,19 +62,14 @@ async def lastn(
     """
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
-        asked = [pair for pair in pairs if pair[0] not in ("max", "_sort")]
-        parsed = parse_query(
-            release, "Observation", [*asked, ("_sort", "-date")], time_zone=context.time_zone, lenient=lenient,
-            page_size_default=None, page_size_max=context.limits.page_size_max,
-            base_urls=(context.fhir_base(release),), now=context.clock(),
-            terminology=context.conformance.terminology(release),
-        )  # fmt: skip
+        parsed = asked_newest(context, release, pairs, lenient=lenient)
         narrowed = await narrow(context, requester, release, scope, parsed)
         personal = narrowed.personal
         found: list[Found] = []
         run = Run(context.index_key, release, parsed, repeats=False)
         for access in personal:
-            found += await _newest(context, run, narrowed.only({access.record_id, DIRECTORY}), _most(pairs))
+            matches = await matches_in(context, run, narrowed.only({access.record_id, DIRECTORY}))
+            found += newest_of(matches, most_of(pairs))
         extra = await included(context, release, narrowed, found, parsed.includes)
         used = tuple(pair for pair in pairs if pair[0] == "max" or pair in parsed.used)
         page = Page("Observation/$lastn", *shown(parsed, found, extra), None, used, parsed.ignored)
@@ -87,7 +83,19 @@ async def lastn(
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, "Observation"), deed, action)
 
 
-def _most(pairs: Sequence[tuple[str, str]]) -> int:
+def asked_newest(context: Context, release: Release, pairs: Sequence[tuple[str, str]], *, lenient: bool) -> Search:
+    """Return the search for all observations of which the newest are wanted, newest first."""
+    asked = [pair for pair in pairs if pair[0] not in ("max", "_sort")]
+    return parse_query(
+        release, "Observation", [*asked, ("_sort", "-date")], time_zone=context.time_zone, lenient=lenient,
+        page_size_default=None, page_size_max=context.limits.page_size_max,
+        base_urls=(context.fhir_base(release),), now=context.clock(),
+        terminology=context.conformance.terminology(release),
+    )  # fmt: skip
+
+
+def most_of(pairs: Sequence[tuple[str, str]]) -> int:
+    """Return how many of each kind are wanted: ``max``, else 1. Raises: BadRequestError."""
     given = [value for name, value in pairs if name == "max"]
     if not given:
         return 1
@@ -97,8 +105,8 @@ def _most(pairs: Sequence[tuple[str, str]]) -> int:
     return int(given[0])
 
 
-async def _newest(context: Context, run: Run, scope: AccessScope, most: int) -> list[Found]:
-    """Return the newest of each kind in one record, kinds in the order of their newest one."""
+async def matches_in(context: Context, run: Run, scope: AccessScope) -> list[Found]:
+    """Return all that matches in one record, in the order of the run."""
     matches: list[Found] = []
     after = None
     while chunk := await run.page(context.database.reader, scope, after, _CHUNK):
@@ -106,6 +114,11 @@ async def _newest(context: Context, run: Run, scope: AccessScope, most: int) -> 
         if len(chunk) < _CHUNK:
             break
         after = chunk[-1].position
+    return matches
+
+
+def newest_of(matches: Sequence[Found], most: int) -> list[Found]:
+    """Return the first ``most`` of each kind, kinds in the order of their first one."""
     kinds = _Kinds()
     of_match = [kinds.of(match.version.body) for match in matches]
     kept: dict[int, int] = {}

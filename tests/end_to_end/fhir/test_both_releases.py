@@ -332,3 +332,21 @@ async def test_everything_of_both_is_the_two_together_page_by_page(world: World,
     assert [one["fullUrl"] for one in again["entry"] if one["search"]["mode"] == "match"] == held
     never = await me("GET", f"/Patient/{world.maanlicht.patients[release]}/$everything?{BOTH}")
     assert never.status_code == 404
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_the_newest_of_each_kind_may_be_held_in_either(world: World, release: Release) -> None:
+    height = {"code": {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]}}
+    for name, held, day, members in (
+        ("old", Release.R4, "2026-04-01", {}),
+        ("new", Release.STU3, "2026-04-02", {}),
+        ("height", Release.R4, "2026-04-03", height),
+    ):
+        await make(world, held, name, effectiveDateTime=day, **members)
+    me = world.caller("maanlicht", release)
+    assert names(await me.get(f"/Observation/$lastn?code=29463-7,8302-2&{BOTH}")) == ["height", "new"]
+    page = await me.get(f"/Observation/$lastn?code=29463-7,8302-2&max=2&{BOTH}")
+    assert names(page)[:3] == ["height", "new", "old"]
+    assert BOTH in (link(page, "self") or "")
+    for one in page["entry"]:
+        assert is_valid(release, one["resource"])
