@@ -167,10 +167,15 @@ async def test_a_server_that_is_down_refuses_nothing(world: World, me: Caller, s
     assert len(stars.asked) == 1
 
 
-async def test_a_transaction_does_not_ask(world: World, me: Caller, stars: Any) -> None:
+async def test_the_codes_of_a_bundle_are_asked_about_before_it_is_done(world: World, me: Caller, stars: Any) -> None:
     patient = world.zonnestraal.patient(me.release)
-    sent = bundle("transaction", entry("POST", "Observation", star(me, patient, "venus")))
-    assert (await me("POST", "/", sent)).status_code == 200
+    for code, status in (("vega", 200), ("venus", 422)):
+        sent = bundle("transaction", entry("POST", "Observation", star(me, patient, code)))
+        assert (await me("POST", "/", sent)).status_code == status
+    assert len(stars.asked) == 2
+
+
+async def test_what_looks_in_a_transaction_does_not_ask(me: Caller, stars: Any) -> None:
     looked = bundle("transaction", entry("GET", f"CodeSystem/$lookup?system={STARS}&code=vega"))
     assert (await me("POST", "/", looked)).status_code == 404
     assert stars.asked == []
