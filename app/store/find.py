@@ -9,7 +9,7 @@ from app.db.statements import hot
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
 from app.fhir.search.expression import TokenValue
-from app.store.indexing import value_hash
+from app.store.indexing import wanted_hashes
 from app.store.resources import Stored, columns, stored
 from app.store.rules import check_rules
 from app.store.tables import change, exact_index, idempotency
@@ -26,6 +26,7 @@ _BY_IDENTIFIER = hot(
                 exact_index.c.record_id == bindparam("record_id"),
                 exact_index.c.param == bindparam("param"),
                 exact_index.c.hash == bindparam("hash"),
+                exact_index.c.system_hash == bindparam("system_hash"),
             )
         ),
         change.c.client == bindparam("client"),
@@ -74,12 +75,14 @@ async def with_identifier(
         await check_rules(reader, record_id, [parameter.number])
     found = []
     for system, value in identifiers:
+        (wanted,) = wanted_hashes(key, parameter, TokenValue(system, value))
         rows = await reader.all(
             _BY_IDENTIFIER,
             {
                 "record_id": record_id,
                 "param": parameter.number,
-                "hash": value_hash(key, TokenValue(system, value)),
+                "hash": wanted.value,
+                "system_hash": wanted.system,
                 "client": client,
             },
         )

@@ -1,18 +1,16 @@
 """What a resource is found by: its index rows, worked out from its tree by the search parameters of its type.
 
 Exact values (tokens, references, uris, whole strings) are kept as keyed 64-bit hashes, so that the index holds no readable
-code or name. The forms, each with a letter of its own so that no two can meet:
+code or name. Each form has a letter of its own, so that no two can meet:
 
 ====== ====================== ==========================================================
-letter parts                  what it answers
+letter part                   what it answers
 ====== ====================== ==========================================================
-``t``  system, code           ``system|code``; ``|code`` with an empty system
-``c``  code                   ``code`` in any system
-``s``  system                 ``system|``
+``c``  code                   a token, with the hash of its system beside it
+``s``  system                 exact_index.system_hash; 0 where there is no system
+``v``  value                  ``:identifier``, a Reference's own identifier, with its system
 ``r``  reference              ``Type/id`` on this server, any other URL or urn as it is
 ``i``  id                     ``id`` alone on this server, where any type may be meant
-``n``  system, value          ``:identifier``, a Reference's own identifier
-``v``  value                  the same in any system
 ``u``  uri                    a uri, whole
 ``x``  text                   ``:exact``, a string as it was written
 ``p``                         there is a value, but none of the other rows tells it
@@ -20,6 +18,9 @@ letter parts                  what it answers
 ``m``  system, code           quantity_index.system_code_hash: a unit that is not known
 ``k``  canonical unit         quantity_index.system_code_hash: a UCUM unit that is known
 ====== ====================== ==========================================================
+
+So a token has one row, and ``code``, ``system|code``, ``|code`` and ``system|`` are asked of its two hashes. ``LAYOUT`` of
+``rules.py`` is to be raised when rows of the same values change.
 
 A quantity in a unit that isn't the canonical one has two rows: as written, and in the canonical unit with ``code_hash`` 0; a
 search that names no unit must leave the latter out. Codes are case sensitive. ``:missing`` needs no rows of its own: a
@@ -47,7 +48,7 @@ from app.fhir.search.expression import (
 from app.store.index_values import ROWS_MAX, date_intervals, quantities, refuse_many, strings
 
 ExactValue = TokenValue | IdentifierValue | ReferenceValue | UriValue | StringValue
-ExactRow = tuple[int, int]
+ExactRow = tuple[int, int, int]
 DateRow = tuple[int, int, int]
 QuantityRow = tuple[int, float, float, int, int]
 TextRow = tuple[int, str]
@@ -56,7 +57,7 @@ TextRow = tuple[int, str]
 class IndexRows(NamedTuple):
     """The rows of one resource, without record and change; the first of each is the parameter's number.
 
-    ``dates`` are microseconds since 1970 UTC, ends included. ``quantities`` are low, high, code hash, system-and-code hash.
+    ``exact`` are the hash of a value and that of its system. ``dates`` are microseconds since 1970 UTC, ends included. ``quantities`` are low, high, code hash, system-and-code hash.
     """
 
     exact: list[ExactRow]
@@ -81,39 +82,47 @@ def _hashed(key: bytes, *parts: str) -> int:
 _kept = lru_cache(maxsize=65_536)(_hashed)
 
 
-def value_hashes(key: bytes, parameter: SearchParameter, value: ExactValue) -> list[int]:
-    """Return the hashes to look for in exact_index for one value of a search: any of them is a match.
+class Wanted(NamedTuple):
+    """What to look for in exact_index: the hash of a value and that of its system; None is any."""
+
+    value: int | None
+    system: int | None = None
+
+
+def wanted_hashes(key: bytes, parameter: SearchParameter, value: ExactValue) -> list[Wanted]:
+    """Return what to look for in exact_index for one value of a search: any of it is a match.
 
     An id alone may be of every type that the parameter refers to.
     """
-    if isinstance(value, ReferenceValue) and value.url is None and value.resource_type is None and parameter.targets:
-        return [value_hash(key, ReferenceValue(target, value.id)) for target in sorted(parameter.targets)]
-    return [value_hash(key, value)]
-
-
-def value_hash(key: bytes, value: ExactValue) -> int:
-    """Return the hash to look for in exact_index for one value of a search; of a string, what ``:exact`` looks for."""
     match value:
-        case TokenValue(system=None, code=code):
-            return exact_hash(key, "c", code or "")
-        case TokenValue(system=system, code=None):
-            return exact_hash(key, "s", system or "")
         case TokenValue(system=system, code=code):
-            return exact_hash(key, "t", system or "", code or "")
-        case IdentifierValue(system=None, value=text):
-            return exact_hash(key, "v", text)
+            found = None if code is None else exact_hash(key, "c", code)
+            return [Wanted(found, None if system is None else system_hash(key, system))]
         case IdentifierValue(system=system, value=text):
-            return exact_hash(key, "n", system or "", text)
-        case ReferenceValue(url=url) if url is not None:
-            return exact_hash(key, "r", url)
-        case ReferenceValue(resource_type=None, id=resource_id):
-            return exact_hash(key, "i", resource_id or "")
-        case ReferenceValue(resource_type=resource_type, id=resource_id):
-            return exact_hash(key, "r", f"{resource_type}/{resource_id}")
+            return [Wanted(exact_hash(key, "v", text), None if system is None else system_hash(key, system))]
+        case ReferenceValue(url=None, resource_type=None, id=resource_id) if parameter.targets:
+            types = sorted(parameter.targets)
+            return [Wanted(reference_hash(key, ReferenceValue(target, resource_id))) for target in types]
+        case ReferenceValue():
+            return [Wanted(reference_hash(key, value))]
         case UriValue(uri=uri):
-            return exact_hash(key, "u", uri)
+            return [Wanted(exact_hash(key, "u", uri))]
         case StringValue(exact=text):
-            return exact_hash(key, "x", text)
+            return [Wanted(exact_hash(key, "x", text))]
+
+
+def reference_hash(key: bytes, value: ReferenceValue) -> int:
+    """Return the hash under which a reference is in exact_index; of an id alone, that for any type."""
+    if value.url is not None:
+        return exact_hash(key, "r", value.url)
+    if value.resource_type is None:
+        return exact_hash(key, "i", value.id or "")
+    return exact_hash(key, "r", f"{value.resource_type}/{value.id}")
+
+
+def system_hash(key: bytes, system: str) -> int:
+    """Return what exact_index.system_hash is for a system, 0 for none."""
+    return exact_hash(key, "s", system) if system else 0
 
 
 def unit_hash(key: bytes, value: QuantityValue) -> tuple[str, int | None]:
@@ -204,15 +213,15 @@ class _Rows:
         self.quantities: dict[QuantityRow, None] = {}
         self.texts: dict[TextRow, None] = {}
 
-    def add_exact(self, parameters: tuple[SearchParameter, ...], hashes: Iterable[int]) -> None:
+    def add_exact(self, parameters: tuple[SearchParameter, ...], pairs: Iterable[tuple[int, int]]) -> None:
         exact = self.exact
         for parameter in parameters:
             number = parameter.number
-            for value in hashes:
-                exact[number, value] = None
+            for value, system in pairs:
+                exact[number, value, system] = None
 
-    def add_present(self, parameters: tuple[SearchParameter, ...]) -> None:
-        self.add_exact(parameters, (exact_hash(self.key, "p"),))
+    def add_present(self, parameters: tuple[SearchParameter, ...], system: int = 0) -> None:
+        self.add_exact(parameters, ((exact_hash(self.key, "p"), system),))
 
 
 Emit = Callable[[_Rows, tuple[SearchParameter, ...], str, Any], None]
@@ -302,33 +311,31 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
 
 
 def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
-    key = rows.key
-    hashes: list[int] = []
     if fhir_type == "CodeableConcept":
-        for coding in value.get("coding", ()):
-            hashes += _coded(key, coding.get("system", ""), coding.get("code"))
+        codings = value.get("coding", ())
+        for coding in codings:
+            _coded(rows, parameters, coding.get("system", ""), coding.get("code"))
+        if not codings:
+            rows.add_present(parameters)
     elif fhir_type == "Coding":
-        hashes += _coded(key, value.get("system", ""), value.get("code"))
+        _coded(rows, parameters, value.get("system", ""), value.get("code"))
     elif fhir_type == "Identifier":
-        hashes += _coded(key, value.get("system", ""), value.get("value"))
+        _coded(rows, parameters, value.get("system", ""), value.get("value"))
     elif fhir_type == "ContactPoint":
         # The specification calls the use its system, and leaves to the server what to make of it.
-        hashes += _coded(key, value.get("use", ""), value.get("value"))
+        _coded(rows, parameters, value.get("use", ""), value.get("value"))
     elif fhir_type == "boolean":
-        hashes.append(exact_hash(key, "c", "true" if value else "false"))
+        _coded(rows, parameters, "", "true" if value else "false")
     else:
-        hashes.append(exact_hash(key, "c", str(value)))
-    if hashes:
-        rows.add_exact(parameters, hashes)
-    else:
-        rows.add_present(parameters)
+        _coded(rows, parameters, "", str(value))
 
 
-def _coded(key: bytes, system: str, code: str | None) -> list[int]:
+def _coded(rows: _Rows, parameters: tuple[SearchParameter, ...], system: str, code: str | None) -> None:
+    hashed = system_hash(rows.key, system)
     if code is None:
-        return [exact_hash(key, "s", system)] if system else []
-    both = [exact_hash(key, "t", system, code), exact_hash(key, "c", code)]
-    return [*both, exact_hash(key, "s", system)] if system else both
+        rows.add_present(parameters, hashed)
+    else:
+        rows.add_exact(parameters, ((exact_hash(rows.key, "c", code), hashed),))
 
 
 def _reference(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
@@ -336,10 +343,10 @@ def _reference(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: 
         _canonical_reference(rows, parameters, value)
         return
     key = rows.key
-    identifier_hashes = _identified(key, value.get("identifier"))
+    identified = _identified(key, value.get("identifier"))
     text = value.get("reference")
     if not text:
-        rows.add_exact(parameters, identifier_hashes) if identifier_hashes else rows.add_present(parameters)
+        rows.add_exact(parameters, identified) if identified else rows.add_present(parameters)
         return
     target = localize(text, rows.base_urls)
     if isinstance(target, FragmentReference):
@@ -349,32 +356,32 @@ def _reference(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: 
     for parameter in parameters:
         if isinstance(target, LiteralReference) and parameter.targets and target.resource_type not in parameter.targets:
             continue
-        hashes = [whole, *identifier_hashes]
+        pairs = [(whole, 0), *identified]
         if isinstance(target, LiteralReference) and target.base is None and not parameter.targets:
-            hashes.append(exact_hash(key, "i", target.id))
-        rows.add_exact((parameter,), hashes)
+            pairs.append((exact_hash(key, "i", target.id), 0))
+        rows.add_exact((parameter,), pairs)
 
 
-def _identified(key: bytes, identifier: Mapping[str, Any] | None) -> list[int]:
+def _identified(key: bytes, identifier: Mapping[str, Any] | None) -> list[tuple[int, int]]:
     value = identifier.get("value") if identifier else None
     if identifier is None or value is None:
         return []
-    return [exact_hash(key, "n", identifier.get("system", ""), value), exact_hash(key, "v", value)]
+    return [(exact_hash(key, "v", value), system_hash(key, identifier.get("system", "")))]
 
 
 def _canonical_reference(rows: _Rows, parameters: tuple[SearchParameter, ...], value: Any) -> None:
-    text = str(value)
-    hashes = [exact_hash(rows.key, "r", str(localize(text, rows.base_urls)))]
-    if "|" in text:
-        hashes.append(exact_hash(rows.key, "r", str(localize(text.partition("|")[0], rows.base_urls))))
-    rows.add_exact(parameters, hashes)
+    for text in _versions(str(value)):
+        rows.add_exact(parameters, ((exact_hash(rows.key, "r", str(localize(text, rows.base_urls))), 0),))
 
 
 def _uri(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
-    hashes = [exact_hash(rows.key, "u", value)]
-    if fhir_type == "canonical" and "|" in value:
-        hashes.append(exact_hash(rows.key, "u", value.partition("|")[0]))
-    rows.add_exact(parameters, hashes)
+    for text in _versions(value) if fhir_type == "canonical" else [value]:
+        rows.add_exact(parameters, ((exact_hash(rows.key, "u", text), 0),))
+
+
+def _versions(canonical: str) -> list[str]:
+    """Return a canonical URL, and the same without its version if it has one."""
+    return [canonical, canonical.partition("|")[0]] if "|" in canonical else [canonical]
 
 
 def _string(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
@@ -382,7 +389,7 @@ def _string(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str
     for parameter in parameters:
         for original, folded in found:
             rows.texts[parameter.number, folded] = None
-            rows.exact[parameter.number, exact_hash(rows.key, "x", original)] = None
+            rows.exact[parameter.number, exact_hash(rows.key, "x", original), 0] = None
     if not found:
         rows.add_present(parameters)
 

@@ -24,7 +24,7 @@ from app.fhir.release import Release
 from app.fhir.search.definitions import Definitions, SearchParameter, definitions
 from app.store.tables import index_rules, record
 
-LAYOUT = 1
+LAYOUT = 2
 """Part of every rule. To be raised with each change to what ``indexing.py`` makes of a value."""
 
 _STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))

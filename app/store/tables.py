@@ -79,6 +79,7 @@ exact_index = Table(
     _key("param", Integer),
     _key("hash", BigInteger),
     _key("seq", BigInteger),
+    _key("system_hash", BigInteger),
     sqlite_with_rowid=False,
 )
 

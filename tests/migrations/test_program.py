@@ -1,5 +1,6 @@
 """The program and its schema: `regie migrate` makes it, `regie serve` starts with no other."""
 
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.db.migrate import is_current
+from app.db.migrate import MIGRATIONS, is_current, migrate
 from tests.support.running import PROGRAM, ROOT, Program, free_port
 from tests.support.soundness import Soundness
 
@@ -62,10 +63,7 @@ def test_the_index_of_an_older_database_is_made_anew(program: Program) -> None:
     program.run("demo")
     file = Path(database(program).removeprefix("sqlite:///"))
     fresh = index_of(file)
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        for statement in OLDER:
-            connection.execute(statement)
-        (records,) = connection.execute("SELECT count(*) FROM record").fetchone()
+    records = as_of_the_first_migration(file)
     assert "regie migrate" in refused(program).stderr
     assert f"Indexed anew: {records} records." in program.run("migrate")
     assert index_of(file) == fresh
@@ -92,13 +90,22 @@ def test_indexing_that_was_killed_goes_on_when_it_is_run_again(program: Program)
     assert len(set(states(file))) == 1
 
 
-OLDER = (
-    "ALTER TABLE record DROP COLUMN index_version",
-    "ALTER TABLE record DROP COLUMN index_target",
-    "DROP TABLE index_rules",
-    "UPDATE alembic_version SET version_num = '0001'",
-)
-"""Makes today's database one of migration 0001."""
+def as_of_the_first_migration(file: Path) -> int:
+    """Make a database what it would have been then, without its index; return how many records it has."""
+    newer = file.rename(file.with_suffix(".newer"))
+    first = file.parent / "migrations"
+    (first / "versions").mkdir(parents=True)
+    shutil.copy(MIGRATIONS / "env.py", first)
+    shutil.copy(next((MIGRATIONS / "versions").glob("0001_*.py")), first / "versions")
+    migrate(f"sqlite:///{file}", first)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS newer", (str(newer),))
+        for (table,) in connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
+            if table != "alembic_version" and not table.endswith("_index"):
+                columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
+                connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}")  # noqa: S608
+        (records,) = connection.execute("SELECT count(*) FROM main.record").fetchone()
+    return int(records)
 
 
 def index_of(file: Path) -> list[list[tuple[object, ...]]]:

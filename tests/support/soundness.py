@@ -31,7 +31,7 @@ IndexRow = tuple[int, str, tuple[Any, ...], int]
 """Record, table, key columns, number of the change."""
 
 _INDEXES = {
-    "exact_index": ("exact", "param, hash"),
+    "exact_index": ("exact", "param, hash, system_hash"),
     "date_index": ("dates", "param, low, high"),
     "quantity_index": ("quantities", "param, low, high, code_hash, system_code_hash"),
     "text_index": ("texts", "param, value"),

@@ -20,8 +20,10 @@ def holds(criterion: Criterion, rows: IndexRows) -> bool:
     )
 
 
-def _exact(_: str, name: str, values: dict[str, Any], rows: IndexRows) -> bool:
-    return any(found == values[name] for _, found in rows.exact)
+def _exact(operator: str, name: str, values: dict[str, Any], rows: IndexRows) -> bool:
+    value = values[name] if operator != "system" else None
+    system = values[f"{name}_system"] if operator != "value" else None
+    return any(value in (None, found) and system in (None, of) for _, found, of in rows.exact)
 
 
 def _date(operator: str, name: str, values: dict[str, Any], rows: IndexRows) -> bool:

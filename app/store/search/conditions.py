@@ -11,7 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, bindparam, func, not_, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.sql.expression import literal_column
 
 from app.fhir.search.definitions import SearchParameter
@@ -31,8 +44,9 @@ _TEXT_OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 class Form:
     """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round.
 
-    ``parameters``: in how many parameters' rows the values may be. The indexes ``listed`` and ``linked`` take as many values as
-    there are, in one JSON list: ids of the resources themselves, and hashes of what they refer to, or of codes.
+    ``parameters``: in how many parameters' rows the values may be. An operator of the index ``exact`` names the hashes that are
+    compared: ``value``, ``system`` or ``both``. The indexes ``listed``, ``linked`` and ``coded`` take as many values as
+    there are, in one JSON list: ids of the resources themselves, hashes of what they refer to, pairs of hashes of codes.
     """
 
     index: str
@@ -68,15 +82,16 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
         ]
     elif form.index == "present":
         return _present(form, number, seq)
-    elif form.index == "linked":
+    elif form.index in ("linked", "coded"):
         table = exact_index
-        where = [is_of(table, f"p{number}", form.parameters), table.c.hash.in_(_list(number))]
+        wanted = table.c.hash.in_(_list(number)) if form.index == "linked" else _is_coded(number)
+        where = [is_of(table, f"p{number}", form.parameters), wanted]
     else:
         table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
         where = [is_of(table, f"p{number}", form.parameters), _any_value(form, number, table)]
     rows = select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
-    if probe and form.index == "exact":
-        # The key of exact_index ends in seq, so that looking one change up is a single probe.
+    if probe and form.index == "exact" and "system" not in form.operators:
+        # In the key of exact_index seq comes after the value, so that looking one change up is a single probe.
         found: ColumnElement[bool] = rows.where(table.c.seq == seq).exists()
     else:
         found = seq.in_(rows)
@@ -87,6 +102,12 @@ def _list(number: int) -> Select[Any]:
     return select(literal_column("value")).select_from(
         func.json_each(bindparam(f"c{number}_list")).table_valued("value")
     )
+
+
+def _is_coded(number: int) -> ColumnElement[bool]:
+    pairs = func.json_each(bindparam(f"c{number}_list")).table_valued("value")
+    asked = select(func.json_extract(pairs.c.value, "$[0]"), func.json_extract(pairs.c.value, "$[1]"))
+    return tuple_(exact_index.c.hash, exact_index.c.system_hash).in_(asked)
 
 
 def is_of(table: FromClause, name: str, parameters: int) -> ColumnElement[bool]:
@@ -136,14 +157,28 @@ def _on_change(form: Form, number: int) -> ColumnElement[bool]:
 
 def _any_value(form: Form, number: int, table: Table) -> ColumnElement[bool]:
     names = [f"c{number}_{i}" for i in range(len(form.operators))]
-    if form.index == "exact":
-        return table.c.hash.in_([bindparam(name) for name in names])
     pairs = list(zip(form.operators, names, strict=True))
+    if form.index == "exact":
+        return _exact(table, pairs)
     if form.index == "text":
         return or_(*(_text(table, operator, name) for operator, name in pairs))
     if form.index == "date":
         return or_(*(_compare(operator, table.c.low, table.c.high, name) for operator, name in pairs))
     return or_(*(_quantity(table, operator, name) for operator, name in pairs))
+
+
+def _exact(table: Table, pairs: list[tuple[str, str]]) -> ColumnElement[bool]:
+    values: list[BindParameter[Any]] = [bindparam(name) for operator, name in pairs if operator != "system"]
+    if all(operator == "value" for operator, _ in pairs):
+        return table.c.hash.in_(values)
+    any_pair = or_(*(_exact_pair(table, operator, name) for operator, name in pairs))
+    # With the values named first they are looked up in the key; only a system alone has to walk the parameter.
+    return and_(table.c.hash.in_(values), any_pair) if len(values) == len(pairs) else any_pair
+
+
+def _exact_pair(table: Table, operator: str, name: str) -> ColumnElement[bool]:
+    is_value, is_system = table.c.hash == bindparam(name), table.c.system_hash == bindparam(f"{name}_system")
+    return {"value": is_value, "system": is_system, "both": and_(is_value, is_system)}[operator]
 
 
 def _text(table: Table, operator: str, name: str) -> ColumnElement[bool]:

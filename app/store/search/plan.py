@@ -37,7 +37,7 @@ from app.fhir.search.expression import (
 from app.fhir.search.told import tells
 from app.fhir.search.values import in_zone, is_local
 from app.fhir.search.wording import says
-from app.store.indexing import rows_of, value_hash
+from app.store.indexing import reference_hash, rows_of
 from app.store.resources import Stored, stored
 from app.store.rules import check_rules
 from app.store.search.checks import holds
@@ -101,7 +101,7 @@ class Plan:
         stored_in = [part for parameter in link.parameters for part in parameter.stored_in]
         self.values |= {f"p{number}_{i}": part.number for i, part in enumerate(stored_in)}
         self.asks_index |= {part.number for part in stored_in}
-        hashes = [value_hash(self.key, ReferenceValue("Patient", link.patient_id))]
+        hashes = [reference_hash(self.key, ReferenceValue("Patient", link.patient_id))]
         self.values[f"c{number}_list"] = _encode(hashes).decode()
         return Form("linked", (), parameters=len(stored_in))
 
@@ -174,7 +174,7 @@ class Plan:
         directory = scope.of(DIRECTORY)
         places = [access] if directory is None or access.record_id == DIRECTORY else [access, directory]
         ids = [one for place in _open(places, self.resource_type) for one in await self.ids(reader, scope, place)]
-        return [value_hash(self.key, ReferenceValue(self.resource_type, one)) for one in ids]
+        return [reference_hash(self.key, ReferenceValue(self.resource_type, one)) for one in ids]
 
     async def _referred(
         self, reader: Reader, scope: AccessScope, access: RecordAccess, link: Referred, source: "Plan"
@@ -192,7 +192,7 @@ class Plan:
         return [
             one
             for one in await everything.ids(reader, scope, access)
-            if value_hash(self.key, ReferenceValue(self.resource_type, one)) in hashes
+            if reference_hash(self.key, ReferenceValue(self.resource_type, one)) in hashes
         ]
 
     async def _together(
@@ -293,7 +293,7 @@ async def referring(
         return []
     await check_rules(reader, access.record_id, [stored_in.number for stored_in in parameter.stored_in])
     form = SearchForm((Form("linked", (), parameters=len(parameter.stored_in)),), (), access.types is not None)
-    hashes = [value_hash(key, ReferenceValue(*reference.split("/"))) for reference in references]
+    hashes = [reference_hash(key, ReferenceValue(*reference.split("/"))) for reference in references]
     values = {
         "release": parameter.release.value,
         "type": parameter.resource_type,

@@ -20,7 +20,7 @@ from app.fhir.search.expression import (
     TokenValue,
     UriValue,
 )
-from app.store.indexing import unit_hash, value_hashes
+from app.store.indexing import Wanted, unit_hash, wanted_hashes
 from app.store.search import conditions
 from app.store.search.conditions import Form
 from app.store.search.statement import SortForm
@@ -74,9 +74,9 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa
             case TextValue():
                 _add_text(operators, values, value)
             case TokenValue() | IdentifierValue() | ReferenceValue() | UriValue() | StringValue():
-                for wanted in value_hashes(key, criterion.parameter, value):
-                    values[str(len(operators))] = wanted
-                    operators.append("eq")
+                for wanted in wanted_hashes(key, criterion.parameter, value):
+                    values |= _of_pair(str(len(operators)), wanted)
+                    operators.append(_operator(wanted))
             case MissingValue():
                 message = "A value of :missing stands alone."
                 raise ValueError(message)
@@ -109,9 +109,24 @@ def _missing(criterion: Criterion) -> conditions.Criterion:
 def _coded(key: bytes, criterion: Criterion) -> conditions.Criterion:
     """Return what to compare for a great many codes: one list, so that the statement stays the same."""
     tokens = [value for value in criterion.values if isinstance(value, TokenValue)]
-    hashes = [one for token in tokens for one in value_hashes(key, criterion.parameter, token)]
-    form = Form("linked", (), criterion.modifier == "not-in", len(criterion.parameter.stored_in))
-    return conditions.Criterion(form, {"list": msgspec.json.encode(hashes).decode()})
+    wanted = [one for token in tokens for one in wanted_hashes(key, criterion.parameter, token)]
+    has_system = all(one.system is not None for one in wanted)
+    found: list[Any] = list(wanted) if has_system else [one.value for one in wanted]
+    form = Form(
+        "coded" if has_system else "linked", (), criterion.modifier == "not-in", len(criterion.parameter.stored_in)
+    )
+    return conditions.Criterion(form, {"list": msgspec.json.encode(found).decode()})
+
+
+def _operator(wanted: Wanted) -> str:
+    if wanted.value is None:
+        return "system"
+    return "value" if wanted.system is None else "both"
+
+
+def _of_pair(name: str, wanted: Wanted) -> dict[str, int]:
+    pair = {name: wanted.value, f"{name}_system": wanted.system}
+    return {key: found for key, found in pair.items() if found is not None}
 
 
 def is_selective(form: Form) -> bool:

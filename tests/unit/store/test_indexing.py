@@ -19,7 +19,7 @@ from app.fhir.search.intervals import meets
 from app.fhir.search.parse import parse_query
 from app.fhir.search.values import escape
 from app.fhir.validation.structure import parse
-from app.store.indexing import IndexRows, exact_hash, index_rows, reference_values, unit_hash, value_hashes
+from app.store.indexing import IndexRows, exact_hash, index_rows, reference_values, unit_hash, wanted_hashes
 from tests.support.examples import published_examples
 
 KEY = b"a key for tests"
@@ -59,7 +59,11 @@ def _value_is_met(stored_in: SearchParameter, modifier: str | None, value: Any, 
     if isinstance(value, StringValue) and modifier != "exact":
         texts = [text for param, text in rows.texts if param == number]
         return any(value.folded in text if modifier == "contains" else text.startswith(value.folded) for text in texts)
-    return any((number, wanted) in rows.exact for wanted in value_hashes(KEY, stored_in, value))
+    return any(
+        param == number and wanted.value in (None, found) and wanted.system in (None, system)
+        for wanted in wanted_hashes(KEY, stored_in, value)
+        for param, found, system in rows.exact
+    )
 
 
 def _unit_is_met(value: NumberValue | QuantityValue, row: tuple[int, float, float, int, int]) -> bool:
@@ -143,7 +147,7 @@ def test_patient_leaves_out_what_is_about_something_else_than_a_patient() -> Non
         tree = {"resourceType": "Observation", "subject": {"reference": "Group/1"}}
         assert finds(tree, "subject", "Group/1", release)
         rows = rows_of(tree, release)
-        assert all(number != parameter(tree, "patient", release).number for number, _ in rows.exact)
+        assert all(number != parameter(tree, "patient", release).number for number, *_ in rows.exact)
 
 
 def test_the_identifier_of_a_reference_is_found_with_the_modifier_only() -> None:
@@ -308,12 +312,12 @@ def test_the_period_of_use_is_found_although_it_is_computed() -> None:
     ],
 )
 def test_a_value_that_nothing_can_find_still_counts_as_present(tree: dict[str, Any], name: str) -> None:
-    assert (parameter(tree, name).number, exact_hash(KEY, "p")) in rows_of(tree).exact
+    assert (parameter(tree, name).number, exact_hash(KEY, "p"), 0) in rows_of(tree).exact
 
 
 def test_the_forms_of_hashes_can_not_meet() -> None:
-    assert exact_hash(KEY, "t", "a", "b") != exact_hash(KEY, "t", "", "a|b")
-    assert exact_hash(KEY, "t", "1:a", "b") != exact_hash(KEY, "t", "1", "a1:b")
+    assert exact_hash(KEY, "m", "a", "b") != exact_hash(KEY, "m", "", "a|b")
+    assert exact_hash(KEY, "m", "1:a", "b") != exact_hash(KEY, "m", "1", "a1:b")
     assert exact_hash(KEY, "c", "b") != exact_hash(KEY, "s", "b")
     assert exact_hash(KEY, "c", "b") != exact_hash(b"another key", "c", "b")
 
@@ -436,7 +440,7 @@ def test_a_parameter_that_is_a_union_of_others_needs_no_rows_of_its_own() -> Non
     }
     union = parameter(tree, "combo-code")
     assert [stored.name for stored in union.stored_in] == ["code", "component-code"]
-    assert union.number not in {number for number, _ in rows_of(tree).exact}
+    assert union.number not in {number for number, *_ in rows_of(tree).exact}
     for code in ("85354-9", "8480-6"):
         assert finds(tree, "combo-code", f"http://loinc.org|{code}")
     assert not finds(tree, "combo-code", "http://loinc.org|8462-4")
