@@ -1,19 +1,26 @@
 """Work that takes long, done beside the event loop."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-async def beside(work: Callable[[], T]) -> T:
-    """Return what ``work`` returns, worked out in a thread so that others need not wait.
-
-    In a job of the database there is no event loop and nobody to wait for: there it is done at once.
-    """
+def can_wait() -> bool:
+    """Return whether there is an event loop to wait in: a job of the database has none."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return work()
-    return await asyncio.to_thread(work)
+        return False
+    return True
+
+
+async def beside(work: Callable[[], T]) -> T:
+    """Return what ``work`` returns, worked out in a thread so that others need not wait; where nobody can, at once."""
+    return await asyncio.to_thread(work) if can_wait() else work()
+
+
+async def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Return what ``work`` returns, done in a thread with an event loop, and so a reader, of its own; or at once, as above."""
+    return await asyncio.to_thread(lambda: asyncio.run(work())) if can_wait() else await work()

@@ -1,8 +1,9 @@
 """What every interaction is given: the gate, the database, and how resources are placed, sorted and found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from app.access.policy import DIRECTORY_TYPES
@@ -11,14 +12,20 @@ from app.db.database import Connection, Inside, Reader, Transaction
 from app.errors import ConflictError, GoneError, NotFoundError
 from app.fhir.reference import LiteralReference, localize
 from app.fhir.release import Release
+from app.interactions.beside import apart
 from app.interactions.conformance import Conformance
 from app.interactions.gate import Gate
 from app.interactions.terminology_server import TerminologyServer
 from app.store.changes import Indexer
 from app.store.ids import record_in
-from app.store.resources import Stored, read_current, records_with
+from app.store.resources import Stored, last_seq, read_current, records_with
 
-__all__ = ["Context", "Limits", "Stored", "find", "standing", "where"]
+__all__ = ["Context", "Limits", "Stored", "find", "gathered", "standing", "where"]
+
+LARGE_RECORD = 2000
+"""Changes of a record from which all of it takes too long to read in the event loop: some 10 ms."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +124,10 @@ async def find(
         message = f"{resource_type}/{resource_id} was deleted."
         raise GoneError(message, about=(found[0].record_id,))
     return found
+
+
+async def gathered(context: Context, record_id: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Return what ``work`` reads all over a record; a large one is read beside the event loop, so that others need not wait."""
+    if await last_seq(context.database.reader, record_id) > LARGE_RECORD:
+        return await apart(work)
+    return await work()

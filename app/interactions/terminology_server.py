@@ -25,7 +25,7 @@ import structlog
 from app.errors import InvalidResourceError
 from app.fhir.release import Release
 from app.fhir.validation.structure import parse
-from app.interactions.beside import beside
+from app.interactions.beside import beside, can_wait
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 KEPT_BYTES_MAX = 32 * 1024 * 1024
@@ -108,13 +108,17 @@ class TerminologyServer:
 
     async def ask_all(self, questions: Iterable[Question]) -> bool:
         """Ask, and keep the answers; return whether all were answered."""
-        await asyncio.gather(*(self.ask(one) for one in questions))
+        if can_wait():
+            await asyncio.gather(*(self.ask(one) for one in questions))
         return all(self._earlier(one)[0] for one in questions)
 
     async def ask(self, question: Question) -> Tree | None:
-        """Return the answer, which is a valid resource; None if it isn't known there, or there was no answer."""
+        """Return the answer, which is a valid resource; None if it isn't known there, or there was no answer.
+
+        Nobody is asked from within a transaction: others would have to wait for it.
+        """
         is_kept, answer = self._earlier(question)
-        if is_kept or self._monotonic() < self._pause_until:
+        if is_kept or self._monotonic() < self._pause_until or not can_wait():
             return answer
         if any(len(value) > _TEXT_MAX for _, value in question.parameters):
             return None

@@ -16,7 +16,7 @@ from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
 from app.store.rules import check_rules
-from app.store.tables import change, current, date_index, locator
+from app.store.tables import change, current, date_index, locator, record
 from app.store.visible import parameters, visible
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -326,6 +326,15 @@ _LOCATE = hot(
     )
     .order_by(locator.c.record_id)
 )
+
+
+_LAST = hot(select(record.c.seq).where(record.c.record_id == bindparam("record_id")))
+
+
+async def last_seq(reader: Reader, record_id: int) -> int:
+    """Return the number of a record's last change, 0 if there is no such record."""
+    row = await reader.one(_LAST, {"record_id": record_id})
+    return 0 if row is None else int(row[0])
 
 
 async def records_with(reader: Reader, release: Release, resource_type: str, resource_id: str) -> list[int]:

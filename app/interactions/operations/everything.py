@@ -8,7 +8,7 @@ Spec: https://hl7.org/fhir/R4/patient-operation-everything.html, https://hl7.org
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 from app.access.policy import Wish
 from app.access.requester import Requester
@@ -21,7 +21,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
 from app.fhir.validation.structure import resource_types
-from app.interactions.context import Context
+from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
 from app.store.resources import Stored, read_everything
@@ -71,23 +71,33 @@ async def everything(
     async def action(scope: AccessScope) -> tuple[Everything, Sequence[Touched]]:
         access = await _person_in_any(context, scope, sought, patient_id)
         limit = EVERYTHING_MAX if count is None else count
-        found: list[Stored] = []
-        for one in sought:
-            dates = None
-            if narrowing.start is not None or narrowing.end is not None:
-                start = MIN_US if narrowing.start is None else narrowing.start
-                dates = (_care_dates(one), start, MAX_US if narrowing.end is None else narrowing.end)
-            found += await read_everything(
-                context.database.reader, _of_types(access, narrowing.types), one,
-                after=after, limit=limit + 1, since=narrowing.since, dates=dates,
-            )  # fmt: skip
-        found.sort(key=lambda version: version.seq)
+        found = await gathered(
+            context, access.record_id, partial(_found, context, access, sought, narrowing, after, limit + 1)
+        )
         page = found[:limit]
         following = page[-1].seq if len(found) > limit and page else None
         return (page, following, ()), (Touched(access.record_id, access.reason, len(page)),)
 
     deed = Deed("operation-everything", release, "Patient", patient_id or "")
     return await context.gate.look(requester, trace, Wish(Action.READ), deed, action)
+
+
+async def _found(
+    context: Context, access: RecordAccess, releases: Sequence[Release], narrowing: Narrowing, after: int, limit: int
+) -> list[Stored]:
+    """Return the resources of one record in the order of change, ``limit`` at most of each release."""
+    found: list[Stored] = []
+    for release in releases:
+        dates = None
+        if narrowing.start is not None or narrowing.end is not None:
+            start = MIN_US if narrowing.start is None else narrowing.start
+            dates = (_care_dates(release), start, MAX_US if narrowing.end is None else narrowing.end)
+        found += await read_everything(
+            context.database.reader, _of_types(access, narrowing.types), release,
+            after=after, limit=limit, since=narrowing.since, dates=dates,
+        )  # fmt: skip
+    found.sort(key=lambda version: version.seq)
+    return found
 
 
 def _of_types(access: RecordAccess, types: frozenset[str] | None) -> RecordAccess:

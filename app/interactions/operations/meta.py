@@ -5,18 +5,19 @@ Spec: https://hl7.org/fhir/R4/resource-operation-meta.html, https://hl7.org/fhir
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from app.access.policy import Wish
 from app.access.requester import Requester
-from app.access.scope import AccessScope
+from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.fhir.patch.labels import Meta, add_labels
 from app.fhir.release import Release
-from app.interactions.context import Context, find
+from app.interactions.context import Context, find, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import EVERYTHING_MAX, person
 from app.store.resources import read_everything
@@ -60,12 +61,16 @@ async def meta_of_many(
         access = await person(context, scope, release, patient_id)
         if resource_type is not None:
             access = replace(access, types=frozenset({resource_type}))
-        found = await read_everything(context.database.reader, access, release, after=0, limit=EVERYTHING_MAX)
-        metas = [_decode(one.body).meta for one in found]
-        return _joined(metas), (Touched(access.record_id, access.reason, len(found)),)
+        metas = await gathered(context, access.record_id, partial(_metas, context, access, release))
+        return _joined(metas), (Touched(access.record_id, access.reason, len(metas)),)
 
     deed = Deed("operation-meta", release, resource_type or "")
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, resource_type), deed, action)
+
+
+async def _metas(context: Context, access: RecordAccess, release: Release) -> list[Meta]:
+    found = await read_everything(context.database.reader, access, release, after=0, limit=EVERYTHING_MAX)
+    return [_decode(one.body).meta for one in found]
 
 
 def _joined(metas: Iterable[Meta]) -> Meta:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.db.sqlite import run_now
 from app.fhir.release import Release
 from app.interactions import terminology_server
 from app.interactions.terminology_server import (
@@ -84,6 +85,13 @@ async def test_what_it_does_not_know_is_an_answer_too() -> None:
     assert await other.server.ask_all([QUESTION])
     assert await other.server.ask(QUESTION) is None
     assert len(other.asked) == 1
+
+
+def test_nobody_is_asked_from_within_a_transaction() -> None:
+    other = Other()
+    assert run_now(other.server.ask(QUESTION)) is None
+    assert not run_now(other.server.ask_all([QUESTION]))
+    assert other.asked == []
 
 
 def broken(_: httpx.Request) -> httpx.Response:

@@ -1,0 +1,38 @@
+"""A record that takes long to read is read beside the event loop: the answer is the same."""
+
+import pytest
+
+from app.fhir.release import Release
+from app.interactions import context
+from tests.support.world import World, bundle, entry, goal, tree_of
+
+R4 = Release.R4
+PATHS = ("/Patient/$everything", "/Patient/$everything?_count=3", "/$meta", "/Observation/$meta")
+
+
+@pytest.fixture
+def _nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "LARGE_RECORD", 0)
+
+
+@pytest.mark.usefixtures("_nothing_is_small")
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_large_record_is_told_as_a_small_one_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    for who in ("zonnestraal", "app of zonnestraal", "both", "no grant"):
+        large = await world.caller(who)("GET", path)
+        with monkeypatch.context() as small:
+            small.setattr(context, "LARGE_RECORD", 10**9)
+            answer = await world.caller(who)("GET", path)
+        assert (large.status_code, large.text) == (answer.status_code, answer.text)
+
+
+@pytest.mark.usefixtures("_nothing_is_small")
+async def test_a_large_record_is_read_in_a_transaction_too(world: World) -> None:
+    me, patient = world.caller("zonnestraal"), world.zonnestraal.patient()
+    asked = bundle("transaction", entry("POST", "Goal", goal(R4, patient)), *(entry("GET", path[1:]) for path in PATHS))
+    entries = tree_of(await me("POST", "/", asked))["entry"]
+    assert [one["response"]["status"][:3] for one in entries] == ["201", *["200"] * len(PATHS)]
+    goals = [one for one in entries[1]["resource"]["entry"] if one["resource"]["resourceType"] == "Goal"]
+    assert len(goals) == 2
