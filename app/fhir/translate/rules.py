@@ -52,6 +52,12 @@ _GOAL_STATUS: Mapping[str, tuple[str, str | None]] = {
     "on-target": ("active", "in-progress"),
     "sustaining": ("active", "sustaining"),
 }
+_REASONS_NOT_DONE = tuple(
+    f"{name}{kind}"
+    for name in ("statusReason", "notDoneReason", "reasonNotGiven", "reasonNotTaken")
+    for kind in ("", "CodeableConcept", "Reference")
+)
+_REASONS_DONE = ("reasonCode", "reasonReference")
 _ACHIEVEMENT = "http://terminology.hl7.org/CodeSystem/goal-achievement"
 _DOSE = ("dose", "rate")
 
@@ -66,12 +72,20 @@ def _take(tools: Tools, left: Node, name: str) -> Any:
     return value
 
 
+def _keep_all(tools: Tools, left: Node, names: tuple[str, ...]) -> None:
+    """Keep what STU3 allows only of what was done, or only of what was not."""
+    for name in names:
+        if name in left:
+            tools.keep(left, name)
+
+
 def _done_to_status(flag: str, status: str, standing: str) -> Rule:
     def rule(tools: Tools, left: Node) -> Node:
         is_not_done = left.get(flag) is True
         if f"_{flag}" in left:
             tools.keep(left, flag)
         left.pop(flag, None)
+        _keep_all(tools, left, _REASONS_DONE if is_not_done else _REASONS_NOT_DONE)
         if not is_not_done:
             return {}
         if left.get("status") != standing or "_status" in left:
@@ -86,7 +100,9 @@ def _status_to_done(flag: str, status: str, standing: str, *, always: bool) -> R
     def rule(tools: Tools, left: Node) -> Node:
         if left.get("status") == status:
             _take(tools, left, "status")
+            _keep_all(tools, left, _REASONS_DONE)
             return {flag: True, "status": standing}
+        _keep_all(tools, left, _REASONS_NOT_DONE)
         return {flag: False} if always else {}
 
     return rule
@@ -105,6 +121,7 @@ def _statement_to_r4(tools: Tools, left: Node) -> Node:
             tools.keep(left, "status")
         left.pop("status", None)
         return {"status": "not-taken"}
+    _keep_all(tools, left, _REASONS_NOT_DONE)
     if taken == _taken(status):
         _take(tools, left, "taken")
     return {}
@@ -115,6 +132,7 @@ def _statement_to_stu3(tools: Tools, left: Node) -> Node:
     if taken == "n":
         _take(tools, left, "status")
         return {"status": "stopped", "taken": taken}
+    _keep_all(tools, left, _REASONS_NOT_DONE)
     return {"taken": taken}
 
 
@@ -220,26 +238,25 @@ def _observation_to_stu3(tools: Tools, left: Node) -> Node:
 def _explanation_to_r4(tools: Tools, left: Node) -> Node:
     made: Node = {}
     explanation = dict(left.pop("explanation", {}))
-    reasons = [tools.told("CodeableConcept", reason) for reason in explanation.pop("reason", [])]
-    if reasons:
-        made["reasonCode"] = reasons
-    not_given = explanation.pop("reasonNotGiven", [])
-    if len(not_given) == 1:
+    not_given = explanation.get("reasonNotGiven", [])
+    if left.get("notGiven") is not True:
+        if "reason" in explanation:
+            made["reasonCode"] = [tools.told("CodeableConcept", reason) for reason in explanation.pop("reason")]
+    elif len(not_given) == 1:
         made["statusReason"] = tools.told("CodeableConcept", not_given[0])
-    elif not_given:
-        explanation["reasonNotGiven"] = not_given
+        del explanation["reasonNotGiven"]
     if explanation:
         left["explanation"] = explanation
     return {**made, **_done_to_status(*NOT_DONE["Immunization"])(tools, left)}
 
 
 def _explanation_to_stu3(tools: Tools, left: Node) -> Node:
+    made = _status_to_done(*NOT_DONE["Immunization"], always=True)(tools, left)
     explanation: Node = {}
     if "reasonCode" in left:
         explanation["reason"] = [tools.told("CodeableConcept", reason) for reason in left.pop("reasonCode")]
     if "statusReason" in left:
         explanation["reasonNotGiven"] = [tools.told("CodeableConcept", left.pop("statusReason"))]
-    made = _status_to_done(*NOT_DONE["Immunization"], always=True)(tools, left)
     return {**made, **({"explanation": explanation} if explanation else {})}
 
 
