@@ -41,7 +41,6 @@ from app.interactions.gate import Decide, Deed, refusals
 from app.interactions.placement import new_patient, record_for
 from app.interactions.repeat import Outcome, earlier, keep, request_hash
 from app.interactions.single import LARGE_BODY, wrote
-from app.interactions.terminology_server import asked_first
 from app.interactions.write import Changes, Written
 from app.store.ids import new_id
 from app.store.resources import Stored
@@ -80,6 +79,8 @@ async def bundle(
     except RegieError as error:
         await context.gate.refused(requester, trace, Deed("transaction", release, "Bundle"), error)
         raise
+    sent = [entry.parsed.tree for entry in answer.entries if entry.parsed is not None]
+    await context.ask_about(requester.kind, release, sent)
     deed = Deed(answer.type, release, "Bundle")
     digest = request_hash("bundle", release.path, body)
     looks = [entry for entry in answer.entries if entry.looks]
@@ -151,11 +152,6 @@ async def _prepared(context: Context, release: Release, body: bytes) -> BundleAn
     if answer.type == "transaction" and sum(entry.looks for entry in answer.entries) > LOOKS_MAX:
         message = f"A transaction may have {LOOKS_MAX} entries that look or call an operation; a batch may have more."
         raise TooLargeError(message)
-    if context.terminology_server is not None:  # before the transaction, in which it can't be asked
-        trees = [entry.parsed.tree for entry in answer.entries if entry.parsed is not None]
-        await asked_first(
-            context.terminology_server, lambda: [context.conformance.issues(release, one) for one in trees]
-        )
     return answer
 
 

@@ -82,6 +82,10 @@ class Conformance:
             raise InvalidResourceError(issues)
         return tuple(replace(issue, severity="warning") if issue.severity == "error" else issue for issue in issues)
 
+    def looks_at(self, source: RequesterKind) -> bool:
+        """Return whether what such a source writes is held against profiles."""
+        return self.modes.get(source, ProfileMode.OFF) is not ProfileMode.OFF
+
     def ask_elsewhere(self, verdict: Callable[[Release, str, str, str], bool | None]) -> None:
         """Let checks go by ``verdict`` (of a value set, a system and a code) where what is at hand does not tell."""
         for release, profiles in self.profiles.items():

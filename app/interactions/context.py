@@ -1,12 +1,13 @@
 """What every interaction is given: the gate, the database, and how resources are placed, sorted and found."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from app.access.policy import DIRECTORY_TYPES
+from app.access.requester import RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.db.database import Connection, Inside, Reader, Transaction
 from app.errors import ConflictError, GoneError, NotFoundError
@@ -15,7 +16,7 @@ from app.fhir.release import Release
 from app.interactions.beside import apart
 from app.interactions.conformance import Conformance
 from app.interactions.gate import Gate
-from app.interactions.terminology_server import TerminologyServer
+from app.interactions.terminology_server import TerminologyServer, asked_first
 from app.store.changes import Indexer
 from app.store.ids import record_in
 from app.store.resources import Stored, last_seq, read_current, records_with
@@ -63,6 +64,12 @@ class Context:
         """Return the same for what is done as a part of a transaction."""
         inside = self.gate.inside(transaction)
         return replace(self, database=Inside(transaction), gate=inside, terminology_server=None)
+
+    async def ask_about(self, source: RequesterKind, release: Release, trees: Sequence[dict[str, Any]]) -> None:
+        """Ask the terminology server about the codes of what is to be written: in the transaction it can't be asked."""
+        if self.terminology_server is not None and self.conformance.looks_at(source):
+            check = self.conformance.issues
+            await asked_first(self.terminology_server, lambda: [check(release, tree) for tree in trees])
 
     def local(self, release: Release, reference: str) -> LiteralReference | None:
         """Return the reference if it is to a resource on this server, relative; None for any other."""

@@ -19,7 +19,6 @@ from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.repeat import earlier, keep, request_hash
-from app.interactions.terminology_server import asked_first
 from app.interactions.write import Changes, Written
 
 LARGE_BODY = 256 * 1024
@@ -237,8 +236,7 @@ async def _parsed(
     except RegieError as error:
         await context.gate.refused(requester, trace, deed, error)
         raise
-    if context.terminology_server is not None:  # before the transaction, in which it can't be asked
-        await asked_first(context.terminology_server, lambda: context.conformance.issues(release, parsed.tree))
+    await context.ask_about(requester.kind, release, [parsed.tree])
     return parsed
 
 

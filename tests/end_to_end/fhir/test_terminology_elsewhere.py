@@ -175,6 +175,17 @@ async def test_the_codes_of_a_bundle_are_asked_about_before_it_is_done(world: Wo
     assert len(stars.asked) == 2
 
 
+async def test_where_profiles_are_off_nothing_is_asked(tmp_path: Path, world: World, stars: Any) -> None:
+    folder = tmp_path / "off"
+    folder.mkdir()
+    settings = {"packages_folder": tmp_path / "packages", "profile_mode": "off", "terminology_server": stars.address}
+    async with world_in(folder, **settings) as other:
+        me = other.caller("zonnestraal")
+        made = await me("POST", "/Observation", star(me, other.zonnestraal.patient(), "venus"))
+        assert made.status_code == 201
+    assert stars.asked == []
+
+
 async def test_what_looks_in_a_transaction_does_not_ask(me: Caller, stars: Any) -> None:
     looked = bundle("transaction", entry("GET", f"CodeSystem/$lookup?system={STARS}&code=vega"))
     assert (await me("POST", "/", looked)).status_code == 404
