@@ -271,6 +271,9 @@ def client_add(
     jwks_file: Annotated[Path | None, typer.Option(help="File with the public keys (JWK Set).")] = None,
     practice_id: Annotated[str | None, typer.Option("--practice", help="The practice whose system it is.")] = None,
     client_id: Annotated[str | None, typer.Option(help="Its client_id; made if it is not given.")] = None,
+    both_releases: Annotated[
+        bool, typer.Option("--both-releases", help="It reads STU3 and R4 as one, unless it says otherwise.")
+    ] = False,
 ) -> None:
     """Register a client and print its client_id, and nothing else."""
     jwks = None
@@ -287,12 +290,32 @@ def client_add(
         async def job(transaction: Transaction) -> str:
             return await clients.add(
                 transaction, name=name, scope=scope, redirect_uris=redirect_uri or (), public=public, jwks=jwks,
-                practice_id=practice_id, client_id=client_id, now=parts.clock(),
+                practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
             )  # fmt: skip
 
         return await parts.database.write(job)
 
     typer.echo(_run(work))
+
+
+@client.command("releases")
+def client_releases(
+    client_id: Annotated[str, typer.Argument(help="The client.")],
+    which: Annotated[str, typer.Argument(help="both: STU3 and R4 as one, unless it says otherwise; or own.")],
+) -> None:
+    """Say which FHIR releases a client reads when it does not say so itself."""
+    if which not in ("both", "own"):
+        raise _stop("Name both, or own: that of the base it asks.")
+
+    async def work(parts: Parts) -> None:
+        async def job(transaction: Transaction) -> None:
+            if await clients.get(transaction, client_id) is None:
+                raise _stop("There is no such client.")
+            await clients.set_releases(transaction, client_id, both=which == "both")
+
+        await parts.database.write(job)
+
+    _run(work)
 
 
 @practice.command("add")

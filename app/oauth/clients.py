@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from authlib.oauth2.rfc6749 import ClientMixin
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 
 from app.access.smart_scope import is_known_scope
 from app.db.database import Database, Reader, Row, Transaction
@@ -40,6 +40,10 @@ _columns = (
     client.c.is_public,
     client.c.jwks,
     client.c.practice_id,
+    client.c.both_releases,
+)
+_SET_RELEASES = hot(
+    update(client).where(client.c.client_id == bindparam("which")).values(both_releases=bindparam("both"))
 )
 _ONE = hot(select(*_columns).where(client.c.client_id == bindparam("client_id")))
 _ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
@@ -50,7 +54,8 @@ class Client(ClientMixin):
     """A client, with the answers that Authlib asks of it.
 
     ``owner`` is who runs it, as people read it. ``jwks`` holds the public keys of a confidential client, None for a
-    public one. ``practice_id`` is the practice whose system it is, None for an app.
+    public one. ``practice_id`` is the practice whose system it is, None for an app. ``both_releases``: it reads both FHIR
+    releases unless it says otherwise.
     """
 
     client_id: str
@@ -61,6 +66,7 @@ class Client(ClientMixin):
     is_public: bool
     jwks: str | None
     practice_id: str | None
+    both_releases: bool
 
     def get_client_id(self) -> str:
         """Return the client_id."""
@@ -111,6 +117,7 @@ async def add(
     jwks: dict[str, Any] | None = None,
     practice_id: str | None = None,
     client_id: str | None = None,
+    both_releases: bool = False,
 ) -> str:
     """Return the client_id of the new client, a random one unless it is given.
 
@@ -140,9 +147,15 @@ async def add(
             "jwks": None if jwks is None else json.dumps(_public_keys(jwks)),
             "practice_id": practice_id,
             "created_at": to_us(now),
+            "both_releases": both_releases,
         },
     )
     return client_id
+
+
+async def set_releases(transaction: Transaction, client_id: str, *, both: bool) -> None:
+    """Let a client read both FHIR releases unless it says otherwise, or only that of the base it asks."""
+    await transaction.run(_SET_RELEASES, {"which": client_id, "both": both})
 
 
 async def get(reader: Reader, client_id: str) -> Client | None:
@@ -163,8 +176,9 @@ def find_blocking(database: Database, client_id: str) -> Client | None:
 
 
 def _client(row: Row) -> Client:
-    client_id, name, owner, redirect_uris, scope, is_public, jwks, practice_id = row
-    return Client(client_id, name, owner, tuple(json.loads(redirect_uris)), scope, bool(is_public), jwks, practice_id)
+    client_id, name, owner, redirect_uris, scope, is_public, jwks, practice_id, both = row
+    uris = tuple(json.loads(redirect_uris))
+    return Client(client_id, name, owner, uris, scope, bool(is_public), jwks, practice_id, bool(both))
 
 
 def _check_redirect_uri(redirect_uri: str) -> None:

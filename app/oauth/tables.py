@@ -1,6 +1,6 @@
 """Tables of the authorization server; instants are microseconds since 1970 UTC, codes and tokens are kept as hashes."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, false
 
 from app.db.metadata import metadata
 
@@ -16,6 +16,8 @@ client = Table(
     Column("jwks", Text),
     Column("practice_id", Text),
     Column("created_at", BigInteger, nullable=False),
+    # Whether it reads both FHIR releases unless it says otherwise.
+    Column("both_releases", Boolean, nullable=False, server_default=false()),
 )
 
 authorization_code = Table(

@@ -20,7 +20,7 @@ from app.db.database import Database, Reader, Row, Transaction
 from app.db.statements import hot
 from app.fhir.release import Release
 from app.identity.instants import to_us
-from app.oauth.tables import authorization_code, token
+from app.oauth.tables import authorization_code, client, token
 
 _columns = token.c
 _INSERT = hot(insert(token))
@@ -34,7 +34,10 @@ _REQUESTER = hot(
         _columns.client_id,
         _columns.grant_id,
         _columns.family_id,
-    ).where(
+        client.c.both_releases,
+    )
+    .select_from(token.outerjoin(client, client.c.client_id == _columns.client_id))
+    .where(
         _columns.token_hash == bindparam("token_hash"),
         _columns.is_refresh.is_(False),
         _columns.expires_at > bindparam("now"),
@@ -253,7 +256,7 @@ def _token(row: Row) -> Token:
 
 @lru_cache(maxsize=8192)
 def _requester(row: Row) -> Requester:
-    kind_name, display, scope, record_id, practice_id, client_id, grant_id, family_id = row
+    kind_name, display, scope, record_id, practice_id, client_id, grant_id, family_id, both_releases = row
     kind = RequesterKind(kind_name)
     party = {RequesterKind.APP: client_id, RequesterKind.PRACTICE: practice_id}.get(kind)
     return Requester(
@@ -266,4 +269,5 @@ def _requester(row: Row) -> Requester:
         client_id=client_id,
         grant_id=grant_id,
         token_id=family_id,
+        both_releases=bool(both_releases),
     )

@@ -10,6 +10,7 @@ from app.fhir.release import Release
 from app.fhir.translate.translation import TRANSLATED_FROM
 from app.fhir.validation.structure import parse
 from app.interactions.translated import LOSS_URL
+from app.oauth import clients
 from tests.support.world import (
     BASE_URL,
     Caller,
@@ -293,6 +294,17 @@ async def test_another_release_is_refused(world: World, value: str) -> None:
     me = world.caller("maanlicht")
     for url in (f"/Observation?_release={value}", f"/Observation/x?_release={value}"):
         assert (await me("GET", url)).status_code == 400
+
+
+async def test_a_client_may_have_both_as_its_usual_way(world: World) -> None:
+    app, stu3 = world.caller("app of zonnestraal"), world.zonnestraal.ids[Release.STU3, "weight"]
+    client_id = world.made.clients["app"]
+    assert (await app("GET", f"/Observation/{stu3}")).status_code == 404
+    await world.parts.database.write(lambda transaction: clients.set_releases(transaction, client_id, both=True))
+    assert (await app("GET", f"/Observation/{stu3}")).status_code == 200
+    assert stu3 in ids_of(await app.get("/Observation"))
+    assert (await app("GET", f"/Observation/{stu3}?_release=r4")).status_code == 404
+    assert stu3 not in ids_of(await app.get("/Observation?_release=r4"))
 
 
 async def test_a_condition_and_a_goal_are_found_by_what_they_share(world: World) -> None:
