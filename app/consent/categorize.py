@@ -64,10 +64,14 @@ SELF_MEASURED = (
         "85354-9 8480-6 8462-4 "  # blood pressure, systolic, diastolic
         "29463-7 8302-2 8308-9 8306-3 8310-5 "  # weight, height (also standing, lying), temperature
         "8867-4 8893-0 44969-4 9279-1 59408-5 2708-6 "  # heart and pulse rate, pulse regularity, respiration, oxygen
-        "41950-7 55423-8",  # steps in a day, steps
+        "39156-5 8280-0 19935-6 "  # body mass index, waist, peak flow
+        "41950-7 55423-8 55411-3",  # steps in a day, steps, duration of exercise
     )
-    | _codes((_SNOMED,), "422834003 366199006")
-)  # respiration, pulse as zib 2017 and 2020 code them
+    | _codes(
+        (_SNOMED,),
+        "422834003 366199006 364396009 710853006 225908003",  # respiration, pulse, fluid balance, pain as zibs code them
+    )
+)
 HOME_CATEGORIES = _codes(_OBSERVATION_CATEGORY, "vital-signs activity")
 LABORATORY = (
     _codes(_OBSERVATION_CATEGORY, "laboratory")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.access.categories import Category
+from app.consent.categorize import categorize
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES, own_definitions
 from app.fhir.release import Release
@@ -134,6 +136,14 @@ def test_the_parts_of_a_record_are_called_as_in_the_pages(release: Release) -> N
 def test_every_kind_of_measurement_has_a_profile(release: Release) -> None:
     names = {path.stem for path in files(release, "self-measurements")}
     assert set(concepts(release, "measurement-kind")) == names - {"measurement"}
+
+
+@BOTH
+def test_what_a_person_measures_is_in_the_part_of_own_measurements(release: Release) -> None:
+    for path in files(release, "self-measurements"):
+        example = PROFILES / release.path / "examples" / path.name
+        if example.exists():
+            assert categorize("Observation", decode_tree(example.read_bytes())) is Category.OWN_MEASUREMENTS, path.name
 
 
 @BOTH
