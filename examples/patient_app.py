@@ -24,6 +24,10 @@ import httpx
 CLIENT_ID = "demo-app"
 REDIRECT_URI = "http://127.0.0.1:8765/callback"
 SCOPE = "launch/patient offline_access patient/Observation.cruds patient/Patient.rs"
+PROFILES = [  # of the Dutch standards, and of Regie itself, which checks it without any package
+    "http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure",
+    "https://regie.example/fhir/StructureDefinition/blood-pressure",
+]
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 
 
@@ -103,7 +107,7 @@ def blood_pressure(patient: str, at: datetime, systolic: int, diastolic: int) ->
     parts = (("8480-6", "Systolic blood pressure", systolic), ("8462-4", "Diastolic blood pressure", diastolic))
     return {
         "resourceType": "Observation",
-        "meta": {"profile": ["http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"]},
+        "meta": {"profile": PROFILES},
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid4()}"}],
         "status": "final",
         "category": [
