@@ -20,7 +20,7 @@ LABELS: Tree = {"resourceType": "Parameters", "parameter": [{"name": "meta", "va
 COMPLEX: Tree = {"resourceType": "Parameters", "parameter": [{"name": "_count", "valuePeriod": {"start": "2026"}}]}
 VALUES = {"_type": "Goal", "mode": "create", "profile": "http://example.org/p", "_elements": "status", "_summary": "true",
           "_sort": "_id", "_include": "Observation:subject", "_revinclude": "Provenance:target",
-          "_total": "none", "_since": "2026", "_at": "2026", "start": "2026", "end": "2026"}  # fmt: skip
+          "_total": "none", "_since": "2026", "_at": "2026", "_release": "both", "start": "2026", "end": "2026"}  # fmt: skip
 """A value for each parameter that is no number."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from app.fhir.release import Release
 from tests.support.world import World
 
 BLOCK = re.compile(r"^```http\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -61,6 +62,7 @@ class Samples:
         person = self.world.zonnestraal
         tokens = {"person": "zonnestraal", "app": "app of zonnestraal", "practice": "granted", "operator": "operator"}
         self.names |= {name: self.world.made.tokens[token] for name, token in tokens.items()}
+        self.names |= {"other_patient": person.patients[Release.STU3]}
         self.names |= {"patient": person.patient().partition("/")[2], "withdrawn": self.world.made.tokens["withdrawn"]}
         self.names |= {thing: person.url(thing).rpartition("/")[2] for thing in ("weight", "condition", "goal")}
 
