@@ -289,7 +289,8 @@ async def _record_of(context: Context, changes: Changes, patient_id: str) -> int
 async def _name_others(
     context: Context, changes: Changes, entries: list[Entry], names: dict[str, str], about: int | None
 ) -> None:
-    """Add what the full URLs of the other new resources become: a new id, or what ``If-None-Exist`` finds."""
+    """Add what the full URLs of the other new resources become: a new id, or what ``If-None-Exist`` finds and nobody deletes."""
+    deleted = {(entry.resource_type, entry.known_id) for entry in entries if entry.method == "DELETE"}
     for entry in entries:
         if not entry.makes_new or entry.resource_type == "Patient":
             continue
@@ -299,7 +300,7 @@ async def _name_others(
             found = await _record_of(context, changes, patients.pop()) if len(patients) == 1 else None
             record_id = DIRECTORY if found is None else found
         match = await _match(changes, entry, record_id) if entry.asked.if_none_exist and entry.asked.full_url else None
-        if match is None:
+        if match is None or (entry.resource_type, match.id) in deleted:
             entry.made_id = new_id(DIRECTORY if record_id is None else record_id, context.now_us())
             _name(names, entry, f"{entry.resource_type}/{entry.made_id}")
         else:

@@ -305,3 +305,24 @@ async def test_a_read_in_a_bundle_that_knows_the_version_gets_no_resource(me: Ca
     )
     assert statuses(answer) == ["304", "200", "304", "200"]
     assert ["resource" in one for one in tree_of(answer)["entry"]] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_a_name_leads_to_what_is_made_in_place_of_what_is_deleted(me: Caller, patient: str, kind: str) -> None:
+    old = await me.made(goal(R4, patient, identifier=identifier("aim")))
+    new = goal(R4, patient, identifier=identifier("aim"))
+    plan = {
+        "resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": {"reference": patient},
+        "goal": [{"reference": URN.format(1)}],
+    }  # fmt: skip
+    asked = bundle(
+        kind,
+        entry("POST", "Goal", new, URN.format(1), ifNoneExist="identifier=aim"),
+        entry("POST", "CarePlan", plan),
+        entry("DELETE", f"Goal/{old['id']}"),
+    )
+    answer = await me("POST", "/", asked)
+    assert statuses(answer) == ["201", "201", "204"]
+    (made,) = await me.found("/Goal?identifier=aim")
+    assert made != old["id"]
+    assert (await me.get("/CarePlan"))["entry"][0]["resource"]["goal"] == [{"reference": f"Goal/{made}"}]
