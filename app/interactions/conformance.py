@@ -47,6 +47,17 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
+class Findings:
+    """What is told to who sent a resource, as warnings, and what it breaks, as it is remembered with the resource."""
+
+    told: tuple[Issue, ...] = ()
+    broken: tuple[Issue, ...] = ()
+
+
+NOTHING_FOUND = Findings()
+
+
+@dataclass(frozen=True, slots=True)
 class Conformance:
     """The profiles that are loaded, for the releases that have any, and what they are to writes, by who writes."""
 
@@ -64,8 +75,8 @@ class Conformance:
         of_type = self.declared.get(release, Declared()).of(str(tree.get("resourceType")))
         return self.profiles[release].validate(tree, [*of_type, *asked])
 
-    def hold(self, source: RequesterKind, release: Release, parsed: Parsed, location: str) -> tuple[Issue, ...]:
-        """Return what is to be told of a valid resource that is about to be kept, as warnings; ``location`` is its place.
+    def hold(self, source: RequesterKind, release: Release, parsed: Parsed, location: str) -> Findings:
+        """Return what is to be told of a valid resource that is about to be kept, and remembered; ``location`` is its place.
 
         The rules of the specification are held against everybody as its structure is; what is imported is held to them as it
         is to profiles, so that nothing is lost that others sent.
@@ -73,14 +84,21 @@ class Conformance:
         """
         mode = self.modes.get(source, ProfileMode.OFF)
         is_import = source is RequesterKind.OPERATOR
-        broken = broken_rules(release, parsed, location) if mode is not ProfileMode.OFF or not is_import else []
-        if broken and not is_import:
-            raise InvalidResourceError(broken)
-        found = self.issues(release, parsed.tree) if mode is not ProfileMode.OFF else []
-        issues = (*broken, *(_placed(issue, parsed.resource_type, location) for issue in found))
-        if mode is ProfileMode.ENFORCE and any(issue.severity == "error" for issue in issues):
-            raise InvalidResourceError(issues)
-        return tuple(replace(issue, severity="warning") if issue.severity == "error" else issue for issue in issues)
+        name = parsed.resource_type
+        found = broken_rules(release, parsed, name) if mode is not ProfileMode.OFF or not is_import else []
+        if found and not is_import:
+            raise InvalidResourceError([_placed(issue, name, location) for issue in found])
+        if mode is not ProfileMode.OFF:
+            found += self.issues(release, parsed.tree)
+        if not found:
+            return NOTHING_FOUND
+        broken = tuple(issue for issue in found if issue.severity == "error")
+        told = tuple(_placed(issue, name, location) for issue in found)
+        if mode is ProfileMode.ENFORCE and broken:
+            raise InvalidResourceError(told)
+        return Findings(
+            tuple(replace(issue, severity="warning") if issue.severity == "error" else issue for issue in told), broken
+        )
 
     def looks_at(self, source: RequesterKind) -> bool:
         """Return whether what such a source writes is held against profiles."""

@@ -5,7 +5,9 @@ from app.audit.events import Trace
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.log import LogPage, log_faults, log_of
+from app.interactions.misfits import misfits_of
 from app.interactions.search import Page, search
+from app.store.misfits import Misfit
 
 
 class Interactions:
@@ -19,6 +21,10 @@ class Interactions:
     ) -> Page:
         """Return a page of what matches."""
         return await search(self._context, requester, trace, release, resource_type, pairs)
+
+    async def misfits_of(self, requester: Requester, trace: Trace) -> list[Misfit]:
+        """Return what of the requester's own record does not keep its profiles."""
+        return await misfits_of(self._context, requester, trace)
 
     async def log_of(self, requester: Requester, trace: Trace, before: str | None, count: int) -> LogPage:
         """Return part of the requester's own log."""

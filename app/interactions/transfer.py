@@ -53,7 +53,10 @@ class Head(Struct, tag_field="line", tag="export", frozen=True):
 
 
 class ChangeLine(Struct, tag_field="line", tag="change", omit_defaults=True):
-    """A change as it is kept; ``instant`` in microseconds UTC. A body with line breaks is in ``text``, a delete has none."""
+    """A change as it is kept; ``instant`` in microseconds UTC. A body with line breaks is in ``text``, a delete has none.
+
+    ``misfit`` are findings about a version that stands and breaks profiles; the hash does not cover them.
+    """
 
     seq: int
     release: int
@@ -69,6 +72,7 @@ class ChangeLine(Struct, tag_field="line", tag="change", omit_defaults=True):
     hash: Hash
     body: Raw | UnsetType = UNSET
     text: str = ""
+    misfit: Raw | UnsetType = UNSET
 
     @property
     def exact_body(self) -> bytes:
@@ -156,16 +160,15 @@ async def export(context: Context, requester: Requester, trace: Trace, record_id
 
 
 def _change_line(row: Row) -> ChangeLine:
-    _, seq, release, resource_type, resource_id, version, previous, operation, instant, *author, digest, body = row
-    actor, client, categories = author
-    line = ChangeLine(
-        seq, release, resource_type, resource_id, version, previous, operation, instant, actor, client, categories,
-        digest.hex(),
-    )  # fmt: skip
+    *fields, body, misfit = row
+    line = ChangeLine(*fields[1:])
+    line.hash = fields[-1].hex()
     if b"\n" in body or b"\r" in body:  # between its members, as it was sent
         line.text = body.decode()
     elif body:
         line.body = Raw(body)
+    if misfit is not None:
+        line.misfit = Raw(misfit)
     return line
 
 

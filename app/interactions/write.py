@@ -43,6 +43,7 @@ from app.store.bodies import content_of, with_identity
 from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.find import business_identifiers, with_identifier
 from app.store.ids import UUID_ID, new_id, record_in
+from app.store.misfits import Replaced, keep_misfits
 from app.store.resources import Stored, read_current
 from app.store.search.run import Run
 
@@ -74,6 +75,7 @@ class Changes:
     writers: dict[int, RecordWriter] = field(default_factory=dict)
     _patients: dict[int, dict[Release, str]] = field(default_factory=dict)
     _identified: set[tuple[str, str]] = field(default_factory=set)
+    _replaced: list[Replaced] = field(default_factory=list)
 
     async def scope(self, action: Action, resource_type: str) -> AccessScope:
         """Return what the requester may touch. Raises: AccessDeniedError."""
@@ -237,12 +239,15 @@ class Changes:
         current = await writer.current(self.release, before.resource_type, before.id)
         categories = current[1] if current else 0
         gone = writer.delete(before, categories, self._author())
+        self._replace(gone, before)
         return Written(gone, 200, access.reason, "delete")
 
     async def finish(self) -> None:
         """Write what was gathered so far; it can be found from now on."""
         for writer in self.writers.values():
             await writer.flush()
+        replaced, self._replaced = self._replaced, []
+        await keep_misfits(self.transaction, replaced)
 
     async def writer(self, record_id: int) -> RecordWriter:
         """Return the one writer of a record in this transaction."""
@@ -435,7 +440,7 @@ class Changes:
             raise AccessDeniedError(message, about=(writer.record_id,))
         if before is not None and not Category.SENSITIVE & categories:
             await self._check_label(writer, before)
-        warnings = self.context.conformance.hold(self.requester.kind, self.release, parsed, location)
+        findings = self.context.conformance.hold(self.requester.kind, self.release, parsed, location)
         is_new = before is None or before.deleted
         draft = Draft(
             self.release,
@@ -448,11 +453,16 @@ class Changes:
             expected(self.context, self.requester, self.release, writer.record_id, parsed.tree),
         )
         written = writer.write(draft, before, self._author())
+        self._replace(written, before, findings.broken)
         if parsed.resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
             await set_patient(self.transaction, writer.record_id, self.release, resource_id, chosen=chosen)
             patients[self.release] = resource_id
         interaction = "create" if is_new else "update"
-        return Written(written, 201 if is_new else 200, access.reason, interaction, warnings)
+        return Written(written, 201 if is_new else 200, access.reason, interaction, findings.told)
+
+    def _replace(self, written: Stored, before: Stored | None, broken: tuple[Issue, ...] = ()) -> None:
+        """Remember what a version breaks, to be kept with it."""
+        self._replaced.append(Replaced(written.record_id, written.seq, before.seq if before else None, broken))
 
     async def _check_label(self, writer: RecordWriter, before: Stored) -> None:
         """Refuse a practice that takes off that something is sensitive: it hides it from others, and is the person's."""

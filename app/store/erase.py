@@ -13,6 +13,7 @@ from app.store.tables import (
     exact_index,
     idempotency,
     locator,
+    misfit,
     quantity_index,
     record,
     text_index,
@@ -31,7 +32,7 @@ _FORGET_ANSWERS = hot(
 )
 _ERASE = [
     hot(delete(table).where(table.c.record_id == _of_record))
-    for table in (exact_index, date_index, quantity_index, text_index, idempotency, current, change, record)
+    for table in (exact_index, date_index, quantity_index, text_index, idempotency, misfit, current, change, record)
 ]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from app.db.database import Reader, Row
 from app.db.statements import hot
-from app.store.tables import change, record
+from app.store.tables import change, misfit, record
 
 CHUNK = 16
 """Changes that are in memory at once; one may have a body of megabytes."""
@@ -19,7 +19,8 @@ _STANDING = hot(
     select(record.c.seq, record.c.hash, record.c.time_zone).where(record.c.record_id == bindparam("record_id"))
 )
 _CHUNK = hot(
-    select(*change.columns)
+    select(*change.columns, misfit.c.issues)
+    .select_from(change.outerjoin(misfit, (misfit.c.record_id == change.c.record_id) & (misfit.c.seq == change.c.seq)))
     .where(change.c.record_id == bindparam("record_id"))
     .where(change.c.seq > bindparam("after"), change.c.seq <= bindparam("last"))
     .order_by(change.c.seq)
@@ -43,7 +44,10 @@ async def standing_of(reader: Reader, record_id: int) -> Standing | None:
 
 
 async def changes_until(reader: Reader, record_id: int, last: int) -> AsyncIterator[Row]:
-    """Yield the changes numbered 1 to ``last`` in order, each with the columns of the table in their order."""
+    """Yield the changes numbered 1 to ``last`` in order, each with the columns of the table in their order and what it breaks.
+
+    What it breaks is None where it breaks nothing, or was replaced.
+    """
     after = 0
     while rows := await reader.all(_CHUNK, {"record_id": record_id, "after": after, "last": last}):
         for row in rows:

@@ -117,6 +117,15 @@ text_index = Table(
     sqlite_with_rowid=False,
 )
 
+misfit = Table(
+    "misfit",
+    metadata,
+    _record_id(),
+    _key("seq", BigInteger),
+    Column("issues", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 locator = Table(
     "locator",
     metadata,

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import SmartScopes
+from app.audit.events import Trace
 from app.db.database import Transaction
 from app.fhir.packages.library import Library
 from app.fhir.packages.package import Definition, Package, Pin
 from app.fhir.release import Release
+from app.interactions.transfer import export
 from app.oauth import tokens
 from tests.support.in_process import Inside, inside
 
@@ -96,6 +100,52 @@ async def test_the_profiles_of_regie_are_there_without_being_loaded(
         status, issues = await written(one, claiming(one, profile))
         assert status == 201
         assert ("warning", "required", "Observation.code.coding") in issues
+
+
+async def shown(one: Inside, scope: str = "patient/*.cruds") -> list[tuple[str, str, str | None]]:
+    """Return (type, rule, place) of what the person is shown that does not fit."""
+    requester = Requester(RequesterKind.PERSON, "person", "You", SmartScopes.of(scope), record_id=one.record_id)
+    found = await one.parts.interactions.misfits_of(requester, Trace("test"))
+    return [(item.version.resource_type, issue.code, issue.expression) for item in found for issue in item.issues]
+
+
+async def test_what_breaks_a_profile_is_shown_until_a_version_is_right(folder: Path) -> None:
+    async with inside(folder) as one:
+        headers = {**one.headers, "Prefer": "return=representation"}
+        made = (await one.http.post("/Observation", content=json.dumps(claiming(one)), headers=headers)).json()
+        assert await shown(one) == [("Observation", "required", "Observation.method")]
+        assert await shown(one, "patient/Condition.rs") == []
+        url = f"/Observation/{made['id']}"
+        again = await one.http.put(url, content=json.dumps({**made, "issued": "2026-03-02T10:00:00Z"}), headers=headers)
+        assert again.status_code == 200
+        assert await shown(one) == [("Observation", "required", "Observation.method")]
+        right = {**again.json(), "method": {"text": "Scale"}}
+        assert (await one.http.put(url, content=json.dumps(right), headers=headers)).status_code == 200
+        assert await shown(one) == []
+        del right["method"]
+        assert (await one.http.put(url, content=json.dumps(right), headers=headers)).status_code == 200
+        assert len(await shown(one)) == 1
+        await one.http.delete(url, headers=headers)
+        assert await shown(one) == []
+
+
+async def test_what_is_imported_is_kept_though_it_breaks_a_rule_of_fhir(folder: Path) -> None:
+    async with inside(folder) as one:
+        tree = claiming(one, method={"text": "Scale"}, dataAbsentReason={"text": "Broken"})
+        assert (await written(one, tree))[0] == 422
+        by_operator = {"Authorization": f"Bearer {await operator(one)}", "Content-Type": "application/fhir+json"}
+        answer = await one.http.post("/Observation", content=json.dumps(tree), headers=by_operator)
+        assert answer.status_code == 201
+        assert await shown(one) == [("Observation", "invariant", "Observation")]
+
+
+async def test_what_breaks_a_profile_is_exported_with_its_change(folder: Path) -> None:
+    async with inside(folder) as one:
+        await one.create(json.dumps(claiming(one)).encode())
+        maker = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
+        lines = [json.loads(line) async for line in export(one.parts.context, maker, Trace("test"), one.record_id)]
+        misfits = [line["misfit"] for line in lines if "misfit" in line]
+        assert [[issue["expression"] for issue in issues] for issues in misfits] == [["Observation.method"]]
 
 
 async def test_in_a_bundle_the_warning_is_in_the_entry_that_it_is_about(folder: Path) -> None:

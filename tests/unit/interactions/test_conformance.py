@@ -60,7 +60,7 @@ def test_what_a_type_has_to_keep_is_held_against_every_resource_of_it(tmp_path: 
     assert [one.expression for one in made.issues(release, TREE)] == ["Observation.method"]
     assert [
         one.expression
-        for one in made.hold(RequesterKind.APP, release, parse(release, msgspec.json.encode(TREE)), "Observation")
+        for one in made.hold(RequesterKind.APP, release, parse(release, msgspec.json.encode(TREE)), "Observation").told
     ] == ["Observation.method"]
     assert made.issues(release, {"resourceType": "Patient"}) == []
     claiming = {**TREE, "meta": {"profile": [METHOD]}}

@@ -1,0 +1,70 @@
+"""What kept resources break of the profiles that they should keep: of each version that stands, for who may see it.
+
+The findings are about one version of a resource, and go when it is replaced or deleted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select
+
+from app.access.scope import RecordAccess
+from app.db.database import Reader, Transaction
+from app.db.statements import Statement, hot
+from app.fhir.issues import Issue
+from app.store.resources import Stored, columns, scoped, stored
+from app.store.tables import change, current, misfit
+from app.store.visible import parameters, visible
+
+_KEEP = hot(insert(misfit))
+_FORGET = hot(delete(misfit).where(misfit.c.record_id == bindparam("of_record"), misfit.c.seq == bindparam("old_seq")))
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Issue]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A version that was written, the ``seq`` of the one before it (None if it is new), and what it breaks."""
+
+    record_id: int
+    seq: int
+    before: int | None
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A version that stands and what it breaks; expressions begin with its type."""
+
+    version: Stored
+    issues: tuple[Issue, ...]
+
+
+async def keep_misfits(transaction: Transaction, written: Iterable[Replaced]) -> None:
+    """Keep what new versions break, and forget what those before them broke."""
+    rows = list(written)
+    gone = [{"of_record": one.record_id, "old_seq": one.before} for one in rows if one.before is not None]
+    kept = [{"record_id": one.record_id, "seq": one.seq, "issues": _encode(one.issues)} for one in rows if one.issues]
+    await transaction.run_many(_FORGET, gone)
+    await transaction.run_many(_KEEP, kept)
+
+
+@scoped
+def _standing(limited_types: bool) -> Statement:  # noqa: FBT001
+    joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq)).join(
+        misfit, (misfit.c.record_id == current.c.record_id) & (misfit.c.seq == current.c.seq)
+    )
+    return hot(
+        select(*columns(change), misfit.c.issues)
+        .select_from(joined)
+        .where(visible(current, limited_types=limited_types))
+        .order_by(misfit.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+async def misfits(reader: Reader, access: RecordAccess, limit: int) -> list[Misfit]:
+    """Return the newest ``limit`` versions inside the scope that stand and break something, newest first."""
+    rows = await reader.all(_standing(access.types is not None), {**parameters(access), "limit": limit})
+    return [Misfit(stored(row), tuple(_decode(row[-1]))) for row in rows]
