@@ -18,6 +18,7 @@ from app.fhir.validation.structure import resource_types
 from app.fhir.xml.write import to_xml
 from app.interactions.conformance import Declared
 from app.interactions.context import Context
+from app.interactions.translated import RELEASES
 from app.rest.formats import Format
 
 PUBLISHED = "2026-11-25"
@@ -60,7 +61,10 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
                 "security": _security(release, base_url),
                 "resource": [_resource(release, name) for name in types],
                 "interaction": [{"code": code} for code in ("batch", "transaction", "history-system", "search-system")],
-                "searchParam": [{"name": name, "type": "string"} for name in ("_content", "_filter", "_list", "_text")],
+                "searchParam": [
+                    *({"name": name, "type": "string"} for name in ("_content", "_filter", "_list", "_text")),
+                    {"name": RELEASES, "type": "string", "documentation": "both: what either FHIR release holds, as one."},
+                ],
                 "operation": _operations(release),
                 "compartment": [PATIENT_COMPARTMENT_URL],
             }

@@ -72,7 +72,7 @@ async def test_what_is_promised_for_all_types_is_answered(world: World, release:
     me = world.caller("zonnestraal", release)
     (rest,) = (await me.get("/metadata"))["rest"]
     for parameter in rest["searchParam"]:
-        value = "status eq final" if parameter["name"] == "_filter" else "a"
+        value = {"_filter": "status eq final", "_release": "both"}.get(parameter["name"], "a")
         assert (await me("GET", f"/Observation?{parameter['name']}={value}")).status_code == 200, parameter
 
 
