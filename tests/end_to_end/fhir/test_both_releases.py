@@ -13,6 +13,7 @@ from app.interactions.translated import LOSS_URL
 from app.oauth import clients
 from tests.support.world import (
     BASE_URL,
+    SYSTEM,
     Caller,
     Tree,
     World,
@@ -362,3 +363,53 @@ async def test_the_newest_of_each_kind_may_be_held_in_either(world: World, relea
     assert BOTH in (link(page, "self") or "")
     for one in page["entry"]:
         assert is_valid(release, one["resource"])
+
+
+ASKED = {
+    "code": ["http://loinc.org|29463-7", "8302-2", "http://loinc.org|"],
+    "date": ["2026-03-02", "ge2026-03-02", "lt2026-03-03"],
+    "status": ["final", "amended", "final,amended"],
+    "status:not": ["final"],
+    "value-quantity": ["gt71", "le72|http://unitsofmeasure.org|kg", "72"],
+    "method:missing": ["true", "false"],
+    "identifier:not": [f"{SYSTEM}|w1"],
+    "_lastUpdated": ["gt2026-01-01"],
+    "_sort": ["date", "-date", "value-quantity,-date", "-status", "_id"],
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_any_search_of_both_finds_what_the_two_searches_find(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    for number in range(12):
+        members: dict[str, Any] = {"status": chance.choice(["final", "amended", "preliminary"])}
+        if chance.random() < 0.5:
+            members["method"] = {"text": "measured"}
+        if chance.random() < 0.3:
+            members["code"] = {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]}
+        day, kilograms = f"2026-03-0{chance.randint(1, 4)}", chance.choice(["70", "71.5", "72"])
+        members["valueQuantity"] = weight(Release.R4, None, kilograms)["valueQuantity"]
+        await make(world, chance.choice(list(Release)), f"w{number}", effectiveDateTime=day, **members)
+    for _ in range(15):
+        chosen = chance.sample(sorted(ASKED), chance.randint(1, 3))
+        query = "&".join(f"{name}={chance.choice(ASKED[name])}" for name in chosen)
+        url, apart = f"/Observation?{query}&identifier=http://nowhere|x,{','.join(f'w{n}' for n in range(12))}", []
+        for release in Release:
+            apart += names(await world.caller("maanlicht", release).get(url))
+        for release in Release:
+            me = world.caller("maanlicht", release)
+            (whole,) = await pages(me, f"{url}&{BOTH}")
+            assert sorted(whole) == sorted(apart), query
+            paged = await pages(me, f"{url}&_count=3&{BOTH}")
+            assert [name for page in paged for name in page] == whole, query
+
+
+async def test_what_was_translated_can_be_had_in_xml(world: World) -> None:
+    made = await make(world, Release.STU3, "a", comment="At night")
+    me = world.caller("maanlicht")
+    answer = await me("GET", f"/Observation/{made['id']}?{BOTH}", Accept="application/fhir+xml")
+    assert answer.status_code == 200
+    assert '<note><text value="At night"/></note>' in answer.text
+    page = await me("GET", f"/Observation?identifier=a&{BOTH}&_format=xml")
+    assert page.status_code == 200
+    assert '<code value="stu3"/>' in page.text
