@@ -257,6 +257,13 @@ ROWS = (
         "200 200 200 200  403 200 403 403 403 200  200",
     ),
     Row(
+        "search by value set",
+        "GET",
+        "/{type}",
+        "/Condition?patient={patient}&code:not-in=http://hl7.org/fhir/ValueSet/observation-status",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
         "search by identifier",
         "GET",
         "/{type}",
