@@ -19,7 +19,7 @@ from app.fhir.release import Release
 from app.interactions.people import new_person
 from app.logs import configure_logs
 from app.oauth import endpoints
-from app.portal import activity, authorize, connections, frame, login, measurements, record, sign_up
+from app.portal import activity, authorize, connections, frame, login, measurements, misfits, record, sign_up
 from app.portal.errors import error_page, of_regie
 from app.portal.session import LoginNeededError, to_login
 from app.portal.view import trace_of
@@ -135,6 +135,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(measurements.router(parts))
     pages.include_router(connections.router(parts))
     pages.include_router(activity.router(parts))
+    pages.include_router(misfits.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))
     pages.mount("/static", frame.KeptFiles(), name="static")
 

@@ -1,6 +1,7 @@
 """How a page reads the record: always through the interactions, as the person, with one trace for the whole page."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -48,12 +49,43 @@ class LogPage(Protocol):
     def next(self) -> str | None: ...  # noqa: D102
 
 
+class FoundIssue(Protocol):
+    """What is wrong with a resource, and where."""
+
+    @property
+    def diagnostics(self) -> str: ...  # noqa: D102
+    @property
+    def expression(self) -> str | None: ...  # noqa: D102
+
+
+class FoundVersion(Protocol):
+    """Which resource, and when it was written."""
+
+    @property
+    def resource_type(self) -> str: ...  # noqa: D102
+    @property
+    def last_updated(self) -> datetime: ...  # noqa: D102
+
+
+class FoundMisfit(Protocol):
+    """A resource that does not keep what was agreed."""
+
+    @property
+    def version(self) -> FoundVersion: ...  # noqa: D102
+    @property
+    def issues(self) -> Sequence[FoundIssue]: ...  # noqa: D102
+
+
 class Interactions(Protocol):
     """What a page needs of the interactions."""
 
     async def search(  # noqa: D102
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
     ) -> ResultPage: ...
+
+    async def misfits_of(self, requester: Requester, trace: Trace) -> Sequence[FoundMisfit]:
+        """Return what was kept though it does not keep what was agreed, newest first."""
+        ...
 
     async def log_of(  # noqa: D102
         self, requester: Requester, trace: Trace, before: str | None, count: int

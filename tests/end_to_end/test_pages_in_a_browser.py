@@ -30,6 +30,7 @@ PATHS = (
     "/access/new",
     "/activity?who=all",
     "/activity/check",
+    "/activity/misfits",
     "/menu",
 )
 # The contrast of every text with what is behind it (WCAG 2.2, 1.4.3), and what is too low.

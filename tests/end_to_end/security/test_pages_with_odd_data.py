@@ -23,7 +23,17 @@ WHEN: tuple[Tree, ...] = (
     {"effectivePeriod": {"end": "2026-11-30"}},
     {},
 )
-PAGES = ("/", "/measurements", "/care-plan", "/medication", "/summary", "/access", "/activity", "/activity/check")
+PAGES = (
+    "/",
+    "/measurements",
+    "/care-plan",
+    "/medication",
+    "/summary",
+    "/access",
+    "/activity",
+    "/activity/check",
+    "/activity/misfits",
+)
 
 
 def _observations(release: Release, patient: str) -> Iterator[bytes]:
