@@ -53,7 +53,7 @@ async def lastn(
                 run = Run(context.index_key, question.release, question.parsed, repeats=True)
                 one_record = question.scope.only({access.record_id, DIRECTORY})
                 matches += await lastns.matches_in(context, run, one_record)
-            found += lastns.newest_of(merged(matches, own.sort), lastns.most_of(plain))
+            found += await lastns.newest_of(merged(matches, own.sort), lastns.most_of(plain))
         telling = Telling(release)
         extra = [version for question in questions for version in await question.included(context, found)]
         page = Page(

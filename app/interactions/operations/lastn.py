@@ -8,6 +8,7 @@ Spec: https://hl7.org/fhir/R4/observation-operation-lastn.html, https://hl7.org/
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -20,7 +21,8 @@ from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
-from app.interactions.context import Context
+from app.interactions.beside import beside
+from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
 from app.interactions.search import Page, narrow, shown
@@ -69,7 +71,7 @@ async def lastn(
         run = Run(context.index_key, release, parsed, repeats=False)
         for access in personal:
             matches = await matches_in(context, run, narrowed.only({access.record_id, DIRECTORY}))
-            found += newest_of(matches, most_of(pairs))
+            found += await newest_of(matches, most_of(pairs))
         extra = await included(context, release, narrowed, found, parsed.includes)
         used = tuple(pair for pair in pairs if pair[0] == "max" or pair in parsed.used)
         page = Page("Observation/$lastn", *shown(parsed, found, extra), None, used, parsed.ignored)
@@ -106,7 +108,13 @@ def most_of(pairs: Sequence[tuple[str, str]]) -> int:
 
 
 async def matches_in(context: Context, run: Run, scope: AccessScope) -> list[Found]:
-    """Return all that matches in one record, in the order of the run."""
+    """Return all that matches in the one record of the scope, in the order of the run; nothing, if it has none."""
+    if not scope.personal:
+        return []
+    return await gathered(context, scope.personal[0].record_id, partial(_matches_in, context, run, scope))
+
+
+async def _matches_in(context: Context, run: Run, scope: AccessScope) -> list[Found]:
     matches: list[Found] = []
     after = None
     while chunk := await run.page(context.database.reader, scope, after, _CHUNK):
@@ -117,8 +125,14 @@ async def matches_in(context: Context, run: Run, scope: AccessScope) -> list[Fou
     return matches
 
 
-def newest_of(matches: Sequence[Found], most: int) -> list[Found]:
+async def newest_of(matches: Sequence[Found], most: int) -> list[Found]:
     """Return the first ``most`` of each kind, kinds in the order of their first one."""
+    if len(matches) > _CHUNK:
+        return await beside(partial(_newest_of, matches, most))
+    return _newest_of(matches, most)
+
+
+def _newest_of(matches: Sequence[Found], most: int) -> list[Found]:
     kinds = _Kinds()
     of_match = [kinds.of(match.version.body) for match in matches]
     kept: dict[int, int] = {}

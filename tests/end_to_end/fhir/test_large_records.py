@@ -7,7 +7,13 @@ from app.interactions import context
 from tests.support.world import World, bundle, entry, goal, tree_of
 
 R4 = Release.R4
-PATHS = ("/Patient/$everything", "/Patient/$everything?_count=3", "/$meta", "/Observation/$meta")
+PATHS = (
+    "/Patient/$everything",
+    "/Patient/$everything?_count=3",
+    "/$meta",
+    "/Observation/$meta",
+    "/Observation/$lastn?max=2",
+)
 
 
 @pytest.fixture
