@@ -69,7 +69,7 @@ SELF_MEASURED = (
     )
     | _codes(
         (_SNOMED,),
-        "422834003 366199006 364396009 710853006 225908003",  # respiration, pulse, fluid balance, pain as zibs code them
+        "422834003 366199006 364396009 710853006 225908003",  # respiration, pulse, fluid balance, pain
     )
 )
 HOME_CATEGORIES = _codes(_OBSERVATION_CATEGORY, "vital-signs activity")
