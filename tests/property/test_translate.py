@@ -39,8 +39,8 @@ SAME_IN_OTHER_WORDS = {
     "related",
     "context",
 }
-STRICTER_IN_R4 = {"con-4"}
-"""An active problem with an end: R4 has codings to look into where STU3 compared a code with a Boolean."""
+STRICTER_IN_R4 = {"con-4", "lst-3"}
+"""An active problem with an end, where STU3 compared a code with a Boolean; dates in a list that isn't worked on."""
 
 thorough = settings(
     max_examples=300,

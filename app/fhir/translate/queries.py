@@ -19,7 +19,9 @@ Pairs = Sequence[tuple[str, str]]
 
 _NICTIZ = {"medicationtreatment": "pharmaceutical-treatment-identifier", "periodofuse": "period-of-use"}
 _RENAMED: Mapping[str, Mapping[str, str]] = {
+    "Appointment": {"incomingreferral": "based-on"},
     "CarePlan": {"definition": "instantiates-canonical"},
+    "Communication": {"definition": "instantiates-canonical"},
     "Condition": {"asserted-date": "recorded-date"},
     "DiagnosticReport": {"diagnosis": "conclusion", "image": "media"},
     "DocumentReference": {

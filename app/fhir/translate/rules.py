@@ -37,6 +37,7 @@ class Tools(Protocol):
 Rule = Callable[[Tools, Node], Node]
 
 NOT_DONE: Mapping[str, tuple[str, str, str]] = {
+    "Communication": ("notDone", "not-done", "unknown"),
     "Immunization": ("notGiven", "not-done", "completed"),
     "MedicationAdministration": ("notGiven", "not-done", "unknown"),
     "MedicationDispense": ("notDone", "declined", "stopped"),

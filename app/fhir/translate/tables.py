@@ -10,19 +10,29 @@ from collections.abc import Mapping
 
 TRANSLATED = frozenset(
     """
-    AllergyIntolerance CarePlan CareTeam Condition DiagnosticReport DocumentReference Encounter EpisodeOfCare Goal
-    Immunization Location Medication MedicationAdministration MedicationDispense MedicationRequest MedicationStatement
-    Observation Organization Patient Practitioner PractitionerRole Procedure QuestionnaireResponse RelatedPerson
+    AllergyIntolerance Appointment CarePlan CareTeam Communication Condition Device DeviceUseStatement DiagnosticReport
+    DocumentReference Encounter EpisodeOfCare Flag Goal Immunization List Location Medication MedicationAdministration
+    MedicationDispense MedicationRequest MedicationStatement NutritionOrder Observation Organization Patient Practitioner
+    PractitionerRole Procedure QuestionnaireResponse RelatedPerson Specimen
     """.split()
 )
 """The resource types that are translated; each has its name in both releases."""
 
 RENAMED: Mapping[str, Mapping[str, str]] = {
     "AllergyIntolerance": {"assertedDate": "recordedDate"},
+    "Appointment": {"incomingReferral": "basedOn", "indication": "reasonReference", "reason": "reasonCode"},
     "CarePlan": {"context": "encounter", "definition": "instantiatesCanonical"},
     "CarePlanActivityDetail": {"definition": "instantiatesCanonical", "prohibited": "doNotPerform"},
     "CareTeam": {"context": "encounter"},
+    "Communication": {
+        "context": "encounter",
+        "definition": "instantiatesCanonical",
+        "notDoneReason": "statusReason",
+        "topic": "about",
+    },
     "Condition": {"assertedDate": "recordedDate", "context": "encounter"},
+    "Device": {"model": "modelNumber", "udi": "udiCarrier"},
+    "DeviceUseStatement": {"indication": "reasonCode"},
     "DiagnosticReport": {"codedDiagnosis": "conclusionCode", "context": "encounter", "image": "media"},
     "DocumentReference": {"class": "category", "indexed": "date"},
     "Encounter": {"incomingReferral": "basedOn", "reason": "reasonCode"},
@@ -53,6 +63,8 @@ UNWRAPPED: Mapping[tuple[str, str], str] = {
 
 CODES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("CarePlan", "status"): {"suspended": "on-hold", "cancelled": "revoked"},
+    ("Communication", "status"): {"suspended": "on-hold", "aborted": "stopped"},
+    ("NutritionOrder", "status"): {"cancelled": "revoked"},
     ("Procedure", "status"): {"suspended": "on-hold", "aborted": "stopped"},
 }
 """STU3 codes of an element that have another name in R4."""
