@@ -2,65 +2,30 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.fhir.packages.package import read_package
 from app.fhir.release import Release
-from app.fhir.tree import decode_tree
-from app.fhir.validation.profile import Profiles
-from app.fhir.xml.read import to_json
-from tests.support.suites import package_folder
+from tests.support.official import official_definitions, official_examples, official_profiles
+from tests.support.verdict import errors_of_regie
 
-NAMES = {
-    Release.STU3: ("nictiz-stu3-zib2017", "nictiz-stu3-medicationprocess", "nictiz-stu3-questionnaires"),
-    Release.R4: ("nictiz-r4-zib2020", "nictiz-r4-medicationprocess", "nictiz-r4-patientcorrections"),
-}
 BOTH = pytest.mark.parametrize("release", list(Release))
 pytestmark = pytest.mark.suites
 
 
-@cache
-def official(release: Release) -> tuple[Profiles, list[str]]:
-    """Return the official profiles of a release, and their URLs."""
-    packages = [read_package(package_folder(name), pin=f"{name}#1", release=release) for name in NAMES[release]]
-    definitions = {one.url: one for package in packages for one in package.definitions}
-
-    def find(url: str) -> dict[str, Any] | None:
-        return decode_tree(definitions[url].body) if url in definitions else None
-
-    urls = [url for url, one in definitions.items() if one.resource_type == "StructureDefinition"]
-    return Profiles(release, find), urls
-
-
-@cache
-def examples(release: Release) -> dict[str, dict[str, Any]]:
-    """Return the examples of the packages by the names of their files."""
-    found = {}
-    for name in NAMES[release]:
-        for path in sorted(package_folder(name).rglob("*")):
-            if "examples" in str(path.parent).lower() and path.suffix in (".xml", ".json"):
-                body = path.read_bytes()
-                tree = decode_tree(to_json(release, body) if path.suffix == ".xml" else body)
-                if "resourceType" in tree:
-                    found[path.stem] = tree
-    return found
-
-
 @BOTH
 def test_every_official_profile_can_be_used(release: Release) -> None:
-    profiles, urls = official(release)
+    profiles, found = official_profiles(release), official_definitions(release)
+    urls = [url for url, one in found.items() if one["resourceType"] == "StructureDefinition"]
     assert len(urls) > 200
     assert [url for url in urls if profiles.root(url) is None] == []
 
 
 @BOTH
 def test_the_official_examples_have_no_errors(release: Release) -> None:
-    profiles, _ = official(release)
-    found = examples(release)
+    profiles, found = official_profiles(release), official_examples(release)
     assert len(found) > 200
     errors = {
         (name, issue.expression, issue.diagnostics)
@@ -115,10 +80,9 @@ FAULTS: list[tuple[Release, str, Callable[[dict[str, Any]], object], str]] = [
 def test_a_fault_in_an_official_example_is_found_in_its_place(
     release: Release, name: str, fault: Callable[[dict[str, Any]], object], place: str
 ) -> None:
-    tree = deepcopy(examples(release)[name])
+    tree = deepcopy(official_examples(release)[name])
     fault(tree)
-    issues = official(release)[0].validate(tree)
-    assert place in [issue.expression for issue in issues if issue.severity == "error"]
+    assert place in [where for where, _ in errors_of_regie(official_profiles(release), tree)]
 
 
 MUTATIONS = Path(__file__).with_name("profile_mutations.tsv")
@@ -143,13 +107,13 @@ def mutated(tree: dict[str, Any], kind: str, way: str) -> dict[str, Any]:
 
 @BOTH
 def test_faults_that_another_validator_finds_are_found_in_their_place(release: Release) -> None:
-    profiles, found = official(release)[0], examples(release)
+    profiles, found = official_profiles(release), official_examples(release)
     lines = [line.split("\t") for line in MUTATIONS.read_text(encoding="utf-8").splitlines()]
     missed = [
         (name, kind, way, place)
         for path, name, kind, way, place in lines
         if path == release.path
-        and place not in [issue.expression for issue in profiles.validate(mutated(found[name], kind, way))]
+        and place not in [where for where, _ in errors_of_regie(profiles, mutated(found[name], kind, way))]
     ]
     assert len(lines) >= 300
     assert missed == []

@@ -120,17 +120,26 @@ def _check_order(slicing: Slicing, items: list[Item], numbers: list[int | None],
 
 
 def _slices(compiler: Compiler, slicing: Slicing, rule: Rule, label: str) -> list[_Slice] | None:
-    """Return the slices but the default one; None if one of them can't be told from the others."""
+    """Return the slices but the default one; None if they can't be told apart.
+
+    One that can't be told by itself is never missing, but an item that is in no other may be in it.
+    """
     slices: list[_Slice] = []
+    can_be_told = False
     for name, part in rule.slices.items():
         if name == "@default":
             continue
         accepts = _accepts(compiler, slicing, part)
-        if accepts is None:
-            return None
+        can_be_told = can_be_told or accepts is not None
         bounded = replace(part, maximum=_times_of_extension(compiler, part))
-        slices.append(_Slice(name, accepts, compiler.group(bounded, f"{label} ({name})"), has_to_be_there(part)))
-    return slices
+        is_missed = accepts is not None and has_to_be_there(part)
+        group = compiler.group(bounded, f"{label} ({name})")
+        slices.append(_Slice(name, accepts or _untold, group, is_missed))
+    return slices if can_be_told else None
+
+
+def _untold(_: Item, __: Run) -> None:
+    """Say that it can't be told whether an item is of a slice."""
 
 
 def _slice_of(item: Item, slices: list[_Slice], run: Run) -> int | None:
