@@ -36,6 +36,8 @@ TIMEOUT_SECONDS = 5.0
 QUESTIONS_MAX = 20
 """Codes of one resource that are asked about, all at once."""
 _TEXT_MAX = 1000
+_OF_PEOPLE = frozenset({"http://fhir.nl/fhir/NamingSystem/bsn", "urn:oid:2.16.840.1.113883.2.4.6.3"})
+"""The system of citizen numbers (BSN) under its two names: should one stand as a code somewhere, it stays here."""
 _log = structlog.get_logger()
 
 Tree = dict[str, Any]
@@ -57,9 +59,18 @@ def belongs(release: Release, value_set: str, system: str, code: str) -> Questio
 
 
 def result(answer: Tree | None) -> bool | None:
-    """Return the verdict in the answer to a ``$validate-code``; None if there is none."""
+    """Return the verdict in the answer to a ``$validate-code``; None if there is none.
+
+    Of a code whose system a server does not have some say that it is not valid, and beside it that it isn't known.
+    """
     found = (answer or {}).get("parameter", ())
-    return next((one.get("valueBoolean") for one in found if one.get("name") == "result"), None)
+    verdict: bool | None = next((one.get("valueBoolean") for one in found if one.get("name") == "result"), None)
+    return None if verdict is False and any(map(_says_unknown, found)) else verdict
+
+
+def _says_unknown(part: Tree) -> bool:
+    issues = part.get("resource", {}).get("issue", ())
+    return "unknown-system" in str(part.get("name")) or any(issue.get("code") == "not-found" for issue in issues)
 
 
 class _UnansweredError(Exception):
@@ -120,7 +131,7 @@ class TerminologyServer:
         is_kept, answer = self._earlier(question)
         if is_kept or self._monotonic() < self._pause_until or not can_wait():
             return answer
-        if any(len(value) > _TEXT_MAX for _, value in question.parameters):
+        if any(len(value) > _TEXT_MAX or value in _OF_PEOPLE for _, value in question.parameters):
             return None
         try:
             body = await self._get(question)

@@ -6,9 +6,11 @@ refused, for a list that is too short would find too little, and with ``:not-in`
 Spec: https://hl7.org/fhir/R4/search.html#token, https://hl7.org/fhir/STU3/search.html#token
 """
 
+from typing import cast
+
 from app.errors import BadRequestError, CodesNotKnownError, TooCostlyError
 from app.fhir.search.definitions import SearchParameter
-from app.fhir.search.expression import CODED, Criterion, TokenValue
+from app.fhir.search.expression import CODED, Criterion, Modifier, TokenValue
 from app.fhir.search.values import malformed, split, unescape
 from app.fhir.terminology.terminology import Terminology
 
@@ -39,7 +41,7 @@ def read_coded(
             found |= dict.fromkeys(TokenValue(named, code) for code in codes)
         if len(found) > most:
             raise TooCostlyError(f"A search may stand for {CODES_MAX} codes.", expression=place)
-    return Criterion(parameter, modifier, tuple(found))  # type: ignore[arg-type]  # one of CODED
+    return Criterion(parameter, cast("Modifier", modifier), tuple(found))
 
 
 def _of_value_set(

@@ -24,8 +24,8 @@ from app.interactions.terminology_server import (
 )
 
 R4 = Release.R4
-YES = {"resourceType": "Parameters", "parameter": [{"name": "result", "valueBoolean": True}]}
-NO = {"resourceType": "Parameters", "parameter": [{"name": "result", "valueBoolean": False}]}
+YES: dict[str, Any] = {"resourceType": "Parameters", "parameter": [{"name": "result", "valueBoolean": True}]}
+NO: dict[str, Any] = {"resourceType": "Parameters", "parameter": [{"name": "result", "valueBoolean": False}]}
 QUESTION = belongs(R4, "http://example.org/vs", "http://example.org/system", "a")
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -91,6 +91,29 @@ def test_nobody_is_asked_from_within_a_transaction() -> None:
     other = Other()
     assert run_now(other.server.ask(QUESTION)) is None
     assert not run_now(other.server.ask_all([QUESTION]))
+    assert other.asked == []
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        {"name": "x-caused-by-unknown-system", "valueCanonical": "http://example.org/system"},
+        {
+            "name": "issues",
+            "resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]},
+        },
+    ],
+)
+async def test_not_valid_because_not_known_is_no_verdict(why: dict[str, Any]) -> None:
+    other = Other(lambda _: httpx.Response(200, json={**NO, "parameter": [*NO["parameter"], why]}))
+    assert result(await other.server.ask(QUESTION)) is None
+    assert len(other.asked) == 1
+
+
+async def test_a_citizen_number_that_stands_as_a_code_stays_here() -> None:
+    other = Other()
+    bsn = belongs(R4, "http://example.org/vs", "http://fhir.nl/fhir/NamingSystem/bsn", "999900006")
+    assert await other.server.ask(bsn) is None
     assert other.asked == []
 
 
