@@ -4,6 +4,7 @@ Spec: https://hl7.org/fhir/R4/valueset-operations.html, https://hl7.org/fhir/STU
 https://hl7.org/fhir/R4/codesystem-operations.html, https://hl7.org/fhir/STU3/codesystem-operations.html
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ _EXPAND = (
     "displayLanguage",
 )
 """Expansions are flat and hold no codes put together from others, so that some of these change nothing."""
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,8}")
 _CODE = ("code", "system", "display", "coding", "codeableConcept", "abstract", "displayLanguage")
 
 
@@ -53,8 +55,18 @@ class Given:
         return found[0] if found else None
 
     def text(self, name: str) -> str:
-        """Return a parameter as text, empty if it is absent. Raises: BadRequestError."""
-        return self.one(name) or ""
+        """Return a parameter as text, empty if it is absent; it may come back in the answer. Raises: BadRequestError."""
+        text = str(self.one(name) or "").strip()
+        if not text.isprintable():
+            raise BadRequestError(f"{name} has characters that a text can't have.", expression=f"http.{name}")
+        return text
+
+    def language(self) -> str:
+        """Return ``displayLanguage``, empty if it is absent. Raises: BadRequestError."""
+        text = self.text("displayLanguage")
+        if text and _LANGUAGE.fullmatch(text) is None:
+            raise BadRequestError("displayLanguage takes a language such as nl.", expression="http.displayLanguage")
+        return text
 
     def tree(self, name: str) -> Any:
         """Return a parameter that is a data type or a resource, None if it is absent. Raises: BadRequestError."""
@@ -143,7 +155,7 @@ async def expand(call: Call) -> FhirResponse:
         for_choosing=asked.flag("excludeNotForUI"),
         designations=asked.flag("includeDesignations"),
         definition=asked.flag("includeDefinition"),
-        language=asked.text("displayLanguage"),
+        language=asked.language(),
     )
     found = await operations.expand(call.context, call.release, asked.value_set(), wanted)
     return FhirResponse(200, encode_tree(found))
@@ -154,7 +166,7 @@ async def validate_code_in_value_set(call: Call) -> FhirResponse:
     asked = await given(call, *_VALUE_SET, *_CODE, "systemVersion")
     verdict = await operations.validate_in_value_set(
         call.context, call.release, asked.value_set(), asked.codings("systemVersion"),
-        abstract=asked.flag("abstract"), language=asked.text("displayLanguage"),
+        abstract=asked.flag("abstract"), language=asked.language(),
     )  # fmt: skip
     return FhirResponse(200, encode_tree(verdict.parameters()))
 
@@ -162,7 +174,7 @@ async def validate_code_in_value_set(call: Call) -> FhirResponse:
 async def validate_code_in_system(call: Call) -> FhirResponse:
     """CodeSystem/$validate-code; of several codings one has to be valid."""
     asked = await given(call, "url", "version", *(name for name in _CODE if name != "system"))
-    codings, abstract, language = asked.codings("version", "url"), asked.flag("abstract"), asked.text("displayLanguage")
+    codings, abstract, language = asked.codings("version", "url"), asked.flag("abstract"), asked.language()
     verdicts = [
         await operations.validate_in_system(call.context, call.release, one, abstract=abstract, language=language)
         for one in codings
@@ -176,7 +188,7 @@ async def lookup(call: Call) -> FhirResponse:
     asked = await given(call, "code", "system", "version", "coding", "property", "displayLanguage")
     (coding,) = asked.codings("version")
     wanted = [str(one) for one in asked.values.get("property", ())]
-    found = await operations.lookup(call.context, call.release, coding, wanted, asked.text("displayLanguage"))
+    found = await operations.lookup(call.context, call.release, coding, wanted, asked.language())
     return FhirResponse(200, encode_tree(found))
 
 
