@@ -8,7 +8,6 @@ The resource has to be valid otherwise, by ``structure.py``.
 Spec: https://hl7.org/fhir/R4/conformance-rules.html#constraints, https://hl7.org/fhir/STU3/conformance-rules.html#constraints
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +16,7 @@ from typing import Any
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import DATA, TypeDefinition, definitions
+from app.fhir.validation.alternatives import Alternatives, alternatives_of, surely_holds
 from app.fhir.validation.fhirpath import NotUnderstoodError, Scope, compile_truth
 from app.fhir.validation.issues import ISSUES_MAX
 from app.fhir.validation.profile_run import Item
@@ -24,9 +24,6 @@ from app.fhir.validation.structure import Parsed
 
 STEPS_MAX = 1_000_000
 _EXTENSIONS = frozenset({"extension", "modifierExtension"})
-_ALTERNATIVE = re.compile(r"(\w+)\.(?:(empty\(\)|hasValue\(\)\.not\(\))|exists\(\))(?: or |$)")
-"""What many rules begin with: they hold already where an element is absent, or where it is there."""
-_CONDITION = re.compile(r"(\w+)\.exists\(\) implies |(contained)\.")
 _Path = tuple[Any, ...]
 """The way to a value: (the way before it, a name, an index or None); empty at the resource."""
 
@@ -37,18 +34,12 @@ class _TooCostlyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A rule; it holds if for one of ``alternatives`` (names in JSON, and whether they have to be absent) that is so."""
+    """A rule, and what by itself is enough for it to hold."""
 
     key: str
     text: str
     answer: Callable[[Scope], bool | None]
-    alternatives: tuple[tuple[frozenset[str], bool], ...]
-
-    def surely_holds(self, node: dict[str, Any]) -> bool:
-        for names, are_absent in self.alternatives:  # noqa: SIM110 - a third quicker than any()
-            if names.isdisjoint(node) is are_absent:
-                return True
-        return False
+    alternatives: Alternatives
 
 
 @dataclass(slots=True)
@@ -122,7 +113,7 @@ class _Search:
     def visit(self, node: dict[str, Any], walk: _Walk, path: _Path, resource: Item, root: dict[str, Any]) -> None:
         """Look at a value of a complex type and at what is in it."""
         for rule in walk.rules:
-            if not rule.surely_holds(node):
+            if not surely_holds(rule.alternatives, node):
                 self.hold(rule, Item(node, None, "", walk.kind), path, resource)
         if walk.has_own_rule:
             self.own_rule(node, walk, path, root)
@@ -243,21 +234,6 @@ class _Walks:
 
     def _rules(self, place: str, definition: TypeDefinition) -> list[_Rule]:
         return [
-            _Rule(key, text, compile_truth(text), tuple(_alternatives(text, definition)))
+            _Rule(key, text, compile_truth(text), alternatives_of(text, definition))
             for key, text in self._texts.get(place, ())
         ]
-
-
-def _alternatives(text: str, definition: TypeDefinition) -> Iterator[tuple[frozenset[str], bool]]:
-    """Yield what by itself is enough for a rule to hold, as far as it begins in a way that can be told."""
-    position = 0
-    while found := _ALTERNATIVE.match(text, position):
-        position = found.end()
-        yield _names(found[1], definition), found[2] is not None
-    if position == 0 and (found := _CONDITION.match(text)):
-        yield _names(found[1] or found[2], definition), True
-
-
-def _names(element: str, definition: TypeDefinition) -> frozenset[str]:
-    members = [one for one in definition.members.values() if one.element.name.removesuffix("[x]") == element]
-    return frozenset(name for one in members for name in (one.name, f"_{one.name}"))

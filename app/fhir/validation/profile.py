@@ -75,7 +75,8 @@ class Profiles:
     def _extensions(self, tree: dict[str, Any], run: Run) -> None:
         """Hold every extension against the profile of its url, as far as there is one."""
         found: list[Item] = []
-        _gather_extensions(tree, [str(tree.get("resourceType"))], found)
+        steps: list[str | int] = [str(tree.get("resourceType"))]
+        _gather_extensions(tree, steps, found)
         for item in found:
             run.step()
             url = item.value.get("url")
@@ -173,7 +174,7 @@ class Profiles:
         """Return the check of one item."""
         parts = [*_values(rule, label), *self._type_parts(rule, label)]
         parts += [self._binding(binding, label) for binding in rule.bindings]
-        parts += [invariant_check(self.release, one, label) for one in rule.invariants]
+        parts += [invariant_check(self.release, one, rule.kinds, label) for one in rule.invariants]
         parts.append(self._children(rule))
         parts = [part for part in parts if part is not _nothing]
         if len(parts) == 1:
@@ -383,24 +384,28 @@ def _resources(tree: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any
                 yield from _resources(entry["resource"], f"{place}.entry[{index}].resource")
 
 
-def _gather_extensions(node: Any, steps: list[str], found: list[Item]) -> None:
+def _gather_extensions(node: Mapping[str, Any], steps: list[str | int], found: list[Item]) -> None:
     """Add the extensions in ``node``, those inside others too; ``steps`` is the way to it, and is left as it was."""
-    if type(node) is list:
-        for index, one in enumerate(node):
-            if type(one) is dict:
-                steps.append(f"[{index}]")
-                _gather_extensions(one, steps, found)
-                steps.pop()
-        return
     for name, value in node.items():
-        if type(value) is not dict and type(value) is not list:
-            continue
-        steps.append(f".{name.removeprefix('_')}")
-        if name in _EXTENSIONS:
-            place = "".join(steps)
-            found += [Item(one, None, f"{place}[{index}]", "Extension") for index, one in enumerate(value)]
-        _gather_extensions(value, steps, found)
-        steps.pop()
+        if type(value) is dict:
+            steps.append(name)
+            _gather_extensions(value, steps, found)
+            steps.pop()
+        elif type(value) is list:
+            is_extension = name in _EXTENSIONS
+            for index, one in enumerate(value):
+                if type(one) is dict:
+                    steps += name, index
+                    if is_extension:
+                        found.append(Item(one, None, _path(steps), "Extension"))
+                    _gather_extensions(one, steps, found)
+                    del steps[-2:]
+
+
+def _path(steps: Iterable[str | int]) -> str:
+    """Return the way to a value as an expression."""
+    parts = (f"[{one}]" if isinstance(one, int) else f".{one.removeprefix('_')}" for one in steps)
+    return "".join(parts).removeprefix(".")
 
 
 def _claims(resource: Mapping[str, Any]) -> list[str]:

@@ -133,13 +133,16 @@ def items_of(node: Any, members: Members, place: str) -> list[Item]:
     for name, kind, sibling_name in members:
         value = node.get(name)
         sibling = node.get(sibling_name) if sibling_name else None
-        if value is None and sibling is None:
+        if sibling is None:
+            if value is None:
+                continue
+            if type(value) is list:
+                found += [Item(one, None, f"{place}.{name}[{index}]", kind) for index, one in enumerate(value)]
+            else:
+                found.append(Item(value, None, f"{place}.{name}", kind))
             continue
         if not isinstance(value, list) and not isinstance(sibling, list):
             found.append(Item(value, sibling, f"{place}.{name}", kind))
-            continue
-        if sibling is None:
-            found += [Item(one, None, f"{place}.{name}[{index}]", kind) for index, one in enumerate(value or ())]
             continue
         values, siblings = value or [], sibling or []
         for index in range(max(len(values), len(siblings))):
