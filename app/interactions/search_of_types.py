@@ -1,4 +1,4 @@
-"""FHIR search of several types at once, at the base: ``[base]?_type=Observation,Condition&...``.
+"""FHIR search of several types at once, at the base or in a compartment: ``[base]?_type=Observation,Condition&...``.
 
 Each type is searched by itself, by parameters that it has; the pages are put into one order. A position in that order is the
 sort keys, the record and the number of the change, whatever the type, so that cursors mean the same as in a search of one.
@@ -15,15 +15,17 @@ from app.access.scope import AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import BadRequestError
+from app.fhir.compartment import compartment_parameters
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.expression import Search
-from app.fhir.validation.structure import is_resource_type
+from app.fhir.validation.structure import is_resource_type, resource_types
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
 from app.interactions.search import (
     Page,
+    compartment_of,
     cursor_after,
     looked_into,
     narrow,
@@ -43,15 +45,17 @@ async def search_of_types(
     pairs: Sequence[tuple[str, str]],
     *,
     lenient: bool = False,
+    patient_id: str | None = None,
 ) -> Page:
     """Return one page of what matches in the types that ``_type`` names. ``pairs`` are the query's parameters, decoded.
 
-    Raises: UnknownParameterError, BadRequestError, AccessDeniedError.
+    ``patient_id`` is whose compartment is searched: in it, all types that it has need no names.
+    Raises: UnknownParameterError, BadRequestError, AccessDeniedError, NotSupportedError.
     """
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
         asked, cursor = without_cursor(pairs)
-        searches = _searches(context, release, asked, lenient=lenient)
+        searches = _searches(context, release, asked, patient_id, lenient=lenient)
         whole = _whole(asked, searches)
         narrowed = await narrow(context, requester, release, scope, searches[0])
         after = read_cursor(context, requester, release, whole, cursor) if cursor is not None else None
@@ -62,16 +66,22 @@ async def search_of_types(
 
 
 def _searches(
-    context: Context, release: Release, pairs: Sequence[tuple[str, str]], *, lenient: bool
+    context: Context, release: Release, pairs: Sequence[tuple[str, str]], patient_id: str | None, *, lenient: bool
 ) -> tuple[Search, ...]:
     """Return the search of each type that ``_type`` names. Raises: BadRequestError, when they have no order in common."""
     named = [value for name, value in pairs if name == "_type"]
     types = tuple(dict.fromkeys(named[0].split(","))) if len(named) == 1 else ("",)
+    if patient_id is not None and not named:
+        types = tuple(sorted(one for one in resource_types(release) - NOT_KEPT if compartment_parameters(release, one)))
     if not all(is_resource_type(release, one) and one not in NOT_KEPT for one in types):
         message = "A search of the base names the types to look for, as in _type=Observation,Condition."
         raise BadRequestError(message, expression="http._type")
     others = [pair for pair in pairs if pair[0] != "_type"]
     searches = tuple(parsed_search(context, release, one, others, lenient=lenient) for one in types)
+    if patient_id is not None:
+        searches = tuple(
+            replace(one, within=compartment_of(release, one.resource_type, patient_id)) for one in searches
+        )
     if len({tuple(key.parameter.kind for key in one.sort) for one in searches}) > 1:
         message = "What _sort names is not of the same kind in all types."
         raise BadRequestError(message, expression="http._sort")
@@ -84,7 +94,7 @@ def _whole(pairs: Sequence[tuple[str, str]], searches: Sequence[Search]) -> Sear
     ignored = dict.fromkeys(issue for one in searches for issue in one.ignored)
     return replace(
         searches[0],
-        resource_type="",
+        resource_type="" if searches[0].within is None else "*",
         used=tuple(pair for pair in pairs if pair[0] == "_type" or pair in used),
         ignored=tuple(ignored),
     )
@@ -112,6 +122,6 @@ async def _page(
     )
     found = found[:size]
     extra = await included(context, release, scope, found, whole.includes)
-    page = Page("", *shown(whole, found, extra), following, whole.used, whole.ignored, total)
+    page = Page(whole.place, *shown(whole, found, extra), following, whole.used, whole.ignored, total)
     types = frozenset(one.resource_type for one in searches)
     return page, looked_into(scope, types, [one.version for one in found] + extra)

@@ -128,10 +128,11 @@ async def search(call: Call) -> FhirResponse:
 
 
 async def search_of_types(call: Call) -> FhirResponse:
-    """Search of the types that ``_type`` names."""
+    """Search of the types that ``_type`` names, or of a compartment."""
     page = await searches_of_types.search_of_types(
-        call.context, call.who, call.request.trace, call.release, call.request.pairs, lenient=call.request.lenient
-    )
+        call.context, call.who, call.request.trace, call.release, call.request.pairs,
+        lenient=call.request.lenient, patient_id=call.id if "id" in call.named else None,
+    )  # fmt: skip
     return FhirResponse(200, searchset(call.base, call.release, page))
 
 

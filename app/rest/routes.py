@@ -85,6 +85,8 @@ ROUTES = (
     Route("GET", "/{type}/_history", handlers.history_of_many, "history-type"),
     Route("GET", "/{type}/{id}/_history", handlers.history, "history-instance"),
     Route("GET", "/{type}/{id}/_history/{version}", handlers.vread, "vread"),
+    Route("GET", "/Patient/{id}/*", handlers.search_of_types, "search-system"),
+    Route("POST", "/Patient/{id}/*/_search", handlers.search_of_types_by_post, "search-system"),
     Route("GET", "/Patient/{id}/{type}", handlers.search, "search-type"),
     Route("POST", "/Patient/{id}/{type}/_search", handlers.search_by_post, "search-type"),
 )

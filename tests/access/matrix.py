@@ -296,6 +296,22 @@ ROWS = (
         headers=_FORM,
     ),
     Row(
+        "search of a whole compartment",
+        "GET",
+        "/Patient/{id}/*",
+        "/Patient/{patient}/*",
+        "200 200 200 200  403 200 403 403 403 200  200",
+    ),
+    Row(
+        "search of a whole compartment by post",
+        "POST",
+        "/Patient/{id}/*/_search",
+        "/Patient/{patient}/*/_search",
+        "200 200 200 200  403 200 403 403 403 200  200",
+        body=_form_of_types,
+        headers=_FORM,
+    ),
+    Row(
         "search in a compartment",
         "GET",
         "/Patient/{id}/{type}",

@@ -90,6 +90,8 @@ def asks(world: World) -> Iterator[Ask]:
     yield Ask("search-system", 200, "GET", "/?_type=Goal,Condition")
     yield Ask("search-system", 400, "GET", "/")
     yield Ask("search-system", 403, "GET", f"/?_type=Goal,Condition&patient={her.patients[R4]}", who="granted")
+    yield Ask("search-system", 200, "GET", f"/{patient}/*")
+    yield Ask("search-system", 404, "GET", f"/{patient}/*?_type=Organization")
     yield Ask("search-system", 415, "POST", "/_search", "{}")
     yield Ask("search-type", 415, "POST", "/Goal/_search", "{}")
     yield from _changes(world, fresh, never_goal, gone)

@@ -96,5 +96,4 @@ async def test_no_request_brings_the_server_out_of_its_stride(tmp_path: Path, wh
                 msgspec.json.decode(body)
             before = after
         database.close()
-    assert answered[200] > REQUESTS / 10
-    assert answered[400] > REQUESTS / 10
+    assert min(answered[200], answered[400]) > REQUESTS / 20

@@ -3,8 +3,9 @@
 import pytest
 
 from app.fhir.release import Release
+from tests.access.matrix import VISIBLE
 from tests.end_to_end.fhir.test_search import named
-from tests.support.world import World, identifier, ids_of, link, tree_of, weight
+from tests.support.world import THINGS, World, identifier, ids_of, link, tree_of, weight
 
 
 @pytest.mark.parametrize("release", Release)
@@ -45,3 +46,30 @@ async def test_a_type_that_belongs_to_nobody_has_no_compartment(world: World) ->
     for name in ("Organization", "Practitioner", "Nonsense", "AuditEvent"):
         assert (await me("GET", f"/{patient}/{name}")).status_code == 404, name
     assert (await me("GET", f"/{patient}/Observation?no-such-parameter=1")).status_code == 400
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_whole_compartment_is_searched_at_once(world: World, release: Release) -> None:
+    me, him = world.caller("zonnestraal", release), world.zonnestraal
+    patient = him.patient(release)
+    page = await me.get(f"/{patient}/*")
+    assert set(ids_of(page)) == {him.ids[release, thing] for thing in THINGS if thing != "patient"}
+    assert (link(page, "self") or "").endswith(f"/{patient}/*")
+    some = await me.get(f"/{patient}/*?_type=Goal,Condition&_count=2")
+    rest = await me.get(link(some, "next") or "")
+    found = [*ids_of(some), *ids_of(rest)]
+    assert sorted(found) == sorted(him.ids[release, thing] for thing in ("goal", "condition", "secret"))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    posted = await me("POST", f"/{patient}/*/_search", "_type=Goal", **form)
+    assert ids_of(tree_of(posted)) == [him.ids[release, "goal"]]
+    assert ids_of(await me.get("/Patient/somebody-else/*")) == []
+
+
+async def test_a_whole_compartment_has_no_more_than_may_be_seen(world: World) -> None:
+    him, her = world.zonnestraal, world.maanlicht
+    for who in ("granted", "sensitive", "app of zonnestraal", "maanlicht"):
+        answer = await world.caller(who)("GET", f"/{him.patient()}/*")
+        shown = set() if answer.status_code != 200 else set(ids_of(tree_of(answer)))
+        assert shown == {him.ids[Release.R4, thing] for thing in VISIBLE.get(who, set()) if thing != "patient"}
+    assert (await world.caller("granted")("GET", f"/{her.patient()}/*")).status_code == 403
+    assert (await world.caller("zonnestraal")("GET", f"/{him.patient()}/*?_type=Organization")).status_code == 404
