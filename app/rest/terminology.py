@@ -107,7 +107,8 @@ class Given:
             found.append(_coding(coding))
         if (concept := self.tree("codeableConcept")) is not None:
             found += [_coding(one) for one in concept.get("coding", ()) if isinstance(one, dict)]
-        if not found or not all(one.system and one.code for one in found):
+        found = [one for one in found if one.system and one.code]
+        if not found:
             raise BadRequestError(f"Which code: code and {system}, or coding, or codeableConcept, with their systems.")
         if len(found) > CODINGS_MAX:
             raise BadRequestError(f"A codeableConcept may have {CODINGS_MAX} codings here.")

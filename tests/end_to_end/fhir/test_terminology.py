@@ -118,7 +118,7 @@ async def test_a_code_belongs_or_does_not_and_the_answer_says_why(me: Caller) ->
     assert values(found)["result"] is False
     assert "car" in values(found)["message"]
     body = holding(url__valueUri=GENDERS, codeableConcept__valueCodeableConcept={
-        "coding": [{"system": "urn:other", "code": "m"}, {"system": GENDER, "code": "female"}]
+        "coding": [{"system": "urn:other", "code": "m"}, {"display": "Female"}, {"system": GENDER, "code": "female"}]
     })  # fmt: skip
     assert values(tree_of(await me("POST", "/ValueSet/$validate-code", body)))["result"] is True
     body = holding(valueSet__resource=OWN, coding__valueCoding={"system": GENDER, "code": "female"})
