@@ -10,8 +10,9 @@ import typer
 from app.fhir.packages.files import PackageError
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
-from app.fhir.packages.package import read_package
+from app.fhir.packages.package import Package, read_package
 from app.fhir.release import Release
+from app.fhir.search.custom import of_library
 from app.settings import Settings
 
 
@@ -31,6 +32,17 @@ def _explained() -> Iterator[None]:
         yield
     except PackageError as error:
         raise _stop(str(error)) from error
+
+
+def _tell_parameters(library: Library, package: Package) -> None:
+    """Say what becomes of the search parameters of a package."""
+    own = {one.url for one in package.definitions if one.resource_type == "SearchParameter"}
+    custom = of_library(library, package.pin.release)
+    for left_out in custom.left_out:
+        if left_out.url in own:
+            typer.echo(f"Not searched by: {left_out.url}, since {left_out.why}.", err=True)
+    if any(parameter.url in own for parameter in custom.parameters):
+        typer.echo("It has search parameters: start the server again, then run `regie reindex`.", err=True)
 
 
 def commands() -> typer.Typer:
@@ -59,6 +71,7 @@ def commands() -> typer.Typer:
         loaded = next(one for one in library.packages() if str(one.pin) == str(package.pin))
         for missing in loaded.missing:
             typer.echo(f"It depends on {missing}, which is not loaded: what is in there can't be checked.", err=True)
+        _tell_parameters(library, package)
         typer.echo(f"{package.pin} is loaded for {package.pin.release.path}: {len(package.definitions)} definitions.")
 
     @packages.command("list")

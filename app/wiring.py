@@ -16,6 +16,8 @@ from app.errors import UnavailableError
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
+from app.fhir.search.custom import of_library
+from app.fhir.search.definitions import install
 from app.identity.accounts import Accounts
 from app.interactions.conformance import ProfileMode, conformance
 from app.interactions.context import Context, Limits
@@ -95,6 +97,9 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     def index(release: Release, resource_type: str, tree: dict[str, Any], time_zone: ZoneInfo) -> IndexRows:
         return index_rows(release, resource_type, tree, time_zone=time_zone, key=index_key, base_urls=bases[release])
 
+    library = Library(settings.packages_folder, PROFILES)
+    for release in Release:
+        install(release, of_library(library, release).parameters)
     server = TerminologyServer(settings.terminology_server) if settings.terminology_server else None
     context = Context(
         database=database,
@@ -109,9 +114,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         ),
         clock=clock,
         now_us=now_us,
-        conformance=conformance(
-            Library(settings.packages_folder, PROFILES), _profile_modes(settings), settings.capability_statement
-        ),
+        conformance=conformance(library, _profile_modes(settings), settings.capability_statement),
         terminology_server=server,
     )
     if server is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
-from app.fhir.search.definitions import SearchParameter, definitions
+from app.fhir.search.definitions import SearchParameter, core_definitions
 
 _IN_BOTH: Mapping[str, tuple[str, ...]] = {
     "Account": ("subject",),
@@ -86,7 +86,7 @@ _Select = Callable[[Any], list[Any]]
 def compartment_parameters(release: Release, resource_type: str) -> tuple[SearchParameter, ...]:
     """Return the parameters through which ``resource_type`` can belong to a person; empty for types that never do."""
     names = _OF_ONE[release].get(resource_type) or _IN_BOTH.get(resource_type, ())
-    known = definitions(release).of(resource_type)
+    known = core_definitions(release).of(resource_type)
     return tuple(known[name] for name in names if name in known)
 
 

@@ -151,7 +151,7 @@ class _Parser:
 
     def take(self, *wanted: str) -> str:
         token = self.tokens[self.position]
-        if wanted and token not in wanted:
+        if (wanted or not token) and token not in wanted:  # the empty token is the end, and stays
             raise self.error()
         self.position += 1
         return token
@@ -195,6 +195,8 @@ class _Parser:
     def operation(self) -> Operation:
         if self.take() == "[":
             index = self.take()
+            if not index.isdecimal():
+                raise self.error()
             self.take("]")
             return ("index", index)
         name = self.name()

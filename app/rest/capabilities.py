@@ -63,7 +63,11 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
                 "interaction": [{"code": code} for code in ("batch", "transaction", "history-system", "search-system")],
                 "searchParam": [
                     *({"name": name, "type": "string"} for name in ("_content", "_filter", "_list", "_text")),
-                    {"name": RELEASES, "type": "string", "documentation": "both: what either FHIR release holds, as one."},
+                    {
+                        "name": RELEASES,
+                        "type": "string",
+                        "documentation": "both: what either FHIR release holds, as one.",
+                    },
                 ],
                 "operation": _operations(release),
                 "compartment": [PATIENT_COMPARTMENT_URL],
@@ -137,7 +141,10 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
         "searchRevInclude": [
             f"{parameter.resource_type}:{parameter.name}" for parameter in definitions(release).referring(name)
         ],
-        "searchParam": [{"name": parameter.name, "type": parameter.kind} for _, parameter in sorted(supported.items())],
+        "searchParam": [
+            {"name": parameter.name, **({"definition": parameter.url} if parameter.url else {}), "type": parameter.kind}
+            for _, parameter in sorted(supported.items())
+        ],
     }
     return {key: value for key, value in resource.items() if value != []}
 

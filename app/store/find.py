@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, select
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
 from app.fhir.release import Release
-from app.fhir.search.definitions import definitions
+from app.fhir.search.definitions import core_definitions
 from app.fhir.search.expression import TokenValue
 from app.store.indexing import wanted_hashes
 from app.store.resources import Stored, columns, stored
@@ -67,7 +67,7 @@ async def with_identifier(
 
     Raises: UnavailableError, when the index of the record does not answer for identifiers yet.
     """
-    parameter = definitions(release).of(tree["resourceType"]).get("identifier")
+    parameter = core_definitions(release).of(tree["resourceType"]).get("identifier")
     if parameter is None:
         return []
     identifiers = business_identifiers(tree)

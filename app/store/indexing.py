@@ -36,7 +36,7 @@ from zoneinfo import ZoneInfo
 from app.fhir.path import Guard
 from app.fhir.reference import KEPT_LENGTH_MAX, FragmentReference, LiteralReference, localize, parse_reference
 from app.fhir.release import Release
-from app.fhir.search.definitions import INDEXED_TYPES, SearchParameter, definitions
+from app.fhir.search.definitions import INDEXED_TYPES, Definitions, SearchParameter, definitions
 from app.fhir.search.expression import (
     IdentifierValue,
     QuantityValue,
@@ -154,7 +154,7 @@ def index_rows(
     absolute reference below one of them is the same as a relative one.
     Raises: UnprocessableError, for a resource with more values than ``ROWS_MAX``.
     """
-    program = _program(release, resource_type)
+    program = _program(definitions(release), resource_type)
     rows = _Rows(key, time_zone, base_urls)
     _visit(program.root, tree, rows)
     for leaf, compute in program.computed:
@@ -259,13 +259,13 @@ class _Program(NamedTuple):
 
 
 @cache
-def _program(release: Release, resource_type: str) -> _Program:
+def _program(searched: Definitions, resource_type: str) -> _Program:
     """Return all parameters of a type as one tree of members, so that a resource is walked once and only where it is filled."""
     root = _Node()
     places: dict[tuple[int, str, str], list[SearchParameter]] = {}
     nodes: dict[int, _Node] = {}
     computed = []
-    for parameter in definitions(release).supported(resource_type).values():
+    for parameter in searched.supported(resource_type).values():
         if parameter.is_column or parameter.stored_in != (parameter,):
             continue
         if compute := parameter.computed:

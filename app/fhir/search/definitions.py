@@ -1,13 +1,15 @@
 """The search parameters of each resource type, per release; the CapabilityStatement and the index follow from them.
 
 The facts are in ``data/``, written by ``generate``. A parameter is *supported* if what it points at is indexed, a composite one
-if all its parts are; special parameters are known but not supported.
+if all its parts are; special parameters are known but not supported. Packages add parameters of their own, read by
+``custom.py`` and set once when the program starts.
 
 Spec: https://hl7.org/fhir/R4/searchparameter-registry.html, https://hl7.org/fhir/STU3/searchparameter-registry.html
 """
 
 import json
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
@@ -18,6 +20,7 @@ from typing import Any, Literal
 from app.fhir.path import Selector, compile_expression
 from app.fhir.release import Release
 from app.fhir.search.computed import COMPUTED
+from app.fhir.search.structure_types import structure_types
 
 Kind = Literal["token", "reference", "date", "string", "uri", "quantity", "number", "composite", "special"]
 
@@ -47,7 +50,8 @@ class SearchParameter:
     """A search parameter of one resource type.
 
     ``targets`` is empty where any type may be referred to. ``types`` are the FHIR types of the values. ``repeats`` says that a
-    resource may have more than one value. ``number`` is what the index tables keep: positive, 31 bits, the same in every
+    resource may have more than one value. ``url`` is that of the SearchParameter of a package, empty for those of the
+    specification. ``number`` is what the index tables keep: positive, 31 bits, the same in every
     installation.
     """
 
@@ -60,6 +64,7 @@ class SearchParameter:
     targets: frozenset[str] = frozenset()
     repeats: bool = False
     components: tuple[tuple[str, str], ...] = ()
+    url: str = ""
     number: int = field(default=0, compare=False)
 
     @property
@@ -102,7 +107,9 @@ class SearchParameter:
 
 
 class Definitions:
-    """The search parameters of one release."""
+    """The search parameters of one release: those of the specification, and the ``custom`` ones of packages."""
+
+    custom: tuple[SearchParameter, ...] = ()
 
     def __init__(self, release: Release) -> None:
         self.release = release
@@ -117,6 +124,18 @@ class Definitions:
             )
             for resource_type, found in data["parameters"].items()
         }
+
+    def with_custom(self, custom: tuple[SearchParameter, ...]) -> "Definitions":
+        """Return the same with the parameters of packages besides."""
+        found = copy(self)
+        found.custom = custom
+        found._parameters = {  # noqa: SLF001 - a copy of this
+            resource_type: MappingProxyType(
+                {**known, **{one.name: one for one in custom if one.resource_type == resource_type}}
+            )
+            for resource_type, known in self._parameters.items()
+        }
+        return found
 
     @property
     def resource_types(self) -> frozenset[str]:
@@ -142,9 +161,23 @@ class Definitions:
 
 
 @cache
-def definitions(release: Release) -> Definitions:
-    """Return the search parameters of ``release``, read once."""
+def core_definitions(release: Release) -> Definitions:
+    """Return the search parameters of the specification: what may not depend on packages, such as whose a resource is."""
     return Definitions(release)
+
+
+_with_packages: dict[Release, Definitions] = {}
+
+
+def definitions(release: Release) -> Definitions:
+    """Return the search parameters of ``release``, with those of the packages that were loaded when the program started."""
+    return _with_packages.get(release) or core_definitions(release)
+
+
+def install(release: Release, custom: tuple[SearchParameter, ...]) -> None:
+    """Set what packages add, before anything is looked up; setting the same again changes nothing."""
+    if definitions(release).custom != custom:
+        _with_packages[release] = core_definitions(release).with_custom(custom)
 
 
 def parameter_number(release: Release, resource_type: str, name: str) -> int:
@@ -170,7 +203,7 @@ def _parameter(release: Release, resource_type: str, name: str, facts: Mapping[s
 
 @cache
 def _parts(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
-    known = definitions(parameter.release).of(parameter.resource_type)
+    known = core_definitions(parameter.release).of(parameter.resource_type)
     names = [definition.partition("-")[2] for definition, _ in parameter.components]
     return tuple(known[name] for name in names) if all(name in known for name in names) else ()
 
@@ -178,7 +211,7 @@ def _parts(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
 @cache
 def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
     parts = [part.strip() for part in parameter.expression.split(" | ")]
-    others = definitions(parameter.release).supported(parameter.resource_type).values()
+    others = core_definitions(parameter.release).supported(parameter.resource_type).values()
     of_part = {
         other.expression: other
         for other in others
@@ -193,4 +226,5 @@ def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
 def _selectors(parameter: SearchParameter) -> tuple[Selector, ...]:
     if parameter.computed or parameter.kind in ("composite", "special"):
         return ()
-    return compile_expression(parameter.expression, definitions(parameter.release).elements)
+    types = structure_types(parameter.release) if parameter.url else core_definitions(parameter.release).elements
+    return compile_expression(parameter.expression, types)

@@ -19,6 +19,7 @@ from app.fhir.release import Release
 from app.fhir.releases.definitions import served
 from app.fhir.releases.r4 import as_in_4_0_1
 from app.fhir.search.corrections import COMMON, COMPUTED_TYPES, CORRECTED, DUTCH
+from app.fhir.search.custom import own_part
 
 DATA = Path(__file__).parent / "data"
 SOURCES = {Release.STU3: "STU3", Release.R4: "R4B"}
@@ -126,7 +127,7 @@ def build(release: Release) -> dict[str, Any]:
         common = {code: (code, *facts) for code, facts in published["Resource"].items()}
         common |= {entry[0]: entry for entry in COMMON[release]}
         for code, (_, kind, expression, targets, *rest) in sorted((dutch | own | corrected | common).items()):
-            own_expression = _own_part(expression, resource_type)
+            own_expression = own_part(expression, resource_type)
             if not own_expression and kind != "special":
                 continue
             components = rest[0] if rest else []
@@ -172,16 +173,6 @@ def _component(component: dict[str, Any]) -> list[str]:
     definition = component["definition"]
     url = definition if isinstance(definition, str) else definition["reference"]
     return [url.rpartition("/")[2], component["expression"]]
-
-
-def _own_part(expression: str, resource_type: str) -> str:
-    """Return the alternatives of ``expression`` that start at ``resource_type``; shared parameters name many types."""
-    if expression.startswith("computed:"):
-        return expression
-    expression = re.sub(r"\bResource\.", f"{resource_type}.", expression)
-    parts = (part.strip() for part in expression.split("|"))
-    own = dict.fromkeys(part for part in parts if re.match(rf"\(?{resource_type}(\.|$)", part))
-    return " | ".join(own)
 
 
 def _parameter(

@@ -19,7 +19,7 @@ from app.errors import BadRequestError, NotFoundError
 from app.fhir.dates import MAX_US, MIN_US
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.search.definitions import definitions
+from app.fhir.search.definitions import core_definitions
 from app.fhir.validation.structure import resource_types
 from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
@@ -110,7 +110,7 @@ def _of_types(access: RecordAccess, types: frozenset[str] | None) -> RecordAcces
 @cache
 def _care_dates(release: Release) -> tuple[int, ...]:
     """Return the numbers of the date parameters that tell when care was given: not when somebody was born or died."""
-    known = definitions(release)
+    known = core_definitions(release)
     numbers = {
         stored.number
         for name in resource_types(release)
