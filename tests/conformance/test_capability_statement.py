@@ -21,6 +21,8 @@ VALUES = {
     "number": "gt5",
     "composite": "2026$2026",
 }
+ONLY_R4 = {"summary"}
+"""Operations that the other release does not have."""
 INTERACTIONS = {
     "read": ("GET", "/{type}/{id}"),
     "vread": ("GET", "/{type}/{id}/_history/{version}"),
@@ -102,5 +104,5 @@ async def test_every_interaction_that_is_promised_has_a_route_and_the_other_way_
     statement = await world.caller("zonnestraal", release).get("/metadata")
     operations = {operation["name"] for operation in statement["rest"][0]["operation"]}
     written_out = {part[1:] for route in ROUTES for part in route.parts if part[0] == "$"}
-    assert operations == written_out
+    assert operations == (written_out if release is Release.R4 else written_out - ONLY_R4)
     assert statement["fhirVersion"] == release.fhir_version
