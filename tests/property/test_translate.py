@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from app.demo.people import demo_people
 from app.fhir.release import Release
+from app.fhir.releases.definitions import definitions
 from app.fhir.translate.tables import TRANSLATED
 from app.fhir.translate.translation import Translated, translate
 from app.fhir.tree import encode_tree
@@ -142,3 +143,43 @@ def test_a_translation_leaves_the_original_as_it_is(release: Release, resource_t
     assert translated["id"] == tree["id"]
     kept = ("versionId", "lastUpdated", "security")
     assert all(translated["meta"].get(name) == tree["meta"].get(name) for name in kept if name in tree.get("meta", {}))
+
+
+@st.composite
+def claimed(draw: st.DrawFn) -> tuple[Release, dict[str, Any]]:
+    """Return a made-up resource with extensions that claim to keep elements of the other release, and what not."""
+    release = draw(st.sampled_from(Release))
+    resource_type, seed = draw(st.sampled_from(sorted(TRANSLATED))), draw(st.integers(0, 10_000))
+    maker = Maker(release, seed)
+    tree = maker.resource(resource_type)
+    names = [element.name.removesuffix("[x]") for element in definitions(OTHER[release])[resource_type].elements]
+    value = definitions(release)["Extension"].members
+    for _ in range(draw(st.integers(1, 4))):
+        version, name = OTHER[release].mime_version, draw(st.sampled_from(names))
+        extension: dict[str, Any] = {
+            "url": f"http://hl7.org/fhir/{version}/StructureDefinition/extension-{resource_type}.{name}"
+        }
+        if draw(st.booleans()):
+            member = value[draw(st.sampled_from(sorted(name for name in value if name.startswith("value"))))]
+            extension[member.name] = maker.value(member)
+        else:
+            inner = draw(st.sampled_from(["type", "agent", "actor", "status", "value", "text", "url", "nothing"]))
+            extension["extension"] = [{"url": inner, "valueString": "A line"}]
+        tree.setdefault("extension", []).append(extension)
+    return release, tree
+
+
+@thorough
+@given(claimed())
+def test_an_extension_that_claims_to_keep_an_element_makes_nothing_invalid(
+    case: tuple[Release, dict[str, Any]],
+) -> None:
+    release, tree = case
+    if issues(release, tree):
+        return
+    told = translate(tree, release, OTHER[release]).tree
+    assert issues(OTHER[release], told) == []
+    assert told["id"] == tree["id"]
+    assert told["meta"].get("security") == tree.get("meta", {}).get("security")
+    if "subject" in tree and "reference" in tree["subject"]:
+        assert told["subject"]["reference"] == tree["subject"]["reference"]

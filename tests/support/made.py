@@ -43,6 +43,10 @@ class Maker:
         """Return a valid resource of a type, with an id and without contained ones."""
         return {"resourceType": name, **self._node(name, 0), "id": "made"}
 
+    def value(self, member: Member) -> Any:
+        """Return a valid value of a member."""
+        return self._value(member, 1)
+
     def _node(self, kind: str, depth: int) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for element in self.types[kind].elements:

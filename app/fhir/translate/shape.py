@@ -58,6 +58,14 @@ def elements_of(release: Release, kind: str) -> Mapping[str, Element]:
 
 
 @cache
+def own_elements_of(release: Release, kind: str) -> Mapping[str, Element]:
+    """Return those elements of a type that not every resource or data type has, such as ``id`` or ``meta``."""
+    base = definitions(release)[kind].base
+    inherited = elements_of(release, base) if base is not None else {}
+    return {name: element for name, element in elements_of(release, kind).items() if name not in inherited}
+
+
+@cache
 def members_of(release: Release, kind: str, element: str) -> Mapping[str, Member]:
     """Return the members of an element by their types."""
     return {member.type: member for member in elements_of(release, kind)[element.removesuffix("[x]")].members()}

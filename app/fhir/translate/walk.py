@@ -21,6 +21,7 @@ from app.fhir.translate.shape import (
     elements_of,
     members_of,
     occurrences,
+    own_elements_of,
     part_names,
     says_something,
     set_member,
@@ -372,7 +373,7 @@ class _Step:
             return []
         urls = {
             self._url(self.walk.target, place.target_root, place.target.name, name): element
-            for name, element in self.elements.items()
+            for name, element in own_elements_of(self.walk.target, place.target.name).items()
         }
         found: dict[str, list[dict[str, Any]]] = {}
         for name in ("extension", "modifierExtension"):
@@ -391,17 +392,19 @@ class _Step:
         return [(urls[url], kept) for url, kept in found.items()]
 
     def restore(self, element: Element, kept: list[dict[str, Any]]) -> None:
-        """Turn extensions that kept an element back into it; an element that occurs once is replaced by it."""
+        """Turn extensions that kept an element back into it.
+
+        A code that is there already was told by half, and is replaced; anything else that occurs once stays.
+        """
         for one in kept:
             told = self._restored(one, element)
-            if told is None:
+            present = [] if element.many else list(self._present(element))
+            if told is None or (present and told[0].type not in ("code", "CodeableConcept")):
                 self._put_back(one)
                 continue
-            into, item = told
-            if not element.many:
-                for name in list(self._present(element)):
-                    del self.out[name]
-            self._put(into, [item])
+            for name in present:
+                del self.out[name]
+            self._put(told[0], [told[1]])
 
     def _restored(self, kept: dict[str, Any], element: Element) -> tuple[Member, Item] | None:
         """Return the member and value in an extension; None if it holds something else than the element can."""
@@ -409,6 +412,8 @@ class _Step:
         member = next((one for one in members if one.name in kept or f"_{one.name}" in kept), None)
         if member is None:
             into = next(iter(element.members()))
+            if into.is_primitive or into.type in ("Resource", "Extension"):
+                return None
             node = self._part(kept.get("extension", ()), into.type)
             return (into, Item(node)) if node else None
         target = self._into(member.type, element)
@@ -418,16 +423,19 @@ class _Step:
         return (target, told.item) if isinstance(told, Told) and told.whole else None
 
     def _part(self, inside: Any, kind: str) -> dict[str, Any]:
-        """Return the object that nested extensions keep."""
+        """Return the object that nested extensions keep; empty if one of them is named as no element of it is."""
         source, root = self.walk.type_of(self.walk.target, self.place.target_root, kind)
         step = _Step(self.walk, replace(self.place, target=source, target_root=root))
         for one in inside:
             element = step.elements.get(one.get("url", ""))
             told = step._restored(one, element) if element is not None else None
-            if told is None or element is None:
+            if told is not None:
+                step._put(told[0], [told[1]])
+            elif ":" in one.get("url", ""):
                 step._put_back(one)
             else:
-                step._put(told[0], [told[1]])
+                return {}
+        step.fill()
         return step.out
 
     def _put_back(self, extension: dict[str, Any]) -> None:
