@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks.inside import parts_of, parts_table
 from tests.benchmarks.measure import FULL, QUICK, measure
 from tests.benchmarks.report import table, write
 from tests.support.running import ROOT
@@ -20,9 +21,11 @@ def main() -> None:
     wanted = frozenset(sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="regie-bench-") as folder:
         measured = measure(Path(folder), size, wanted)
+        found = [] if wanted else parts_of(Path(folder) / "inside", size.observations)
     sys.stdout.write(table(measured))
     if not wanted:
-        write(measured, ROOT / "var" / "bench.json")
+        sys.stdout.write(parts_table(found))
+        write(measured, found, ROOT / "var" / "bench.json")
 
 
 if __name__ == "__main__":

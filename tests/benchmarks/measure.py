@@ -27,15 +27,19 @@ _TO_BE_SURE = 1.5  # prepared writes do not run out: no server does much more th
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: people, seconds of load per figure, and the part of the recorded requests that is replayed."""
+    """How much is measured: people, seconds of load per figure, the part of the recorded requests that is replayed.
+
+    ``observations`` is how many the one person has in whose record searches are measured inside the process.
+    """
 
     people: int
     seconds: int
     part: float
+    observations: int
 
 
-FULL = Size(200, 5, 1.0)
-QUICK = Size(30, 2, 0.5)
+FULL = Size(200, 5, 1.0, 10_000)
+QUICK = Size(30, 2, 0.5, 2000)
 
 
 @dataclass(frozen=True, slots=True)

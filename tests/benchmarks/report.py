@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.inside import Part
 from tests.benchmarks.measure import Measured
 from tests.benchmarks.server import Memory
 from tests.benchmarks.workloads import WORKLOADS
@@ -43,8 +44,8 @@ def table(measured: Measured) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(measured: Measured, path: Path) -> None:
-    """Write the figures to a file, by workload, database and number of clients."""
+def write(measured: Measured, inside: list[Part], path: Path) -> None:
+    """Write the figures to a file, by workload, database and number of clients, and those of the parts inside the server."""
     found: dict[str, Any] = {
         "machine": machine(),
         "commit": _commit(),
@@ -61,6 +62,7 @@ def write(measured: Measured, path: Path) -> None:
             "anonymous_memory_at_rest_mib": measured.memory_at_rest.anonymous // _MEBIBYTE,
             "anonymous_memory_after_mib": measured.memory_after.anonymous // _MEBIBYTE,
         },
+        "inside_cpu_us": {part.name: round(part.microseconds, 1) for part in inside},
         "workloads": {
             name: {
                 DATABASE: {
