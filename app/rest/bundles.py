@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from app.errors import BadRequestError, RegieError
+from app.errors import BadRequestError, NotAcceptableError, RegieError
 from app.fhir.instants import instant_text
 from app.fhir.release import Release
 from app.interactions import bundle as bundles
@@ -31,7 +31,11 @@ async def bundle(call: Call) -> FhirResponse:
     call.nothing_asked()
 
     async def look(context: Context, entry: Entry) -> FhirResponse:
-        return await call.ask(context, _request(call, entry), call.requester)
+        response = await call.ask(context, _request(call, entry), call.requester)
+        if dict(response.headers).get(b"content-type", _FHIR_JSON).partition(b";")[0] != _FHIR_JSON:
+            message = "A Bundle holds resources only, all in its own format."
+            raise NotAcceptableError(message, expression=f"Bundle.entry[{entry.asked.index}].request.url")
+        return response
 
     answer = await bundles.bundle(
         call.context, call.who, call.request.trace, call.release, await call.request.body(),

@@ -1,8 +1,11 @@
 """What the entries of a batch or transaction may look at: all that has a route, as if it had come alone."""
 
+import json
+
 import pytest
 
 from app.fhir.release import Release
+from app.fhir.xml.read import to_json
 from app.rest.routes import ROUTES
 from tests.support.world import Caller, Tree, World, bundle, entry, goal, identifier, restricted, tree_of, weight
 
@@ -116,6 +119,8 @@ async def test_a_transaction_shows_what_it_changed(me: Caller, patient: str) -> 
         ("Observatie", 404),
         ("/", 400),
         ("Goal/a/b", 404),
+        ("metadata?_format=xml", 406),
+        (".well-known/smart-configuration", 406),
         ("Observation/a/b/c/d", 404),
         ("Observation?_count=%ff", 400),
         ("https://elsewhere.example/fhir/Observation/1", 404),
@@ -132,6 +137,18 @@ async def test_what_can_not_be_looked_at_fails_a_transaction_and_not_a_batch(
     assert await me.changes() == before
     answer = await me("POST", "/", bundle("batch", new, entry("GET", url)))
     assert [one["response"]["status"][:3] for one in entries(answer)] == ["201", str(status)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_bundle_is_of_one_format(world: World, me: Caller, kind: str) -> None:
+    asked = bundle(
+        kind, entry("GET", f"{world.zonnestraal.url('weight')[1:]}?_format=xml"), entry("GET", "Goal?_format=xml")
+    )
+    for form in ("json", "xml"):
+        answer = await me("POST", f"/?_format={form}", asked)
+        assert answer.headers["content-type"] == f"application/fhir+{form};charset=utf-8"
+        tree = tree_of(answer) if form == "json" else json.loads(to_json(R4, answer.content))
+        assert [one["resource"]["resourceType"] for one in tree["entry"]] == ["Observation", "Bundle"]
 
 
 async def test_the_look_of_a_failed_transaction_is_not_in_the_log(world: World, me: Caller) -> None:
