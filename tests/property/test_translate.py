@@ -118,7 +118,7 @@ def test_real_resources_are_valid_in_the_other_release(release: Release) -> None
 @given(mutated())
 def test_mutated_resources_are_valid_in_the_other_release(case: tuple[Release, dict[str, Any]]) -> None:
     release, resource = case
-    if resource.get("resourceType") not in TRANSLATED:
+    if resource.get("resourceType") not in list(TRANSLATED):
         return
     tree = decode(json.dumps(resource).encode())
     if not issues(release, tree):
