@@ -71,6 +71,15 @@ quantities = st.builds(
 performers = st.sampled_from([f"{kind}/{target}" for kind in ("Organization", "Practitioner") for target in TARGETS])
 coded = {"code": st.lists(codings, min_size=1, max_size=2)}
 components = st.fixed_dictionaries(coded, optional={"quantity": quantities})
+
+
+def told_once(drawn: dict[str, Any]) -> dict[str, Any]:
+    """Return what was drawn without the components that tell again what the whole has a value of (FHIR's rule obs-7)."""
+    own = drawn["code"] if "quantity" in drawn else []
+    kept = [one for one in drawn.get("component", []) if not any(coding in own for coding in one["code"])]
+    return {name: value for name, value in drawn.items() if name != "component"} | ({"component": kept} if kept else {})
+
+
 optional = st.fixed_dictionaries(
     coded,
     optional={
@@ -79,7 +88,7 @@ optional = st.fixed_dictionaries(
         "performer": st.lists(performers, min_size=1, max_size=2),
         "component": st.lists(components, min_size=1, max_size=2),
     },
-)
+).map(told_once)
 
 
 def body_of(drawn: dict[str, Any], patient: str) -> str:
