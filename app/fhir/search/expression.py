@@ -143,12 +143,14 @@ Value = (
 class Criterion:
     """One parameter of the query: any of ``values`` (none of them, with the modifiers ``not`` and ``not-in``).
 
-    The modifier ``:[type]`` of a reference is in its values; ``missing`` has exactly one ``MissingValue``.
+    The modifier ``:[type]`` of a reference is in its values; ``missing`` has exactly one ``MissingValue``. With ``every`` all of
+    the values have to be met, by one value of the resource.
     """
 
     parameter: SearchParameter
     modifier: Modifier | None
     values: tuple[Value, ...]
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ _TEXT_OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 class Form:
     """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round.
 
+    ``every``: one row of a date has to meet all values, instead of any.
     ``parameters``: in how many parameters' rows the values may be. An operator of the index ``exact`` names the hashes that are
     compared: ``value``, ``system`` or ``both``. The indexes ``listed``, ``linked`` and ``coded`` take as many values as
     there are, in one JSON list: ids of the resources themselves, hashes of what they refer to, pairs of hashes of codes.
@@ -53,6 +54,7 @@ class Form:
     operators: tuple[str, ...]
     negated: bool = False
     parameters: int = 1
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
         where = [is_of(table, f"p{number}", form.parameters), wanted]
     else:
         table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
-        where = [is_of(table, f"p{number}", form.parameters), _any_value(form, number, table)]
+        where = [is_of(table, f"p{number}", form.parameters), any_value(form, number, table)]
     rows = select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
     if probe and form.index == "exact" and "system" not in form.operators:
         # In the key of exact_index seq comes after the value, so that looking one change up is a single probe.
@@ -155,7 +157,8 @@ def _on_change(form: Form, number: int) -> ColumnElement[bool]:
     )
 
 
-def _any_value(form: Form, number: int, table: Table) -> ColumnElement[bool]:
+def any_value(form: Form, number: int, table: FromClause) -> ColumnElement[bool]:
+    """Return the condition that a row of the form's index meets its values."""
     names = [f"c{number}_{i}" for i in range(len(form.operators))]
     pairs = list(zip(form.operators, names, strict=True))
     if form.index == "exact":
@@ -163,7 +166,8 @@ def _any_value(form: Form, number: int, table: Table) -> ColumnElement[bool]:
     if form.index == "text":
         return or_(*(_text(table, operator, name) for operator, name in pairs))
     if form.index == "date":
-        return or_(*(_compare(operator, table.c.low, table.c.high, name) for operator, name in pairs))
+        met = (_compare(operator, table.c.low, table.c.high, name) for operator, name in pairs)
+        return and_(*met) if form.every else or_(*met)
     return or_(*(_quantity(table, operator, name) for operator, name in pairs))
 
 
@@ -201,10 +205,13 @@ def _quantity(table: Table, operator: str, name: str) -> ColumnElement[bool]:
 
 
 def _compare(prefix: str, low: ColumnElement[Any], high: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Return how the resource's interval stands to the value's; both include their ends."""
+    """Return how the resource's interval stands to the value's; both include their ends.
+
+    What follows for its beginning is said too, for the index is in that order.
+    """
     value_low: ColumnElement[Any] = bindparam(f"{name}_low")
     value_high: ColumnElement[Any] = bindparam(f"{name}_high")
-    contained = and_(low >= value_low, high <= value_high)
+    contained = and_(low >= value_low, low <= value_high, high <= value_high)
     match prefix:
         case "eq":
             return contained
@@ -221,7 +228,7 @@ def _compare(prefix: str, low: ColumnElement[Any], high: ColumnElement[Any], nam
         case "sa":
             return low > value_high
         case "eb":
-            return high < value_low
+            return and_(low < value_low, high < value_low)
         case "co":
             return and_(low <= value_low, high >= value_high)
         case "ap" | "po":

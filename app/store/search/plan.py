@@ -62,17 +62,33 @@ def _open(places: Sequence[RecordAccess], resource_type: str) -> list[RecordAcce
     return [place for place in places if place.types is None or resource_type in place.types]
 
 
+def _joined(criteria: Sequence[Criterion]) -> list[Criterion]:
+    """Return criteria with those on a date that has one value at most as one, for which its index is gone through once."""
+    found: list[Criterion] = []
+    dates: dict[SearchParameter, list[Criterion]] = {}
+    for one in criteria:
+        is_date = one.parameter.kind == "date" and not one.parameter.is_column and one.modifier is None
+        if is_date and not one.parameter.repeats and len(one.values) == 1:
+            dates.setdefault(one.parameter, []).append(one)
+        else:
+            found.append(one)
+    for parameter, asked in dates.items():
+        found.append(Criterion(parameter, None, tuple(one.values[0] for one in asked), every=len(asked) > 1))
+    return found
+
+
 class Plan:
     """What is asked of one type, translated once for all the records that are searched."""
 
     def __init__(self, key: bytes, release: Release, asked: Asked) -> None:
         self.key, self.release, self.resource_type = key, release, asked.resource_type
         # The database asks in this order. That it is about this patient is true of nearly all in a record: ask it last.
-        ordered = sorted(asked.criteria, key=lambda criterion: criterion.parameter.kind == "reference")
+        ordered = sorted(_joined(asked.criteria), key=lambda criterion: criterion.parameter.kind == "reference")
         criteria = [translate(key, criterion) for criterion in ordered]
         of_parameter: list[SearchParameter | None] = [
             None if criterion.parameter.is_column else criterion.parameter for criterion in ordered
         ]
+        self.of_parameter = tuple(of_parameter)
         forms = [criterion.form for criterion in criteria]
         self.asks_index: set[int] = set()
         for parameter in of_parameter:

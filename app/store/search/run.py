@@ -72,6 +72,11 @@ class Run:
             self.plan.need(None if one.parameter.is_column else one.parameter)
         # An index may be walked in its order only where no resource has two values in it.
         self.can_walk = len(search.sort) == len(self.sort) == 1 and self.sort[0].index == "date" and not repeats
+        self.on_walked = frozenset(
+            number
+            for number, parameter in enumerate(self.plan.of_parameter)
+            if self.can_walk and parameter == search.sort[0].parameter and self.forms[number].index == "date"
+        )
         self.resource_type = search.resource_type
 
     async def page(self, reader: Reader, scope: AccessScope, after: Position | None, limit: int) -> list[Found]:
@@ -174,9 +179,11 @@ class Run:
             if after is not None:
                 begin = "key"
                 values |= {"k0": after.keys[0], "k1": after.keys[1], "after_seq": after.seq}
-            form = SearchForm(self.forms, self.sort, access.types is not None, begin, walk=True)
+            form = SearchForm(
+                self.forms, self.sort, access.types is not None, begin, walk=True, on_walked=self.on_walked
+            )
             found = self._found(await reader.all(statement(form), values), access)
-            if len(found) >= limit:
+            if len(found) >= limit or self.on_walked:  # what has no such date does not meet what is asked of it
                 return found
             after = None
         without = SearchForm((*self.forms, _UNDATED), (), access.types is not None, "start" if after is None else "key")

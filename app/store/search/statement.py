@@ -14,7 +14,7 @@ from sqlalchemy import tuple_ as row_of
 
 from app.db.statements import Statement, hot
 from app.store.resources import columns
-from app.store.search.conditions import Form, condition, is_of
+from app.store.search.conditions import Form, any_value, condition, is_of
 from app.store.tables import change, date_index, exact_index, quantity_index, text_index
 from app.store.visible import visible
 
@@ -39,7 +39,7 @@ class SearchForm:
     ``after`` says where a page begins: ``start``; ``key``, behind the cursor's keys and number; ``keys``, behind its
     keys alone (for a record that comes before the cursor's); ``tie``, at its keys or behind (for one that comes later).
     ``shows`` is what comes out: the versions of a ``page``, the ``count`` of all, the ``ids`` of all, or the hashes of what
-    all refer to by a parameter, ``references``.
+    all refer to by a parameter, ``references``. ``on_walked`` are the criteria that the row that is walked answers itself.
     """
 
     criteria: tuple[Form, ...]
@@ -47,6 +47,7 @@ class SearchForm:
     limited_types: bool
     after: str = "start"
     walk: bool = False
+    on_walked: frozenset[int] = frozenset()
     shows: Literal["page", "count", "ids", "references"] = "page"
 
 
@@ -70,7 +71,10 @@ def _gather(form: SearchForm) -> Any:
         visible(change, limited_types=form.limited_types),
         change.c.release == bindparam("release"),
         change.c.type == bindparam("type"),
-        *(condition(criterion, number, change.c.seq) for number, criterion in enumerate(form.criteria)),
+        *(
+            condition(criterion, number, change.c.seq, probe=any(map(_is_narrow, form.criteria)))
+            for number, criterion in enumerate(form.criteria)
+        ),
     ]
     if form.shows == "count":
         return select(func.count()).select_from(change).where(*where)
@@ -90,6 +94,11 @@ def _gather(form: SearchForm) -> Any:
         .order_by(*order, change.c.seq.desc())
         .limit(bindparam("limit"))
     )
+
+
+def _is_narrow(criterion: Form) -> bool:
+    """Return whether a criterion leaves few changes to look up: those of a day, or from one to another."""
+    return criterion.index == "date" and (criterion.every or set(criterion.operators) == {"eq"})
 
 
 def _references(found: Any) -> Any:
@@ -141,7 +150,12 @@ def _walk(form: SearchForm) -> Any:
         visible(change, limited_types=form.limited_types),
         change.c.release == bindparam("release"),
         change.c.type == bindparam("type"),
-        *(condition(criterion, number, row.c.seq, probe=True) for number, criterion in enumerate(form.criteria)),
+        *(
+            any_value(criterion, number, row)
+            if number in form.on_walked
+            else condition(criterion, number, row.c.seq, probe=True)
+            for number, criterion in enumerate(form.criteria)
+        ),
     ]
     order = [row.c.low, row.c.high, row.c.seq]
     if form.after == "key":

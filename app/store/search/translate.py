@@ -81,7 +81,8 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa
                 message = "A value of :missing stands alone."
                 raise ValueError(message)
     parameters = 0 if criterion.parameter.is_column else len(criterion.parameter.stored_in)
-    return conditions.Criterion(Form(index, tuple(operators), criterion.modifier == "not", parameters), values)
+    form = Form(index, tuple(operators), criterion.modifier == "not", parameters, criterion.every)
+    return conditions.Criterion(form, values)
 
 
 def _add_text(operators: list[str], values: dict[str, Any], value: TextValue) -> None:
