@@ -134,7 +134,7 @@ def worker() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         typer.echo("Delivering what waits in the outbox. Stop it with Ctrl+C.")
-        await parts.deliverer.run_forever(stop)
+        await asyncio.gather(parts.deliverer.run_forever(stop), parts.forgetter.run_forever(stop))
 
     configure_logs()
     _run(work)

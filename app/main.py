@@ -57,9 +57,10 @@ class Regie:
         parts = self.open()
         stop = asyncio.Event()
         delivering = asyncio.create_task(parts.deliverer.run_forever(stop))
+        forgetting = asyncio.create_task(parts.forgetter.run_forever(stop))
         yield
         stop.set()
-        await delivering
+        await asyncio.gather(delivering, forgetting)
         self.close()
 
     def open(self) -> Parts:

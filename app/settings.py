@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     access_token_lifetime: timedelta = Field(default=timedelta(minutes=15), description="ISO 8601, such as PT15M.")
     refresh_token_lifetime: timedelta = Field(default=timedelta(days=90), description="ISO 8601, such as P90D.")
     authorization_code_lifetime: timedelta = Field(default=timedelta(minutes=5), description="ISO 8601, such as PT5M.")
+    idempotency_kept: timedelta = Field(
+        default=timedelta(days=90),
+        gt=timedelta(0),
+        description="How long the answer to a write with an Idempotency-Key is kept; ISO 8601.",
+    )
     session_lifetime: timedelta = Field(
         default=timedelta(minutes=30), description="How long a portal login lasts without use; ISO 8601."
     )

@@ -22,6 +22,7 @@ from app.identity.accounts import Accounts
 from app.interactions.conformance import ProfileMode, conformance
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
+from app.interactions.forget import Forgetter
 from app.interactions.gate import Gate
 from app.interactions.terminology_server import TerminologyServer
 from app.jobs import notices
@@ -49,6 +50,7 @@ class Parts:
     interactions: Interactions
     oauth: AuthorizationServer
     deliverer: Deliverer
+    forgetter: Forgetter
     clock: Callable[[], datetime]
 
     def close(self) -> None:
@@ -146,4 +148,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         base_url=settings.base_url,
     )
     deliverer = Deliverer(database, {notices.KIND: handler}, now_us=now_us)
-    return Parts(settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, clock)
+    forgetter = Forgetter(database, settings.idempotency_kept, now_us)
+    return Parts(
+        settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, forgetter, clock
+    )

@@ -40,6 +40,7 @@ from app.interactions.transfer import ChangeLine, EntryLine, Head, faults, read_
 from app.interactions.write import Changes, Written
 from app.store.changes import open_record, record_exists, set_patient
 from app.store.find import answer_to, keep_answer
+from app.store.forget import IMPORTS
 from app.store.ids import RECORD_ID_BITS, record_in
 from app.store.resources import RELEASES, records_with
 from app.store.time_zone import known_zone
@@ -49,7 +50,6 @@ GROUP = 100
 
 GROUP_BYTES = 4 * 1024 * 1024
 _REFERENCE = re.compile(rb'("(?:reference|uri|url|valueUri|valueUrl)"\s*:\s*)("(?:[^"\\]|\\.)*")')
-_CLIENT = "import"
 Refused = Callable[[int, tuple[Issue, ...]], None]
 Key = tuple[int, str, str]
 """Release, type and id."""
@@ -204,7 +204,7 @@ async def _opened(
     async def job(transaction: Transaction, decide: Decide) -> tuple[_Target, list[Event]]:
         access = (await decide(Wish(Action.CREATE))).of(derived)
         for target in (kept, renamed):
-            if await answer_to(transaction, target.record_id, _CLIENT, key) is not None:
+            if await answer_to(transaction, target.record_id, IMPORTS, key) is not None:
                 return target, []
         target = kept if await _are_free(transaction, head, known, last_entry) else renamed
         await open_record(transaction, target.record_id, known_zone(head.time_zone).key)
@@ -212,7 +212,7 @@ async def _opened(
             if patient := head.patients.get(release.path):
                 new = target.new_id((release.value, "Patient", patient))
                 await set_patient(transaction, target.record_id, release, new, chosen=True)
-        await keep_answer(transaction, target.record_id, _CLIENT, key, own, context.now_us(), b"[]")
+        await keep_answer(transaction, target.record_id, IMPORTS, key, own, context.now_us(), b"[]")
         touched = Touched(target.record_id, access.reason if access else "")
         return target, [event(operator, trace, Deed("import"), touched)]
 

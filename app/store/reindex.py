@@ -97,7 +97,7 @@ class Pace:
     rest: float
 
 
-GENTLE = Pace(100, 0.03)
+GENTLE = Pace(50, 0.03)
 """For a database that others write to: they wait for one batch, some milliseconds, and try again within the rest."""
 
 ALONE = Pace(1000, 0.0)

@@ -143,7 +143,7 @@ idempotency = Table(
     _key("client", Text),
     _key("key", Text),
     Column("request_hash", LargeBinary(32), nullable=False),
-    Column("instant", BigInteger, nullable=False),
+    Column("instant", BigInteger, nullable=False, index=True),
     Column("answer", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
