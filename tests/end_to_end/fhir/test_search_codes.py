@@ -113,6 +113,9 @@ async def test_codes_are_found_by_value_set_and_by_what_lies_above_and_below(wor
     both = f"method:in={BASE}/conifers&method:not-in={BASE}/leafy"
     assert await ids(me, both) == having(SETS["conifers"]) - having(SETS["leafy"])
     assert await ids(me, f"_filter=method in {BASE}/leafy") == having(SETS["leafy"])
+    assert await ids(me, f"_filter=method ni {BASE}/leafy") == made.keys() - having(SETS["leafy"])
+    assert await ids(me, f"_filter=method ss {TREES}|spruce") == having(BELOW["spruce"])
+    assert await ids(me, f"_filter=method sb {TREES}|sitka") == having(ABOVE["sitka"])
 
 
 async def test_they_go_through_references_both_ways(world: World, me: Caller) -> None:
