@@ -21,6 +21,8 @@ Find = Callable[[str], Mapping[str, Any] | None]
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 BASES_MAX = 20
 ELEMENTS_MAX = 5000
+MAXIMUM_DIGITS = 9
+LEVELS_MAX = 30
 _SEGMENT = r"([^.:]+)(?::(.+?))?"
 _NO_ELEMENT = Element("", (), required=False, many=True, targets=frozenset(), codes={}, has_sibling=False)
 
@@ -145,6 +147,8 @@ class _Overlay:
     def rule_at(self, element: Mapping[str, Any]) -> Rule | None:
         """Return the rule that an element of a differential is about, made if there is none yet."""
         path = str(element.get("path", ""))
+        if path.count(".") >= LEVELS_MAX:
+            raise ProfileError(f"It has an element of more than {LEVELS_MAX} levels.")
         places = _places(str(element.get("id", path)), path, element.get("sliceName"))
         rule = self.root
         for name, part in places[1:]:
@@ -192,6 +196,8 @@ class _Overlay:
         rule.minimum = max(rule.minimum, int(element.get("min", 0)))
         most = element.get("max", "*")
         if most != "*":
+            if not str(most).isdecimal() or len(most) > MAXIMUM_DIGITS:
+                raise ProfileError(f"It has {most} as a maximum, which is neither a number nor *.")
             rule.maximum = int(most) if rule.maximum is None else min(rule.maximum, int(most))
         if "type" in element:
             rule.types = _types(element["type"])

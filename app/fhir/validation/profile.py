@@ -11,17 +11,23 @@ from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from decimal import Decimal
 from typing import Any
 
+from app.errors import MalformedError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import PRIMITIVES, definitions
 from app.fhir.snapshot import Binding, Find, ProfileError, Rule, TypeRule, core_type, rules
 from app.fhir.terminology.core import with_core
 from app.fhir.terminology.terminology import Terminology
+from app.fhir.validation.issues import find_issues
 from app.fhir.validation.profile_invariants import invariant_check
 from app.fhir.validation.profile_run import Check, Item, Members, OutOfStepsError, Run, items_of, matcher, members_of
 from app.fhir.validation.profile_slicing import Group, codes_of, compile_slices, has_to_be_there
+from app.fhir.validation.structure import DEPTH_MAX
 
 _EXTENSIONS = frozenset({"extension", "modifierExtension"})
+_DEMANDING = frozenset(
+    {"resourceType", "url", "type", "kind", "derivation", "baseDefinition", "differential", "snapshot"}
+)
 _NO_NAMES: KeysView[str] = {}.keys()
 _NumberTest = Callable[[Any, Any], bool]
 
@@ -54,9 +60,9 @@ class Profiles:
                     for url, where in dict(asked).items():
                         self._apply(url, item, where, run)
             self._extensions(tree, run)
-        except OutOfStepsError:
+        except (OutOfStepsError, RecursionError):  # what a profile nests is whoever made it's to decide
             run.found.append(
-                Issue("warning", "too-costly", "The resource is too large to check it against its profiles.")
+                Issue("warning", "too-costly", "It takes too long to check the resource against all of its profiles.")
             )
         return run.found
 
@@ -98,9 +104,28 @@ class Profiles:
         if definition.get("resourceType") != "StructureDefinition":
             return None
         try:
-            return rules(self.release, definition, self._find)
+            self._refuse_what_is_no_fhir(definition)
+            return rules(self.release, definition, self._sound)
         except ProfileError as error:
             return error
+
+    def _sound(self, url: str) -> Mapping[str, Any] | None:
+        """Return a definition; None if it isn't at hand. Raises: ProfileError, if it is no FHIR."""
+        definition = self._find(url)
+        if definition is not None:
+            self._refuse_what_is_no_fhir(definition)
+        return definition
+
+    def _refuse_what_is_no_fhir(self, definition: Mapping[str, Any]) -> None:
+        """Raise ProfileError if what a profile demands is not written as FHIR says; what is left out is no matter."""
+        parts = {name: one for name, one in definition.items() if name in _DEMANDING and one != {"element": []}}
+        try:
+            found = find_issues(self.release, parts, maximum_depth=DEPTH_MAX)
+        except MalformedError as error:
+            raise ProfileError("It is nested too deep.") from error
+        for issue in found:
+            if issue.code != "required":
+                raise ProfileError(f"It is no FHIR: {issue.diagnostics} ({issue.expression})")
 
     def check(self, url: str) -> Check | None:
         """Return the check of one value against a profile; None if it isn't at hand."""

@@ -69,11 +69,13 @@ class Run:
             noted, seen = self.found, self.seen
             self.found, self.seen = [], set()
             self.depth += 1
-            if self.depth <= DEPTH_MAX:
-                check(item, self)
-            self.depth -= 1
-            self.verdicts[key] = all(issue.severity != "error" for issue in self.found)
-            self.found, self.seen = noted, seen
+            try:
+                if self.depth <= DEPTH_MAX:
+                    check(item, self)
+                self.verdicts[key] = all(issue.severity != "error" for issue in self.found)
+            finally:
+                self.depth -= 1
+                self.found, self.seen = noted, seen
         return self.verdicts[key]
 
     @contextmanager
