@@ -75,11 +75,11 @@ def read_package(path: Path, *, pin: str | None = None, release: Release | None 
     for name, content in found:
         try:
             tree, body = _resource(made.release, name, content)
-        except (InvalidResourceError, msgspec.DecodeError, UnicodeDecodeError):
+        except (InvalidResourceError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             left_out.append(name)
             continue
         url, kind = tree.get("url"), tree.get("resourceType")
-        if kind in DEFINITIONS and isinstance(url, str):
+        if isinstance(kind, str) and kind in DEFINITIONS and isinstance(url, str):
             on = profiled_type(tree.get("type"), tree.get("kind"), tree.get("derivation"))
             definitions.append(Definition(url, str(tree.get("version", "")), str(kind), body, on))
     if not definitions:
@@ -122,7 +122,7 @@ def _manifest(found: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
         return {}
     try:
         return msgspec.json.decode(min(manifests)[1], type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise PackageError("Its package.json is not a JSON object.") from error
 
 
@@ -136,7 +136,7 @@ def _pin(manifest: dict[str, Any], pin: str | None, release: Release | None) -> 
 def _release(manifest: dict[str, Any]) -> Release | None:
     """Return the release that a package.json names, itself or by the core package that it depends on."""
     versions = manifest.get("fhirVersions") or manifest.get("fhir-version-list") or []
-    named = {_RELEASES.get(str(version)[:3]) for version in versions if isinstance(versions, list)}
+    named = {_RELEASES.get(str(version)[:3]) for version in (versions if isinstance(versions, list) else ())}
     if not named:
         named = {CORES[name] for name in _dependencies(manifest) if name in CORES}
     return named.pop() if len(named) == 1 else None

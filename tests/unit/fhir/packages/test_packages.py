@@ -140,11 +140,43 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
         read_package(path)
 
 
-@pytest.mark.parametrize("says", [b"[]", b"{", manifest(name="../up"), manifest(version="a/b"), manifest(name="")])
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"[]",
+        b"{",
+        b'{"a":' * 100_000,
+        manifest(fhirVersions=4),
+        manifest(name="../up"),
+        manifest(version="a/b"),
+        manifest(name=""),
+    ],
+)
 def test_a_package_json_that_is_none_or_has_a_name_that_is_a_path_is_refused(tmp_path: Path, says: bytes) -> None:
     path = archive(tmp_path / "it.tgz", ("package/package.json", says), ("package/a.json", definition("urn:a")))
     with pytest.raises(PackageError):
         read_package(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"resourceType":"ValueSet","url":"urn:b","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"[" * 100_000,
+        b"<ValueSet xmlns='http://hl7.org/fhir'>" + b"<a>" * 100_000,
+        b'{"resourceType":"ValueSet","url":"urn:b","x":' + b"1" * 10_000 + b"}",
+        b'{"resourceType":"ValueSet","url":"urn:\\ud800"}',
+        b'{"resourceType":["ValueSet"],"url":{"urn:b":1}}',
+        b"\xff\xfe",
+        b"",
+    ],
+)
+def test_a_file_that_nobody_can_use_is_left_out_or_not_taken_for_a_definition(tmp_path: Path, content: bytes) -> None:
+    form = "xml" if content.startswith(b"<") else "json"
+    (tmp_path / "a.json").write_bytes(definition("urn:a"))
+    (tmp_path / f"b.{form}").write_bytes(content)
+    found = read_package(tmp_path, pin="invented#1", release=Release.R4)
+    assert [one.url for one in found.definitions] == ["urn:a"]
 
 
 def test_definitions_are_found_by_url_and_version_and_the_newest_package_wins(tmp_path: Path) -> None:
