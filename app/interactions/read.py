@@ -3,6 +3,8 @@
 Spec: https://hl7.org/fhir/R4/http.html#read, https://hl7.org/fhir/STU3/http.html#read
 """
 
+import re
+
 from app.access.policy import Wish
 from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
@@ -12,7 +14,9 @@ from app.errors import ConflictError, GoneError, NotFoundError
 from app.fhir.release import Release
 from app.interactions.context import Context, find, where
 from app.interactions.gate import Deed, Touched
-from app.store.resources import HISTORY_MAX, HistoryWindow, Stored, read_versions
+from app.store.resources import HistoryWindow, Stored, read_versions
+
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
 
 
 async def read(
@@ -51,8 +55,9 @@ async def version_of(
     context: Context, scope: AccessScope, release: Release, resource_type: str, resource_id: str, version: str
 ) -> Stored:
     """Return one version within the scope. Raises: NotFoundError, ConflictError; GoneError if that version is a delete."""
-    for found in await versions(context, scope, release, resource_type, resource_id, HistoryWindow(), HISTORY_MAX):
-        if str(found.version) == version:
+    if _NUMBER.fullmatch(version):
+        window = HistoryWindow(version=int(version))
+        for found in await versions(context, scope, release, resource_type, resource_id, window, 1):
             if found.deleted:
                 message = f"Version {version} of {resource_type}/{resource_id} is its deletion."
                 raise GoneError(message)

@@ -20,7 +20,6 @@ from app.store.tables import change, current, date_index, locator, record
 from app.store.visible import parameters, visible
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-HISTORY_MAX = 10_000
 SEQ_MAX = 2**62
 """Above every number of a change, and after every instant."""
 
@@ -141,13 +140,15 @@ def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
 class HistoryWindow:
     """Which versions a history shows; instants in microseconds UTC.
 
-    Those of changes below ``before``, written from ``since`` on, and current at some moment from ``at_low`` to ``at_high``.
+    Those of changes below ``before``, written from ``since`` on, and current at some moment from ``at_low`` to ``at_high``;
+    only the one with the number ``version``, if that is given.
     """
 
     before: int = SEQ_MAX
     since: int = 0
     at_low: int | None = None
     at_high: int | None = None
+    version: int | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -157,6 +158,7 @@ class HistoryWindow:
             "since": self.since,
             "at_low": -1 if self.at_low is None else self.at_low,
             "at_high": SEQ_MAX if self.at_high is None else self.at_high,
+            "version": -1 if self.version is None else self.version,
         }
 
 
@@ -166,6 +168,7 @@ def _window() -> tuple[ColumnElement[bool], ...]:
         change.c.seq < bindparam("before"),
         change.c.instant >= bindparam("since"),
         change.c.instant <= bindparam("at_high"),
+        or_(bindparam("version") < 0, change.c.version == bindparam("version")),
     )
 
 
