@@ -24,6 +24,17 @@ def says(worded: Worded, tree: dict[str, Any]) -> bool:
     return any(all(f" {word}" in there for word in alternative) for alternative in worded.alternatives)
 
 
+def may_say(worded: Worded, body: bytes) -> bool:
+    """Return False if a body can't have the words; most can be passed over so, without being read as a resource.
+
+    Where letters may be written in another way than as themselves, nothing is ruled out.
+    """
+    if not body.isascii() or b"\\" in body or b"&" in body:
+        return True
+    lower = body.lower()
+    return any(all(word.encode() in lower for word in alternative) for alternative in worded.alternatives)
+
+
 def _texts(node: Any) -> Iterator[str]:
     if isinstance(node, str):
         yield node

@@ -171,7 +171,7 @@ def any_value(form: Form, number: int, table: FromClause) -> ColumnElement[bool]
     return or_(*(_quantity(table, operator, name) for operator, name in pairs))
 
 
-def _exact(table: Table, pairs: list[tuple[str, str]]) -> ColumnElement[bool]:
+def _exact(table: FromClause, pairs: list[tuple[str, str]]) -> ColumnElement[bool]:
     values: list[BindParameter[Any]] = [bindparam(name) for operator, name in pairs if operator != "system"]
     if all(operator == "value" for operator, _ in pairs):
         return table.c.hash.in_(values)
@@ -180,12 +180,12 @@ def _exact(table: Table, pairs: list[tuple[str, str]]) -> ColumnElement[bool]:
     return and_(table.c.hash.in_(values), any_pair) if len(values) == len(pairs) else any_pair
 
 
-def _exact_pair(table: Table, operator: str, name: str) -> ColumnElement[bool]:
+def _exact_pair(table: FromClause, operator: str, name: str) -> ColumnElement[bool]:
     is_value, is_system = table.c.hash == bindparam(name), table.c.system_hash == bindparam(f"{name}_system")
     return {"value": is_value, "system": is_system, "both": and_(is_value, is_system)}[operator]
 
 
-def _text(table: Table, operator: str, name: str) -> ColumnElement[bool]:
+def _text(table: FromClause, operator: str, name: str) -> ColumnElement[bool]:
     if operator == "starts":
         return and_(table.c.value >= bindparam(name), table.c.value < bindparam(f"{name}_end"))
     if operator in _TEXT_OPERATORS:
@@ -193,7 +193,7 @@ def _text(table: Table, operator: str, name: str) -> ColumnElement[bool]:
     return table.c.value.like(bindparam(name), escape="\\")
 
 
-def _quantity(table: Table, operator: str, name: str) -> ColumnElement[bool]:
+def _quantity(table: FromClause, operator: str, name: str) -> ColumnElement[bool]:
     """``eq unit``: a comparison, and which of the unit's hashes is compared (``any``, ``code``, ``system``)."""
     prefix, unit = operator.split(" ")
     meets = _compare(prefix, table.c.low, table.c.high, name)

@@ -36,7 +36,7 @@ from app.fhir.search.expression import (
 )
 from app.fhir.search.told import tells
 from app.fhir.search.values import in_zone, is_local
-from app.fhir.search.wording import says
+from app.fhir.search.wording import may_say, says
 from app.store.indexing import reference_hash, rows_of
 from app.store.resources import Stored, stored
 from app.store.rules import check_rules
@@ -51,7 +51,9 @@ from app.store.visible import parameters
 LINKED_MAX = 50_000
 """Resources in one record, or in the directory, that one step of a chain may go over."""
 
-_CHUNK = 200
+_CHUNK = 1000
+_TURN = 200
+"""Resources that are read by one statement, and of them how many are looked at before others get their turn."""
 
 _Followed = Chained | Referred | Together | Told | Worded | Combined
 
@@ -175,7 +177,11 @@ class Plan:
                     found = [version.id async for version in candidates if tells(link, version.tree())]
                 case Worded():
                     candidates = plans[0].versions(reader, scope, access)
-                    found = [version.id async for version in candidates if says(link, version.tree())]
+                    found = [
+                        version.id
+                        async for version in candidates
+                        if may_say(link, version.body) and says(link, version.tree())
+                    ]
                 case Combined():
                     found = sorted(await self._combined(reader, scope, access, link, plans))
             values[f"c{number}_list"] = _encode(found).decode()
@@ -262,7 +268,7 @@ class Plan:
         )
 
     async def versions(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> AsyncIterator[Stored]:
-        """Yield all matches in one record, newest first; others get their turn between two chunks.
+        """Yield all matches in one record, newest first; others get their turn in between.
 
         Raises: BadRequestError, for too many.
         """
@@ -270,12 +276,13 @@ class Plan:
         begin: Literal["start", "key"] = "start"
         for _ in range(LINKED_MAX // _CHUNK):
             rows = await reader.all(statement(SearchForm(self.forms, (), access.types is not None, begin)), values)
-            for row in rows:
+            for number, row in enumerate(rows, 1):
                 yield stored(row)
+                if number % _TURN == 0:
+                    await asyncio.sleep(0)
             if len(rows) < _CHUNK:
                 return
             begin, values["after_seq"] = "key", rows[-1][5]
-            await asyncio.sleep(0)
         raise _too_much()
 
     async def _all(
