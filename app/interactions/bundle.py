@@ -12,6 +12,7 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/h
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from app.access.policy import Wish
@@ -26,6 +27,7 @@ from app.errors import (
     NotSupportedError,
     PreconditionFailedError,
     RegieError,
+    TooCostlyError,
     TooLargeError,
 )
 from app.fhir.compartment import patient_references
@@ -47,7 +49,8 @@ from app.store.resources import Stored
 
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 LOOKS_MAX = 100
-"""What a transaction may look at: nobody else's change is written meanwhile."""
+LOOKS_SECONDS = 1.0
+"""How much a transaction may look at, and how long: nobody else's change is written meanwhile."""
 
 Look = Callable[[Context, Entry], Awaitable[object]]
 """Gives the answer to an entry that looks, or calls an operation; by the context it is inside a transaction, or not."""
@@ -103,9 +106,7 @@ async def bundle(
     async def job(transaction: Transaction, decide: Decide) -> tuple[BundleAnswer, list[Event]]:
         await change(transaction, decide)
         if answer.type == "transaction":
-            within = context.inside(transaction)
-            for entry in looks:
-                await _look(within, look, entry)
+            await _look_at_all(context.inside(transaction), look, looks)
         return answer, _events(requester, trace, release, writes)
 
     if writes or answer.type == "transaction":
@@ -124,14 +125,19 @@ def _repeated(writes: list[Entry], before: Sequence[Outcome] | None) -> bool:
     return True
 
 
-async def _look(context: Context, look: Look, entry: Entry) -> None:
-    """Answer an entry of a transaction that looks. Raises: RegieError, with its place in the Bundle."""
-    try:
-        entry.outcome = await look(context, entry)
-    except RegieError as error:
-        if error.expression is None:
-            error.expression = f"Bundle.entry[{entry.asked.index}]"
-        raise
+async def _look_at_all(context: Context, look: Look, looks: list[Entry]) -> None:
+    """Answer the entries of a transaction that look. Raises: RegieError, with its place in the Bundle; TooCostlyError."""
+    until = time.monotonic() + LOOKS_SECONDS
+    for entry in looks:
+        try:
+            if time.monotonic() > until:
+                message = "This looks at too much for a transaction: others have to wait for it. Use a batch."
+                raise TooCostlyError(message)
+            entry.outcome = await look(context, entry)
+        except RegieError as error:
+            if error.expression is None:
+                error.expression = f"Bundle.entry[{entry.asked.index}]"
+            raise
 
 
 async def _look_at_each(context: Context, look: Look, looks: list[Entry]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from app.fhir.release import Release
 from app.fhir.xml.read import to_json
+from app.interactions import bundle as bundles
 from app.rest.routes import ROUTES
 from tests.support.world import Caller, Tree, World, bundle, entry, goal, identifier, restricted, tree_of, weight
 
@@ -163,6 +164,19 @@ async def test_a_transaction_looks_no_more_often_than_others_can_wait_for(me: Ca
     assert (await me("POST", "/", bundle("transaction", *looks))).status_code == 413
     assert len(entries(await me("POST", "/", bundle("transaction", *looks[1:])))) == 100
     assert len(entries(await me("POST", "/", bundle("batch", *looks)))) == 101
+
+
+async def test_a_transaction_looks_no_longer_than_others_can_wait_for(
+    me: Caller, patient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await me.changes()
+    monkeypatch.setattr(bundles, "LOOKS_SECONDS", -1.0)
+    asked = [entry("POST", "Goal", goal(R4, patient)), entry("GET", "Goal")]
+    answer = await me("POST", "/", bundle("transaction", *asked))
+    assert (answer.status_code, tree_of(answer)["issue"][0]["code"]) == (422, "too-costly")
+    assert await me.changes() == before
+    assert (await me("POST", "/", bundle("transaction", asked[0]))).status_code == 200
+    assert len(entries(await me("POST", "/", bundle("batch", *asked)))) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
