@@ -33,11 +33,15 @@ class ProfileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
-    """A type that a value may have, and the profiles of which the value, or the target of a reference, must keep one."""
+    """A type that a value may have, and the profiles of which the value, or the target of a reference, must keep one.
+
+    ``aggregation`` is where a reference may lead to: contained, referenced, bundled; anywhere if it is empty.
+    """
 
     code: str
     profiles: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    aggregation: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +255,10 @@ def _types(items: Any) -> tuple[TypeRule, ...]:
         code = str(item.get("code", ""))
         old = found.get(code, TypeRule(code))
         found[code] = TypeRule(
-            code, old.profiles + _list(item.get("profile")), old.targets + _list(item.get("targetProfile"))
+            code,
+            old.profiles + _list(item.get("profile")),
+            old.targets + _list(item.get("targetProfile")),
+            old.aggregation | frozenset(item.get("aggregation", ())),
         )
     return tuple(found.values())
 

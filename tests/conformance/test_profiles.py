@@ -23,8 +23,15 @@ def test_every_official_profile_can_be_used(release: Release) -> None:
     assert [url for url in urls if profiles.root(url) is None] == []
 
 
+BROKEN = {
+    # A Bundle without the Patient that a profile wants in it; HL7's validator reports it at the same place.
+    Release.STU3: {("mp9-Bundle-d46e352", "Bundle.entry[0].resource.subject", "subject must lead to what is bundled.")},
+    Release.R4: set(),
+}
+
+
 @BOTH
-def test_the_official_examples_have_no_errors(release: Release) -> None:
+def test_the_official_examples_have_no_errors_but_one(release: Release) -> None:
     profiles, found = official_profiles(release), official_examples(release)
     assert len(found) > 200
     errors = {
@@ -33,7 +40,7 @@ def test_the_official_examples_have_no_errors(release: Release) -> None:
         for issue in profiles.validate(tree)
         if issue.severity == "error"
     }
-    assert errors == set()
+    assert errors == BROKEN[release]
 
 
 FAULTS: list[tuple[Release, str, Callable[[dict[str, Any]], object], str]] = [

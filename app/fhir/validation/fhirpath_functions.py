@@ -25,7 +25,7 @@ TRIES_MAX = 2_000_000
 _REPEATED_GROUP = re.compile(r"\)[+*{]")
 """A group that is repeated, as in ``(a+)+`` and ``(a|a)*``: what trying it takes may double with each letter."""
 _REPEATED = re.compile(r"(?<!\\)[+*]|\{\d*,")
-_MOMENTS = frozenset({"date", "dateTime", "instant"})
+MOMENTS = frozenset({"date", "dateTime", "instant"})
 _UTC = ZoneInfo("UTC")
 _ZONES_US = 14 * 3600 * 1_000_000
 
@@ -158,8 +158,9 @@ def _compared(test: Callable[[Any, Any], bool]) -> Callable[[list[Item], list[It
             return []
         if len(left) > 1 or len(right) > 1:
             return _refuse()
-        if left[0].kind in _MOMENTS and right[0].kind in _MOMENTS:
-            return _compared_moments(test, left[0].value, right[0].value)
+        if left[0].kind in MOMENTS and right[0].kind in MOMENTS:
+            texts = left[0].value, right[0].value
+            return _bool(compared_moments(test, *texts)) if all(isinstance(text, str) for text in texts) else []
         one, other = left[0].value, right[0].value
         if isinstance(one, dict) and isinstance(other, dict):  # quantities, where their unit is the same
             if "comparator" in one or "comparator" in other or any(one.get(key) != other.get(key) for key in _UNIT):
@@ -171,17 +172,15 @@ def _compared(test: Callable[[Any, Any], bool]) -> Callable[[list[Item], list[It
     return compare
 
 
-def _compared_moments(test: Callable[[Any, Any], bool], one: Any, other: Any) -> list[Item]:
-    """Compare two dates; no answer where one of them is less precise than it would take."""
-    if not isinstance(one, str) or not isinstance(other, str):
-        return []
+def compared_moments(test: Callable[[Any, Any], bool], one: str, other: str) -> bool | None:
+    """Return what ``test`` says of two dates; None where one of them is less precise than it would take."""
     if one == other:
-        return _bool(test(one, other))
+        return test(one, other)
     (low, high), (other_low, other_high) = interval(one, _UTC), interval(other, _UTC)
     if ("T" in one) != ("T" in other):
         low, high = low - _ZONES_US, high + _ZONES_US  # a date is in a time zone that is not told
     verdicts = {test(low, other_high), test(high, other_low), test(low, other_low), test(high, other_high)}
-    return _bool(verdicts.pop()) if len(verdicts) == 1 else []
+    return verdicts.pop() if len(verdicts) == 1 else None
 
 
 def _refuse() -> list[Item]:

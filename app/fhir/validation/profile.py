@@ -18,6 +18,7 @@ from app.fhir.releases.definitions import PRIMITIVES, definitions
 from app.fhir.snapshot import Binding, Find, ProfileError, Rule, TypeRule, core_type, rules
 from app.fhir.terminology.core import with_core
 from app.fhir.terminology.terminology import Terminology
+from app.fhir.validation.fhirpath_functions import MOMENTS, compared_moments
 from app.fhir.validation.issues import find_issues
 from app.fhir.validation.profile_invariants import invariant_check
 from app.fhir.validation.profile_run import Check, Item, Members, OutOfStepsError, Run, items_of, matcher, members_of
@@ -244,6 +245,8 @@ class Profiles:
                 yield self._profile_part(one, label)
             if one.targets:
                 yield self._target_part(one, label)
+            if one.aggregation:
+                yield _aggregation_check(one, label)
 
     def _profile_part(self, rule: TypeRule, label: str) -> Check:
         """Return the check that a value of this type keeps one of the profiles; a profile not at hand says nothing."""
@@ -340,7 +343,7 @@ def _values(rule: Rule, label: str) -> Iterator[Check]:
 
 
 def _limit_check(limit: Any, is_broken: _NumberTest, sentence: str) -> Check:
-    """Return the check of a number, or of a quantity in the unit of the limit."""
+    """Return the check of a number, of a date as far as it tells, or of a quantity in the unit of the limit."""
 
     def check(item: Item, run: Run) -> None:
         value, most = item.value, limit
@@ -348,8 +351,37 @@ def _limit_check(limit: Any, is_broken: _NumberTest, sentence: str) -> Check:
             if not isinstance(value, dict) or any(value.get(name) != limit.get(name) for name in ("system", "code")):
                 return
             value, most = value.get("value"), limit.get("value")
-        if _is_number(value) and _is_number(most) and is_broken(value, most):
+        if _is_number(value) and _is_number(most):
+            is_over = is_broken(value, most)
+        elif item.kind in MOMENTS and isinstance(value, str) and isinstance(most, str):
+            is_over = compared_moments(is_broken, value, most) is True
+        else:
+            return
+        if is_over:
             run.add("error", "value", item.place, sentence)
+
+    return check
+
+
+def _aggregation_check(rule: TypeRule, label: str) -> Check:
+    """Return the check that a reference leads to where it may: into the resource, into the Bundle, or elsewhere.
+
+    Of a resource by itself it can't be told whether it was in a Bundle with what it refers to.
+    """
+
+    def check(item: Item, run: Run) -> None:
+        text = item.value.get("reference") if isinstance(item.value, dict) else None
+        if item.kind != rule.code or not isinstance(text, str):
+            return
+        if text.startswith("#"):
+            is_kept = "contained" in rule.aggregation
+        elif run.bundle is not None:
+            is_kept = ("bundled" if run.resolve(item.value) is not None else "referenced") in rule.aggregation
+        else:
+            is_kept = not rule.aggregation.isdisjoint({"bundled", "referenced"})
+        if not is_kept:
+            where = ", ".join(sorted(rule.aggregation))
+            run.add("error", "value", item.place, f"{label} must lead to what is {where}.")
 
     return check
 

@@ -148,6 +148,9 @@ def _slice_of(item: Item, slices: list[_Slice], run: Run) -> int | None:
     for number, part in enumerate(slices):
         verdict = part.accepts(item, run)
         if verdict:
+            other = next((one for one in slices[number + 1 :] if one.accepts(item, run)), None)
+            if other is not None:
+                run.add("error", "structure", item.place, f"This is of two slices, {part.name} and {other.name}.")
             return number
         is_told = is_told and verdict is not None
     return _OF_NONE if is_told else None

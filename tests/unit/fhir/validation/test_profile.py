@@ -453,3 +453,63 @@ def test_a_finding_never_repeats_a_value_of_the_resource(release: Release) -> No
     issues = Profiles(release, {known["url"]: known}.get).validate(tree, [known["url"]])
     assert len(issues) == 2
     assert not any("Zonnestraal" in issue.diagnostics for issue in issues)
+
+
+def referring(*kinds: str) -> dict[str, Any]:
+    """Return a profile of which the subject leads only to where it may."""
+    kind = {"code": "Reference", "targetProfile": f"{CORE}Patient", "aggregation": [*kinds]}
+    return profile("it", "Observation", {"id": "Observation.subject", "type": [kind]})
+
+
+@pytest.mark.parametrize(
+    ("kinds", "reference", "is_kept"),
+    [
+        (("contained",), "#a", True),
+        (("contained",), "Patient/1", False),
+        (("referenced", "bundled"), "#a", False),
+        (("referenced",), "Patient/1", True),
+        (("bundled",), "Patient/1", True),  # by itself it can't be told
+    ],
+)
+def test_a_reference_leads_to_where_it_may(kinds: tuple[str, ...], reference: str, *, is_kept: bool) -> None:
+    tree = observation(subject={"reference": reference}, contained=[{"resourceType": "Patient", "id": "a"}])
+    expected = [] if is_kept else [("error", "value", "Observation.subject")]
+    assert found(Release.STU3, tree, referring(*kinds)) == expected
+
+
+@pytest.mark.parametrize(("kinds", "reference"), [(("bundled",), "Patient/2"), (("referenced",), "Patient/1")])
+def test_in_a_bundle_it_is_told_whether_a_reference_leads_into_it(kinds: tuple[str, ...], reference: str) -> None:
+    entries = [
+        {
+            "fullUrl": "http://example.org/Observation/1",
+            "resource": observation(meta={"profile": [f"{URL}it"]}, subject={"reference": reference}),
+        },
+        {"fullUrl": "http://example.org/Patient/1", "resource": {"resourceType": "Patient", "id": "1"}},
+    ]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    issues = Profiles(Release.STU3, {f"{URL}it": referring(*kinds)}.get).validate(bundle)
+    assert [issue.expression for issue in issues] == ["Bundle.entry[0].resource.subject"]
+
+
+@BOTH
+def test_a_value_in_two_slices_is_told(release: Release) -> None:
+    slicing = {"discriminator": [{"type": "value", "path": "code"}], "rules": "open"}
+    slices = [
+        {"id": f"Observation.component:{name}.code", "patternCodeableConcept": {"coding": [{"code": name}]}}
+        for name in ("a", "b")
+    ]
+    known = profile("it", "Observation", {"id": "Observation.component", "slicing": slicing}, *slices)
+    both = {"code": {"coding": [{"code": "a"}, {"code": "b"}]}}
+    assert found(release, observation(component=[component("a"), both]), known) == [
+        ("error", "structure", "Observation.component[1]")
+    ]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("value", "is_kept"), [("2026-03", True), ("2026-02", False), ("2026", True), ("2026-02-28T20:00:00Z", True)]
+)
+def test_a_date_has_its_limit_as_far_as_it_tells(release: Release, value: str, *, is_kept: bool) -> None:
+    known = profile("it", "Observation", {"id": "Observation.effectiveDateTime", "minValueDateTime": "2026-03"})
+    expected = [] if is_kept else [("error", "value", "Observation.effectiveDateTime")]
+    assert found(release, observation(effectiveDateTime=value), known) == expected
