@@ -1,16 +1,21 @@
 """What each MedMij data service sends to a server, in JSON and in XML: measurements, documents, images, answers, requests."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
+from app.fhir.packages.library import Library
+from app.fhir.packages.package import read_package
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
 from app.fhir.xml.read import to_json
 from app.fhir.xml.write import to_xml
 from tests.end_to_end.fhir.test_data_services import LOINC, ME, SCT, coded, given, observation, ref, stu3
+from tests.support.official import official_examples
+from tests.support.suites import package_folder
 from tests.support.verdict import encoded
-from tests.support.world import Caller, Tree, World, bundle, entry, tree_of
+from tests.support.world import Caller, Tree, World, bundle, entry, tree_of, world_in
 
 STU3, R4 = Release.STU3, Release.R4
 PDF = b"%PDF-1.7\nnot a real document\n"
@@ -188,6 +193,29 @@ async def test_a_questionnaire_task_is_accepted_answered_and_refused_without_ans
     assert second["response"]["location"].startswith("QuestionnaireResponse/")
     reference = first["resource"]["output"][0]["valueReference"]["reference"]
     assert reference == "QuestionnaireResponse/" + second["resource"]["id"]
+
+
+@pytest.mark.suites
+async def test_a_completed_task_without_answers_is_refused_where_its_profile_is_enforced(tmp_path: Path) -> None:
+    name = "nictiz-stu3-questionnaires"
+    package = read_package(package_folder(name), pin=f"{name}#1", release=STU3)
+    Library(tmp_path / "packages").load(package)
+    async with world_in(tmp_path, packages_folder=tmp_path / "packages", profile_mode="enforce") as world:
+        me, patient = world.caller("zonnestraal", STU3), world.zonnestraal.patient(STU3)
+        example = official_examples(STU3)["vl-QuestionnaireProvisioningTask-01"]
+        task = example | {
+            "for": {"reference": patient, "display": "x"},
+            "owner": {"reference": patient, "display": "x"},
+        }
+        elsewhere = {"reference": "https://elsewhere.example/fhir/Questionnaire/1", "display": "x"}
+        task["input"] = [one | {"valueReference": elsewhere} for one in example["input"][:1]]
+        made = await me.made({member: one for member, one in task.items() if member != "id"})
+        before = await me.changes()
+        done = bundle("transaction", entry("PUT", f"Task/{made['id']}", made | {"status": "completed"}))
+        answer = await me("POST", "/", encoded(done))
+        assert (answer.status_code, tree_of(answer)["resourceType"]) == (422, "OperationOutcome")
+        assert "que-1" in answer.text
+        assert await me.changes() == before
 
 
 async def test_what_no_service_knows_is_refused_with_words(world: World) -> None:
