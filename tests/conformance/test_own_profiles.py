@@ -14,8 +14,9 @@ from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES, own_definitions
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
+from app.fhir.validation.invariants import broken_rules
 from app.fhir.validation.profile import Profiles
-from app.fhir.validation.structure import check
+from app.fhir.validation.structure import check, parse
 from app.portal.language import language
 from app.portal.wording import CATEGORIES
 
@@ -65,6 +66,13 @@ def test_every_file_is_valid_fhir(release: Release) -> None:
     for path in files(release):
         body = path.read_bytes()
         check(release, body, decode_tree(body))
+
+
+@BOTH
+def test_what_examples_break_is_a_profile_and_no_rule_of_fhir(release: Release) -> None:
+    for path in files(release, "examples"):
+        parsed = parse(release, path.read_bytes())
+        assert broken_rules(release, parsed, parsed.resource_type) == [], path.name
 
 
 @BOTH
