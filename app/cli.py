@@ -40,12 +40,14 @@ T = TypeVar("T")
 main = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Regie, a personal health record."
 )
+keys = typer.Typer(no_args_is_help=True, help="The keys that sign what apps are told about people.")
 token = typer.Typer(no_args_is_help=True, help="Access tokens, for tests and operators.")
 client = typer.Typer(no_args_is_help=True, help="OAuth clients: apps and the systems of practices.")
 practice = typer.Typer(no_args_is_help=True, help="Practices.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 main.add_typer(token, name="token")
 main.add_typer(client, name="client")
+main.add_typer(keys, name="keys")
 main.add_typer(practice, name="practice")
 main.add_typer(audit, name="audit")
 DEMO_APP_ID = "demo-app"
@@ -158,7 +160,7 @@ def demo(
             if await clients.get(transaction, DEMO_APP_ID) is None:
                 await clients.add(
                     transaction, client_id=DEMO_APP_ID, name=app.name, owner=app.name, public=True, now=parts.clock(),
-                    redirect_uris=[app.redirect_uri], scope="patient/*.cruds launch/patient offline_access",
+                    redirect_uris=[app.redirect_uri], scope="patient/*.cruds launch/patient openid fhirUser offline_access",
                 )  # fmt: skip
 
         await parts.database.write(job)
@@ -312,6 +314,24 @@ def client_releases(
             if await clients.get(transaction, client_id) is None:
                 raise _stop("There is no such client.")
             await clients.set_releases(transaction, client_id, both=which == "both")
+
+        await parts.database.write(job)
+
+    _run(work)
+
+
+@keys.command("rotate")
+def keys_rotate(
+    *,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Sign with it now and drop the others: when one may have leaked.")
+    ] = False,
+) -> None:
+    """Add a key; it is published now and signs an hour from now, so that everybody has heard of it."""
+
+    async def work(parts: Parts) -> None:
+        async def job(transaction: Transaction) -> None:
+            await parts.oauth.keys.rotate(transaction, at_once=at_once)
 
         await parts.database.write(job)
 

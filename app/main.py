@@ -25,6 +25,7 @@ from app.portal.session import LoginNeededError, to_login
 from app.portal.view import trace_of
 from app.rest.application import FhirApplication, base_of
 from app.settings import Settings
+from app.web import cors
 from app.web.middleware import Frame
 from app.wiring import Parts, wire
 
@@ -165,7 +166,7 @@ async def _regie_error(request: Request, error: RegieError) -> Response:
 
 
 async def _http_error(request: Request, error: StarletteHTTPException) -> Response:
-    if request.url.path.startswith(("/.well-known/", "/token", "/revoke", "/introspect")):
+    if request.url.path.startswith(cors.OPEN_PATHS):
         return JSONResponse({"error": "invalid_request"}, error.status_code)
     return error_page(request, error.status_code, trace_of(request).request_id)
 

@@ -132,6 +132,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         lifetimes=Lifetimes(
             settings.authorization_code_lifetime, settings.access_token_lifetime, settings.refresh_token_lifetime
         ),
+        secret=settings.key,
         record_patients=record_patients,
         clock=clock,
     )

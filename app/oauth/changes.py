@@ -104,6 +104,7 @@ class Changes:
                 code_challenge=request.payload.data["code_challenge"],
                 release=release,
                 expires_at=to_us(now + self._lifetimes.code),
+                nonce=request.payload.data.get("nonce"),
             )
             await codes.keep(transaction, code)
             event = _event(
@@ -200,6 +201,19 @@ class Changes:
             )
 
         self._database.write_blocking(job)
+
+    def tell_who(self, token: Token, trace: Trace) -> bool:
+        """Return whether an app may hear who the person of its token is; that it asked is in the log."""
+        holder = Holder(token.requester_kind, token.display, token.client_id, token.record_id, grant_id=token.grant_id)
+
+        async def job(transaction: Transaction) -> bool:
+            grant = await grants.one(transaction, token.record_id or 0, token.grant_id or "")
+            if grant is None or not grant.is_in_force(self._clock()):
+                return False
+            await self._audit.record(transaction, _token_event(trace, holder, detail="asked who the person is"))
+            return True
+
+        return self._database.write_blocking(job)
 
     def revoke(self, token: Token, trace: Trace) -> None:
         """Revoke a token at the wish of its client."""

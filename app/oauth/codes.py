@@ -38,6 +38,7 @@ class AuthorizationCode:
     release: Release | None
     expires_at: int
     used_at: int | None = None
+    nonce: str | None = None
 
     @property
     def code_challenge_method(self) -> str:
@@ -73,9 +74,7 @@ def read_blocking(database: Database, value: str) -> AuthorizationCode | None:
     rows = database.read_blocking(_ROW, {"code_hash": hashed(value)})
     if not rows:
         return None
-    code_hash, family_id, client_id, record_id, grant_id, redirect_uri, scope, challenge, release, expires, used = rows[
-        0
-    ]
+    code_hash, family_id, client_id, record_id, grant_id, redirect_uri, scope, challenge, release, *rest = rows[0]
     return AuthorizationCode(
         code_hash,
         family_id,
@@ -86,6 +85,5 @@ def read_blocking(database: Database, value: str) -> AuthorizationCode | None:
         scope,
         challenge,
         None if release is None else Release(release),
-        expires,
-        used,
+        *rest,
     )

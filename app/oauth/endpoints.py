@@ -11,6 +11,8 @@ from app.audit.events import Trace
 from app.oauth import metadata
 from app.oauth.exchange import Answer, Pairs
 from app.oauth.server import AuthorizationServer
+from app.oauth.signing import KEPT
+from app.oauth.userinfo import userinfo
 
 FORM = "application/x-www-form-urlencoded"
 Endpoint = Callable[[Pairs, Mapping[str, str], Trace], Answer]
@@ -24,7 +26,7 @@ class Parts(Protocol):
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the routes ``/token``, ``/revoke``, ``/introspect`` and the discovery documents at the root."""
+    """Return the routes of tokens and of who they are about, and the discovery documents at the root."""
     server = parts.oauth
     routes = APIRouter(tags=["oauth"])
 
@@ -43,9 +45,23 @@ def router(parts: Parts) -> APIRouter:
         """Tell a confidential client about its own token (RFC 7662)."""
         return await _answer(request, server.introspection)
 
+    @routes.api_route("/userinfo", methods=["GET", "POST"])
+    async def who(request: Request) -> JSONResponse:
+        """Tell an app who the person is that allowed it to know (OpenID Connect)."""
+        trace = getattr(request.state, "trace", Trace.EMPTY)
+        answer = await run_in_threadpool(userinfo, server, bearer(request), trace)
+        return JSONResponse(answer.body, answer.status, answer.headers)
+
+    @routes.get("/jwks")
+    async def jwks() -> JSONResponse:
+        """Tell the keys that id_tokens are signed with (RFC 7517)."""
+        kept = {"Cache-Control": f"public, max-age={int(KEPT.total_seconds())}"}
+        return JSONResponse(await run_in_threadpool(server.keys.published), headers=kept)
+
     @routes.get("/.well-known/oauth-authorization-server")
+    @routes.get("/.well-known/openid-configuration")
     async def oauth_metadata() -> JSONResponse:
-        """Tell where the endpoints are and what they support (RFC 8414)."""
+        """Tell where the endpoints are and what they support (RFC 8414, OpenID Connect Discovery)."""
         return JSONResponse(metadata.authorization_server(server.issuer))
 
     @routes.get("/.well-known/smart-configuration")
@@ -54,6 +70,12 @@ def router(parts: Parts) -> APIRouter:
         return JSONResponse(metadata.smart_configuration(server.issuer))
 
     return routes
+
+
+def bearer(request: Request) -> str | None:
+    """Return the access token in the Authorization header, None when there is none."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def _answer(request: Request, endpoint: Endpoint) -> JSONResponse:

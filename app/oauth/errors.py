@@ -13,6 +13,7 @@ from app.oauth.exchange import Answer, Payload
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 DESCRIPTIONS = {
     "access_denied": "The person did not allow this.",
+    "consent_required": "The person is always asked on a page.",
     "invalid_client": "The client is unknown or did not prove who it is.",
     "invalid_grant": "The code or refresh token is unknown, expired, used, revoked or not from this client.",
     "invalid_request": "The request is missing something, repeats something or is malformed.",

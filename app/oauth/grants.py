@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oidc.core.errors import ConsentRequiredError
 
 from app.db.database import Database
 from app.fhir.release import Release
@@ -24,6 +25,7 @@ from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import check_repeated, described
 from app.oauth.exchange import Payload, Submitted
+from app.oauth.openid import NONCE_LENGTH_MAX
 from app.oauth.smart_scopes import SYSTEM_CONTEXTS, granted, opens_anything
 from app.oauth.tokens import Token
 
@@ -85,6 +87,7 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
                 raise UnsupportedResponseTypeError(payload.response_type)
             super().validate_authorization_request()
             self.server.release_asked(payload)
+            _check_openid(payload)
         except OAuth2Error as error:
             error.redirect_uri = redirect_uri
             raise
@@ -128,6 +131,14 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
     def authenticate_user(self, authorization_code: AuthorizationCode) -> AuthorizationCode:
         """Return the code: it says whose record and which grant it is about."""
         return authorization_code
+
+
+def _check_openid(payload: Payload) -> None:
+    """Refuse what an OpenID request can't have: an answer without a page, or a nonce that is no nonce."""
+    if "none" in payload.data.get("prompt", "").split():
+        raise ConsentRequiredError
+    if len(payload.data.get("nonce", "")) > NONCE_LENGTH_MAX:
+        raise InvalidRequestError(described(f"The nonce has more than {NONCE_LENGTH_MAX} characters."))
 
 
 class RefreshGrant(authlib_grants.RefreshTokenGrant):

@@ -1,24 +1,29 @@
-"""What clients read to find their way: OAuth and SMART discovery documents.
+"""What clients read to find their way: OAuth, OpenID Connect and SMART discovery documents.
 
-Specs: https://www.rfc-editor.org/rfc/rfc8414, https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
+Specs: https://www.rfc-editor.org/rfc/rfc8414, https://openid.net/specs/openid-connect-discovery-1_0.html,
+https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
 """
 
 from typing import Any
 
 from app.oauth.assertions import ALGORITHMS
+from app.oauth.openid import CLAIMS
+from app.oauth.signing import ALGORITHM
 from app.oauth.smart_scopes import LAUNCH
 
 SCOPES_SUPPORTED = (*sorted(LAUNCH), "patient/*.cruds", "patient/*.rs", "user/*.cruds", "user/*.rs", "system/*.cruds")
 
 
 def authorization_server(issuer: str) -> dict[str, Any]:
-    """Return the document at ``/.well-known/oauth-authorization-server``."""
+    """Return the document at ``/.well-known/oauth-authorization-server`` and ``/.well-known/openid-configuration``."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
         "scopes_supported": list(SCOPES_SUPPORTED),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -30,6 +35,12 @@ def authorization_server(issuer: str) -> dict[str, Any]:
         "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "claims_supported": list(CLAIMS),
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,
     }
 
@@ -47,5 +58,6 @@ def smart_configuration(issuer: str) -> dict[str, Any]:
             "permission-patient",
             "permission-v1",
             "permission-v2",
+            "sso-openid-connect",
         ],
     }

@@ -28,6 +28,8 @@ from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.exchange import Answer, Pairs, Payload, Submitted
 from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
+from app.oauth.openid import OPENID, Identity, Subject
+from app.oauth.signing import SigningKeys
 from app.oauth.smart_scopes import OFFLINE
 from app.oauth.tokens import Token
 
@@ -43,7 +45,8 @@ class Asked:
 class AuthorizationServer(AuthlibServer):
     """The authorization server of one process.
 
-    ``record_patients`` gives the ids of a record's Patient per release; it is called in a worker thread.
+    ``secret`` gives a key of 32 bytes for a purpose. ``record_patients`` gives the ids of a record's Patient per release;
+    it is called in a worker thread.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class AuthorizationServer(AuthlibServer):
         *,
         issuer: str,
         lifetimes: Lifetimes,
+        secret: Callable[[str], bytes],
         record_patients: Callable[[int], Mapping[Release, str]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -60,6 +64,8 @@ class AuthorizationServer(AuthlibServer):
         self.database = database
         self.issuer = issuer
         self.changes = Changes(database, audit, lifetimes, clock)
+        self.keys = SigningKeys(database, secret("signing keys"), lifetimes.access_token, clock)
+        self.identity = Identity(issuer, secret("subjects"), lifetimes.access_token)
         self._lifetimes = lifetimes
         self._record_patients = record_patients
         self._clock = clock
@@ -136,12 +142,19 @@ class AuthorizationServer(AuthlibServer):
             return answer
         if include_refresh_token and OFFLINE in user.scope.split():
             answer["refresh_token"] = tokens.new_value()
-        patients = self._record_patients(user.record_id)
-        preferred = (user.release,) if user.release is not None else (Release.R4, Release.STU3)
-        patient = next((patients[release] for release in preferred if release in patients), None)
+        patient = self.subject(user).patient
         if patient is not None:
             answer["patient"] = patient
         return answer
+
+    def subject(self, held: AuthorizationCode | Token) -> Subject:
+        """Return whose record a code or token of an app is about, with the Patient at the base that was asked for."""
+        record_id = held.record_id or 0
+        patients = self._record_patients(record_id)
+        for release in (held.release,) if held.release is not None else (Release.R4, Release.STU3):
+            if release in patients:
+                return Subject(record_id, release, patients[release])
+        return Subject(record_id)
 
     def save_token(self, token: dict[str, Any], request: Submitted) -> None:
         """Make the tokens of an answer true, and use up what they were given for.
@@ -152,8 +165,21 @@ class AuthorizationServer(AuthlibServer):
         if earlier is not None:
             if not self.changes.exchange(earlier, token, request.client, request.trace):
                 raise InvalidGrantError
+            if isinstance(earlier, AuthorizationCode) and OPENID in token["scope"].split():
+                token["id_token"] = self._id_token(earlier, token)
         elif not self.changes.give_to_practice(token, request.client, request.trace):
             raise UnauthorizedClientError
+
+    def _id_token(self, code: AuthorizationCode, answer: Mapping[str, str]) -> str:
+        claims = self.identity.id_token_claims(
+            self.subject(code),
+            scope=answer["scope"],
+            client_id=code.client_id,
+            access_token=answer["access_token"],
+            nonce=code.nonce,
+            now=self._clock(),
+        )
+        return self.keys.signed(claims)
 
     # --------------------------------------------------------------------------- revocation and introspection endpoint
 

@@ -10,7 +10,7 @@ from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action, narrowed, 
 from app.consent.categorize import possible
 
 OFFLINE = "offline_access"
-LAUNCH = frozenset({"launch/patient", OFFLINE})
+LAUNCH = frozenset({"launch/patient", "openid", "fhirUser", OFFLINE})
 """The scopes without a resource type that Regie does something for."""
 
 PERSON_CONTEXTS = frozenset({"patient", "user"})

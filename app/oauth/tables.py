@@ -1,6 +1,6 @@
 """Tables of the authorization server; instants are microseconds since 1970 UTC, codes and tokens are kept as hashes."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, false
 
 from app.db.metadata import metadata
 
@@ -34,6 +34,8 @@ authorization_code = Table(
     Column("fhir_release", Integer),
     Column("expires_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),
+    # What the client wants to find in the id_token, if it asked for one.
+    Column("nonce", Text),
     Index(None, "expires_at"),
 )
 
@@ -68,4 +70,13 @@ used_assertion = Table(
     Column("jti_hash", Text, primary_key=True),
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "expires_at"),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("private_key", LargeBinary, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+    Column("signs_from", BigInteger, nullable=False),
 )

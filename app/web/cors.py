@@ -19,5 +19,5 @@ PREFLIGHT = [
     (b"access-control-allow-headers", ALLOWED_HEADERS),
     (b"access-control-max-age", b"3600"),
 ]
-OPEN_PATHS = ("/token", "/revoke", "/introspect", "/.well-known/")
+OPEN_PATHS = ("/token", "/revoke", "/introspect", "/userinfo", "/jwks", "/.well-known/")
 """Beside FHIR, where a page of another origin may ask."""

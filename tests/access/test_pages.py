@@ -14,7 +14,9 @@ from tests.support.world import World, never_made
 
 PUBLIC = {
     "GET /.well-known/oauth-authorization-server": "discovery",
+    "GET /.well-known/openid-configuration": "discovery",
     "GET /.well-known/smart-configuration": "discovery",
+    "GET /jwks": "public keys",
     "GET /health/live": "operations",
     "GET /health/ready": "operations",
     "GET /metrics": "operations",
@@ -31,6 +33,8 @@ PUBLIC = {
     "POST /token": "asks for its own proof",
     "POST /revoke": "asks for its own proof",
     "POST /introspect": "asks for its own proof",
+    "GET /userinfo": "asks for a token",
+    "POST /userinfo": "asks for a token",
 }
 """What answers without a session, and why it may."""
 

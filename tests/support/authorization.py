@@ -209,6 +209,7 @@ async def world_in(folder: Path) -> AsyncIterator[World]:
             lifetimes=Lifetimes(
                 settings.authorization_code_lifetime, settings.access_token_lifetime, settings.refresh_token_lifetime
             ),
+            secret=settings.key,
             record_patients=lambda _: {Release.STU3: "stu3-zonnestraal", Release.R4: "r4-zonnestraal"},
             clock=clock,
         )
