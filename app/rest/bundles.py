@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction-response, https://hl7.org/fh
 
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
@@ -57,6 +58,9 @@ def _request(call: Call, entry: Entry) -> FhirRequest:
         headers[b"if-none-match"] = asked.if_none_match.encode()
     if b"prefer" in call.request.headers:
         headers[b"prefer"] = call.request.headers[b"prefer"]
+    key = call.request.idempotency_key
+    if key is not None:  # that of a Bundle holds for each of its operations too
+        headers[b"idempotency-key"] = sha256(f"{key} {asked.index}".encode()).hexdigest().encode()
 
     async def receive() -> Mapping[str, Any]:
         return {"type": "http.request", "body": sent}

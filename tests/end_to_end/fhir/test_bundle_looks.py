@@ -260,3 +260,23 @@ async def test_a_label_in_a_transaction_stands_or_falls_with_it(world: World, me
     asked = bundle("transaction", entry("POST", f"{url}/$meta-add", labels), entry("GET", f"Goal/{UUID}"))
     assert (await me("POST", "/", asked)).status_code == 404
     assert await me.changes() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_operation_in_a_bundle_that_comes_again_changes_nothing_again(
+    world: World, me: Caller, patient: str, kind: str
+) -> None:
+    url = world.zonnestraal.url("weight")[1:]
+    labels: Tree = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": "a"}]}}],
+    }
+    asked = bundle(kind, entry("POST", "Goal", goal(R4, patient)), entry("POST", f"{url}/$meta-add", labels))
+    first = await me("POST", "/", asked, Idempotency_Key="again")
+    after = await me.changes()
+    second = await me("POST", "/", asked, Idempotency_Key="again")
+    assert second.headers["idempotency-replayed"] == "true"
+    assert [one["response"]["status"] for one in entries(second)] == [
+        one["response"]["status"] for one in entries(first)
+    ]
+    assert await me.changes() == after
