@@ -114,7 +114,6 @@ class Definitions:
     def __init__(self, release: Release) -> None:
         self.release = release
         data = json.loads((files(__package__) / "data" / f"{release.path}.json").read_bytes())
-        self.elements: Mapping[str, tuple[str, ...]] = {path: tuple(types) for path, types in data["elements"].items()}
         self.summaries: Mapping[str, frozenset[str]] = {
             name: frozenset(found.split()) for name, found in data["summaries"].items()
         }
@@ -226,5 +225,4 @@ def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
 def _selectors(parameter: SearchParameter) -> tuple[Selector, ...]:
     if parameter.computed or parameter.kind in ("composite", "special"):
         return ()
-    types = structure_types(parameter.release) if parameter.url else core_definitions(parameter.release).elements
-    return compile_expression(parameter.expression, types)
+    return compile_expression(parameter.expression, structure_types(parameter.release))

@@ -113,8 +113,7 @@ class Elements(ElementTypes):
 def build(release: Release) -> dict[str, Any]:
     """Return the data of ``release``.
 
-    ``parameters`` by type and code; ``elements``, the types by path; ``summaries``, the members of each resource type and of its
-    parts that belong to a summary.
+    ``parameters`` by type and code; ``summaries``, the members of each resource type and of its parts that belong to a summary.
     """
     elements = Elements(release)
     published = _published(release)
@@ -133,8 +132,7 @@ def build(release: Release) -> dict[str, Any]:
             components = rest[0] if rest else []
             found[code] = _parameter(code, kind, own_expression, targets, components, elements)
         parameters[resource_type] = found
-    used = {path: list(types) for path, types in sorted(elements.used.items())}
-    return {"parameters": parameters, "elements": used, "summaries": _summaries(release, elements)}
+    return {"parameters": parameters, "summaries": _summaries(release, elements)}
 
 
 def _summaries(release: Release, elements: Elements) -> dict[str, list[str]]:
@@ -244,9 +242,7 @@ def text(release: Release) -> str:
         f'"{name}": {{\n' + ",\n".join(f'"{code}": {_json(facts)}' for code, facts in found.items()) + "\n}"
         for name, found in data["parameters"].items()
     ]
-    lines += [",\n".join(types), "},", '"elements": {']
-    lines += [",\n".join(f'"{path}": {_json(found)}' for path, found in data["elements"].items()), "},"]
-    lines += ['"summaries": {']
+    lines += [",\n".join(types), "},", '"summaries": {']
     lines += [
         ",\n".join(f'"{name}": {_json(" ".join(found))}' for name, found in data["summaries"].items()),
         "}",

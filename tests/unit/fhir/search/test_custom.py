@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
-from app.fhir.path import compile_expression
 from app.fhir.release import Release
 from app.fhir.search.custom import EXPRESSION_LENGTH_MAX, OF_TYPE_MAX, custom_parameters, of_library
 from app.fhir.search.definitions import SearchParameter, core_definitions
-from app.fhir.search.structure_types import structure_types
 
 URL = "https://elders.example/fhir/SearchParameter/one"
 
@@ -130,14 +128,3 @@ def test_all_that_regie_itself_brings_is_taken_up(release: Release) -> None:
     found = of_library(Library(PROFILES / "none-loaded", PROFILES), release)
     assert found.left_out == ()
     assert {(one.resource_type, one.name) for one in found.parameters} >= {("Goal", "target-measure"), ("Task", "due")}
-
-
-@pytest.mark.parametrize("release", Release)
-def test_the_structure_has_what_the_parameters_of_the_specification_point_at(release: Release) -> None:
-    core = core_definitions(release)
-    for resource_type in sorted(core.resource_types):
-        for parameter in core.supported(resource_type).values():
-            if parameter.selectors:
-                found = compile_expression(parameter.expression, structure_types(release))
-                steps = {selector.steps for selector in found}
-                assert steps == {selector.steps for selector in parameter.selectors}, parameter
