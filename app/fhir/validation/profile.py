@@ -9,6 +9,7 @@ Spec: https://hl7.org/fhir/R4/profiling.html, https://hl7.org/fhir/STU3/profilin
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from app.errors import MalformedError
@@ -57,9 +58,8 @@ class Profiles:
                 if resource is tree:
                     asked += [(url, place) for url in profiles]
                 item = Item(resource, None, place, str(resource.get("resourceType")))
-                with run.inside(root):
-                    for url, where in dict(asked).items():
-                        self._apply(url, item, where, run)
+                for url, where in dict(asked).items():
+                    run.inside(root, partial(self._apply, url, where), item)
             self._extensions(tree, run)
         except (OutOfStepsError, RecursionError):  # what a profile nests is whoever made it's to decide
             run.found.append(
@@ -67,7 +67,7 @@ class Profiles:
             )
         return run.found
 
-    def _apply(self, url: str, item: Item, where: str, run: Run) -> None:
+    def _apply(self, url: str, where: str, item: Item, run: Run) -> None:
         core = core_type(url, self._types)
         if core is not None:
             if core not in (item.kind, "Resource", "DomainResource"):
@@ -164,8 +164,7 @@ class Profiles:
             if not is_resource:
                 compiled[0](item, run)
             elif isinstance(item.value, dict) and item.value.get("resourceType") == kind:
-                with run.inside(run.root if run.contains(item.value) else item.value):
-                    compiled[0](item, run)
+                run.inside(run.root if run.contains(item.value) else item.value, compiled[0], item)
             else:
                 run.add("error", "structure", item.place, f"The profile {url} is on {kind}.")
 

@@ -1,7 +1,6 @@
 """One check of a resource against profiles: what was found, how much work is left, and where references lead."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -78,11 +77,10 @@ class Run:
                 self.found, self.seen = noted, seen
         return self.verdicts[key]
 
-    @contextmanager
-    def inside(self, root: dict[str, Any]) -> Iterator[None]:
-        """Let references to contained resources lead into ``root``."""
+    def inside(self, root: dict[str, Any], check: Check, item: Item) -> None:
+        """Check an item, with references to contained resources leading into ``root``."""
         before, self.root = self.root, root
-        yield
+        check(item, self)
         self.root = before
 
     def contains(self, resource: Any) -> bool:

@@ -71,10 +71,12 @@ def compile_slices(compiler: Compiler, rule: Rule, label: str) -> Group | None:
         return None
     default = compiler.group(rule.slices["@default"], f"{label} (@default)") if "@default" in rule.slices else None
     has_order = slicing.is_ordered or slicing.rules == "openAtEnd"
+    # What has one url, or one type, is of one slice.
+    may_overlap = not any(path == "url" or (kind, path) == ("type", "$this") for kind, path in slicing.discriminators)
 
     def check(items: list[Item], place: str, run: Run) -> None:
         run.step(len(items) * len(slices))
-        numbers = [_slice_of(item, slices, run) for item in items]
+        numbers = [_slice_of(item, slices, run, may_overlap=may_overlap) for item in items]
         is_certain = None not in numbers
         members: dict[int | None, list[Item]] = {}
         for item, number in zip(items, numbers, strict=True):
@@ -142,15 +144,21 @@ def _untold(_: Item, __: Run) -> None:
     """Say that it can't be told whether an item is of a slice."""
 
 
-def _slice_of(item: Item, slices: list[_Slice], run: Run) -> int | None:
+def _check_others(item: Item, part: _Slice, others: list[_Slice], run: Run) -> None:
+    """Report an item that is of another slice, too."""
+    for other in others:
+        if other.accepts(item, run):
+            run.add("error", "structure", item.place, f"This is of two slices, {part.name} and {other.name}.")
+
+
+def _slice_of(item: Item, slices: list[_Slice], run: Run, *, may_overlap: bool) -> int | None:
     """Return the number of the slice that ``item`` is of, _OF_NONE if it is of none; None if that can't be told."""
     is_told = True
     for number, part in enumerate(slices):
         verdict = part.accepts(item, run)
         if verdict:
-            other = next((one for one in slices[number + 1 :] if one.accepts(item, run)), None)
-            if other is not None:
-                run.add("error", "structure", item.place, f"This is of two slices, {part.name} and {other.name}.")
+            if may_overlap:
+                _check_others(item, part, slices[number + 1 :], run)
             return number
         is_told = is_told and verdict is not None
     return _OF_NONE if is_told else None
