@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench conformance lock venv installed installed-tests chromium wrk
+.PHONY: help serve test check format bench conformance oracle lock venv installed installed-tests chromium wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -51,6 +51,9 @@ ifdef SUITE
 else
 	@.venv/bin/python -m tests.conformance.run_all --format "$(FORMAT)" --validator "$(VALIDATOR)"
 endif
+
+oracle: installed-tests ## hold validation against HL7's validator (Java, Maven), and write the differences into docs/conformance.md
+	@.venv/bin/python -m tests.conformance.oracle
 
 lock: ## write the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	@test -x .venv-lock/bin/pip-compile || { $(find_python); "$$python" -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools; }

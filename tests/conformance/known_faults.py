@@ -120,6 +120,7 @@ def _take(*names: str) -> Change:
     def change(node: Tree) -> None:
         for name in names:
             node.pop(name, None)
+            node.pop(f"_{name}", None)
 
     return change
 
@@ -150,8 +151,7 @@ def required_missing(_: Definitions, spot: Spot) -> Iterator[Candidate]:
         present = [member.name for member in members if member.name in spot.node or f"_{member.name}" in spot.node]
         others = spot.node.keys() - {"resourceType", *present, *(f"_{name}" for name in present)}
         if element.required and present and others:
-            names = [name for one in present for name in (one, f"_{one}")]
-            yield f"{spot.path}.{element.name.removesuffix('[x]')}", spot.way, _take(*names)
+            yield f"{spot.path}.{element.name.removesuffix('[x]')}", spot.way, _take(*present)
 
 
 def list_for_one(_: Definitions, spot: Spot) -> Iterator[Candidate]:
