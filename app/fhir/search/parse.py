@@ -25,21 +25,19 @@ from app.fhir.search.expression import (
     Chained,
     Combined,
     Criterion,
-    Include,
     Link,
     Modifier,
     Referred,
     Search,
-    SortKey,
     Together,
     Told,
-    Total,
     Worded,
 )
 from app.fhir.search.filter import MAXIMUM_COMPARISONS, comparisons_in, read_filter
 from app.fhir.search.filtered import meaning
+from app.fhir.search.results import Results, may_refer, shown, unknown
 from app.fhir.search.strings import words
-from app.fhir.search.subset import Shown, element_names
+from app.fhir.search.subset import element_names
 from app.fhir.search.told import read_told, told_modifiers
 from app.fhir.search.values import Surroundings, malformed, read_value, split, unescape
 from app.fhir.terminology.core import core_terminology
@@ -47,7 +45,6 @@ from app.fhir.terminology.terminology import Terminology
 
 MAXIMUM_PARAMETERS = 64
 MAXIMUM_VALUES = 500
-MAXIMUM_SORT_KEYS = 8
 MAXIMUM_LINKS = 5
 MAXIMUM_TYPES = 64
 MAXIMUM_READ = 8
@@ -61,9 +58,6 @@ may be read to be checked: for each value of a composite parameter, and each ``:
 FILTERS_NOTHING = frozenset({"_totalMethod"})
 """Result parameters of other servers that may be left out without changing what is found."""
 
-UNSORTED = frozenset({"composite", "special"})
-"""Kinds that have no order."""
-
 _MODIFIERS = {
     "string": frozenset({"exact", "contains", "missing"}),
     "token": frozenset({"not", "missing"}),
@@ -71,7 +65,6 @@ _MODIFIERS = {
     "composite": frozenset(),
 }
 _ONLY_MISSING = frozenset({"missing"})
-_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,159}")
 
 
 class EmptyValueError(BadRequestError):
@@ -100,7 +93,9 @@ def parse_query(
     """
     around = Surroundings(time_zone, base_urls, now or datetime.now(UTC))
     codes = terminology or core_terminology(release)
-    query = _Query(definitions(release), resource_type, around, page_size_default, page_size_max, codes)
+    known = definitions(release)
+    results = Results(known, resource_type, page_size_default, page_size_max)
+    query = _Query(known, resource_type, around, codes, results)
     if len(pairs) > MAXIMUM_PARAMETERS:
         raise BadRequestError(f"A search has at most {MAXIMUM_PARAMETERS} parameters.")
     for name, text in pairs:
@@ -125,15 +120,10 @@ class _Query:
     known: Definitions
     resource_type: str
     around: Surroundings
-    count: int | None
-    page_size_max: int
     terminology: Terminology
+    results: Results
     criteria: list[Criterion] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
-    sort: list[SortKey] = field(default_factory=list)
-    includes: list[Include] = field(default_factory=list)
-    total: Total | None = None
-    shown: Shown | None = None
     ignored: list[Issue] = field(default_factory=list)
     used: list[tuple[str, str]] = field(default_factory=list)
     values: int = 0
@@ -141,20 +131,19 @@ class _Query:
     read: int = 0
     codes_left: int = CODES_MAX
     comparisons: int = 0
-    seen: set[str] = field(default_factory=set)
 
     def search(self) -> Search:
-        if self.shown == "text" and self.includes:
-            raise BadRequestError("_summary=text goes with no includes.", expression="http._summary")
+        results = self.results
+        results.check()
         return Search(
             resource_type=self.resource_type,
             criteria=tuple(self.criteria),
             links=tuple(self.links),
-            sort=tuple(self.sort),
-            count=self.count,
-            includes=tuple(dict.fromkeys(self.includes)),
-            total=self.total,
-            shown=self.shown,
+            sort=tuple(results.sort),
+            count=results.count,
+            includes=tuple(dict.fromkeys(results.includes)),
+            total=results.total,
+            shown=results.shown,
             ignored=tuple(self.ignored),
             used=tuple(self.used),
         )
@@ -163,11 +152,9 @@ class _Query:
         self.ignored.append(Issue("warning", "not-supported", diagnostics, f"http.{shown(name)}"))
 
     def add(self, name: str, text: str) -> None:
-        base, _, modifier = name.partition(":")
         if not text.strip():
             raise EmptyValueError(f"The parameter {shown(name)} has no value.", expression=f"http.{shown(name)}")
-        if base in _RESULT_PARAMETERS:
-            _RESULT_PARAMETERS[base](self, name, modifier, text)
+        if self.results.add(name, text):
             return
         condition = self.condition(self.resource_type, name, name, text)
         if isinstance(condition, Criterion):
@@ -187,7 +174,7 @@ class _Query:
         base, colon, _ = rest.partition(":")
         if base in _OF_THE_WHOLE:
             if colon:
-                raise _unknown(name, "has a modifier that is not supported")
+                raise unknown(name, "has a modifier that is not supported")
             return _OF_THE_WHOLE[base](self, resource_type, name, text, links)
         if rest.startswith("_has:"):
             return self.referred(resource_type, name, rest, text, links)
@@ -201,7 +188,7 @@ class _Query:
         parameter, types = self.refers(resource_type, name, head)
         known = [one for one in types if self.has(one, tail)]
         if not known:
-            raise _unknown(name, "ends in a parameter that is not known for what it refers to")
+            raise unknown(name, "ends in a parameter that is not known for what it refers to")
         return Chained(parameter, tuple(self.asked(one, name, tail, text, links + 1) for one in known))
 
     def refers(self, resource_type: str, name: str, head: str) -> tuple[SearchParameter, list[str]]:
@@ -209,11 +196,11 @@ class _Query:
         base, _, of_type = head.partition(":")
         parameter = self.known.of(resource_type).get(base)
         if parameter is None or parameter.kind != "reference" or not parameter.supported:
-            raise _unknown(name, f"names no reference of {resource_type} that is known")
-        if of_type and (of_type not in self.known.resource_types or not _may_refer(parameter, of_type)):
-            raise _unknown(name, "names a type that the parameter does not refer to")
+            raise unknown(name, f"names no reference of {resource_type} that is known")
+        if of_type and (of_type not in self.known.resource_types or not may_refer(parameter, of_type)):
+            raise unknown(name, "names a type that the parameter does not refer to")
         if not of_type and not parameter.targets:
-            raise _unknown(name, "may refer to any type: name it, as in subject:Patient.name")
+            raise unknown(name, "may refer to any type: name it, as in subject:Patient.name")
         return parameter, [of_type] if of_type else sorted(parameter.targets & self.known.resource_types)
 
     def referred(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Referred:
@@ -221,11 +208,11 @@ class _Query:
         _, source_type, base, tail = (*rest.split(":", 3), "", "", "")[:4]
         parameter = self.known.of(source_type).get(base)
         if parameter is None or parameter.kind != "reference" or not parameter.supported:
-            raise _unknown(name, "names no reference parameter that is known, as in _has:Observation:patient:code")
-        if not _may_refer(parameter, resource_type):
-            raise _unknown(name, f"names a parameter that does not refer to {resource_type}")
+            raise unknown(name, "names no reference parameter that is known, as in _has:Observation:patient:code")
+        if not may_refer(parameter, resource_type):
+            raise unknown(name, f"names a parameter that does not refer to {resource_type}")
         if not self.has(source_type, tail):
-            raise _unknown(name, f"ends in a parameter that is not known for {source_type}")
+            raise unknown(name, f"ends in a parameter that is not known for {source_type}")
         return Referred(self.asked(source_type, name, tail, text, links + 1), parameter)
 
     def filtered(self, resource_type: str, name: str, text: str, links: int) -> Combined:
@@ -247,7 +234,7 @@ class _Query:
         asked = CURRENT.get(text, {}).get(resource_type)
         if asked is None:
             known = [one for one, types in CURRENT.items() if resource_type in types]
-            raise _unknown(name, " or ".join(["takes ids of Lists", *known]))
+            raise unknown(name, " or ".join(["takes ids of Lists", *known]))
         criteria = []
         for parameter_name, values in asked:
             base, _, modifier = parameter_name.partition(":")
@@ -260,15 +247,15 @@ class _Query:
         if text.startswith("$"):
             return self.current(resource_type, name, text)
         item = self.known.of("List")["item"]
-        if not _may_refer(item, resource_type):
-            raise _unknown(name, f"is not known for {resource_type}")
+        if not may_refer(item, resource_type):
+            raise unknown(name, f"is not known for {resource_type}")
         return Referred(Asked("List", criteria=(self.plain(self.known.of("List")["_id"], name, None, text),)), item)
 
     def worded(self, resource_type: str, name: str, text: str, _: int) -> Worded:
         """Return what ``_text`` or ``_content`` asks; a Bundle or a Binary has no narrative."""
         in_narrative = name.endswith("_text")
         if in_narrative and "text" not in element_names(self.known.release, resource_type):
-            raise _unknown(name, f"is not known for {resource_type}")
+            raise unknown(name, f"is not known for {resource_type}")
         self.reads(1)
         alternatives = tuple(tuple(words(unescape(part))) for part in self.parts(name, text))
         if not all(alternatives):
@@ -294,7 +281,7 @@ class _Query:
         base, colon, given = rest.partition(":")
         parameter = self.parameter(resource_type, name, base, given or None)
         if colon and not given:
-            raise _unknown(name, "has an empty modifier")
+            raise unknown(name, "has an empty modifier")
         if given in told_modifiers(parameter):
             self.reads(1)
             return read_told(parameter, given, self.parts(name, text))
@@ -356,11 +343,11 @@ class _Query:
         """Return the parameter that a criterion's name means."""
         parameter = self.known.of(resource_type).get(base)
         if parameter is None:
-            raise _unknown(base, f"is not known for {resource_type}")
+            raise unknown(base, f"is not known for {resource_type}")
         if not parameter.supported:
-            raise _unknown(base, f"of {resource_type} is not supported")
+            raise unknown(base, f"of {resource_type} is not supported")
         if parameter.is_column and modifier not in (None, "not" if base == "_id" else None):
-            raise _unknown(name, "is not supported")
+            raise unknown(name, "is not supported")
         return parameter
 
     def check_modifier(self, name: str, parameter: SearchParameter, modifier: str | None) -> None:
@@ -369,97 +356,7 @@ class _Query:
         is_type = parameter.kind == "reference" and modifier in self.known.resource_types
         if is_type and (not parameter.targets or modifier in parameter.targets):
             return
-        raise _unknown(name, "has a modifier that is not supported")
-
-    def once(self, name: str, modifier: str) -> None:
-        if modifier:
-            raise _unknown(name, "has a modifier that is not supported")
-        if name in self.seen:
-            raise BadRequestError(f"The parameter {name} is there more than once.", expression=f"http.{name}")
-        self.seen.add(name)
-
-    def add_count(self, name: str, modifier: str, text: str) -> None:
-        self.once(name, modifier)
-        if not re.fullmatch(r"[0-9]{1,9}", text):
-            raise BadRequestError("_count wants a number, 0 or more.", expression="http._count")
-        wanted = min(int(text), self.page_size_max)
-        self.count = 0 if "_summary" in self.seen and self.count == 0 else wanted
-
-    def add_summary(self, name: str, modifier: str, text: str) -> None:
-        self.once(name, modifier)
-        match text:
-            case "count":
-                self.count = 0
-            case "true" | "text" | "data":
-                self.show(name, text)
-            case "false":
-                pass
-            case _:
-                raise BadRequestError("_summary wants true, text, data, count or false.", expression="http._summary")
-
-    def add_elements(self, name: str, modifier: str, text: str) -> None:
-        self.once(name, modifier)
-        elements = frozenset(part.strip() for part in split(text, ","))
-        if not elements <= element_names(self.known.release, self.resource_type):
-            raise _unknown(name, f"names an element that {self.resource_type} does not have")
-        self.show(name, elements)
-
-    def show(self, name: str, shown: Shown) -> None:
-        """Take the part that is to be shown. Raises: BadRequestError, when another one was named."""
-        if self.shown is not None:
-            raise BadRequestError("_summary and _elements don't go together.", expression=f"http.{name}")
-        self.shown = shown
-
-    def add_total(self, name: str, modifier: str, text: str) -> None:
-        self.once(name, modifier)
-        if text not in ("none", "estimate", "accurate"):
-            raise BadRequestError("_total wants none, estimate or accurate.", expression="http._total")
-        self.total = cast("Total", text)
-
-    def add_sort(self, name: str, modifier: str, text: str) -> None:
-        self.once(name, modifier)
-        parts = split(text, ",")
-        if len(parts) > MAXIMUM_SORT_KEYS:
-            raise BadRequestError(f"_sort has at most {MAXIMUM_SORT_KEYS} keys.", expression="http._sort")
-        for part in parts:
-            key = part.strip()
-            sorted_by = key.removeprefix("-")
-            parameter = self.known.of(self.resource_type).get(sorted_by)
-            if parameter is None or not parameter.supported:
-                raise _unknown("_sort", f"names a parameter that is not known for {self.resource_type}")
-            if parameter.kind in UNSORTED:
-                raise _unknown("_sort", f"can't be by {parameter.name}, a {parameter.kind}")
-            self.sort.append(SortKey(parameter, descending=key.startswith("-")))
-
-    def add_include(self, name: str, modifier: str, text: str) -> None:
-        """Take an include such as ``CarePlan:activity-goal:Goal``; ``:recurse`` is how STU3 spells ``:iterate``."""
-        if modifier not in ("", "iterate", "recurse"):
-            raise _unknown(name, "has a modifier that is not supported")
-        is_reverse = name.startswith("_revinclude")
-        source_type, _, rest = text.partition(":")
-        base, _, target_type = rest.partition(":")
-        if not is_reverse and text == "*":
-            self.includes.append(Include(None, None, None, iterate=bool(modifier)))
-            return
-        if not is_reverse and rest == "*" and source_type in self.known.resource_types:
-            self.includes.append(Include(source_type, None, None, iterate=bool(modifier)))
-            return
-        parameter = self.known.of(source_type).get(base)
-        if parameter is None or parameter.kind != "reference" or not parameter.supported:
-            raise _unknown(name, "names no reference parameter that is known, as in Observation:performer")
-        if target_type and (target_type not in self.known.resource_types or not _may_refer(parameter, target_type)):
-            raise _unknown(name, "names a type that the parameter does not refer to")
-        self.includes.append(Include(source_type, parameter, target_type or None, bool(modifier), is_reverse))
-
-    def add_contained(self, name: str, modifier: str, text: str) -> None:
-        self.once(name, modifier)
-        if text != "false":
-            raise _unknown(name, "wants false: what is contained in a resource is not found by itself")
-
-    def accept(self, name: str, modifier: str, _: str) -> None:
-        """Take a parameter that is answered elsewhere: the format is chosen when the request is read."""
-        if modifier:
-            raise _unknown(name, "has a modifier that is not supported")
+        raise unknown(name, "has a modifier that is not supported")
 
 
 _OF_THE_WHOLE: dict[str, Callable[[_Query, str, str, str, int], Link]] = {
@@ -469,29 +366,3 @@ _OF_THE_WHOLE: dict[str, Callable[[_Query, str, str, str, int], Link]] = {
     "_text": _Query.worded,
 }
 """Parameters that are about a resource as a whole, and take no modifier."""
-
-_RESULT_PARAMETERS: dict[str, Callable[[_Query, str, str, str], None]] = {
-    "_contained": _Query.add_contained,
-    "_count": _Query.add_count,
-    "_summary": _Query.add_summary,
-    "_elements": _Query.add_elements,
-    "_total": _Query.add_total,
-    "_sort": _Query.add_sort,
-    "_include": _Query.add_include,
-    "_revinclude": _Query.add_include,
-    "_format": _Query.accept,
-    "_pretty": _Query.accept,
-}
-
-
-def shown(name: str) -> str:
-    """Return a parameter's name for an error; a name that isn't one is not repeated."""
-    return name if _SAFE_NAME.fullmatch(name) else "(unreadable name)"
-
-
-def _unknown(name: str, why: str) -> UnknownParameterError:
-    return UnknownParameterError(f"The parameter {shown(name)} {why}.", expression=f"http.{shown(name)}")
-
-
-def _may_refer(parameter: SearchParameter, resource_type: str) -> bool:
-    return not parameter.targets or resource_type in parameter.targets
