@@ -20,6 +20,7 @@ from app.interactions.context import Context, Stored
 from app.interactions.write import Written
 from app.rest.call import Call
 from app.rest.outcome import error_body, outcome_tree
+from app.rest.receipts import receipts
 from app.rest.request import FORM, FhirRequest
 from app.rest.response import DONE, FhirResponse, etag, held_at, location, seq_extension
 
@@ -80,9 +81,10 @@ def _request(call: Call, entry: Entry) -> FhirRequest:
 
 
 def bundle_response(base: str, release: Release, answer: BundleAnswer, wanted: str | None) -> FhirResponse:
-    """Return the answer to a batch or transaction, an entry for each that came."""
+    """Return the answer to a batch or transaction, an entry for each that came, then receipts."""
     named: set[str] = set()
-    entries = b",".join(_answer_entry(base, release, entry, wanted, named) for entry in answer.entries)
+    answered = [_answer_entry(base, release, entry, wanted, named) for entry in answer.entries]
+    entries = b",".join(answered + receipts(answer.entries))
     body = f'{{"resourceType":"Bundle","type":"{answer.type}-response"'.encode()
     body += b',"entry":[' + entries + b"]}" if entries else b"}"
     seqs = [entry.outcome.version.seq for entry in answer.entries if isinstance(entry.outcome, Written)]

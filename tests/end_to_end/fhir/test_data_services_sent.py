@@ -218,6 +218,21 @@ async def test_a_completed_task_without_answers_is_refused_where_its_profile_is_
         assert await me.changes() == before
 
 
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_a_request_for_a_correction_is_answered_with_a_receipt(world: World, form: str) -> None:
+    me = world.caller("zonnestraal", R4)
+    claims = {"profile": ["http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication"]}
+    body = bundle("transaction", *CORRECTION["entry"][:2])
+    wish = CORRECTION["entry"][2]
+    body["entry"].append(wish | {"resource": wish["resource"] | {"meta": claims}})
+    *answered, receipt = (await posted(me, R4, form, body))["entry"]
+    assert [one["resource"]["resourceType"] for one in answered] == ["Patient", "Organization", "Communication"]
+    (issue,) = receipt["resource"]["issue"]
+    assert (issue["severity"], issue["code"]) == ("information", "informational")
+    assert issue["details"]["text"]
+    assert receipt["fullUrl"].startswith("urn:uuid:")
+
+
 async def test_what_no_service_knows_is_refused_with_words(world: World) -> None:
     me = world.caller("zonnestraal", STU3)
     for url, status in (("/DocumentReference/$", 400), ("/NoResource", 404), ("/Observation/not-there", 404)):
