@@ -276,6 +276,9 @@ def client_add(
     both_releases: Annotated[
         bool, typer.Option("--both-releases", help="It reads STU3 and R4 as one, unless it says otherwise.")
     ] = False,
+    requires_par: Annotated[
+        bool, typer.Option("--requires-par", help="Its authorization requests have to be pushed first.")
+    ] = False,
 ) -> None:
     """Register a client and print its client_id, and nothing else."""
     jwks = None
@@ -293,6 +296,7 @@ def client_add(
             return await clients.add(
                 transaction, name=name, scope=scope, redirect_uris=redirect_uri or (), public=public, jwks=jwks,
                 practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
+                requires_par=requires_par,
             )  # fmt: skip
 
         return await parts.database.write(job)

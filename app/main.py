@@ -166,7 +166,7 @@ async def _regie_error(request: Request, error: RegieError) -> Response:
 
 
 async def _http_error(request: Request, error: StarletteHTTPException) -> Response:
-    if request.url.path.startswith(cors.OPEN_PATHS):
+    if cors.is_open(request.url.path):
         return JSONResponse({"error": "invalid_request"}, error.status_code)
     return error_page(request, error.status_code, trace_of(request).request_id)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from authlib.oauth2.rfc6749 import InvalidRequestError
 
 from app.access.categories import Category
 from app.access.grant import Grantee
@@ -25,9 +26,10 @@ from app.identity import practices
 from app.identity.instants import to_us
 from app.jobs.notices import notify
 from app.jobs.texts import NoticeKind
-from app.oauth import codes, tokens
+from app.oauth import codes, pushed, tokens
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
+from app.oauth.errors import described
 from app.oauth.exchange import Submitted
 from app.oauth.smart_scopes import reduced
 from app.oauth.tokens import Holder, Token
@@ -76,6 +78,7 @@ class Changes:
 
         async def job(transaction: Transaction) -> None:
             await tokens.forget(transaction, now)
+            await _use_pushed(transaction, request.pushed, now)
             grant = await grants.give(
                 transaction,
                 record_id=decision.record_id,
@@ -121,6 +124,15 @@ class Changes:
                 detail=f"app:{client.client_id}",
             )
             await self._audit.record(transaction, event)
+
+        self._database.write_blocking(job)
+
+    def use_pushed(self, request_hash: str) -> None:
+        """Use up a pushed request that the person did not allow. Raises: InvalidRequestError, when it was decided about."""
+        now = self._clock()
+
+        async def job(transaction: Transaction) -> None:
+            await _use_pushed(transaction, request_hash, now)
 
         self._database.write_blocking(job)
 
@@ -255,6 +267,11 @@ class Changes:
                 is_refresh=True,
                 value=answer["refresh_token"],
             )
+
+
+async def _use_pushed(transaction: Transaction, request_hash: str | None, now: datetime) -> None:
+    if request_hash is not None and not await pushed.use(transaction, request_hash, now):
+        raise InvalidRequestError(described("This request was decided about before."))
 
 
 async def _used_up(transaction: Transaction, earlier: AuthorizationCode | Token, now_us: int) -> bool:

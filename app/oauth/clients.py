@@ -41,6 +41,7 @@ _columns = (
     client.c.jwks,
     client.c.practice_id,
     client.c.both_releases,
+    client.c.requires_par,
 )
 _SET_RELEASES = hot(
     update(client).where(client.c.client_id == bindparam("which")).values(both_releases=bindparam("both"))
@@ -55,7 +56,7 @@ class Client(ClientMixin):
 
     ``owner`` is who runs it, as people read it. ``jwks`` holds the public keys of a confidential client, None for a
     public one. ``practice_id`` is the practice whose system it is, None for an app. ``both_releases``: it reads both FHIR
-    releases unless it says otherwise.
+    releases unless it says otherwise. ``requires_par``: its authorization requests have to be pushed.
     """
 
     client_id: str
@@ -67,6 +68,7 @@ class Client(ClientMixin):
     jwks: str | None
     practice_id: str | None
     both_releases: bool
+    requires_par: bool
 
     def get_client_id(self) -> str:
         """Return the client_id."""
@@ -118,6 +120,7 @@ async def add(
     practice_id: str | None = None,
     client_id: str | None = None,
     both_releases: bool = False,
+    requires_par: bool = False,
 ) -> str:
     """Return the client_id of the new client, a random one unless it is given.
 
@@ -148,6 +151,7 @@ async def add(
             "practice_id": practice_id,
             "created_at": to_us(now),
             "both_releases": both_releases,
+            "requires_par": requires_par,
         },
     )
     return client_id
@@ -176,9 +180,9 @@ def find_blocking(database: Database, client_id: str) -> Client | None:
 
 
 def _client(row: Row) -> Client:
-    client_id, name, owner, redirect_uris, scope, is_public, jwks, practice_id, both = row
+    client_id, name, owner, redirect_uris, scope, is_public, jwks, practice_id, *switches = row
     uris = tuple(json.loads(redirect_uris))
-    return Client(client_id, name, owner, uris, scope, bool(is_public), jwks, practice_id, bool(both))
+    return Client(client_id, name, owner, uris, scope, bool(is_public), jwks, practice_id, *map(bool, switches))
 
 
 def _check_redirect_uri(redirect_uri: str) -> None:

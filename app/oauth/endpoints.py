@@ -35,6 +35,11 @@ def router(parts: Parts) -> APIRouter:
         """Exchange a code, a refresh token or a client's own proof for an access token (RFC 6749)."""
         return await _answer(request, server.token)
 
+    @routes.post("/par")
+    async def push(request: Request) -> JSONResponse:
+        """Keep an authorization request for the browser to name (RFC 9126)."""
+        return await _answer(request, server.push)
+
     @routes.post("/revoke")
     async def revoke(request: Request) -> JSONResponse:
         """Give a token back (RFC 7009)."""
@@ -45,7 +50,8 @@ def router(parts: Parts) -> APIRouter:
         """Tell a confidential client about its own token (RFC 7662)."""
         return await _answer(request, server.introspection)
 
-    @routes.api_route("/userinfo", methods=["GET", "POST"])
+    @routes.get("/userinfo")
+    @routes.post("/userinfo")
     async def who(request: Request) -> JSONResponse:
         """Tell an app who the person is that allowed it to know (OpenID Connect)."""
         trace = getattr(request.state, "trace", Trace.EMPTY)

@@ -36,7 +36,10 @@ class Payload(OAuth2Payload):
 
 
 class Submitted(OAuth2Request):
-    """What came in, as Authlib takes it; ``trace`` goes along to the audit log."""
+    """What came in, as Authlib takes it; ``trace`` goes along to the audit log.
+
+    ``pushed`` is the hash of the request_uri of an authorization request that was pushed, empty while it is being pushed.
+    """
 
     def __init__(
         self, method: str, uri: str, pairs: Pairs, trace: Trace, headers: Mapping[str, str] | None = None
@@ -44,6 +47,7 @@ class Submitted(OAuth2Request):
         super().__init__(method, uri, headers=headers)
         self.payload = Payload(pairs)
         self.trace = trace
+        self.pushed: str | None = None
 
     @property
     def args(self) -> dict[str, str]:

@@ -83,6 +83,8 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
         redirect_uri = self.validate_authorization_redirect_uri(self.request, client)
         try:
             check_repeated(payload)
+            if client.requires_par and self.request.pushed is None:
+                raise InvalidRequestError(described("This client has to push its requests to /par first."))
             if payload.response_type != "code":
                 raise UnsupportedResponseTypeError(payload.response_type)
             super().validate_authorization_request()

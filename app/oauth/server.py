@@ -6,6 +6,7 @@ Everything here blocks and runs in a worker thread. What is written stands in ``
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from authlib.common.urls import add_params_to_uri
@@ -21,7 +22,7 @@ from app.db.database import Database
 from app.errors import RegieError
 from app.fhir.release import Release
 from app.identity.instants import to_us
-from app.oauth import clients, errors, tokens
+from app.oauth import clients, errors, pushed, tokens
 from app.oauth.assertions import PrivateKeyJwt
 from app.oauth.changes import Changes, Decision, Lifetimes
 from app.oauth.clients import Client
@@ -40,6 +41,7 @@ class Asked:
 
     client: Client
     scope: str
+    redirect_uri: str
 
 
 class AuthorizationServer(AuthlibServer):
@@ -72,7 +74,7 @@ class AuthorizationServer(AuthlibServer):
         self.register_grant(CodeGrant, [S256Challenge(required=True)])
         self.register_grant(RefreshGrant)
         self.register_grant(PracticeGrant)
-        audiences = [issuer, f"{issuer}/", f"{issuer}/token"]
+        audiences = [issuer, f"{issuer}/", f"{issuer}/token", f"{issuer}/par"]
         self.register_client_auth_method("private_key_jwt", PrivateKeyJwt(database, audiences, clock))
         self.register_client_auth_method("refresh_token", lambda _, request: client_of_refresh_token(self, request))
         self.register_endpoint(Revocation)
@@ -86,20 +88,58 @@ class AuthorizationServer(AuthlibServer):
         An answer without ``location`` is for a page: then it is not known whether the redirect URI can be trusted.
         """
         try:
-            grant = self.get_consent_grant(self.submitted("GET", "/authorize", pairs, trace))
+            grant = self.get_consent_grant(self._opened(pairs, trace))
         except OAuth2Error as error:
             return self.handle_error_response(None, error)
-        return Asked(grant.request.client, grant.request.scope)
+        return Asked(grant.request.client, grant.request.scope, grant.request.payload.redirect_uri)
 
     def decided(self, pairs: Pairs, decision: Decision | None, trace: Trace) -> Answer:
         """Return the redirect to the client after the person allowed something, or nothing (None)."""
-        request = self.submitted("GET", "/authorize", pairs, trace)
         try:
-            grant = self.get_consent_grant(request)
+            grant = self.get_consent_grant(self._opened(pairs, trace))
+            if decision is None and grant.request.pushed is not None:
+                self.changes.use_pushed(grant.request.pushed)
         except OAuth2Error as error:
-            return self.handle_error_response(request, error)
+            return self.handle_error_response(None, error)
         answer: Answer = self.create_authorization_response(grant.request, grant_user=decision, grant=grant)
         return answer
+
+    def push(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
+        """Return the answer of the endpoint for pushed requests: where the request is kept, for how many seconds."""
+        request = self.submitted("POST", "/par", pairs, trace, headers)
+        request.pushed = ""
+
+        def run() -> Answer:
+            client: Client = self.authenticate_client(request, Revocation.CLIENT_AUTH_METHODS, "par")
+            request.payload.data["client_id"] = client.client_id
+            self.get_consent_grant(request)
+            kept = [pair for pair in pairs if not pair[0].startswith("client_")] + [("client_id", client.client_id)]
+            if "request_uri" in request.payload.data or sum(map(len, chain(*kept))) > pushed.LENGTH_MAX:
+                raise InvalidRequestError(
+                    errors.described("A pushed request has no request_uri, and is not that long.")
+                )
+            where = pushed.keep(self.database, client.client_id, kept, self._clock())
+            lifetime = int(pushed.TO_OPEN.total_seconds())
+            return Answer(201, {"request_uri": where, "expires_in": lifetime}, dict(errors.NO_STORE))
+
+        return self._answered(run, pairs, trace)
+
+    def _opened(self, pairs: Pairs, trace: Trace) -> Submitted:
+        """Return the authorization request that a browser brought, or that it names by its ``request_uri``.
+
+        Raises: InvalidRequestError, without a redirect URI, when there is no such request.
+        """
+        brought = self.submitted("GET", "/authorize", pairs, trace)
+        request_uri = brought.payload.data.get("request_uri")
+        if request_uri is None:
+            return brought
+        errors.check_repeated(brought.payload)
+        found = pushed.opened(self.database, request_uri, brought.payload.data.get("client_id", ""), self._clock())
+        if found is None:
+            raise InvalidRequestError(errors.described("The request_uri is unknown, used, or its time is over."))
+        request = self.submitted("GET", "/authorize", found.pairs, trace)
+        request.pushed = found.request_hash
+        return request
 
     def release_asked(self, payload: Payload) -> Release | None:
         """Return the release of the FHIR base that the client names as ``aud`` or ``resource``; None if it names none.

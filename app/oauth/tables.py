@@ -18,6 +18,8 @@ client = Table(
     Column("created_at", BigInteger, nullable=False),
     # Whether it reads both FHIR releases unless it says otherwise.
     Column("both_releases", Boolean, nullable=False, server_default=false()),
+    # Whether its authorization requests have to be pushed first.
+    Column("requires_par", Boolean, nullable=False, server_default=false()),
 )
 
 authorization_code = Table(
@@ -79,4 +81,15 @@ signing_key = Table(
     Column("private_key", LargeBinary, nullable=False),
     Column("published_at", BigInteger, nullable=False),
     Column("signs_from", BigInteger, nullable=False),
+)
+
+pushed_request = Table(
+    "pushed_request",
+    metadata,
+    Column("request_hash", Text, primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("opened_at", BigInteger),
+    Index(None, "expires_at"),
 )

@@ -131,7 +131,6 @@ def router(parts: LoginParts) -> APIRouter:
 
     def consent_page(request: Request, person: SignedIn, asked: Asked, choice: Choice) -> Response:
         scope_actions = actions_of(asked.scope)
-        redirect_uri = request.query_params.get("redirect_uri", "")
         answer = page(
             request,
             "consent.html",
@@ -154,9 +153,9 @@ def router(parts: LoginParts) -> APIRouter:
             stays=OFFLINE in asked.scope.split(),
             periods=PERIODS,
             action=f"/authorize?{request.url.query}",
-            host=urlsplit(redirect_uri).hostname or "",
+            host=urlsplit(asked.redirect_uri).hostname or "",
         )
-        answer.headers["Content-Security-Policy"] = policy(redirect_uri)
+        answer.headers["Content-Security-Policy"] = policy(asked.redirect_uri)
         return answer
 
     async def asked_of(request: Request) -> Asked | Answer:

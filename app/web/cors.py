@@ -19,5 +19,9 @@ PREFLIGHT = [
     (b"access-control-allow-headers", ALLOWED_HEADERS),
     (b"access-control-max-age", b"3600"),
 ]
-OPEN_PATHS = ("/token", "/revoke", "/introspect", "/userinfo", "/jwks", "/.well-known/")
-"""Beside FHIR, where a page of another origin may ask."""
+OPEN_PATHS = frozenset({"/token", "/par", "/revoke", "/introspect", "/userinfo", "/jwks"})
+
+
+def is_open(path: str) -> bool:
+    """Return whether a page of another origin may ask here, beside FHIR."""
+    return path in OPEN_PATHS or path.startswith("/.well-known/")

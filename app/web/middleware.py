@@ -51,7 +51,7 @@ class Frame:
         added = [*_PROTECTION, (b"content-security-policy", _POLICY), *id_headers(*ids)]
         if self.is_https:
             added.append(_HSTS)
-        is_open = path.startswith(cors.OPEN_PATHS)
+        is_open = cors.is_open(path)
         if is_open:
             added += cors.ANSWER
             if scope["method"] == "OPTIONS":

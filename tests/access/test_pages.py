@@ -33,6 +33,7 @@ PUBLIC = {
     "POST /token": "asks for its own proof",
     "POST /revoke": "asks for its own proof",
     "POST /introspect": "asks for its own proof",
+    "POST /par": "asks for its own proof",
     "GET /userinfo": "asks for a token",
     "POST /userinfo": "asks for a token",
 }
