@@ -1,6 +1,7 @@
 """A grant: what a person allowed a practice or an app. The grant table is the source of truth; this is its value."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,7 +18,10 @@ class Grantee(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the person of ``record_id`` allowed; all instants UTC, ``until`` is the first instant at which it is over."""
+    """What the person of ``record_id`` allowed; all instants UTC, ``until`` is the first instant at which it is over.
+
+    ``version`` counts from 1: a changed grant is a new version, and the one before is withdrawn at that instant.
+    """
 
     grant_id: str
     record_id: int
@@ -30,6 +34,7 @@ class Grant:
     purpose: str
     given_at: datetime
     withdrawn_at: datetime | None = None
+    version: int = 1
 
     def is_in_force(self, now: datetime) -> bool:
         """Return whether the grant opens anything at ``now``; it ends at, not after, its ``until``.
@@ -37,3 +42,12 @@ class Grant:
         A withdrawn one never does: a clock that is turned back must not open it again.
         """
         return self.withdrawn_at is None and self.starts_at <= now < self.until
+
+
+def as_they_stood(grants: Iterable[Grant], instant: datetime) -> list[Grant]:
+    """Return the grants as a decision at ``instant`` would have read them: what was done to them later is not known yet."""
+    return [
+        replace(grant, withdrawn_at=None) if grant.withdrawn_at is not None and grant.withdrawn_at > instant else grant
+        for grant in grants
+        if grant.given_at <= instant
+    ]

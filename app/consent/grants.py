@@ -1,7 +1,8 @@
 """Grants at rest: given, withdrawn, listed.
 
-A grant is never altered: a changed one is a new row, and the old row is withdrawn at the same instant. That keeps what
-was allowed at any moment in the past. What is read here are candidates; ``access/policy.py`` decides which are in force.
+A version of a grant is never altered: a changed grant has a new one, and the one before is withdrawn at the same instant.
+That keeps what was allowed at any moment in the past. What is read here are candidates; ``access/policy.py`` decides which
+are in force.
 """
 
 import base64
@@ -41,13 +42,17 @@ _WITHDRAW = hot(
     )
     .values(withdrawn_at=bindparam("at"))
 )
-_ONE = hot(
-    select(access_grant).where(_columns.record_id == bindparam("record_id"), _columns.grant_id == bindparam("grant_id"))
+_versions = (
+    select(access_grant)
+    .where(_columns.record_id == bindparam("record_id"), _columns.grant_id == bindparam("grant_id"))
+    .order_by(_columns.version.desc())
 )
+_ONE = hot(_versions.limit(1))
+_VERSIONS = hot(_versions)
 _OF_RECORD = hot(
     select(access_grant)
     .where(_columns.record_id == bindparam("record_id"))
-    .order_by(_columns.given_at.desc(), _columns.grant_id)
+    .order_by(_columns.given_at.desc(), _columns.grant_id, _columns.version.desc())
 )
 _to_grantee = (
     select(access_grant)
@@ -87,15 +92,6 @@ async def give(
 
     Raises: UnprocessableError, when it would open nothing or last longer than ``LONGEST``.
     """
-    starts_at = starts_at or now
-    if not categories & ~Category.SENSITIVE:
-        raise UnprocessableError("A grant names at least one part of the record.")
-    if not actions:
-        raise UnprocessableError("A grant allows at least one action.")
-    if until <= starts_at:
-        raise UnprocessableError("A grant ends after it starts.")
-    if until - starts_at > LONGEST:
-        raise UnprocessableError("A grant lasts five years at most.")
     grant = Grant(
         grant_id=base64.b32encode(secrets.token_bytes(15)).decode().lower(),
         record_id=record_id,
@@ -103,12 +99,12 @@ async def give(
         grantee_id=grantee_id,
         categories=categories,
         actions=actions,
-        starts_at=starts_at,
+        starts_at=starts_at or now,
         until=until,
         purpose=purpose,
         given_at=now,
     )
-    await transaction.run(_INSERT, _row(grant))
+    await _insert(transaction, grant)
     return grant
 
 
@@ -135,37 +131,58 @@ async def change(
     actions: Action,
     until: datetime,
     now: datetime,
+    purpose: str | None = None,
+    starts_at: datetime | None = None,
 ) -> Grant:
-    """Return the grant that takes the place of ``grant_id``, which is withdrawn at the same instant.
+    """Return the new version of ``grant_id``; the one before is withdrawn at the same instant.
 
+    Tokens that rest on the grant go on with what is left. ``purpose`` and ``starts_at`` None keep what they were.
     Raises: NotFoundError, when there is no such grant or it is over; UnprocessableError, as ``give`` does.
     """
     old = await one(transaction, record_id, grant_id)
     if old is None or old.withdrawn_at is not None or old.until <= now:
         raise NotFoundError("This grant is not known.")
     await withdraw(transaction, record_id, grant_id, now)
-    return await give(
-        transaction,
-        record_id=record_id,
-        grantee=old.grantee,
-        grantee_id=old.grantee_id,
+    new = replace(
+        old,
+        version=old.version + 1,
         categories=categories,
         actions=actions,
+        starts_at=max(starts_at or old.starts_at, now),
         until=until,
-        purpose=old.purpose,
-        now=now,
-        starts_at=max(old.starts_at, now),
+        purpose=purpose or old.purpose,
+        given_at=now,
     )
+    await _insert(transaction, new)
+    return new
+
+
+async def _insert(transaction: Transaction, grant: Grant) -> None:
+    """Write a version. Raises: UnprocessableError, when it would open nothing or last longer than ``LONGEST``."""
+    if not grant.categories & ~Category.SENSITIVE:
+        raise UnprocessableError("A grant names at least one part of the record.")
+    if not grant.actions:
+        raise UnprocessableError("A grant allows at least one action.")
+    if grant.until <= grant.starts_at:
+        raise UnprocessableError("A grant ends after it starts.")
+    if grant.until - grant.starts_at > LONGEST:
+        raise UnprocessableError("A grant lasts five years at most.")
+    await transaction.run(_INSERT, _row(grant))
 
 
 async def one(reader: Reader, record_id: int, grant_id: str) -> Grant | None:
-    """Return one grant, whether in force or over; None when this record has no such grant. A point read."""
+    """Return the newest version of a grant, in force or over; None when this record has no such grant. A point read."""
     row = await reader.one(_ONE, {"record_id": record_id, "grant_id": grant_id})
     return None if row is None else _grant(row)
 
 
+async def versions(reader: Reader, record_id: int, grant_id: str) -> list[Grant]:
+    """Return all versions of a grant, the newest first; none when this record has no such grant."""
+    return [_grant(row) for row in await reader.all(_VERSIONS, {"record_id": record_id, "grant_id": grant_id})]
+
+
 async def of_record(reader: Reader, record_id: int) -> list[Grant]:
-    """Return all that this person ever granted, the newest first."""
+    """Return all versions of all that this person ever granted, the newest first."""
     return [_grant(row) for row in await reader.all(_OF_RECORD, {"record_id": record_id})]
 
 
@@ -206,6 +223,7 @@ def _row(grant: Grant) -> dict[str, object]:
     return {
         "record_id": grant.record_id,
         "grant_id": grant.grant_id,
+        "version": grant.version,
         "grantee": grant.grantee.value,
         "grantee_id": grant.grantee_id,
         "categories": int(grant.categories),
@@ -224,6 +242,7 @@ def _grant(row: Row) -> Grant:
     (
         record_id,
         grant_id,
+        version,
         grantee,
         grantee_id,
         categories,
@@ -236,6 +255,7 @@ def _grant(row: Row) -> Grant:
     ) = row
     return Grant(
         grant_id=grant_id,
+        version=version,
         record_id=record_id,
         grantee=Grantee(grantee),
         grantee_id=grantee_id,

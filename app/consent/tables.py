@@ -9,6 +9,7 @@ access_grant = Table(
     metadata,
     Column("record_id", BigInteger, primary_key=True, autoincrement=False),
     Column("grant_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("grantee", Text, nullable=False),
     Column("grantee_id", Text, nullable=False),
     Column("categories", Integer, nullable=False),

@@ -106,7 +106,7 @@ async def test_nobody_withdraws_the_grant_of_another_record(database: SqliteData
     assert await grants.one(database.reader, 7, grant.grant_id) == grant
 
 
-async def test_a_changed_grant_is_a_new_one_and_the_old_one_is_withdrawn(database: SqliteDatabase) -> None:
+async def test_a_changed_grant_is_a_new_version_and_the_one_before_is_withdrawn(database: SqliteDatabase) -> None:
     old = await given(database)
     later = NOW + timedelta(days=1)
 
@@ -122,10 +122,12 @@ async def test_a_changed_grant_is_a_new_one_and_the_old_one_is_withdrawn(databas
         )
 
     new = await database.write(job)
-    assert new.grant_id != old.grant_id
+    assert (new.grant_id, new.version) == (old.grant_id, 2)
+    assert await grants.one(database.reader, 7, old.grant_id) == new
     assert await grants.of_practice(database.reader, "klaproos", later) == [new]
     history = await grants.of_record(database.reader, 7)
     assert [grant.withdrawn_at for grant in history] == [None, later]
+    assert await grants.versions(database.reader, 7, old.grant_id) == history
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.access.categories import ALL_PARTS, EVERYTHING, Category
-from app.access.grant import Grant, Grantee
+from app.access.grant import Grant, Grantee, as_they_stood
 from app.access.policy import DIRECTORY_TYPES, Wish, decide
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope
@@ -172,3 +172,11 @@ def test_v1_and_v2_scopes_say_the_same() -> None:
     for old, new in (("patient/Goal.read", "patient/Goal.rs"), ("patient/Goal.write", "patient/Goal.cud")):
         assert SmartScopes.of(old) == SmartScopes.of(new)
     assert SmartScopes.of("patient/*.*").types_for(ALL_ACTIONS) is None
+
+
+def test_what_was_withdrawn_or_given_later_is_as_it_stood_then() -> None:
+    later, given = NOW + timedelta(hours=1), NOW - timedelta(days=1)
+    withdrawn = grant(HER, Category.CARE_PLAN, withdrawn_at=later)
+    assert [one.is_in_force(NOW) for one in as_they_stood([withdrawn], NOW)] == [True]
+    assert [one.is_in_force(later) for one in as_they_stood([withdrawn], later)] == [False]
+    assert as_they_stood([withdrawn], given - timedelta(microseconds=1)) == []
