@@ -18,22 +18,21 @@ from tests.support.world import Caller, Tree, World, bundle, entry, tree_of, wei
 STARS = "http://example.org/stars"
 BRIGHT = "http://example.org/ValueSet/bright"
 KNOWN = {"sun": "Sun", "vega": "Vega"}
-PROFILE = {
-    "resourceType": "StructureDefinition",
-    "url": "http://example.org/StructureDefinition/bright",
-    "type": "Observation",
-    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
-    "differential": {
-        "element": [
-            {
-                "id": "Observation.method",
-                "path": "Observation.method",
-                "binding": {"strength": "required", "valueSet": BRIGHT},
-            }
-        ]
-    },
-}
+PROFILE = "http://example.org/StructureDefinition/bright"
 VALUE_SET = {"resourceType": "ValueSet", "url": BRIGHT, "compose": {"include": [{"system": STARS}]}}
+
+
+def profile(release: Release) -> dict[str, Any]:
+    """Return the profile that wants a bright star as a method."""
+    member = "valueSet" if release is Release.R4 else "valueSetUri"
+    binding = {"strength": "required", member: BRIGHT}
+    return {
+        "resourceType": "StructureDefinition",
+        "url": PROFILE,
+        "type": "Observation",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
+        "differential": {"element": [{"path": "Observation.method", "binding": binding}]},
+    }
 
 
 class Stars(BaseHTTPRequestHandler):
@@ -94,7 +93,7 @@ async def world(tmp_path: Path, stars: Any) -> AsyncIterator[World]:
     for release in Release:
         loaded = [
             Definition(str(one["url"]), "", str(one["resourceType"]), json.dumps(one).encode())
-            for one in (PROFILE, VALUE_SET)
+            for one in (profile(release), VALUE_SET)
         ]
         library.load(Package(Pin(f"stars.{release.path}", "1", release), tuple(loaded), ()))
     settings = {"packages_folder": library.folder, "profile_mode": "enforce", "terminology_server": stars.address}
@@ -111,7 +110,7 @@ def me(request: pytest.FixtureRequest, world: World) -> Caller:
 def star(me: Caller, patient: str, code: str) -> Tree:
     """Return an Observation with a star that its profile is about."""
     method = {"coding": [{"system": STARS, "code": code, "display": "Geheim van Zonnestraal"}]}
-    return weight(me.release, patient, meta={"profile": [PROFILE["url"]]}, method=method)
+    return weight(me.release, patient, meta={"profile": [PROFILE]}, method=method)
 
 
 async def asked(me: Caller, operation: str, **query: str) -> Tree:
