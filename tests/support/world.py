@@ -45,6 +45,7 @@ SHARED_UUID = "5a1ad000-0000-4000-8000-00000000abcd"
 """The id that both people chose for an Observation."""
 
 DAY = timedelta(days=1)
+"""How long the template's tokens and sessions last: longer than the tests of a slow machine."""
 APP_SCOPE = "patient/Observation.cruds patient/Patient.r patient/Condition.rs"
 PASSWORD = "geen-echt-wachtwoord"
 PERSON_SCOPE = "patient/*.cruds"
@@ -209,7 +210,7 @@ class World:
         now = self.parts.clock()
 
         async def job(transaction: Transaction) -> str:
-            return await tokens.issue(transaction, holder, scope=scope, lifetime=timedelta(minutes=15), now=now)
+            return await tokens.issue(transaction, holder, scope=scope, lifetime=DAY, now=now)
 
         return await self.parts.database.write(job)
 
@@ -406,7 +407,7 @@ async def _add_account(world: World, person: Person) -> None:
             totp_secret=pyotp.random_base32(), now=now,
         )  # fmt: skip
         half = await sessions.begin_half(transaction, account_id, now)
-        return await sessions.make_whole(transaction, half, account_id, now, timedelta(hours=1))
+        return await sessions.make_whole(transaction, half, account_id, now, DAY)
 
     world.made.cookies[person.name] = await world.parts.database.write(job)
 
