@@ -271,6 +271,7 @@ def client_add(
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="An app that can't keep a secret.")] = False,
     jwks_file: Annotated[Path | None, typer.Option(help="File with the public keys (JWK Set).")] = None,
+    jwks_uri: Annotated[str | None, typer.Option(help="URL at which it publishes its public keys instead.")] = None,
     practice_id: Annotated[str | None, typer.Option("--practice", help="The practice whose system it is.")] = None,
     client_id: Annotated[str | None, typer.Option(help="Its client_id; made if it is not given.")] = None,
     both_releases: Annotated[
@@ -295,6 +296,7 @@ def client_add(
         async def job(transaction: Transaction) -> str:
             return await clients.add(
                 transaction, name=name, scope=scope, redirect_uris=redirect_uri or (), public=public, jwks=jwks,
+                jwks_uri=jwks_uri,
                 practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
                 requires_par=requires_par,
             )  # fmt: skip

@@ -116,6 +116,10 @@ class Settings(BaseSettings):
         default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."
     )
 
+    dev_loopback_keys: bool = Field(
+        default=False, description="Whether the keys of clients may be fetched from this machine; for development only."
+    )
+
     @property
     def is_https(self) -> bool:
         """Whether the world reaches this server by HTTPS, so that cookies may be marked Secure."""

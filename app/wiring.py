@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import make_url
 
 from app.access.requester import RequesterKind
@@ -30,11 +31,13 @@ from app.jobs.deliver import Deliverer
 from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
 from app.oauth.changes import Lifetimes
+from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
 from app.settings import Settings
 from app.store.changes import patients_of
 from app.store.indexing import IndexRows, index_rows
 
+_log = structlog.get_logger()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -91,6 +94,8 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         since = clock() - _EPOCH
         return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
+    if settings.dev_loopback_keys:
+        _log.warning("unsafe_setting", setting="REGIE_DEV_LOOPBACK_KEYS")
     audit = AuditLog(settings.key("audit checkpoints"), now_us)
     zone = ZoneInfo(settings.time_zone)
     index_key = settings.key("index")
@@ -133,6 +138,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
             settings.authorization_code_lifetime, settings.access_token_lifetime, settings.refresh_token_lifetime
         ),
         secret=settings.key,
+        remote_keys=RemoteKeys(clock, allow_loopback=settings.dev_loopback_keys),
         record_patients=record_patients,
         clock=clock,
     )

@@ -13,7 +13,7 @@ from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeyFlexible, KeySet
 from joserfc.jwt import JWTClaimsRegistry
 from sqlalchemy import bindparam, delete
 from sqlalchemy.dialects.sqlite import insert
@@ -24,6 +24,7 @@ from app.identity.instants import to_us
 from app.oauth.clients import Client
 from app.oauth.errors import described
 from app.oauth.exchange import Submitted
+from app.oauth.remote_keys import RemoteKeys, UnreachableKeysError
 from app.oauth.tables import used_assertion
 from app.oauth.tokens import hashed
 
@@ -45,10 +46,13 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
 
     CLIENT_AUTH_METHOD = "private_key_jwt"
 
-    def __init__(self, database: Database, audiences: list[str], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, audiences: list[str], remote_keys: RemoteKeys, clock: Callable[[], datetime]
+    ) -> None:
         super().__init__(leeway=int(LEEWAY.total_seconds()))
         self._database = database
         self._audiences = audiences
+        self._remote_keys = remote_keys
         self._clock = clock
 
     def __call__(self, query_client: Callable[[str], Client | None], request: Submitted) -> Client | None:
@@ -66,16 +70,24 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
             raise InvalidClientError(described("client_id and the subject of the assertion differ."))
         return found
 
-    def resolve_client_public_key(self, client: Client) -> KeySet:
-        """Return the registered keys. Raises: InvalidClientError, for a client that has none."""
+    def resolve_client_public_key(self, client: Client) -> KeyFlexible:
+        """Return the registered keys, or what fetches them for the assertion's ``kid``.
+
+        Raises: InvalidClientError, for a client that has none.
+        """
+        url = client.jwks_uri
+        if url is not None:
+            return lambda signed: self._remote_keys.keys(url, signed.headers().get("kid"))
         if client.jwks is None:
             raise InvalidClientError
         return KeySet.import_key_set(json.loads(client.jwks))
 
-    def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> dict[str, Any]:
+    def process_assertion_claims(self, assertion: str, resolve_key: KeyFlexible) -> dict[str, Any]:
         """Return the claims after checking signature and claims. Raises: InvalidClientError."""
         try:
             claims = jwt.decode(assertion, resolve_key, algorithms=ALGORITHMS).claims
+        except UnreachableKeysError as error:
+            raise InvalidClientError(described(str(error))) from error
         except (JoseError, ValueError, TypeError) as error:  # also keys that don't fit the algorithm
             raise InvalidClientError from error
         self.verify_claims(claims)

@@ -14,8 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from sqlalchemy import bindparam, insert, select, update
 
 from app.access.smart_scope import is_known_scope
@@ -23,6 +21,8 @@ from app.db.database import Database, Reader, Row, Transaction
 from app.db.statements import hot
 from app.errors import BadRequestError
 from app.identity.instants import to_us
+from app.oauth.public_keys import public_keys
+from app.oauth.remote_keys import check_url
 from app.oauth.smart_scopes import PERSON_CONTEXTS, granted, opens_anything
 from app.oauth.tables import client
 
@@ -39,6 +39,7 @@ _columns = (
     client.c.scope,
     client.c.is_public,
     client.c.jwks,
+    client.c.jwks_uri,
     client.c.practice_id,
     client.c.both_releases,
     client.c.requires_par,
@@ -54,8 +55,8 @@ _ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
 class Client(ClientMixin):
     """A client, with the answers that Authlib asks of it.
 
-    ``owner`` is who runs it, as people read it. ``jwks`` holds the public keys of a confidential client, None for a
-    public one. ``practice_id`` is the practice whose system it is, None for an app. ``both_releases``: it reads both FHIR
+    ``owner`` is who runs it, as people read it. ``jwks`` holds the public keys of a confidential client, or
+    ``jwks_uri`` says where they are; both are None for a public one. ``practice_id`` is the practice whose system it is, None for an app. ``both_releases``: it reads both FHIR
     releases unless it says otherwise. ``requires_par``: its authorization requests have to be pushed.
     """
 
@@ -66,6 +67,7 @@ class Client(ClientMixin):
     scope: str
     is_public: bool
     jwks: str | None
+    jwks_uri: str | None
     practice_id: str | None
     both_releases: bool
     requires_par: bool
@@ -117,6 +119,7 @@ async def add(
     owner: str = "",
     public: bool = False,
     jwks: dict[str, Any] | None = None,
+    jwks_uri: str | None = None,
     practice_id: str | None = None,
     client_id: str | None = None,
     both_releases: bool = False,
@@ -126,8 +129,10 @@ async def add(
 
     Raises: BadRequestError, when the registration makes no sense or would be unsafe.
     """
-    if public == (jwks is not None):
-        raise BadRequestError("A client is either public or has keys (a JWK Set).")
+    if [public, jwks is not None, jwks_uri is not None].count(True) != 1:
+        raise BadRequestError("A client is either public or has keys: a JWK Set, or the URL of one.")
+    if jwks_uri is not None:
+        check_url(jwks_uri)
     if not redirect_uris and practice_id is None:
         raise BadRequestError("A client that is no practice's system needs a redirect URI.")
     if practice_id is not None and public:
@@ -147,7 +152,8 @@ async def add(
             "redirect_uris": json.dumps(list(redirect_uris)),
             "scope": scope,
             "is_public": public,
-            "jwks": None if jwks is None else json.dumps(_public_keys(jwks)),
+            "jwks": None if jwks is None else json.dumps(public_keys(jwks)),
+            "jwks_uri": jwks_uri,
             "practice_id": practice_id,
             "created_at": to_us(now),
             "both_releases": both_releases,
@@ -180,9 +186,11 @@ def find_blocking(database: Database, client_id: str) -> Client | None:
 
 
 def _client(row: Row) -> Client:
-    client_id, name, owner, redirect_uris, scope, is_public, jwks, practice_id, *switches = row
+    client_id, name, owner, redirect_uris, scope, is_public, *keys, practice_id, both, requires_par = row
     uris = tuple(json.loads(redirect_uris))
-    return Client(client_id, name, owner, uris, scope, bool(is_public), jwks, practice_id, *map(bool, switches))
+    return Client(
+        client_id, name, owner, uris, scope, bool(is_public), *keys, practice_id, bool(both), bool(requires_par)
+    )
 
 
 def _check_redirect_uri(redirect_uri: str) -> None:
@@ -207,19 +215,3 @@ def _is_loopback(host: str | None) -> bool:
         return ip_address(host or "").is_loopback
     except ValueError:
         return False
-
-
-def _public_keys(jwks: dict[str, Any]) -> dict[str, Any]:
-    """Return the key set without anything private. Raises: BadRequestError, when it is none or has symmetric keys."""
-    given = jwks.get("keys")
-    if not isinstance(given, list) or not given or any(_kind_of(key) not in {"EC", "RSA"} for key in given):
-        raise BadRequestError("The keys are a JWK Set of EC or RSA keys, at least one.")
-    try:
-        keys = KeySet.import_key_set({"keys": given}).keys
-    except (JoseError, KeyError, TypeError, ValueError) as error:
-        raise BadRequestError("The keys are not a JWK Set.") from error
-    return {"keys": [key.as_dict(private=False) for key in keys]}
-
-
-def _kind_of(key: Any) -> Any:
-    return key.get("kty") if isinstance(key, dict) else None

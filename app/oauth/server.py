@@ -30,6 +30,7 @@ from app.oauth.codes import AuthorizationCode
 from app.oauth.exchange import Answer, Pairs, Payload, Submitted
 from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
 from app.oauth.openid import OPENID, Identity, Subject
+from app.oauth.remote_keys import RemoteKeys
 from app.oauth.signing import SigningKeys
 from app.oauth.smart_scopes import OFFLINE
 from app.oauth.tokens import Token
@@ -47,7 +48,7 @@ class Asked:
 class AuthorizationServer(AuthlibServer):
     """The authorization server of one process.
 
-    ``secret`` gives a key of 32 bytes for a purpose. ``record_patients`` gives the ids of a record's Patient per release;
+    ``secret`` gives a key of 32 bytes for a purpose, ``remote_keys`` those of clients. ``record_patients`` gives the ids of a record's Patient per release;
     it is called in a worker thread.
     """
 
@@ -59,6 +60,7 @@ class AuthorizationServer(AuthlibServer):
         issuer: str,
         lifetimes: Lifetimes,
         secret: Callable[[str], bytes],
+        remote_keys: RemoteKeys,
         record_patients: Callable[[int], Mapping[Release, str]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -75,7 +77,7 @@ class AuthorizationServer(AuthlibServer):
         self.register_grant(RefreshGrant)
         self.register_grant(PracticeGrant)
         audiences = [issuer, f"{issuer}/", f"{issuer}/token", f"{issuer}/par"]
-        self.register_client_auth_method("private_key_jwt", PrivateKeyJwt(database, audiences, clock))
+        self.register_client_auth_method("private_key_jwt", PrivateKeyJwt(database, audiences, remote_keys, clock))
         self.register_client_auth_method("refresh_token", lambda _, request: client_of_refresh_token(self, request))
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)

@@ -14,6 +14,7 @@ client = Table(
     Column("scope", Text, nullable=False),
     Column("is_public", Boolean, nullable=False),
     Column("jwks", Text),
+    Column("jwks_uri", Text),
     Column("practice_id", Text),
     Column("created_at", BigInteger, nullable=False),
     # Whether it reads both FHIR releases unless it says otherwise.

@@ -29,6 +29,7 @@ from app.identity.accounts import Accounts
 from app.identity.instants import to_us
 from app.oauth import clients, endpoints
 from app.oauth.changes import Lifetimes
+from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
 from app.portal import authorize, login, sign_up
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
@@ -194,7 +195,7 @@ class Authorization:
 
 
 @asynccontextmanager
-async def world_in(folder: Path) -> AsyncIterator[World]:
+async def world_in(folder: Path, remote_keys: RemoteKeys | None = None) -> AsyncIterator[World]:
     """Yield a running application on a new database in ``folder``."""
     secret = folder / "secret"
     secret.write_bytes(secrets.token_bytes(64))
@@ -210,6 +211,7 @@ async def world_in(folder: Path) -> AsyncIterator[World]:
                 settings.authorization_code_lifetime, settings.access_token_lifetime, settings.refresh_token_lifetime
             ),
             secret=settings.key,
+            remote_keys=remote_keys or RemoteKeys(clock),
             record_patients=lambda _: {Release.STU3: "stu3-zonnestraal", Release.R4: "r4-zonnestraal"},
             clock=clock,
         )

@@ -4,9 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
@@ -19,7 +21,8 @@ from app.consent import grants
 from app.db.database import Transaction
 from app.errors import BadRequestError
 from app.oauth import clients, tokens
-from tests.support.authorization import ISSUER, RECORD, World
+from app.oauth.remote_keys import RemoteKeys
+from tests.support.authorization import ISSUER, RECORD, World, world_in
 
 
 async def system_token(world: World, **assertion: Any) -> Any:
@@ -273,3 +276,38 @@ def _hand_signed(world: World, algorithm: str, secret: bytes) -> str:
     digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384}.get(algorithm)
     signature = b"" if digest is None else hmac.new(secret, signed, digest).digest()
     return (signed + b"." + part(signature)).decode()
+
+
+async def test_a_system_may_publish_its_keys_at_a_url_and_change_them(tmp_path: Path) -> None:
+    published = [ECKey.generate_key("P-384", {"kid": "old"})]
+    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        keys = {"keys": [key.as_dict(private=False) for key in published]}
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(keys).encode()))
+
+    remote = RemoteKeys(lambda: now, resolve=lambda *_: ["93.184.215.14"], transport=httpx.MockTransport(handle))
+    async with world_in(tmp_path, remote) as world:
+        world.system_id = await registered(
+            world, name="Verre-sleutels-Test", scope="system/*.rs", practice_id=world.practice_id,
+            jwks_uri="https://system.example/keys",
+        )  # fmt: skip
+        assert (await system_token(world, key=published[0], header={"kid": "old"})).status_code == 200
+        published[:] = [ECKey.generate_key("P-384", {"kid": "new"})]
+        assert (await system_token(world, key=published[0], header={"kid": "new"})).json()["error"] == "invalid_client"
+        now += timedelta(minutes=1)
+        assert (await system_token(world, key=published[0], header={"kid": "new"})).status_code == 200
+        other = ECKey.generate_key("P-384", {"kid": "new"})
+        assert (await system_token(world, key=other, header={"kid": "new"})).json()["error"] == "invalid_client"
+
+
+async def test_keys_that_can_not_be_fetched_are_said_to_be_the_reason(tmp_path: Path) -> None:
+    remote = RemoteKeys(lambda: datetime(2026, 3, 1, tzinfo=UTC), resolve=lambda *_: ["169.254.169.254"])
+    async with world_in(tmp_path, remote) as world:
+        world.system_id = await registered(
+            world, name="Binnen-Test", scope="system/*.rs", practice_id=world.practice_id,
+            jwks_uri="https://system.example/keys",
+        )  # fmt: skip
+        answer = await system_token(world)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
+        assert answer.json()["error_description"] == "The host of the keys is not on the public Internet."

@@ -23,7 +23,7 @@ from app.oauth.smart_scopes import (
         (
             "openid patient/Goal.rs offline_access",
             "openid patient/Goal.rs offline_access",
-            "patient/Goal.rs offline_access",
+            "openid patient/Goal.rs offline_access",
         ),
         ("system/Goal.rs", "system/*.cruds patient/*.rs", ""),
         ("patient/Goal.rs patient/Goal.rs", "patient/*.rs", "patient/Goal.rs"),
