@@ -23,7 +23,7 @@ WRONG: dict[str, tuple[Asked, str]] = {
     "malformed": (("POST", "/Observation", {"resourceType": "Observation", "x": 1}, {}), "create"),
     "not known": (("GET", "/Observation/not-known", None, {}), "read"),
     "the log's cursor": (("GET", "/AuditEvent?_cursor=x", None, {}), "log"),
-    "a look in a batch": (("POST", "/", bundle("batch", entry("GET", "Unheard")), {}), "read"),
+    "a look in a batch": (("POST", "/", bundle("batch", entry("GET", "Unheard")), {}), "search-type"),
 }
 
 
