@@ -23,6 +23,7 @@ from app.fhir.terminology.core import core_terminology
 from app.fhir.terminology.terminology import Terminology
 from app.fhir.validation.invariants import broken_rules
 from app.fhir.validation.profile import Profiles
+from app.fhir.validation.service_rules import broken_service_rules
 from app.fhir.validation.structure import Parsed
 
 
@@ -78,14 +79,17 @@ class Conformance:
     def hold(self, source: RequesterKind, release: Release, parsed: Parsed, location: str) -> Findings:
         """Return what is to be told of a valid resource that is about to be kept, and remembered; ``location`` is its place.
 
-        The rules of the specification are held against everybody as its structure is; what is imported is held to them as it
+        The rules of the specification, and those by which a standard has a server refuse something, are held against
+        everybody as the structure is; what is imported is held to them as it
         is to profiles, so that nothing is lost that others sent.
         Raises: InvalidResourceError, if it breaks such a rule, or a profile where these are enforced for its source.
         """
         mode = self.modes.get(source, ProfileMode.OFF)
         is_import = source is RequesterKind.OPERATOR
         name = parsed.resource_type
-        found = broken_rules(release, parsed, name) if mode is not ProfileMode.OFF or not is_import else []
+        found = []
+        if mode is not ProfileMode.OFF or not is_import:
+            found = broken_rules(release, parsed, name) + broken_service_rules(release, parsed.tree)
         if found and not is_import:
             raise InvalidResourceError([_placed(issue, name, location) for issue in found])
         if mode is not ProfileMode.OFF:

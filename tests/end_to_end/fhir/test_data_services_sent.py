@@ -186,6 +186,10 @@ async def test_a_questionnaire_task_is_accepted_answered_and_refused_without_ans
         entry("PUT", f"Task/{kept['id']}", kept | {"status": "completed", "output": output}, f"urn:uuid:{kept['id']}"),
         entry("POST", "QuestionnaireResponse", answers, ref("answers")["reference"]),
     )
+    undone = bundle("transaction", entry("PUT", f"Task/{kept['id']}", kept | {"status": "completed"}))
+    refused = await me("POST", "/", undone)
+    assert (refused.status_code, refused.json()["issue"][0]["code"]) == (422, "invariant")
+    assert refused.json()["issue"][0]["expression"] == ["Bundle.entry[0].resource.output"]
     done["entry"][0]["fullUrl"] = f"http://127.0.0.1:8000/fhir/stu3/Task/{kept['id']}"
     first, second = (await posted(me, STU3, form, done))["entry"]
     assert (first["response"]["status"][:3], second["response"]["status"][:3]) == ("200", "201")
