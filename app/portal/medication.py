@@ -10,6 +10,7 @@ from datetime import date
 from enum import StrEnum
 
 from app.fhir.elements import Tree, amount, day_of, extension, has_code, listed, named, referred, words
+from app.fhir.summary.medicines import period_of_use
 from app.portal.formats import quantity
 from app.portal.language import Language
 from app.portal.schedule import timing_in_words
@@ -88,14 +89,7 @@ def _how(resource: Tree, language: Language) -> str:
 
 
 def _period(resource: Tree) -> Tree:
-    for name in ("ext-TimeInterval.Period", "zib-Medication-PeriodOfUse"):
-        if found := extension(resource, name):
-            return dict(found.get("valuePeriod", {}))
-    if resource.get("effectivePeriod"):
-        return dict(resource["effectivePeriod"])
-    first: Tree = next(iter(listed(resource.get("dosageInstruction"))), {})
-    bounds = ((first.get("timing") or {}).get("repeat") or {}).get("boundsPeriod")
-    return dict(bounds or {"start": resource.get("effectiveDateTime") or resource.get("authoredOn")})
+    return period_of_use(resource) or {"start": resource.get("effectiveDateTime") or resource.get("authoredOn")}
 
 
 def _treatment(resource: Tree) -> str:
