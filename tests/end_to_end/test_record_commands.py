@@ -54,7 +54,9 @@ def test_a_record_is_taken_along_checked_erased_and_brought_back(program: Progra
 
 def test_a_record_is_put_in_the_time_zone_that_its_person_lives_in(program: Program) -> None:
     patient = person(1, program)["patients"]["r4"]
-    assert program.run("record", "time-zone", "America/New_York", "--patient", patient).endswith("America/New_York now.")
+    assert program.run("record", "time-zone", "America/New_York", "--patient", patient).endswith(
+        "America/New_York now."
+    )
     head = json.loads(program.run("record", "export", "--patient", patient).splitlines()[0])
     assert head["time_zone"] == "America/New_York"
     assert "time zone" in refusal(program, "record", "time-zone", "Mars/Base", "--patient", patient).stderr

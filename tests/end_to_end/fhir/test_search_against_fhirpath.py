@@ -223,9 +223,10 @@ def queries(draw: Any, release: Release, resource_type: str) -> Query:
         return Query(f"{name}:missing={str(missing).lower()}", lambda tree: bool(values_of(parameter, tree)) != missing)
     match parameter.kind:
         case "token":
-            return draw(token_queries(parameter))
+            query: Query = draw(token_queries(parameter))
+            return query
         case "string":
-            asked = draw(st.sampled_from((*WORDS, "APP", "taart", "50%", "_", "test")))
+            asked: str = draw(st.sampled_from((*WORDS, "APP", "taart", "50%", "_", "test")))
             modifier = draw(st.sampled_from(("", ":exact", ":contains")))
 
             def has(text: str) -> bool:
