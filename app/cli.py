@@ -269,6 +269,7 @@ def client_add(
     redirect_uri: Annotated[
         list[str] | None, typer.Option(help="Where people are sent back to; may be repeated.")
     ] = None,
+    launch_uri: Annotated[str | None, typer.Option(help="Where the portal opens it with somebody's record.")] = None,
     public: Annotated[bool, typer.Option("--public", help="An app that can't keep a secret.")] = False,
     jwks_file: Annotated[Path | None, typer.Option(help="File with the public keys (JWK Set).")] = None,
     jwks_uri: Annotated[str | None, typer.Option(help="URL at which it publishes its public keys instead.")] = None,
@@ -296,7 +297,7 @@ def client_add(
         async def job(transaction: Transaction) -> str:
             return await clients.add(
                 transaction, name=name, scope=scope, redirect_uris=redirect_uri or (), public=public, jwks=jwks,
-                jwks_uri=jwks_uri,
+                jwks_uri=jwks_uri, launch_uri=launch_uri,
                 practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
                 requires_par=requires_par,
             )  # fmt: skip

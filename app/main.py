@@ -19,7 +19,7 @@ from app.fhir.release import Release
 from app.interactions.people import new_person
 from app.logs import configure_logs
 from app.oauth import endpoints
-from app.portal import activity, authorize, connections, frame, login, measurements, misfits, record, sign_up
+from app.portal import activity, apps, authorize, connections, frame, login, measurements, misfits, record, sign_up
 from app.portal.errors import error_page, of_regie
 from app.portal.session import LoginNeededError, to_login
 from app.portal.view import trace_of
@@ -131,6 +131,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(endpoints.router(parts))
     pages.include_router(login.router(parts))
     pages.include_router(authorize.router(parts))
+    pages.include_router(apps.router(parts))
     pages.include_router(record.router(parts))
     if parts.settings.sign_up_open:
         pages.include_router(sign_up.router(parts, partial(new_person, parts.context)))

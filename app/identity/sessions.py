@@ -44,6 +44,14 @@ _SEEN = hot(
     update(portal_session)
     .where(_columns.session_hash == bindparam("which"))
     .values(last_seen_at=bindparam("seen"), expires_at=bindparam("expires"))
+_IS_OPEN = hot(
+    select(_columns.session_hash).where(
+        _columns.session_hash >= bindparam("session_id"),
+        _columns.session_hash < bindparam("after"),
+        _columns.second_factor.is_(True),
+        _columns.expires_at > bindparam("now"),
+    )
+)
 )
 _END = hot(delete(portal_session).where(_columns.session_hash == bindparam("session_hash")))
 _FORGET = hot(delete(portal_session).where(_columns.expires_at <= bindparam("now")))
@@ -118,3 +126,13 @@ async def _insert(
 
 def _hashed(cookie: str) -> str:
     return hashlib.sha256(cookie.encode()).hexdigest()
+async def is_open(reader: Reader, session_id: str, now: datetime) -> bool:
+    """Return whether the whole session of this id is not over."""
+    span = {
+        "session_id": session_id,
+        "after": f"{session_id}g",
+        "now": to_us(now),
+    }  # g comes after all hexadecimal digits
+    return await reader.one(_IS_OPEN, span) is not None
+
+

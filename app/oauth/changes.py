@@ -22,16 +22,17 @@ from app.audit.spate import Spate
 from app.consent import grants
 from app.db.database import Database, Transaction
 from app.fhir.release import Release
-from app.identity import practices
+from app.identity import practices, sessions
 from app.identity.instants import to_us
 from app.jobs.notices import notify
 from app.jobs.texts import NoticeKind
-from app.oauth import codes, pushed, tokens
+from app.oauth import codes, launches, pushed, tokens
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import described
 from app.oauth.exchange import Submitted
-from app.oauth.smart_scopes import reduced
+from app.oauth.launches import Launch
+from app.oauth.smart_scopes import is_online, reduced
 from app.oauth.tokens import Holder, Token
 
 REFUSALS_PER_MINUTE = 300
@@ -49,13 +50,14 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person allowed on the consent page; ``until`` is UTC."""
+    """What a person allowed on the consent page, and in which login; ``until`` is UTC."""
 
     record_id: int
     name: str
     categories: Category
     actions: Action
     until: datetime
+    session_id: str
 
 
 class Changes:
@@ -79,6 +81,10 @@ class Changes:
         async def job(transaction: Transaction) -> None:
             await tokens.forget(transaction, now)
             await _use_pushed(transaction, request.pushed, now)
+            launch = request.payload.data.get("launch")
+            opened = Launch(client.client_id, decision.record_id, decision.session_id)
+            if launch is not None and not await launches.use(transaction, launch, opened, now):
+                raise InvalidRequestError(described("The launch is over, or of another app, person or login."))
             grant = await grants.give(
                 transaction,
                 record_id=decision.record_id,
@@ -108,6 +114,7 @@ class Changes:
                 release=release,
                 expires_at=to_us(now + self._lifetimes.code),
                 nonce=request.payload.data.get("nonce"),
+                session_id=decision.session_id if is_online(request.scope) else None,
             )
             await codes.keep(transaction, code)
             event = _event(
@@ -141,7 +148,8 @@ class Changes:
     ) -> bool:
         """Return whether a code or refresh token could be turned into the tokens of ``answer``.
 
-        False when it was used meanwhile (then all tokens of the authorization are revoked) or its grant is over.
+        False when it was used meanwhile (then all tokens of the authorization are revoked), its grant is over, or the login
+        that it ends with.
         """
         now = self._clock()
 
@@ -153,6 +161,8 @@ class Changes:
             grant = await grants.one(transaction, earlier.record_id or 0, earlier.grant_id or "")
             if grant is None or not grant.is_in_force(now):
                 return False
+            if earlier.session_id is not None and not await sessions.is_open(transaction, earlier.session_id, now):
+                return False
             holder = Holder(
                 RequesterKind.APP,
                 client.name,
@@ -160,6 +170,7 @@ class Changes:
                 record_id=earlier.record_id,
                 grant_id=earlier.grant_id,
                 release=earlier.release,
+                session_id=earlier.session_id,
             )
             await self._write(transaction, holder, answer, earlier.scope, earlier.family_id, now)
             await self._audit.record(transaction, _token_event(trace, holder))

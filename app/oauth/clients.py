@@ -36,6 +36,7 @@ _columns = (
     client.c.name,
     client.c.owner,
     client.c.redirect_uris,
+    client.c.launch_uri,
     client.c.scope,
     client.c.is_public,
     client.c.jwks,
@@ -55,7 +56,7 @@ _ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
 class Client(ClientMixin):
     """A client, with the answers that Authlib asks of it.
 
-    ``owner`` is who runs it, as people read it. ``jwks`` holds the public keys of a confidential client, or
+    ``owner`` is who runs it, as people read it; ``launch_uri`` where the portal opens it, None if it doesn't. ``jwks`` holds the public keys of a confidential client, or
     ``jwks_uri`` says where they are; both are None for a public one. ``practice_id`` is the practice whose system it is, None for an app. ``both_releases``: it reads both FHIR
     releases unless it says otherwise. ``requires_par``: its authorization requests have to be pushed.
     """
@@ -64,6 +65,7 @@ class Client(ClientMixin):
     name: str
     owner: str
     redirect_uris: tuple[str, ...]
+    launch_uri: str | None
     scope: str
     is_public: bool
     jwks: str | None
@@ -116,6 +118,7 @@ async def add(
     scope: str,
     now: datetime,
     redirect_uris: Sequence[str] = (),
+    launch_uri: str | None = None,
     owner: str = "",
     public: bool = False,
     jwks: dict[str, Any] | None = None,
@@ -137,8 +140,8 @@ async def add(
         raise BadRequestError("A client that is no practice's system needs a redirect URI.")
     if practice_id is not None and public:
         raise BadRequestError("A practice's system has keys; it can't be public.")
-    for redirect_uri in redirect_uris:
-        _check_redirect_uri(redirect_uri)
+    for uri in (*redirect_uris, *([] if launch_uri is None else [launch_uri])):
+        _check_redirect_uri(uri)
     unknown = [part for part in scope.split() if not is_known_scope(part)]
     if unknown or not opens_anything(scope):
         raise BadRequestError(f"The scope names no resource or has unknown parts: {' '.join(unknown)}.")
@@ -150,6 +153,7 @@ async def add(
             "name": name,
             "owner": owner or name,
             "redirect_uris": json.dumps(list(redirect_uris)),
+            "launch_uri": launch_uri,
             "scope": scope,
             "is_public": public,
             "jwks": None if jwks is None else json.dumps(public_keys(jwks)),
@@ -186,10 +190,20 @@ def find_blocking(database: Database, client_id: str) -> Client | None:
 
 
 def _client(row: Row) -> Client:
-    client_id, name, owner, redirect_uris, scope, is_public, *keys, practice_id, both, requires_par = row
+    client_id, name, owner, redirect_uris, launch_uri, scope, is_public, *keys, practice_id, both, requires_par = row
     uris = tuple(json.loads(redirect_uris))
     return Client(
-        client_id, name, owner, uris, scope, bool(is_public), *keys, practice_id, bool(both), bool(requires_par)
+        client_id,
+        name,
+        owner,
+        uris,
+        launch_uri,
+        scope,
+        bool(is_public),
+        *keys,
+        practice_id,
+        bool(both),
+        bool(requires_par),
     )
 
 

@@ -39,6 +39,7 @@ class AuthorizationCode:
     expires_at: int
     used_at: int | None = None
     nonce: str | None = None
+    session_id: str | None = None
 
     @property
     def code_challenge_method(self) -> str:

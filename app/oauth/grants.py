@@ -90,6 +90,8 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
             super().validate_authorization_request()
             self.server.release_asked(payload)
             _check_openid(payload)
+            if "launch" in (payload.scope or "").split() and "launch" not in payload.data:
+                raise InvalidRequestError(described("The scope launch needs the launch that the app was opened with."))
         except OAuth2Error as error:
             error.redirect_uri = redirect_uri
             raise

@@ -52,12 +52,16 @@ def smart_configuration(issuer: str) -> dict[str, Any]:
     return {
         **authorization_server(issuer),
         "capabilities": [
+            "launch-ehr",
             "launch-standalone",
+            "context-ehr-patient",
             "context-standalone-patient",
             "client-public",
             "client-confidential-asymmetric",
             "permission-offline",
+            "permission-online",
             "permission-patient",
+            "permission-user",
             "permission-v1",
             "permission-v2",
             "sso-openid-connect",

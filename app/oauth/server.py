@@ -32,17 +32,18 @@ from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challen
 from app.oauth.openid import OPENID, Identity, Subject
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.signing import SigningKeys
-from app.oauth.smart_scopes import OFFLINE
+from app.oauth.smart_scopes import stays
 from app.oauth.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A valid authorization request, to be shown to the person."""
+    """A valid authorization request, to be shown to the person; ``launch`` is for them to have made."""
 
     client: Client
     scope: str
     redirect_uri: str
+    launch: str | None = None
 
 
 class AuthorizationServer(AuthlibServer):
@@ -93,7 +94,8 @@ class AuthorizationServer(AuthlibServer):
             grant = self.get_consent_grant(self._opened(pairs, trace))
         except OAuth2Error as error:
             return self.handle_error_response(None, error)
-        return Asked(grant.request.client, grant.request.scope, grant.request.payload.redirect_uri)
+        payload = grant.request.payload
+        return Asked(grant.request.client, grant.request.scope, payload.redirect_uri, payload.data.get("launch"))
 
     def decided(self, pairs: Pairs, decision: Decision | None, trace: Trace) -> Answer:
         """Return the redirect to the client after the person allowed something, or nothing (None)."""
@@ -182,7 +184,7 @@ class AuthorizationServer(AuthlibServer):
         }
         if user is None or user.record_id is None:
             return answer
-        if include_refresh_token and OFFLINE in user.scope.split():
+        if include_refresh_token and stays(user.scope):
             answer["refresh_token"] = tokens.new_value()
         patient = self.subject(user).patient
         if patient is not None:

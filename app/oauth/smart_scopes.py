@@ -10,7 +10,8 @@ from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action, narrowed, 
 from app.consent.categorize import possible
 
 OFFLINE = "offline_access"
-LAUNCH = frozenset({"launch/patient", "openid", "fhirUser", OFFLINE})
+ONLINE = "online_access"
+LAUNCH = frozenset({"launch", "launch/patient", "openid", "fhirUser", OFFLINE, ONLINE})
 """The scopes without a resource type that Regie does something for."""
 
 PERSON_CONTEXTS = frozenset({"patient", "user"})
@@ -31,6 +32,17 @@ def granted(asked: str | None, allowed: str, contexts: frozenset[str]) -> str:
 def opens_anything(scope: str) -> bool:
     """Return whether a scope string names any resource."""
     return any(parse_scope(part) is not None for part in scope.split())
+
+
+def is_online(scope: str) -> bool:
+    """Return whether what is given for a scope string ends with the person's login (``online_access``)."""
+    parts = scope.split()
+    return ONLINE in parts and OFFLINE not in parts
+
+
+def stays(scope: str) -> bool:
+    """Return whether a scope string asks for refresh tokens."""
+    return not {OFFLINE, ONLINE}.isdisjoint(scope.split())
 
 
 def categories_of(scope: str) -> Category:

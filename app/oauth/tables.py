@@ -11,6 +11,8 @@ client = Table(
     Column("name", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("redirect_uris", Text, nullable=False),
+    # Where the portal sends a person who opens it from there.
+    Column("launch_uri", Text),
     Column("scope", Text, nullable=False),
     Column("is_public", Boolean, nullable=False),
     Column("jwks", Text),
@@ -39,6 +41,8 @@ authorization_code = Table(
     Column("used_at", BigInteger),
     # What the client wants to find in the id_token, if it asked for one.
     Column("nonce", Text),
+    # The login that its tokens end with (online_access).
+    Column("session_id", Text),
     Index(None, "expires_at"),
 )
 
@@ -61,6 +65,7 @@ token = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),
     Column("revoked_at", BigInteger),
+    Column("session_id", Text),
     Index(None, "family_id"),
     Index(None, "grant_id"),
     Index(None, "expires_at"),
@@ -92,5 +97,16 @@ pushed_request = Table(
     Column("parameters", Text, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("opened_at", BigInteger),
+    Index(None, "expires_at"),
+)
+
+launch = Table(
+    "launch",
+    metadata,
+    Column("launch_hash", Text, primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
     Index(None, "expires_at"),
 )

@@ -79,6 +79,7 @@ class Token:
     expires_at: int
     used_at: int | None = None
     revoked_at: int | None = None
+    session_id: str | None = None
 
     def check_client(self, client: object) -> bool:
         """Return whether the token was issued to this client."""
@@ -104,6 +105,7 @@ class Holder:
     practice_id: str | None = None
     grant_id: str | None = None
     release: Release | None = None
+    session_id: str | None = None
 
 
 def hashed(value: str) -> str:
@@ -148,6 +150,7 @@ async def issue(
             "expires_at": to_us(now + lifetime),
             "used_at": None,
             "revoked_at": None,
+            "session_id": holder.session_id,
         },
     )
     return value

@@ -24,10 +24,12 @@ from app.access.requester import RequesterKind
 from app.access.smart_scope import CHANGE, LOOK, Action
 from app.audit.events import Event
 from app.db.database import Transaction
+from app.oauth import launches
 from app.oauth.changes import Decision
 from app.oauth.exchange import Answer
+from app.oauth.launches import Launch
 from app.oauth.server import Asked
-from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of
+from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of, is_online
 from app.portal.connections import PERIODS
 from app.portal.language import marked
 from app.portal.page import page
@@ -35,6 +37,7 @@ from app.portal.session import LoginParts, SignedIn, checked_form, signed_in
 from app.portal.view import trace_of
 from app.portal.wording import CATEGORIES
 
+SELF = "'self'"
 NOTHING_CHOSEN = marked("Choose at least one part, or choose “Do not allow”.")
 NO_PERIOD = marked("Choose a period.")
 NO_ACTION = marked("Choose what the app may do, or choose “Do not allow”.")
@@ -84,17 +87,17 @@ def choice_of(form: FormData, asked: Asked) -> Choice:
     return Choice(categories, actions, period, tuple(problems))
 
 
-def policy(redirect_uri: str) -> str:
-    """Return the Content-Security-Policy of the consent page.
+def policy(*uris: str) -> str:
+    """Return the Content-Security-Policy of a page whose forms lead on to these URIs.
 
-    The form is sent here and leads on to the app, and browsers hold that redirect against ``form-action`` too.
+    A form is sent here and leads on to an app, and browsers hold that redirect against ``form-action`` too.
     Spec: https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    parts = urlsplit(redirect_uri)
-    target = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+    found = [urlsplit(uri) for uri in uris]
+    targets = {f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:" for parts in found}
     return (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self' {target}"
+        f"form-action {' '.join([SELF, *sorted(targets)])}"
     )
 
 
@@ -116,6 +119,14 @@ async def _note_denied(
         detail="the person did not allow it",
     )
     await parts.audit.record(transaction, entry)
+
+
+async def _fits(parts: LoginParts, person: SignedIn, asked: Asked) -> bool:
+    """Return whether a request comes from a launch that this person made, or from none."""
+    if asked.launch is None:
+        return True
+    made = Launch(asked.client.client_id, person.record_id, person.session_id)
+    return await launches.fits(parts.database.reader, asked.launch, made, parts.clock())
 
 
 def router(parts: LoginParts) -> APIRouter:
@@ -151,6 +162,8 @@ def router(parts: LoginParts) -> APIRouter:
             look_chosen=bool(choice.actions & LOOK),
             change_chosen=bool(choice.actions & CHANGE),
             stays=OFFLINE in asked.scope.split(),
+            online=is_online(asked.scope),
+            knows="openid" in asked.scope.split(),
             periods=PERIODS,
             action=f"/authorize?{request.url.query}",
             host=urlsplit(asked.redirect_uri).hostname or "",
@@ -168,6 +181,8 @@ def router(parts: LoginParts) -> APIRouter:
         if isinstance(asked, Answer):
             return answered(request, asked)
         person = await signed_in(request)  # only now: a request that can't be granted is refused without a login
+        if not await _fits(parts, person, asked):
+            return page(request, "authorize_error.html", status=400, error="invalid_request")
         return consent_page(request, person, asked, UNTOUCHED)
 
     @routes.post("/authorize")
@@ -185,7 +200,9 @@ def router(parts: LoginParts) -> APIRouter:
             if choice.problems:
                 return consent_page(request, person, asked, choice)
             until = choice.until(parts.clock())
-            decision = Decision(person.record_id, person.name, choice.categories, choice.actions, until)
+            decision = Decision(
+                person.record_id, person.name, choice.categories, choice.actions, until, person.session_id
+            )
         else:
             await parts.database.write(partial(_note_denied, parts, request, person, asked))
         pairs = request.query_params.multi_items()

@@ -31,7 +31,7 @@ from app.oauth import clients, endpoints
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
-from app.portal import authorize, login, sign_up
+from app.portal import apps, authorize, login, sign_up
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
@@ -232,7 +232,13 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
         new_records.append((RECORD + 1 + len(new_records), name))
         return new_records[-1][0]
 
-    routers = (login.router(parts), authorize.router(parts), endpoints.router(parts), sign_up.router(parts, new_record))
+    routers = (
+        login.router(parts),
+        authorize.router(parts),
+        apps.router(parts),
+        endpoints.router(parts),
+        sign_up.router(parts, new_record),
+    )
     for router in routers:
         application.include_router(router)
 
