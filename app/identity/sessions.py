@@ -40,10 +40,6 @@ _FIND = hot(
     .join(account, account.c.account_id == _columns.account_id)
     .where(_columns.session_hash == bindparam("session_hash"), _columns.expires_at > bindparam("now"))
 )
-_SEEN = hot(
-    update(portal_session)
-    .where(_columns.session_hash == bindparam("which"))
-    .values(last_seen_at=bindparam("seen"), expires_at=bindparam("expires"))
 _IS_OPEN = hot(
     select(_columns.session_hash).where(
         _columns.session_hash >= bindparam("session_id"),
@@ -52,6 +48,10 @@ _IS_OPEN = hot(
         _columns.expires_at > bindparam("now"),
     )
 )
+_SEEN = hot(
+    update(portal_session)
+    .where(_columns.session_hash == bindparam("which"))
+    .values(last_seen_at=bindparam("seen"), expires_at=bindparam("expires"))
 )
 _END = hot(delete(portal_session).where(_columns.session_hash == bindparam("session_hash")))
 _FORGET = hot(delete(portal_session).where(_columns.expires_at <= bindparam("now")))
@@ -101,6 +101,12 @@ async def seen(transaction: Transaction, cookie: str, session: Session, now: dat
     await transaction.run(_SEEN, {"which": _hashed(cookie), "seen": to_us(now), "expires": to_us(expires_at)})
 
 
+async def is_open(reader: Reader, session_id: str, now: datetime) -> bool:
+    """Return whether the whole session of this id is not over."""
+    span = {"session_id": session_id, "after": f"{session_id}g", "now": to_us(now)}  # g comes after all hexadecimal digits
+    return await reader.one(_IS_OPEN, span) is not None
+
+
 async def end(transaction: Transaction, cookie: str) -> None:
     """End a session, if there is one with this cookie value."""
     await transaction.run(_END, {"session_hash": _hashed(cookie)})
@@ -126,13 +132,3 @@ async def _insert(
 
 def _hashed(cookie: str) -> str:
     return hashlib.sha256(cookie.encode()).hexdigest()
-async def is_open(reader: Reader, session_id: str, now: datetime) -> bool:
-    """Return whether the whole session of this id is not over."""
-    span = {
-        "session_id": session_id,
-        "after": f"{session_id}g",
-        "now": to_us(now),
-    }  # g comes after all hexadecimal digits
-    return await reader.one(_IS_OPEN, span) is not None
-
-
