@@ -19,7 +19,20 @@ from app.fhir.release import Release
 from app.interactions.people import new_person
 from app.logs import configure_logs
 from app.oauth import endpoints
-from app.portal import activity, apps, authorize, connections, frame, login, measurements, misfits, record, sign_up
+from app.portal import (
+    activity,
+    apps,
+    authorize,
+    connections,
+    frame,
+    login,
+    login_settings,
+    measurements,
+    misfits,
+    passkeys,
+    record,
+    sign_up,
+)
 from app.portal.errors import error_page, of_regie
 from app.portal.session import LoginNeededError, to_login
 from app.portal.view import trace_of
@@ -130,6 +143,8 @@ def _add_error_handlers(pages: FastAPI) -> None:
 def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(endpoints.router(parts))
     pages.include_router(login.router(parts))
+    pages.include_router(passkeys.router(parts))
+    pages.include_router(login_settings.router(parts))
     pages.include_router(authorize.router(parts))
     pages.include_router(apps.router(parts))
     pages.include_router(record.router(parts))

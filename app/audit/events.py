@@ -12,8 +12,8 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True):
 
     ``instant`` is in microseconds UTC, 0 until the log takes the event. ``record_id`` is the record it is about, -1 for
     none. ``action`` is a FHIR interaction (``read``, ``search-type``, ``create``) or one of ``login``, ``logout``,
-    ``grant``, ``withdraw``, ``token``, ``log``. ``outcome`` is ``success`` or ``refused``; ``ground`` the grant or rule
-    that allowed it; ``count`` how many resources were shown or written.
+    ``login-changed``, ``grant``, ``withdraw``, ``token``, ``log``. ``outcome`` is ``success`` or ``refused``; ``ground``
+    the grant or rule that allowed it; ``count`` how many resources were shown or written.
     """
 
     action: str

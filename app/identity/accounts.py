@@ -38,6 +38,7 @@ _columns = (account.c.account_id, account.c.login, account.c.record_id, account.
 _BY_LOGIN = hot(select(account.c.password_hash, *_columns).where(account.c.login == bindparam("login")))
 _BY_ID = hot(select(*_columns).where(account.c.account_id == bindparam("account_id")))
 _BY_RECORD = hot(select(*_columns).where(account.c.record_id == bindparam("record_id")).order_by(account.c.account_id))
+_HAS_PASSWORD = hot(select(account.c.password_hash != "").where(account.c.account_id == bindparam("account_id")))
 _TOTP = hot(
     select(account.c.totp_secret, account.c.totp_last_step).where(account.c.account_id == bindparam("account_id"))
 )
@@ -63,6 +64,11 @@ def folded(login: str) -> str:
     return unicodedata.normalize("NFKC", login).strip().casefold()
 
 
+def new_account_id() -> str:
+    """Return an id for an account; it tells nothing about the person."""
+    return secrets.token_hex(12)
+
+
 class Accounts:
     """The accounts in a database; ``key`` (32 bytes) encrypts the secrets of one-time codes."""
 
@@ -86,21 +92,24 @@ class Accounts:
         record_id: int,
         totp_secret: str,
         now: datetime,
+        account_id: str = "",
     ) -> str:
-        """Return the id of the new account; ``totp_secret`` is base32, as authenticator apps take it.
+        """Return the id of the new account, which is ``account_id`` if the caller made one with ``new_account_id``.
 
+        ``totp_secret`` is base32, as authenticator apps take it. It and ``password_hash`` are empty for somebody who has
+        passkeys only.
         Raises: ConflictError, when the login is taken.
         """
         if await transaction.one(_BY_LOGIN, {"login": folded(login)}) is not None:
             raise ConflictError("This login name can't be used.")
-        account_id = secrets.token_hex(12)
+        account_id = account_id or new_account_id()
         await transaction.run(
             _INSERT,
             {
                 "account_id": account_id,
                 "login": folded(login),
                 "password_hash": password_hash,
-                "totp_secret": self._encrypted(account_id, totp_secret),
+                "totp_secret": self._encrypted(account_id, totp_secret) if totp_secret else b"",
                 "totp_last_step": 0,
                 "record_id": record_id,
                 "name": name,
@@ -112,7 +121,7 @@ class Accounts:
     async def verify_password(self, login: str, password: str) -> Account | None:
         """Return the account, or None when login or password is wrong: both take the same time."""
         row = await self._database.reader.one(_BY_LOGIN, {"login": folded(login)})
-        kept = _UNKNOWN_LOGIN_HASH if row is None else row[0]
+        kept = (row[0] if row is not None else "") or _UNKNOWN_LOGIN_HASH  # without a password it costs the same time
         is_right = len(password) <= PASSWORD_LENGTH_MAX and await anyio.to_thread.run_sync(
             partial(_matches, password, kept), limiter=self._at_once
         )
@@ -121,7 +130,7 @@ class Accounts:
     async def verify_totp(self, transaction: Transaction, account_id: str, code: str, now: datetime) -> bool:
         """Return whether ``code`` is right now, or one step of 30 seconds off; a code that was used is not right."""
         row = await transaction.one(_TOTP, {"account_id": account_id})
-        if row is None:
+        if row is None or not row[0]:
             return False
         totp = pyotp.TOTP(self._decrypted(account_id, row[0]), interval=STEP_SECONDS)
         current = int(now.timestamp()) // STEP_SECONDS
@@ -134,6 +143,11 @@ class Accounts:
         if not right:
             return False
         return await transaction.run(_USE_STEP, {"which": account_id, "step": right[0]}) == 1
+
+    async def has_password(self, reader: Reader, account_id: str) -> bool:
+        """Return whether the account can be opened with a password and a code."""
+        row = await reader.one(_HAS_PASSWORD, {"account_id": account_id})
+        return row is not None and bool(row[0])
 
     async def get(self, reader: Reader, account_id: str) -> Account | None:
         """Return the account, None when there is none."""

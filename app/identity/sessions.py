@@ -1,8 +1,8 @@
 """Logins in the portal: a random cookie value, of which only the hash is kept.
 
-A session begins half (the password was right) and becomes whole with the one-time code, under a new cookie value, so that
+A session begins half (the password was right) and becomes whole with the second factor, under a new cookie value, so that
 a value that was known before the login is worth nothing after it. It ends after a time without use, and in any case
-after half a day.
+after half a day. When the second factor was last shown is kept: some pages ask for it anew.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
@@ -22,6 +22,9 @@ HALF_LIFETIME = timedelta(minutes=5)
 """How long there is to enter the one-time code."""
 
 LONGEST = timedelta(hours=12)
+FRESH = timedelta(minutes=10)
+"""How long a second factor that was shown counts for what changes how to log in."""
+
 SEEN_EVERY = timedelta(minutes=1)
 """Use is written down at most this often, so that looking at pages costs no commit each."""
 
@@ -32,6 +35,7 @@ _FIND = hot(
         _columns.second_factor,
         _columns.created_at,
         _columns.last_seen_at,
+        _columns.proven_at,
         account.c.account_id,
         account.c.login,
         account.c.record_id,
@@ -53,6 +57,31 @@ _SEEN = hot(
     .where(_columns.session_hash == bindparam("which"))
     .values(last_seen_at=bindparam("seen"), expires_at=bindparam("expires"))
 )
+_RENEW = hot(
+    update(portal_session)
+    .where(_columns.session_hash == bindparam("which"))
+    .values(session_hash=bindparam("new"), proven_at=bindparam("proven"))
+)
+_OPEN = hot(
+    select(_columns.session_hash, _columns.device, _columns.way, _columns.created_at, _columns.last_seen_at)
+    .where(
+        _columns.account_id == bindparam("account_id"),
+        _columns.second_factor.is_(True),
+        _columns.expires_at > bindparam("now"),
+    )
+    .order_by(_columns.last_seen_at.desc(), _columns.session_hash)
+)
+_END_ONE = hot(
+    delete(portal_session).where(
+        _columns.account_id == bindparam("account_id"),
+        func.substr(_columns.session_hash, 1, 16) == bindparam("session_id"),
+    )
+)
+_END_OTHERS = hot(
+    delete(portal_session).where(
+        _columns.account_id == bindparam("account_id"), _columns.session_hash != bindparam("kept")
+    )
+)
 _END = hot(delete(portal_session).where(_columns.session_hash == bindparam("session_hash")))
 _FORGET = hot(delete(portal_session).where(_columns.expires_at <= bindparam("now")))
 
@@ -66,18 +95,50 @@ class Session:
     is_whole: bool
     created_at: datetime
     last_seen_at: datetime
+    proven_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as its person sees it; ``device`` and ``way`` are plain words, empty when they are not known."""
+
+    session_id: str
+    device: str
+    way: str
+    created_at: datetime
+    last_seen_at: datetime
 
 
 async def begin_half(transaction: Transaction, account_id: str, now: datetime) -> str:
     """Return the cookie value of a new session that still needs the one-time code."""
     await transaction.run(_FORGET, {"now": to_us(now)})
-    return await _insert(transaction, account_id, now, now + HALF_LIFETIME, second_factor=False)
+    return await _insert(transaction, account_id, now, now + HALF_LIFETIME)
 
 
-async def make_whole(transaction: Transaction, cookie: str, account_id: str, now: datetime, idle: timedelta) -> str:
-    """Return the cookie value of the whole session that takes the place of the half one."""
+async def make_whole(
+    transaction: Transaction,
+    cookie: str,
+    account_id: str,
+    now: datetime,
+    idle: timedelta,
+    *,
+    way: str = "",
+    device: str = "",
+) -> str:
+    """Return the cookie value of a whole session, which takes the place of the one that the browser had, if any.
+
+    ``way`` says in words which factors were shown, ``device`` from where.
+    """
     await end(transaction, cookie)
-    return await _insert(transaction, account_id, now, now + min(idle, LONGEST), second_factor=True)
+    expires_at = now + min(idle, LONGEST)
+    return await _insert(transaction, account_id, now, expires_at, proven_at=to_us(now), way=way, device=device)
+
+
+async def renew(transaction: Transaction, cookie: str, now: datetime) -> str:
+    """Return the new cookie value of a whole session whose person showed a second factor again; it ends when it did."""
+    renewed = secrets.token_urlsafe(32)
+    await transaction.run(_RENEW, {"which": _hashed(cookie), "new": _hashed(renewed), "proven": to_us(now)})
+    return renewed
 
 
 async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
@@ -85,14 +146,24 @@ async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
     row = await reader.one(_FIND, {"session_hash": _hashed(cookie), "now": to_us(now)})
     if row is None:
         return None
-    is_whole, created_at, last_seen_at, account_id, login, record_id, name = row
+    is_whole, created_at, last_seen_at, proven_at, account_id, login, record_id, name = row
     return Session(
         session_id=_hashed(cookie)[:16],
         account=Account(account_id, login, record_id, name),
         is_whole=bool(is_whole),
         created_at=from_us(created_at),
         last_seen_at=from_us(last_seen_at),
+        proven_at=from_us(proven_at),
     )
+
+
+async def of_account(reader: Reader, account_id: str, now: datetime) -> list[OpenSession]:
+    """Return the whole sessions of an account that are not over, last used first."""
+    found = await reader.all(_OPEN, {"account_id": account_id, "now": to_us(now)})
+    return [
+        OpenSession(hashed[:16], device, way, from_us(created), from_us(seen))
+        for hashed, device, way, created, seen in found
+    ]
 
 
 async def seen(transaction: Transaction, cookie: str, session: Session, now: datetime, idle: timedelta) -> None:
@@ -103,7 +174,11 @@ async def seen(transaction: Transaction, cookie: str, session: Session, now: dat
 
 async def is_open(reader: Reader, session_id: str, now: datetime) -> bool:
     """Return whether the whole session of this id is not over."""
-    span = {"session_id": session_id, "after": f"{session_id}g", "now": to_us(now)}  # g comes after all hexadecimal digits
+    span = {
+        "session_id": session_id,
+        "after": f"{session_id}g",
+        "now": to_us(now),
+    }  # g comes after all hexadecimal digits
     return await reader.one(_IS_OPEN, span) is not None
 
 
@@ -112,8 +187,25 @@ async def end(transaction: Transaction, cookie: str) -> None:
     await transaction.run(_END, {"session_hash": _hashed(cookie)})
 
 
+async def end_one(transaction: Transaction, account_id: str, session_id: str) -> bool:
+    """Return whether the account had a session of this id, which is over now."""
+    return await transaction.run(_END_ONE, {"account_id": account_id, "session_id": session_id}) > 0
+
+
+async def end_others(transaction: Transaction, account_id: str, kept: str = "") -> int:
+    """Return how many sessions of an account were ended: all but the one of the cookie value ``kept``."""
+    return await transaction.run(_END_OTHERS, {"account_id": account_id, "kept": _hashed(kept)})
+
+
 async def _insert(
-    transaction: Transaction, account_id: str, now: datetime, expires_at: datetime, *, second_factor: bool
+    transaction: Transaction,
+    account_id: str,
+    now: datetime,
+    expires_at: datetime,
+    *,
+    proven_at: int = 0,
+    way: str = "",
+    device: str = "",
 ) -> str:
     cookie = secrets.token_urlsafe(32)
     await transaction.run(
@@ -121,10 +213,13 @@ async def _insert(
         {
             "session_hash": _hashed(cookie),
             "account_id": account_id,
-            "second_factor": second_factor,
+            "second_factor": proven_at > 0,
             "created_at": to_us(now),
             "last_seen_at": to_us(now),
             "expires_at": to_us(expires_at),
+            "proven_at": proven_at,
+            "way": way,
+            "device": device,
         },
     )
     return cookie

@@ -1,6 +1,6 @@
 """Tables of people who log in, and of practices; instants are microseconds since 1970 UTC."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from app.db.metadata import metadata
 
@@ -26,6 +26,34 @@ portal_session = Table(
     Column("second_factor", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("proven_at", BigInteger, nullable=False, server_default=text("0")),
+    Column("way", Text, nullable=False, server_default=text("''")),
+    Column("device", Text, nullable=False, server_default=text("''")),
+    Index(None, "expires_at"),
+    Index(None, "account_id"),
+)
+
+passkey = Table(
+    "passkey",
+    metadata,
+    Column("credential_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Index(None, "account_id"),
+)
+
+challenge = Table(
+    "challenge",
+    metadata,
+    Column("bound_to", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("subject", Text, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "expires_at"),
 )

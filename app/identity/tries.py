@@ -48,6 +48,11 @@ def of_password(login: str, address: str) -> tuple[Bucket, ...]:
     return (Bucket(_hashed("password", login, address), 5), Bucket(_hashed("address", address), 50))
 
 
+def of_passkey(address: str) -> tuple[Bucket, ...]:
+    """Return the counter of a try with a passkey, which nobody can guess: it bounds what a flood of them costs."""
+    return (Bucket(_hashed("passkey", address), 100),)
+
+
 def of_code(account_id: str) -> tuple[Bucket, ...]:
     """Return the counter of a try with a one-time code."""
     return (Bucket(_hashed("code", account_id), 5),)

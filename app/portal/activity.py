@@ -36,6 +36,7 @@ _WRITES = {
 _DEEDS = {
     "login": marked("logged in"),
     "logout": marked("logged out"),
+    "login-changed": marked("changed how to log in"),
     "grant": marked("gave access"),
     "withdraw": marked("stopped access"),
     "token": marked("opened the connection"),

@@ -1,23 +1,24 @@
 """Logging in with a password and a one-time code, and logging out."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 
-import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from app.audit.events import Event
 from app.db.database import Transaction
 from app.errors import TooManyRequestsError
 from app.identity import sessions, tries
 from app.identity.accounts import Account, folded
+from app.identity.passkeys import Passkeys
 from app.identity.tries import Bucket
 from app.portal.frame import local_path
 from app.portal.language import marked
+from app.portal.open_session import Way, address_of, event, open_session, text_of
 from app.portal.page import page
 from app.portal.session import (
     LoginParts,
@@ -28,32 +29,14 @@ from app.portal.session import (
     session_cookie,
     session_of,
     set_session,
+    signed_in,
     with_form_cookie,
 )
-from app.portal.view import trace_of
 
 WRONG_PASSWORD = marked("This login name and password do not belong together.")
 WRONG_CODE = marked("This code is not right, or it was used before. Wait for the next one.")
 TOO_MANY = marked("That were too many tries. Wait a few minutes, then try again.")
 TOO_LATE = marked("It took too long. Please start again.")
-INPUT_LENGTH_MAX = 256
-
-
-def event(request: Request, account: Account | None, action: str, *, status: int = 0, detail: str = "") -> Event:
-    """Return the entry in the log for a login or logout; with a ``status`` it is a refusal."""
-    return Event(
-        **msgspec.structs.asdict(trace_of(request)),
-        action=action,
-        outcome="refused" if status else "success",
-        status=status,
-        record_id=-1 if account is None else account.record_id,
-        # Whoever fails to log in is not known to be the person.
-        kind="" if status else "person",
-        actor="" if status else "person",
-        display="" if account is None or status else account.name,
-        ground="" if status else "own record",
-        detail=detail,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +49,8 @@ class Outcome:
 
 
 OPENED = Outcome(status=200)
+Opening = Callable[[Request, Transaction, Account, Way], Awaitable[str]]
+"""Makes a session of a proof, in its transaction, and returns its cookie value."""
 
 
 class Login:
@@ -91,27 +76,33 @@ class Login:
 
         return Outcome(await parts.database.write(job))
 
-    async def with_code(self, request: Request, account: Account, code: str) -> Outcome:
-        """Return the whole session of whoever has a half one and knows the code of the moment."""
-        parts, half = self._parts, session_cookie(request)
+    async def with_code(self, request: Request, account: Account, code: str, opened: Opening) -> Outcome:
+        """Return what ``opened`` makes of the session of whoever has one, and knows the code of the moment."""
+        parts = self._parts
         buckets = tries.of_code(account.account_id)
         if not await self._may_try(request, buckets):
             return Outcome(problem=TOO_MANY, status=429)
 
         async def job(transaction: Transaction) -> str:
-            now = parts.clock()
-            if not await parts.accounts.verify_totp(transaction, account.account_id, code, now):
+            if not await parts.accounts.verify_totp(transaction, account.account_id, code, parts.clock()):
                 return ""
             await tries.succeeded(transaction, buckets)
-            await parts.audit.record(transaction, event(request, account, "login"))
-            idle = parts.settings.session_lifetime
-            return await sessions.make_whole(transaction, half, account.account_id, now, idle)
+            return await opened(request, transaction, account, Way.CODE)
 
         cookie = await parts.database.write(job)
         if not cookie:
             await self._refused(request, account, 401, "one-time code")
             return Outcome(problem=WRONG_CODE, status=401)
         return Outcome(cookie)
+
+    async def whole(self, request: Request, transaction: Transaction, account: Account, way: Way) -> str:
+        """Return the cookie value of a whole session in place of the half one."""
+        return await open_session(request, self._parts, transaction, account, way)
+
+    async def renewed(self, request: Request, transaction: Transaction, account: Account, way: Way) -> str:
+        """Return the new cookie value of the session, which goes on as freshly proven."""
+        await self._parts.audit.record(transaction, event(request, account, "login", detail=f"{way}, again"))
+        return await sessions.renew(transaction, session_cookie(request), self._parts.clock())
 
     async def out(self, request: Request) -> None:
         """End the session of a request, if it has one."""
@@ -147,7 +138,7 @@ class Login:
 
 
 def router(parts: LoginParts) -> APIRouter:
-    """Return the routes ``/login``, ``/login/code`` and ``/logout``."""
+    """Return the routes ``/login``, ``/login/code``, ``/login/again`` and ``/logout``."""
     routes = APIRouter(include_in_schema=False)
     steps = Login(parts)
 
@@ -157,14 +148,14 @@ def router(parts: LoginParts) -> APIRouter:
         person: Annotated[SignedIn | None, Depends(maybe_signed_in)],
         back: Annotated[str, Depends(_back_of_query)],
     ) -> Response:
-        return RedirectResponse(back, 303) if person else _shown(request, "login.html", back)
+        return RedirectResponse(back, 303) if person else shown(request, "login.html", back)
 
     @routes.post("/login")
     async def password(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
         back, login = local_path(text_of(form, "next")), text_of(form, "login")
         outcome = await steps.with_password(request, login, text_of(form, "password"))
         if outcome.problem:
-            return _shown(request, "login.html", back, outcome, login)
+            return shown(request, "login.html", back, outcome, login)
         answer = RedirectResponse(f"/login/code?next={quote(back, safe='/')}", 303)
         set_session(answer, outcome.cookie, parts.settings)
         return answer
@@ -178,16 +169,16 @@ def router(parts: LoginParts) -> APIRouter:
         session = await session_of(request)
         if session is None:
             return RedirectResponse(f"/login?next={quote(back, safe='/')}", 303)
-        return RedirectResponse(back, 303) if session.is_whole else _shown(request, "one_time_code.html", back)
+        return RedirectResponse(back, 303) if session.is_whole else shown(request, "one_time_code.html", back)
 
     @routes.post("/login/code")
     async def code(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
         back, half = local_path(text_of(form, "next")), await session_of(request)
         if half is None or half.is_whole:
-            return _shown(request, "login.html", back, Outcome(problem=TOO_LATE, status=401))
-        outcome = await steps.with_code(request, half.account, text_of(form, "code"))
+            return shown(request, "login.html", back, Outcome(problem=TOO_LATE, status=401))
+        outcome = await steps.with_code(request, half.account, text_of(form, "code"), steps.whole)
         if outcome.problem:
-            return _shown(request, "one_time_code.html", back, outcome)
+            return shown(request, "one_time_code.html", back, outcome)
         answer = RedirectResponse(back, 303)
         set_session(answer, outcome.cookie, parts.settings)
         return answer
@@ -199,24 +190,51 @@ def router(parts: LoginParts) -> APIRouter:
         end_session(answer, parts.settings)
         return answer
 
+    _add_again(routes, parts, steps)
     return routes
 
 
-def _shown(request: Request, template: str, back: str, outcome: Outcome = OPENED, login: str = "") -> Response:
-    answer = page(request, template, status=outcome.status, back=back, problem=outcome.problem, login=login)
+def _add_again(routes: APIRouter, parts: LoginParts, steps: Login) -> None:
+    """Add the page that asks somebody who is signed in for the second factor once more."""
+
+    @routes.get("/login/again")
+    async def ask_again(
+        request: Request,
+        _: Annotated[SignedIn, Depends(signed_in)],
+        back: Annotated[str, Depends(_back_of_query)],
+    ) -> Response:
+        return shown(request, "login_again.html", back)
+
+    @routes.post("/login/again")
+    async def again(
+        request: Request,
+        _: Annotated[SignedIn, Depends(signed_in)],
+        form: Annotated[FormData, Depends(checked_form)],
+    ) -> Response:
+        back, session = local_path(text_of(form, "next")), await session_of(request)
+        if session is None:
+            return RedirectResponse("/login", 303)
+        outcome = await steps.with_code(request, session.account, text_of(form, "code"), steps.renewed)
+        if outcome.problem:
+            return shown(request, "login_again.html", back, outcome)
+        answer = RedirectResponse(back, 303)
+        set_session(answer, outcome.cookie, parts.settings)
+        return answer
+
+
+def shown(request: Request, template: str, back: str, outcome: Outcome = OPENED, login: str = "") -> Response:
+    """Return a page of the login; ``back`` is where it leads, ``outcome`` the problem it tells, if any."""
+    answer = page(
+        request,
+        template,
+        status=outcome.status,
+        back=back,
+        problem=outcome.problem,
+        login=login,
+        passkeys=Passkeys(request.app.state.parts.settings.base_url).is_possible,
+    )
     return with_form_cookie(request, answer)
 
 
 def _back_of_query(request: Request) -> str:
     return local_path(request.query_params.get("next", "/"))
-
-
-def text_of(form: FormData, name: str) -> str:
-    """Return a field of a form, empty when it is missing, a file or longer than anything that belongs in a form."""
-    value = form.get(name)
-    return value if isinstance(value, str) and len(value) <= INPUT_LENGTH_MAX * 16 else ""
-
-
-def address_of(request: Request) -> str:
-    """Return where a request comes from."""
-    return trace_of(request).address or (request.client.host if request.client else "")

@@ -9,10 +9,10 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
@@ -42,11 +42,19 @@ class LoginParts(Parts, Protocol):
 
 
 class LoginNeededError(AuthenticationError):
-    """Nobody is signed in; ``back`` is the local path to come back to."""
+    """Nobody is signed in; ``back`` is the local path to come back to from ``page``."""
+
+    page = "/login"
 
     def __init__(self, back: str) -> None:
         super().__init__("Please log in.")
         self.back = back
+
+
+class ProofNeededError(LoginNeededError):
+    """Somebody is signed in, but showed a second factor too long ago for what is asked."""
+
+    page = "/login/again"
 
 
 class ExpiredFormError(AccessDeniedError):
@@ -106,6 +114,18 @@ async def signed_in(request: Request) -> SignedIn:
     return person
 
 
+async def freshly_proven(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
+    """Return the person who is signed in and showed a second factor a short time ago. A dependency.
+
+    Raises: LoginNeededError; ProofNeededError, when it is too long ago.
+    """
+    session = await session_of(request)
+    if session is None or request.app.state.parts.clock() - session.proven_at > sessions.FRESH:
+        path = request.url.path
+        raise ProofNeededError(path if request.method == "GET" else f"/{path.split('/')[1]}")
+    return person
+
+
 async def checked_form(request: Request) -> FormData:
     """Return the form of a POST request that has the token of this browser's session. A dependency of every form.
 
@@ -113,7 +133,7 @@ async def checked_form(request: Request) -> FormData:
     """
     form = await request.form()
     given = form.get("csrf_token")
-    bound = _bound_cookie(request)
+    bound = bound_cookie(request)
     expected = _form_token(request.app.state.parts.settings, bound)
     if not bound or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
         raise ExpiredFormError("The form is too old.")
@@ -122,8 +142,8 @@ async def checked_form(request: Request) -> FormData:
 
 
 def to_login(_: Request, error: LoginNeededError) -> Response:
-    """Return the redirect to the login page; ``main`` sets it as the handler of ``LoginNeededError``."""
-    return RedirectResponse(f"/login?next={quote(local_path(error.back), safe='/')}", status_code=303)
+    """Return the redirect to where the person proves who they are; ``main`` sets it as the handler of ``LoginNeededError``."""
+    return RedirectResponse(f"{error.page}?next={quote(local_path(error.back), safe='/')}", status_code=303)
 
 
 async def session_of(request: Request) -> Session | None:
@@ -157,21 +177,22 @@ def with_form_cookie(request: Request, response: Response) -> Response:
     return response
 
 
+def bound_cookie(request: Request) -> str:
+    """Return the cookie value that forms of this browser are bound to: its session's, or one from before the login."""
+    settings: Settings = request.app.state.parts.settings
+    return session_cookie(request) or request.cookies.get(_name("form", settings), "")
+
+
 def _person(session: Session) -> SignedIn:
     account: Account = session.account
     return SignedIn(account.account_id, account.record_id, account.name, session.session_id)
 
 
 def _remember_form_token(request: Request) -> None:
-    bound = _bound_cookie(request)
+    bound = bound_cookie(request)
     if not bound:
         bound = request.state.form_cookie = secrets.token_urlsafe(32)
     request.state.csrf_token = _form_token(request.app.state.parts.settings, bound)
-
-
-def _bound_cookie(request: Request) -> str:
-    settings: Settings = request.app.state.parts.settings
-    return session_cookie(request) or request.cookies.get(_name("form", settings), "")
 
 
 def _form_token(settings: Settings, bound: str) -> str:

@@ -12,15 +12,21 @@ from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import BadRequestError, ConflictError, TooManyRequestsError
-from app.identity import sessions, tries
-from app.identity.accounts import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, folded
+from app.identity import challenges, tries
+from app.identity.accounts import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, folded, new_account_id
+from app.identity.challenges import Purpose
+from app.identity.devices import device_of
 from app.identity.enrolment import Enrolment, Seal, begun
+from app.identity.passkeys import Passkeys
 from app.portal.language import marked
-from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE, address_of, event, text_of
-from app.portal.page import page
+from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
+from app.portal.open_session import Way, address_of, open_session, text_of
+from app.portal.page import language_of, page
+from app.portal.passkeys import as_json, begin_challenge, problem
 from app.portal.session import (
     LoginParts,
     SignedIn,
+    bound_cookie,
     checked_form,
     maybe_signed_in,
     set_session,
@@ -35,6 +41,8 @@ PASSWORD_TOO_SHORT = marked("Choose a password of at least 12 characters.")
 PASSWORD_TOO_EASY = marked("Your password may not contain your name or login name.")
 PASSWORDS_DIFFER = marked("The two passwords are not the same.")
 
+NO_PASSKEY = marked("The passkey could not be made. Try again, or choose a password.")
+
 NewRecord = Callable[[Transaction, str], Awaitable[int]]
 """Makes a record for a person of this name in the transaction, and returns its number."""
 
@@ -48,19 +56,25 @@ class Filled:
     password: str
     again: str
 
-    def problems(self) -> list[str]:
-        """Return what is wrong with it, as texts of the catalog."""
+    def problems_of_who(self) -> list[str]:
+        """Return what is wrong with the name and the login name, as texts of the catalog."""
         login = folded(self.login)
-        lowered = self.password.casefold()
-        parts = [part for part in (login, *self.name.casefold().split()) if len(part) > 2]
         found = (
             (NO_NAME, not 0 < len(self.name) <= NAME_LENGTH_MAX or not self.name.isprintable()),
             (NO_LOGIN, len(login) < 3 or len(login) > NAME_LENGTH_MAX or not login.isprintable() or " " in login),
+        )
+        return [problem for problem, is_there in found if is_there]
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with any of it, as texts of the catalog."""
+        lowered = self.password.casefold()
+        parts = [part for part in (folded(self.login), *self.name.casefold().split()) if len(part) > 2]
+        found = (
             (PASSWORD_TOO_SHORT, not PASSWORD_LENGTH_MIN <= len(self.password) <= PASSWORD_LENGTH_MAX),
             (PASSWORD_TOO_EASY, any(part in lowered for part in parts)),
             (PASSWORDS_DIFFER, self.password != self.again),
         )
-        return [problem for problem, is_there in found if is_there]
+        return self.problems_of_who() + [problem for problem, is_there in found if is_there]
 
 
 EMPTY = Filled("", "", "", "")
@@ -78,6 +92,7 @@ class SignUp:
     def __init__(self, parts: LoginParts, new_record: NewRecord) -> None:
         self._parts = parts
         self._new_record = new_record
+        self.keys = Passkeys(parts.settings.base_url)
 
     async def may_try(self, request: Request) -> bool:
         """Return whether another account may be begun from this address now, and count it."""
@@ -90,6 +105,16 @@ class SignUp:
         except TooManyRequestsError:
             return False
         return True
+
+    async def refused(self, request: Request, filled: Filled, problems: list[str]) -> tuple[list[str], int]:
+        """Return why this can't become an account, with the HTTP status; ``problems`` are those known already."""
+        if problems:
+            return problems, 422
+        if not await self.may_try(request):
+            return [TOO_MANY], 429
+        if await self._parts.accounts.by_login(self._parts.database.reader, filled.login) is not None:
+            return [LOGIN_TAKEN], 422
+        return [], 200
 
     async def finish(self, request: Request, enrolment: Enrolment, code: str) -> str:
         """Return the cookie value of a session of the new person, whose record and account are made together.
@@ -110,13 +135,42 @@ class SignUp:
                 now=now,
             )
             await accounts.verify_totp(transaction, account_id, code, now)  # the code that was just typed is used up
-            account = await accounts.get(transaction, account_id)
-            await self._parts.audit.record(transaction, event(request, account, "login", detail="signed up"))
-            half = await sessions.begin_half(transaction, account_id, now)
-            idle = self._parts.settings.session_lifetime
-            return await sessions.make_whole(transaction, half, account_id, now, idle)
+            return await self._opened(request, transaction, account_id, Way.CODE)
 
         return await self._parts.database.write(job)
+
+    async def finish_with_passkey(self, request: Request, filled: Filled, credential: str) -> str:
+        """Return the same for who made a passkey and has no password; empty when it was not asked for here.
+
+        Raises: BadRequestError, when the passkey is none; ConflictError, as above.
+        """
+        parts, now = self._parts, self._parts.clock()
+
+        async def job(transaction: Transaction) -> str:
+            asked = await challenges.take(transaction, Purpose.SIGN_UP, bound_cookie(request), now)
+            if asked is None:
+                return ""
+            await parts.accounts.create(
+                transaction,
+                account_id=asked.subject,
+                login=filled.login,
+                password_hash="",
+                name=filled.name,
+                record_id=await self._new_record(transaction, filled.name),
+                totp_secret="",
+                now=now,
+            )
+            device = device_of(request.headers.get("user-agent", "")) or language_of(request).gettext("Passkey")
+            await self.keys.add(transaction, credential, asked.value, asked.subject, device, now)
+            return await self._opened(request, transaction, asked.subject, Way.PASSKEY)
+
+        return await parts.database.write(job)
+
+    async def _opened(self, request: Request, transaction: Transaction, account_id: str, way: Way) -> str:
+        account = await self._parts.accounts.get(transaction, account_id)
+        if account is None:
+            raise ConflictError("The account was not made.")
+        return await open_session(request, self._parts, transaction, account, way, "signed up")
 
 
 def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
@@ -132,13 +186,9 @@ def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
     @routes.post("/sign-up")
     async def first(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
         filled = filled_of(form)
-        problems = filled.problems()
+        problems, status = await steps.refused(request, filled, filled.problems())
         if problems:
-            return _first_page(request, filled, problems, 422)
-        if not await steps.may_try(request):
-            return _first_page(request, filled, [TOO_MANY], 429)
-        if await parts.accounts.by_login(parts.database.reader, filled.login) is not None:
-            return _first_page(request, filled, [LOGIN_TAKEN], 422)
+            return _first_page(request, filled, problems, status)
         password_hash = await parts.accounts.hash_password(filled.password)
         enrolment = begun(filled.login, password_hash, filled.name, parts.clock())
         return _code_page(request, enrolment, seal.sealed(enrolment))
@@ -160,11 +210,47 @@ def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
         set_session(answer, cookie, parts.settings)
         return answer
 
+    if steps.keys.is_possible:
+        _add_passkeys(routes, parts, steps)
     return routes
 
 
+def _add_passkeys(routes: APIRouter, parts: LoginParts, steps: SignUp) -> None:
+    """Add the routes of who signs up with a passkey and no password."""
+
+    @routes.post("/sign-up/passkey/options")
+    async def options(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
+        filled = filled_of(form)
+        problems, status = await steps.refused(request, filled, filled.problems_of_who())
+        if problems:
+            return problem(request, problems[0], status)
+        account_id = new_account_id()
+        challenge = await begin_challenge(request, parts, Purpose.SIGN_UP, account_id)
+        reader = parts.database.reader
+        return as_json(await steps.keys.registration(reader, challenge, account_id, filled.login, filled.name))
+
+    @routes.post("/sign-up/passkey")
+    async def finish(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
+        filled = filled_of(form)
+        problems = filled.problems_of_who()
+        if problems:
+            return _first_page(request, filled, problems, 422)
+        try:
+            cookie = await steps.finish_with_passkey(request, filled, text_of(form, "credential"))
+        except BadRequestError as error:
+            return _first_page(request, filled, [NO_PASSKEY], error.status)
+        except ConflictError:
+            return _first_page(request, filled, [LOGIN_TAKEN], 422)
+        if not cookie:
+            return _first_page(request, filled, [TOO_LATE], 400)
+        answer = RedirectResponse("/", 303)
+        set_session(answer, cookie, parts.settings)
+        return answer
+
+
 def _first_page(request: Request, filled: Filled, problems: list[str], status: int) -> Response:
-    answer = page(request, "sign_up.html", status=status, filled=filled, problems=problems)
+    has_passkeys = Passkeys(request.app.state.parts.settings.base_url).is_possible
+    answer = page(request, "sign_up.html", status=status, filled=filled, problems=problems, passkeys=has_passkeys)
     return with_form_cookie(request, answer)
 
 

@@ -32,6 +32,7 @@ PATHS = (
     "/activity/check",
     "/activity/misfits",
     "/menu",
+    "/login-and-devices",
 )
 # The contrast of every text with what is behind it (WCAG 2.2, 1.4.3), and what is too low.
 LOW_CONTRAST = """() => {

@@ -31,7 +31,7 @@ from app.oauth import clients, endpoints
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
-from app.portal import apps, authorize, login, sign_up
+from app.portal import apps, authorize, login, login_settings, passkeys, sign_up
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
@@ -195,18 +195,20 @@ class Authorization:
 
 
 @asynccontextmanager
-async def world_in(folder: Path, remote_keys: RemoteKeys | None = None) -> AsyncIterator[World]:
+async def world_in(
+    folder: Path, remote_keys: RemoteKeys | None = None, *, base_url: str = ISSUER
+) -> AsyncIterator[World]:
     """Yield a running application on a new database in ``folder``."""
     secret = folder / "secret"
     secret.write_bytes(secrets.token_bytes(64))
-    settings = Settings(secret_file=secret, base_url=ISSUER)
+    settings = Settings(secret_file=secret, base_url=base_url)
     clock = Clock()
     with opened(folder, "consent", "identity", "oauth", "audit") as database:
         audit = AuditLog(settings.key("audit"), lambda: to_us(clock.now))
         server = AuthorizationServer(
             database,
             audit,
-            issuer=ISSUER,
+            issuer=base_url,
             lifetimes=Lifetimes(
                 settings.authorization_code_lifetime, settings.access_token_lifetime, settings.refresh_token_lifetime
             ),
@@ -218,7 +220,7 @@ async def world_in(folder: Path, remote_keys: RemoteKeys | None = None) -> Async
         parts = Parts(settings, database, audit, Accounts(database, settings.key("totp")), server, clock)
         new_records: list[tuple[int, str]] = []
         transport = httpx.ASGITransport(app=_application(parts, new_records))
-        async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
+        async with httpx.AsyncClient(transport=transport, base_url=base_url) as http:
             world = World(parts, http, new_records=new_records)
             await _fill(world)
             yield world
@@ -234,6 +236,8 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
 
     routers = (
         login.router(parts),
+        passkeys.router(parts),
+        login_settings.router(parts),
         authorize.router(parts),
         apps.router(parts),
         endpoints.router(parts),

@@ -99,9 +99,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **environment: str) -> Iterator[Program]:
-    """Give a migrated, empty server that is ready; it is ended at the end."""
-    program = Program(folder, free_port(), environment)
+def running(folder: Path, port: int = 0, **environment: str) -> Iterator[Program]:
+    """Give a migrated, empty server that is ready, on a free port unless one is named; it is ended at the end."""
+    program = Program(folder, port or free_port(), environment)
     program.run("migrate")
     process = program.start()
     try:

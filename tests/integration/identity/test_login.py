@@ -30,7 +30,7 @@ async def test_password_and_code_together_sign_in(world: World) -> None:
     answer = await world.log_in()
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert await is_signed_in(world)
-    assert await told(world) == [("login", "success", "")]
+    assert await told(world) == [("login", "success", "password and one-time code")]
 
 
 async def test_the_password_alone_opens_nothing(world: World) -> None:
@@ -184,7 +184,7 @@ async def test_a_consent_without_the_token_of_its_form_grants_nothing(world: Wor
     form = {"decision": "allow", "category": "own-measurements", "look": "yes", "period": "1-year"}
     answer = await world.http.post(Authorization(world).url(), data=form)
     assert answer.status_code == 403
-    assert await told(world) == [("login", "success", "")]
+    assert await told(world) == [("login", "success", "password and one-time code")]
 
 
 async def test_who_guesses_passwords_waits_and_then_also_the_right_one_has_to_wait(world: World) -> None:

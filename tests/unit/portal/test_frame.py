@@ -50,7 +50,8 @@ def test_every_icon_that_a_template_or_a_list_names_is_drawn() -> None:
 
 def test_no_page_has_a_style_or_a_script_of_its_own() -> None:
     for file in (STATIC.parent / "templates").iterdir():
-        assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", file.read_text()), file.name
+        text = file.read_text().replace('<script type="module" src="{{ address }}"></script>', "")
+        assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", text), file.name
 
 
 def test_every_template_can_be_compiled() -> None:

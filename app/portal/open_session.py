@@ -1,0 +1,75 @@
+"""What every way to log in ends with: the entry in the log, and a new session in place of the one the browser had."""
+
+from enum import StrEnum
+
+import msgspec
+from fastapi import Request
+from starlette.datastructures import FormData
+
+from app.audit.events import Event
+from app.db.database import Transaction
+from app.identity import sessions
+from app.identity.accounts import Account
+from app.identity.devices import device_of
+from app.portal.session import LoginParts, SignedIn, session_cookie
+from app.portal.view import trace_of
+
+INPUT_LENGTH_MAX = 256
+
+
+class Way(StrEnum):
+    """The two factors that were shown, as the log and the list of sessions say it."""
+
+    PASSKEY = "passkey"
+    CODE = "password and one-time code"
+
+
+async def open_session(
+    request: Request, parts: LoginParts, transaction: Transaction, account: Account, way: Way, note: str = ""
+) -> str:
+    """Return the cookie value of the session of somebody who has just shown both factors; ``note`` goes into the log."""
+    detail = f"{way}, {note}" if note else way
+    await parts.audit.record(transaction, event(request, account, "login", detail=detail))
+    return await sessions.make_whole(
+        transaction,
+        session_cookie(request),
+        account.account_id,
+        parts.clock(),
+        parts.settings.session_lifetime,
+        way=way,
+        device=device_of(request.headers.get("user-agent", "")),
+    )
+
+
+def event(request: Request, account: Account | None, action: str, *, status: int = 0, detail: str = "") -> Event:
+    """Return the entry in the log for a login or logout; with a ``status`` it is a refusal."""
+    return Event(
+        **msgspec.structs.asdict(trace_of(request)),
+        action=action,
+        outcome="refused" if status else "success",
+        status=status,
+        record_id=-1 if account is None else account.record_id,
+        # Whoever fails to log in is not known to be the person.
+        kind="" if status else "person",
+        actor="" if status else "person",
+        display="" if account is None or status else account.name,
+        ground="" if status else "own record",
+        detail=detail,
+    )
+
+
+def change_event(request: Request, person: SignedIn, what: str) -> Event:
+    """Return the entry in the log for a change of how ``person`` logs in; ``what`` in words."""
+    account = Account(person.account_id, "", person.record_id, person.name)
+    return event(request, account, "login-changed", detail=what)
+
+
+def text_of(form: FormData, name: str) -> str:
+    """Return a field of a form, empty when it is missing, a file or longer than anything that belongs in a form."""
+    value = form.get(name)
+    return value if isinstance(value, str) and len(value) <= INPUT_LENGTH_MAX * 64 else ""
+
+
+def address_of(request: Request) -> str:
+    """Return where a request comes from."""
+    return trace_of(request).address or (request.client.host if request.client else "")
