@@ -4,7 +4,16 @@ import msgspec
 
 from app.web.tracing import Trace
 
-__all__ = ["Event", "Trace"]
+__all__ = ["PURPOSES", "Event", "Trace"]
+
+PURPOSES = {
+    "person": "PATRQT",
+    "app": "PATRQT",
+    "representative": "FAMRQT",
+    "practice": "TREAT",
+    "operator": "HSYSADMIN",
+}
+"""For what each kind of party asks, unless it is said: codes of https://terminology.hl7.org/CodeSystem/v3-ActReason."""
 
 
 class Event(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -14,6 +23,10 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True):
     none. ``action`` is a FHIR interaction (``read``, ``search-type``, ``create``) or one of ``login``, ``logout``,
     ``login-changed``, ``grant``, ``withdraw``, ``token``, ``log``. ``outcome`` is ``success`` or ``refused``; ``ground``
     the grant or rule that allowed it; ``count`` how many resources were shown or written.
+
+    ``role`` is in which role somebody acts, empty where ``kind`` says it; ``organisation`` the name of theirs;
+    ``on_behalf_of`` the name of whom they represent; ``assurance`` how sure it is who they are; ``purpose`` a code of
+    v3-ActReason, filled in by the log if it is empty. What each is in NEN 7513 and in an AuditEvent is in docs/audit.md.
     """
 
     action: str
@@ -24,6 +37,11 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True):
     actor: str = ""
     display: str = ""
     client: str = ""
+    role: str = ""
+    organisation: str = ""
+    on_behalf_of: str = ""
+    assurance: str = ""
+    purpose: str = ""
     ground: str = ""
     release: str = ""
     resource_type: str = ""

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from app.audit.events import Event
+from app.audit.events import PURPOSES, Event
 from app.audit.tables import audit, audit_checkpoint, audit_head
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
@@ -92,7 +92,8 @@ class AuditLog:
         now = max(self._now_us(), last or 0)
         rows = []
         for item in items:
-            event = item if item.instant else msgspec.structs.replace(item, instant=now)
+            purpose = item.purpose or PURPOSES.get(item.kind, "")
+            event = msgspec.structs.replace(item, instant=item.instant or now, purpose=purpose)
             body = _encode(event)
             n += 1
             digest = chained(digest, body)

@@ -7,7 +7,7 @@ transaction of its own.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -171,10 +171,7 @@ def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> E
     return Event(
         touched.interaction or deed.interaction,
         record_id=touched.record_id,
-        kind=requester.kind.value,
-        actor=requester.actor,
-        display=requester.display,
-        client=requester.client_id,
+        **_who(requester),
         ground=touched.ground,
         release=deed.release.path if deed.release else "",
         resource_type=touched.resource_type or deed.resource_type,
@@ -186,6 +183,22 @@ def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> E
         correlation_id=trace.correlation_id,
         address=trace.address,
     )
+
+
+def _who(requester: Requester | None) -> dict[str, Any]:
+    """Return what an event says of who asked; nothing of who is not known."""
+    if requester is None:
+        return {}
+    return {
+        "kind": requester.kind.value,
+        "actor": requester.actor,
+        "display": requester.display,
+        "client": requester.client_id,
+        "role": requester.role,
+        "organisation": requester.organisation,
+        "on_behalf_of": requester.on_behalf_of,
+        "assurance": requester.assurance,
+    }
 
 
 def refusals(requester: Requester | None, trace: Trace, deed: Deed, error: RegieError) -> list[Event]:
@@ -200,10 +213,7 @@ def refusals(requester: Requester | None, trace: Trace, deed: Deed, error: Regie
             outcome="refused",
             status=error.status,
             detail=type(error).__name__,
-            kind=requester.kind.value if requester else "",
-            actor=requester.actor if requester else "",
-            display=requester.display if requester else "",
-            client=requester.client_id if requester else "",
+            **_who(requester),
             release=deed.release.path if deed.release else "",
             resource_type=deed.resource_type,
             resource_id=deed.resource_id,
