@@ -30,6 +30,7 @@ from app.jobs import notices
 from app.jobs.deliver import Deliverer
 from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
+from app.oauth import clients
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
@@ -123,6 +124,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         now_us=now_us,
         conformance=conformance(library, _profile_modes(settings), settings.capability_statement),
         terminology_server=server,
+        app_names=clients.names,
     )
     if server is not None:
         context.conformance.ask_elsewhere(server.verdict)

@@ -87,13 +87,16 @@ async def give(
     purpose: str,
     now: datetime,
     starts_at: datetime | None = None,
+    grant_id: str | None = None,
 ) -> Grant:
     """Return the new grant; it starts ``now`` unless ``starts_at`` is later. All instants are UTC.
+
+    ``grant_id`` None makes one up.
 
     Raises: UnprocessableError, when it would open nothing or last longer than ``LONGEST``.
     """
     grant = Grant(
-        grant_id=base64.b32encode(secrets.token_bytes(15)).decode().lower(),
+        grant_id=grant_id or base64.b32encode(secrets.token_bytes(15)).decode().lower(),
         record_id=record_id,
         grantee=grantee,
         grantee_id=grantee_id,

@@ -27,7 +27,7 @@ from app.identity.accounts import Accounts
 from app.interactions.bundle import bundle
 from app.interactions.context import Context
 from app.interactions.people import ensure_record, patients_in
-from app.interactions.write import Written
+from app.interactions.written import Written
 
 _SCOPES = SmartScopes.of("user/*.cruds")
 _encode = msgspec.json.Encoder(decimal_format="number").encode

@@ -30,6 +30,7 @@ from app.fhir.translate.queries import query_in
 from app.fhir.translate.translation import is_translated, other
 from app.interactions import search as searches
 from app.interactions.beside import beside
+from app.interactions.consents import holding, readers
 from app.interactions.context import Context, find, standing
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
@@ -59,10 +60,11 @@ async def read(
     named = resource_type, resource_id
 
     async def held_in(scope: AccessScope, held: Release) -> tuple[Stored, Touched]:
+        holder = await holding(context, requester, scope, held, *named)
         if version is None:
-            found, access = await find(context.database.reader, scope, held, *named)
+            found, access = await find(holder.database.reader, scope, held, *named)
             return found, Touched(found.record_id, access.reason, 1)
-        found = await version_of(context, scope, held, *named, version)
+        found = await version_of(holder, scope, held, *named, version)
         return found, touched_by(scope, found, 1)
 
     async def action(scope: AccessScope) -> tuple[Stored, Sequence[Touched]]:
@@ -191,10 +193,14 @@ class Asking:
         for question in questions:
             # Gathered, not walked: the keys of both have to be of one form.
             run = Run(context.index_key, question.release, question.parsed, repeats=True)
-            if own.count == 0 or own.total in ("accurate", "estimate"):
-                total += await run.count(reader, question.scope)
-            if size > 0:
-                found += await run.page(reader, question.scope, after, size + 1)
+            looked_in = [reader]
+            if question.release is self.release:
+                looked_in = await readers(context, self.requester, scope, self.release, self.resource_type)
+            for one in looked_in:
+                if own.count == 0 or own.total in ("accurate", "estimate"):
+                    total += await run.count(one, question.scope)
+                if size > 0:
+                    found += await run.page(one, question.scope, after, size + 1)
         found = merged(found, own.sort)
         following = None
         if len(found) > size > 0:

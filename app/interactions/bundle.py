@@ -43,7 +43,8 @@ from app.interactions.gate import Decide, Deed, refusals
 from app.interactions.placement import new_patient, record_for
 from app.interactions.repeat import Outcome, earlier, keep, request_hash
 from app.interactions.single import LARGE_BODY, wrote
-from app.interactions.write import Changes, Written
+from app.interactions.write import Changes
+from app.interactions.written import Written
 from app.store.ids import new_id
 from app.store.resources import Stored
 

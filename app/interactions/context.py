@@ -1,6 +1,6 @@
 """What every interaction is given: the gate, the database, and how resources are placed, sorted and found."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -39,6 +39,12 @@ class Limits:
     body_depth_max: int = 40
 
 
+async def nameless(reader: Reader) -> Mapping[str, str]:
+    """Return no names: where nobody knows of apps."""
+    del reader
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Wired together once, in ``main.py``; ``now_us`` is microseconds since 1970 UTC."""
@@ -55,6 +61,8 @@ class Context:
     now_us: Callable[[], int]
     conformance: Conformance = field(default_factory=Conformance)
     terminology_server: TerminologyServer | None = None
+    app_names: Callable[[Reader], Awaitable[Mapping[str, str]]] = nameless
+    """The names of all apps by their client id."""
 
     def fhir_base(self, release: Release) -> str:
         """Return the base URL of a release."""

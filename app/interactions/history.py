@@ -15,6 +15,7 @@ from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import NotFoundError
 from app.fhir.release import Release
+from app.interactions.consents import holding
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import person
@@ -43,11 +44,12 @@ async def history_of_one(
     """
 
     async def action(scope: AccessScope) -> tuple[Versions, Sequence[Touched]]:
-        found = await versions(context, scope, release, resource_type, resource_id, window, count + 1)
+        held = await holding(context, requester, scope, release, resource_type, resource_id)
+        found = await versions(held, scope, release, resource_type, resource_id, window, count + 1)
         if not found and window.before == SEQ_MAX:
             everything = HistoryWindow()
             if window == everything or not await versions(
-                context, scope, release, resource_type, resource_id, everything, 1
+                held, scope, release, resource_type, resource_id, everything, 1
             ):
                 message = f"{resource_type}/{resource_id} is not known."
                 raise NotFoundError(message)

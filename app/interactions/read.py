@@ -12,6 +12,7 @@ from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import ConflictError, GoneError, NotFoundError
 from app.fhir.release import Release
+from app.interactions.consents import holding
 from app.interactions.context import Context, find, where
 from app.interactions.gate import Deed, Touched
 from app.store.resources import HistoryWindow, Stored, read_versions
@@ -25,7 +26,8 @@ async def read(
     """Return the current version. Raises: NotFoundError, GoneError, ConflictError, AccessDeniedError."""
 
     async def action(scope: AccessScope) -> tuple[Stored, tuple[Touched, ...]]:
-        found, access = await find(context.database.reader, scope, release, resource_type, resource_id)
+        held = await holding(context, requester, scope, release, resource_type, resource_id)
+        found, access = await find(held.database.reader, scope, release, resource_type, resource_id)
         return found, (Touched(found.record_id, access.reason, 1),)
 
     deed = Deed("read", release, resource_type, resource_id)
@@ -44,7 +46,8 @@ async def vread(
     """Return one version. Raises: as ``read``; GoneError if that version is a delete."""
 
     async def action(scope: AccessScope) -> tuple[Stored, tuple[Touched, ...]]:
-        found = await version_of(context, scope, release, resource_type, resource_id, version)
+        held = await holding(context, requester, scope, release, resource_type, resource_id)
+        found = await version_of(held, scope, release, resource_type, resource_id, version)
         return found, (touched_by(scope, found, 1),)
 
     deed = Deed("vread", release, resource_type, resource_id)

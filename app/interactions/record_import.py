@@ -37,7 +37,8 @@ from app.interactions.gate import Decide, Deed, Touched, event, refusals
 from app.interactions.repeat import Outcome, earlier, issues_of, keep, request_hash
 from app.interactions.single import create, update, wrote
 from app.interactions.transfer import ChangeLine, EntryLine, Head, faults, read_head, read_line
-from app.interactions.write import Changes, Written
+from app.interactions.write import Changes
+from app.interactions.written import Written
 from app.store.changes import open_record, record_exists, set_patient
 from app.store.find import answer_to, keep_answer
 from app.store.forget import IMPORTS

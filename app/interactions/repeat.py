@@ -27,7 +27,7 @@ from app.errors import (
 from app.fhir.issues import Issue
 from app.interactions.context import Stored
 from app.interactions.gate import Decide
-from app.interactions.write import Written
+from app.interactions.written import Written
 from app.store.find import answer_to, by_seq, keep_answer
 from app.store.resources import read_current
 

@@ -29,13 +29,14 @@ from app.fhir.release import Release
 from app.fhir.search.expression import ReferenceValue, Search, Within
 from app.fhir.search.parse import parse_query
 from app.fhir.search.subset import Shown, subset
+from app.interactions.consents import readers
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
 from app.interactions.placement import record_of_patient
 from app.store.changes import all_records
 from app.store.resources import Stored
-from app.store.search.run import Found, Position, Run
+from app.store.search.run import Found, Position, Run, merged
 
 CURSOR = "_cursor"
 EVERYBODY_MAX = 5000
@@ -129,13 +130,16 @@ def compartment_of(release: Release, resource_type: str, patient_id: str) -> Wit
 async def _page(
     context: Context, requester: Requester, release: Release, scope: AccessScope, parsed: Search, after: Position | None
 ) -> tuple[Page, Sequence[Touched]]:
-    reader = context.database.reader
-    run = Run(context.index_key, release, parsed, repeats=sorts_by_repeating(parsed))
-    total = await run.count(reader, scope) if parsed.count == 0 or parsed.total in ("accurate", "estimate") else None
+    looked_in = await readers(context, requester, scope, release, parsed.resource_type)
+    run = Run(context.index_key, release, parsed, repeats=sorts_by_repeating(parsed) or len(looked_in) > 1)
+    total = None
+    if parsed.count == 0 or parsed.total in ("accurate", "estimate"):
+        total = sum([await run.count(reader, scope) for reader in looked_in])
     found: list[Found] = []
     size = context.limits.page_size_default if parsed.count is None else parsed.count
     if size > 0:
-        found = await run.page(reader, scope, after, size + 1)
+        found = [one for reader in looked_in for one in await run.page(reader, scope, after, size + 1)]
+        found = found if len(looked_in) == 1 else merged(found, parsed.sort)
     following = (
         cursor_after(context, requester, release, parsed, found[size - 1].position) if len(found) > size else None
     )

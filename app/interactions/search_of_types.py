@@ -20,6 +20,7 @@ from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.expression import Search
 from app.fhir.validation.structure import is_resource_type, resource_types
+from app.interactions.consents import readers
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
@@ -109,13 +110,16 @@ async def _page(
     searches: Sequence[Search],
     after: Position | None,
 ) -> tuple[Page, Sequence[Touched]]:
-    reader = context.database.reader
-    runs = [Run(context.index_key, release, one) for one in searches]
+    runs = [
+        (Run(context.index_key, release, one), reader)
+        for one in searches
+        for reader in await readers(context, requester, scope, release, one.resource_type)
+    ]
     total = None
     if whole.count == 0 or whole.total in ("accurate", "estimate"):
-        total = sum([await run.count(reader, scope) for run in runs])
+        total = sum([await run.count(reader, scope) for run, reader in runs])
     size = context.limits.page_size_default if whole.count is None else whole.count
-    found = [one for run in runs for one in await run.page(reader, scope, after, size + 1)] if size > 0 else []
+    found = [one for run, reader in runs for one in await run.page(reader, scope, after, size + 1)] if size > 0 else []
     found = merged(found, whole.sort)
     following = (
         cursor_after(context, requester, release, whole, found[size - 1].position) if len(found) > size else None

@@ -19,7 +19,8 @@ from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.repeat import earlier, keep, request_hash
-from app.interactions.write import Changes, Written
+from app.interactions.write import Changes
+from app.interactions.written import Written
 
 LARGE_BODY = 256 * 1024
 """Bytes from which a body is read in a thread."""

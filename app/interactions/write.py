@@ -16,6 +16,7 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.consent.categorize import categorize
+from app.consent.fhir_consent import is_grant
 from app.db.database import Transaction
 from app.errors import (
     AccessDeniedError,
@@ -37,8 +38,10 @@ from app.fhir.validation.structure import Parsed, parse
 from app.interactions.conditions import NO_CONDITIONS, Conditions, without_url
 from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
+from app.interactions.giving import Giving
 from app.interactions.placement import check_references, expected, place
 from app.interactions.search import narrow
+from app.interactions.written import Written
 from app.store.bodies import content_of, with_identity
 from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.find import business_identifiers, with_identifier
@@ -46,21 +49,6 @@ from app.store.ids import UUID_ID, new_id, record_in
 from app.store.misfits import Replaced, keep_misfits
 from app.store.resources import Stored, read_current
 from app.store.search.run import Run
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write did: the version that now stands, the status to answer with, and the ground it was allowed on.
-
-    ``interaction`` is what the log calls it; empty when nothing was changed (the request had been here before).
-    ``warnings`` is what it breaks of the profiles that it claims.
-    """
-
-    version: Stored
-    status: int
-    ground: str
-    interaction: str
-    warnings: tuple[Issue, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,6 +65,11 @@ class Changes:
     _identified: set[tuple[str, str]] = field(default_factory=set)
     _replaced: list[Replaced] = field(default_factory=list)
 
+    @property
+    def giving(self) -> Giving:
+        """The grants of the requester's record."""
+        return Giving(self.context, self.transaction, self.requester, self.release, self.decide)
+
     async def scope(self, action: Action, resource_type: str) -> AccessScope:
         """Return what the requester may touch. Raises: AccessDeniedError."""
         return await self.decide(Wish(action, resource_type))
@@ -92,6 +85,8 @@ class Changes:
     ) -> Written:
         """Return the new resource, or the one that was there before if the conditions or its identifier say so."""
         resource_type = parsed.resource_type
+        if await self.giving.is_about(parsed, resource_type, None):
+            return await self.giving.create(parsed, conditions, location=location, made_id=made_id)
         scope = await self.scope(Action.CREATE, resource_type)
         record_id = await place(
             self.context, self.transaction, self.requester, scope, self.release, parsed.tree,
@@ -119,6 +114,8 @@ class Changes:
     ) -> Written:
         """Return the new version of a resource; of one that isn't there yet where the caller may choose its id."""
         resource_type = parsed.resource_type
+        if await self.giving.is_about(parsed, resource_type, resource_id):
+            return await self.giving.update(parsed, resource_id, conditions, location=location)
         if parsed.id != resource_id:
             message = "The id in the resource and the id in the URL have to be the same."
             raise BadRequestError(message, expression=f"{location}.id")
@@ -177,6 +174,10 @@ class Changes:
         Who patches is shown the outcome, so has to be allowed to read it, too.
         Raises: NotFoundError, GoneError, UnprocessableError, InvalidResourceError, AccessDeniedError.
         """
+        if await self.giving.is_about(None, resource_type, resource_id):
+            parsed = self._patched(await self.giving.standing(resource_id), patch)
+            written = await self.giving.update(parsed, resource_id, conditions, location=resource_type)
+            return replace(written, interaction="patch" if written.interaction else "")
         scope = await self.scope(Action.UPDATE, resource_type)
         standing = await self._standing(scope, resource_type, resource_id)
         if standing is None:
@@ -196,6 +197,14 @@ class Changes:
         if before.deleted:
             message = f"{before.reference} was deleted."
             raise GoneError(message, about=(before.record_id,))
+        parsed = self._patched(before, patch)
+        writer = await self.writer(before.record_id)
+        written = await self._write(
+            parsed, writer, access, before.id, before, location=before.resource_type, chosen=False
+        )
+        return replace(written, interaction="patch")
+
+    def _patched(self, before: Stored, patch: Patch) -> Parsed:
         parsed = parse(
             self.release,
             encode_tree(patch(before.tree())),
@@ -205,17 +214,15 @@ class Changes:
         if parsed.id != before.id:
             message = "A patch can't change the id."
             raise UnprocessableError(message, expression=f"{before.resource_type}.id")
-        writer = await self.writer(before.record_id)
-        written = await self._write(
-            parsed, writer, access, before.id, before, location=before.resource_type, chosen=False
-        )
-        return replace(written, interaction="patch")
+        return parsed
 
     async def delete(self, resource_type: str, resource_id: str, conditions: Conditions) -> Written:
         """Return the deletion; of a resource that is deleted already, the deletion of then.
 
         Raises: NotFoundError.
         """
+        if await self.giving.is_about(None, resource_type, resource_id):
+            return await self.giving.delete(resource_id, conditions)
         scope = await self.scope(Action.DELETE, resource_type)
         standing = await self._standing(scope, resource_type, resource_id)
         if standing is None:
@@ -429,6 +436,9 @@ class Changes:
         location: str,
         chosen: bool,
     ) -> Written:
+        if is_grant(self.release, parsed.tree):
+            message = "A grant can't be made of another Consent: create it with POST."
+            raise UnprocessableError(message, expression=f"{location}.policyRule")
         patients = await self.patients(writer.record_id)
         own_patient = resource_id if parsed.resource_type == "Patient" else patients.get(self.release)
         check_references(

@@ -14,6 +14,7 @@ class NoticeKind(StrEnum):
     """What happened that a person should know of, also when it was not they who did it."""
 
     ACCESS_GIVEN = "access-given"
+    ACCESS_CHANGED = "access-changed"
     ACCESS_WITHDRAWN = "access-withdrawn"
     KEY_REUSED = "key-reused"
 
@@ -33,6 +34,11 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
             "U gaf toegang tot een deel van uw dossier. Wie dat is, ziet u als u bent ingelogd.",
             "Klopt dit niet? Stop dan de toegang. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
         ),
+        NoticeKind.ACCESS_CHANGED: _Text(
+            "U veranderde een toegang tot uw dossier",
+            "U veranderde wat iemand in uw dossier mag. Wat het was en wat het nu is, ziet u als u bent ingelogd.",
+            "Klopt dit niet? Stop dan de toegang. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
         NoticeKind.ACCESS_WITHDRAWN: _Text(
             "U stopte een toegang tot uw dossier",
             "U stopte de toegang tot uw dossier. Die toegang is nu voorbij.",
@@ -50,6 +56,11 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
         NoticeKind.ACCESS_GIVEN: _Text(
             "Someone can now look in your record",
             "You gave access to a part of your record. You see to whom after logging in.",
+            "Is this not right? Then stop the access. You can do that on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.ACCESS_CHANGED: _Text(
+            "You changed an access to your record",
+            "You changed what someone may do in your record. You see what it was and what it is after logging in.",
             "Is this not right? Then stop the access. You can do that on this page, after logging in:\n{page}",
         ),
         NoticeKind.ACCESS_WITHDRAWN: _Text(
@@ -73,6 +84,7 @@ _CLOSING = {
 }
 _PAGES = {
     NoticeKind.ACCESS_GIVEN: "/access",
+    NoticeKind.ACCESS_CHANGED: "/access",
     NoticeKind.ACCESS_WITHDRAWN: "/access",
     NoticeKind.KEY_REUSED: "/activity",
 }

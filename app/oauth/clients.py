@@ -183,6 +183,11 @@ async def every(reader: Reader) -> list[Client]:
     return [_client(row) for row in await reader.all(_ALL, {})]
 
 
+async def names(reader: Reader) -> dict[str, str]:
+    """Return the name of each client by its id."""
+    return {client.client_id: client.name for client in await every(reader)}
+
+
 def find_blocking(database: Database, client_id: str) -> Client | None:
     """Return one client, for code in a worker thread."""
     rows = database.read_blocking(_ONE, {"client_id": client_id})

@@ -17,7 +17,7 @@ from app.fhir.release import Release
 from app.interactions import bundle as bundles
 from app.interactions.bundle_entries import BundleAnswer, Entry, address
 from app.interactions.context import Context, Stored
-from app.interactions.write import Written
+from app.interactions.written import Written
 from app.rest.call import Call
 from app.rest.outcome import error_body, outcome_tree
 from app.rest.receipts import receipts

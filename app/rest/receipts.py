@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from app.interactions.bundle_entries import Entry
-from app.interactions.write import Written
+from app.interactions.written import Written
 
 CORRECTION = b'"http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication"'
 _RECEIVED = {

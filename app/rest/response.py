@@ -18,7 +18,7 @@ from app.fhir.release import Release
 from app.interactions.context import Stored
 from app.interactions.operations.delta import Delta
 from app.interactions.search import CURSOR, Page
-from app.interactions.write import Written
+from app.interactions.written import Written
 from app.rest.outcome import outcome_body, outcome_tree
 
 SEQ_URL = "https://regie.example/fhir/StructureDefinition/record-seq"
@@ -77,7 +77,9 @@ def location(base: str, version: Stored) -> str:
 def written_response(base: str, release: Release, written: Written, wanted: str | None) -> FhirResponse:
     """Return the answer to a single write, with the number of the change in ``Regie-Seq``."""
     version = written.version
-    headers = [*version_headers(version), (b"regie-seq", str(version.seq).encode())]
+    headers = version_headers(version)
+    if version.seq:  # a grant has no number among the changes
+        headers.append((b"regie-seq", str(version.seq).encode()))
     if not written.interaction:
         headers.append((b"idempotency-replayed", b"true"))
     if version.deleted:

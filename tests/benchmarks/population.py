@@ -24,7 +24,7 @@ from app.demo.people import DemoPerson, demo_people
 from app.fhir.release import Release
 from app.interactions.bundle import bundle
 from app.interactions.people import ensure_record
-from app.interactions.write import Written
+from app.interactions.written import Written
 from app.oauth import tokens
 from app.oauth.tokens import Holder
 from app.wiring import Parts

@@ -10,6 +10,7 @@ which later samples on the page can name.
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ class Samples:
         tokens = {"person": "zonnestraal", "app": "app of zonnestraal", "practice": "granted", "operator": "operator"}
         self.names |= {name: self.world.made.tokens[token] for name, token in tokens.items()}
         self.names |= {"other_patient": person.patients[Release.STU3]}
+        self.names |= {"practice_id": self.world.made.practices["no grant"]}
+        self.names |= {"soon": (self.world.parts.clock() + timedelta(days=90)).date().isoformat()}
         self.names |= {"patient": person.patient().partition("/")[2], "withdrawn": self.world.made.tokens["withdrawn"]}
         self.names |= {thing: person.url(thing).rpartition("/")[2] for thing in ("weight", "condition", "goal")}
 

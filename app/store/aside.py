@@ -1,0 +1,64 @@
+"""A record in memory, made for one answer: what is generated is read and searched by the same statements as what is kept.
+
+Its changes are numbered far above those of the record that it belongs to, so that the two can be merged into one order.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from functools import cache
+
+import msgspec
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.schema import CreateTable
+
+from app.db.database import Transaction
+from app.db.sqlite import SqliteTransaction
+from app.store.changes import Author, Draft, Indexer, RecordWriter, open_record
+from app.store.resources import Stored
+from app.store.tables import (
+    change,
+    current,
+    date_index,
+    exact_index,
+    index_rules,
+    locator,
+    quantity_index,
+    record,
+    text_index,
+)
+
+SEQ_FIRST = 1 << 52
+"""Above the number of every change that is kept, and still a whole number to a program that knows doubles only."""
+
+_TABLES = (record, index_rules, change, current, exact_index, date_index, quantity_index, text_index, locator)
+
+
+class Generated(msgspec.Struct, frozen=True):
+    """One version of a generated resource: what it says, and when it came to say so, in microseconds UTC."""
+
+    draft: Draft
+    instant: int
+
+
+@cache
+def _schema() -> str:
+    return ";".join(str(CreateTable(table).compile(dialect=dialect())) for table in _TABLES)
+
+
+async def aside(record_id: int, time_zone: str, index: Indexer, versions: Iterable[Generated]) -> Transaction:
+    """Return a database in memory with a record that has these versions and nothing else; of one resource they come oldest first."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(_schema())
+    transaction = SqliteTransaction(connection)
+    await open_record(transaction, record_id, time_zone)
+    writer = await RecordWriter.begin(transaction, record_id, 0, index)
+    writer.seq = SEQ_FIRST
+    newest: dict[tuple[str, str], Stored] = {}
+    for version in versions:
+        writer.instant = version.instant
+        key = version.draft.resource_type, version.draft.id
+        if key in newest:
+            await writer.flush()  # what is taken out of the index has to be in it
+        newest[key] = writer.write(version.draft, newest.get(key), Author("regie", ""))
+    await writer.flush()
+    return transaction
