@@ -33,7 +33,7 @@ def accepts(
 
     ``tree`` is ``body`` decoded, with a resourceType that exists.
     """
-    walks = _walks(release, has_extensions=b"xtension" in body, skips_entries=skip_entry_resources)
+    walks = _walks(release, has_extensions=body.rfind(b"xtension") >= 0, skips_entries=skip_entry_resources)
     return walks.accept(tree["resourceType"], body, tree, maximum_depth)
 
 
@@ -134,23 +134,28 @@ class _Walks:
             return False
         seen = 0
         steps = walk.steps
-        for name, value in node.items():
-            step = steps.get(name)
-            if step is None:
-                continue
+        for name in steps.keys() & node.keys():
+            step, value = steps[name], node[name]
             if step.choice:
                 if seen & step.choice:
                     return False
                 seen |= step.choice
-            if step.goes_deeper and not self.holds(step, value, room):
+            if not step.goes_deeper:
+                continue
+            if type(value) is not list:
+                if not self.holds(step, value, room):
+                    return False
+                continue
+            items = [item for item in value if item is not None] if step.has_null else value
+            if not items:
                 return False
+            for item in items:
+                if not self.holds(step, item, room - 1):
+                    return False
         return not walk.required & ~seen
 
     def holds(self, step: _Step, value: Any, room: int) -> bool:
-        """Return whether one member with all its repetitions is as it should be."""
-        if isinstance(value, list):
-            items = [item for item in value if item is not None] if step.has_null else value
-            return bool(items) and all(self.holds(step, item, room - 1) for item in items)
+        """Return whether one value of a member is as it should be."""
         if step.text_check:
             return step.text_check(value)
         if step.is_resource:

@@ -7,7 +7,7 @@ The check of a resource takes a bounded number of steps; where references go rou
 Spec: https://hl7.org/fhir/R4/profiling.html, https://hl7.org/fhir/STU3/profiling.html
 """
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -30,7 +30,8 @@ _EXTENSIONS = frozenset({"extension", "modifierExtension"})
 _DEMANDING = frozenset(
     {"resourceType", "url", "type", "kind", "derivation", "baseDefinition", "differential", "snapshot"}
 )
-_NO_NAMES: KeysView[str] = {}.keys()
+_KNOWN_MAX = 64
+"""How many sorts of objects, by the names of their members, are remembered for an element of a profile."""
 _NumberTest = Callable[[Any, Any], bool]
 
 
@@ -215,21 +216,32 @@ class Profiles:
 
     def _children(self, rule: Rule) -> Check:
         children = [
-            (_names(members), members, name, has_to_be_there(child), group)
+            (members, name, has_to_be_there(child), group)
             for child in rule.children.values()
             for members, name in [(members_of(child.element.members()), child.element.name.removesuffix("[x]"))]
             if (group := self.group(child, name)) is not _nothing_of_all
         ]
         if not children:
             return _nothing
+        known: dict[tuple[str, ...], list[tuple[Members, str, Group]]] = {}
+
+        def to_look_at(names: tuple[str, ...]) -> list[tuple[Members, str, Group]]:
+            """Return which children need a look in an object with these members; most objects have the same few."""
+            if names not in known:
+                if len(known) >= _KNOWN_MAX:
+                    known.clear()
+                known[names] = [
+                    (there, name, group)
+                    for members, name, is_demanded, group in children
+                    if (there := tuple(one for one in members if one[0] in names or one[2] in names)) or is_demanded
+                ]
+            return known[names]
 
         def check(item: Item, run: Run) -> None:
             run.step()
-            node = item.sibling if item.kind in PRIMITIVES else item.value
-            names = node.keys() if isinstance(node, dict) else _NO_NAMES
-            for keys, members, name, is_demanded, group in children:
-                if is_demanded or not names.isdisjoint(keys):
-                    group(items_of(node, members, item.place), f"{item.place}.{name}", run)
+            node, place = item.sibling if item.kind in PRIMITIVES else item.value, item.place
+            for members, name, group in to_look_at(tuple(node) if type(node) is dict else ()):
+                group(items_of(node, members, place), f"{place}.{name}", run)
 
         return check
 
@@ -411,11 +423,6 @@ def _nothing(_: Item, __: Run) -> None:
 
 def _nothing_of_all(_: list[Item], __: str, ___: Run) -> None:
     """Check nothing."""
-
-
-def _names(members: Members) -> frozenset[str]:
-    """Return the names in JSON that a value of an element, or its extensions, may have."""
-    return frozenset(name for one, _, _ in members for name in (one, f"_{one}"))
 
 
 def _refusal(url: str, why: str) -> Check:

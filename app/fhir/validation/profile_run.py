@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import zip_longest
+from typing import Any
+
+import msgspec
 
 from app.fhir.issues import Issue
 from app.fhir.releases.definitions import Member
@@ -13,7 +16,7 @@ STEPS_MAX = 200_000
 DEPTH_MAX = 30
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A value of an element: its type, its place, and for a primitive its extensions; ``value`` None if only those."""
 
     value: Any
@@ -128,42 +131,37 @@ def members_of(members: Iterable[Member]) -> Members:
 def items_of(node: Any, members: Members, place: str) -> list[Item]:
     """Return the values of an element in ``node``; ``members`` has its names in JSON."""
     found: list[Item] = []
-    if not isinstance(node, dict):
+    if type(node) is not dict:
         return found
     for name, kind, sibling_name in members:
-        value = node.get(name)
-        sibling = node.get(sibling_name) if sibling_name else None
-        if sibling is None:
-            if value is None:
-                continue
+        value, sibling = node.get(name), node.get(sibling_name)
+        if sibling is not None:
+            found += _with_siblings(value, sibling, f"{place}.{name}", kind)
+        elif value is not None:
             if type(value) is list:
                 found += [Item(one, None, f"{place}.{name}[{index}]", kind) for index, one in enumerate(value)]
             else:
                 found.append(Item(value, None, f"{place}.{name}", kind))
-            continue
-        if not isinstance(value, list) and not isinstance(sibling, list):
-            found.append(Item(value, sibling, f"{place}.{name}", kind))
-            continue
-        values, siblings = value or [], sibling or []
-        for index in range(max(len(values), len(siblings))):
-            one = values[index] if index < len(values) else None
-            other = siblings[index] if index < len(siblings) else None
-            found.append(Item(one, other, f"{place}.{name}[{index}]", kind))
     return found
+
+
+def _with_siblings(value: Any, sibling: Any, place: str, kind: str) -> list[Item]:
+    """Return the values of an element with their extensions; each may be there without the other."""
+    if not isinstance(value, list) and not isinstance(sibling, list):
+        return [Item(value, sibling, place, kind)]
+    pairs = zip_longest(value or [], sibling or [])
+    return [Item(one, other, f"{place}[{index}]", kind) for index, (one, other) in enumerate(pairs)]
 
 
 def matcher(pattern: Any) -> Matches:
     """Return whether a value has everything that ``pattern`` has: each item of a list has to be matched by some item."""
     if isinstance(pattern, dict):
-        leaves = [(name, one) for name, one in pattern.items() if not isinstance(one, dict | list)]
+        leaves = {name: one for name, one in pattern.items() if not isinstance(one, dict | list)}.items()
         parts = [(name, matcher(one)) for name, one in pattern.items() if isinstance(one, dict | list)]
 
         def has_members(value: Any) -> bool:
-            if type(value) is not dict:
+            if type(value) is not dict or not leaves <= value.items():
                 return False
-            for name, leaf in leaves:
-                if value.get(name) != leaf:
-                    return False
             for name, part in parts:  # noqa: SIM110 - a third quicker than all()
                 if not part(value.get(name)):
                     return False
@@ -172,5 +170,17 @@ def matcher(pattern: Any) -> Matches:
         return has_members
     if isinstance(pattern, list):
         wanted = [matcher(one) for one in pattern]
-        return lambda value: type(value) is list and all(any(one(item) for item in value) for one in wanted)
+
+        def has_items(value: Any) -> bool:
+            if type(value) is not list:
+                return False
+            for one in wanted:
+                for item in value:
+                    if one(item):
+                        break
+                else:
+                    return False
+            return True
+
+        return has_items
     return lambda value: bool(value == pattern)

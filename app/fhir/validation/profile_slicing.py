@@ -61,6 +61,9 @@ class _Slice:
     has_to_be_there: bool
 
 
+_Numbered = tuple[int, _Slice]
+
+
 def compile_slices(compiler: Compiler, rule: Rule, label: str) -> Group | None:
     """Return the check of the slices of ``rule``; None if there is nothing to check, or no way to tell them apart."""
     slicing = rule.slicing or _implied(rule)
@@ -73,10 +76,12 @@ def compile_slices(compiler: Compiler, rule: Rule, label: str) -> Group | None:
     has_order = slicing.is_ordered or slicing.rules == "openAtEnd"
     # What has one url, or one type, is of one slice.
     may_overlap = not any(path == "url" or (kind, path) == ("type", "$this") for kind, path in slicing.discriminators)
+    every = list(enumerate(slices))
+    possible = _by_code(slicing, rule, every) or (lambda _: every)
 
     def check(items: list[Item], place: str, run: Run) -> None:
         run.step(len(items) * len(slices))
-        numbers = [_slice_of(item, slices, run, may_overlap=may_overlap) for item in items]
+        numbers = [_slice_of(item, possible(item), run, may_overlap=may_overlap) for item in items]
         is_certain = None not in numbers
         members: dict[int | None, list[Item]] = {}
         for item, number in zip(items, numbers, strict=True):
@@ -144,21 +149,57 @@ def _untold(_: Item, __: Run) -> None:
     """Say that it can't be told whether an item is of a slice."""
 
 
-def _check_others(item: Item, part: _Slice, others: list[_Slice], run: Run) -> None:
+def _by_code(slicing: Slicing, rule: Rule, every: list[_Numbered]) -> Callable[[Item], list[_Numbered]] | None:
+    """Return what finds, by the codes of an item, the few slices that it may be of; None if codes don't tell.
+
+    Codes tell where each slice demands one of the same concept in the item, as those of components do.
+    """
+    told = {part.name: _demanded_code(slicing, rule.slices[part.name]) for _, part in every}
+    members = {one[0] for one in told.values() if one is not None}
+    if len(members) != 1 or None in told.values():
+        return None
+    member = members.pop()
+    of_code: dict[str, list[_Numbered]] = {}
+    for numbered in every:
+        of_code.setdefault((told[numbered[1].name] or ("", ""))[1], []).append(numbered)
+
+    def possible(item: Item) -> list[_Numbered]:
+        codings = item.value.get(member, {}).get("coding", ()) if isinstance(item.value, dict) else ()
+        codes = {str(one.get("code")) for one in codings}
+        if len(codes) == 1:
+            return of_code.get(codes.pop(), [])
+        return sorted((one for code in codes for one in of_code.get(code, ())), key=lambda numbered: numbered[0])
+
+    return possible
+
+
+def _demanded_code(slicing: Slicing, rule: Rule) -> tuple[str, str] | None:
+    """Return a member of an item, and a code without which in that member the item isn't of the slice ``rule``."""
+    for kind, path in slicing.discriminators:
+        child = rule.children.get(path) if kind in ("value", "pattern") else None
+        if child is None or child.element.many or child.element.types != ("CodeableConcept",):
+            continue
+        for coding in (child.fixed or child.pattern or {}).get("coding", ()):
+            if "code" in coding:
+                return path, str(coding["code"])
+    return None
+
+
+def _check_others(item: Item, part: _Slice, others: list[_Numbered], run: Run) -> None:
     """Report an item that is of another slice, too."""
-    for other in others:
+    for _, other in others:
         if other.accepts(item, run):
             run.add("error", "structure", item.place, f"This is of two slices, {part.name} and {other.name}.")
 
 
-def _slice_of(item: Item, slices: list[_Slice], run: Run, *, may_overlap: bool) -> int | None:
+def _slice_of(item: Item, possible: list[_Numbered], run: Run, *, may_overlap: bool) -> int | None:
     """Return the number of the slice that ``item`` is of, _OF_NONE if it is of none; None if that can't be told."""
     is_told = True
-    for number, part in enumerate(slices):
+    for position, (number, part) in enumerate(possible, 1):
         verdict = part.accepts(item, run)
         if verdict:
             if may_overlap:
-                _check_others(item, part, slices[number + 1 :], run)
+                _check_others(item, part, possible[position:], run)
             return number
         is_told = is_told and verdict is not None
     return _OF_NONE if is_told else None

@@ -10,7 +10,6 @@ Spec: https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/STU3/json.html
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -41,8 +40,7 @@ class _UnboundedNumberError(Exception):
     """A decimal with so many digits, or so large an exponent, that computing with it could take any time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """A valid resource. ``tree`` has decimals as Decimal; ``members`` the exact bytes of each member, in order."""
 
     resource_type: str
@@ -138,13 +136,16 @@ def _is_plain(body: bytes, tree: dict[str, Any]) -> bool:
     """
     if b"\\" in body and _TELLING_ESCAPE.search(body):
         return False
-    if _NOT_IN_XML[0] in body or _NOT_IN_XML[1] in body:
+    if not body.isascii() and (_NOT_IN_XML[0] in body or _NOT_IN_XML[1] in body):
         return False
     # A text longer than two blocks covers one of them.
-    if any(body.find(b'"', start, start + _BLOCK) < 0 for start in range(0, len(body) - _BLOCK, _BLOCK)):
+    if len(body) > _BLOCK and any(
+        body.find(b'"', start, start + _BLOCK) < 0 for start in range(0, len(body) - _BLOCK, _BLOCK)
+    ):
         return False
     dense = body.translate(_BRACES_AS_BRACKETS, _WHITE_SPACE)
-    return b"[]" not in dense and b'""' not in dense and body.count(b":") == _ENCODER.encode(tree).count(b":")
+    # Of bytes, rfind takes half the time of "in".
+    return dense.rfind(b"[]") < 0 and dense.rfind(b'""') < 0 and body.count(b":") == _ENCODER.encode(tree).count(b":")
 
 
 def _decimal(text: str) -> Decimal:
