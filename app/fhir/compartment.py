@@ -1,7 +1,8 @@
 """The patient compartment: through which of its references a resource belongs to a person.
 
 The parameters are those of each release's CompartmentDefinition, for the types that Regie serves. Added is what the definitions
-leave out although it is plainly somebody's: a Device with a patient, and in STU3 a Task for a patient and a List.
+leave out although it is plainly somebody's: a Device with a patient, in STU3 a Task for a patient and a List, and
+a Task that a patient is to do, which may say nothing else of whose it is.
 
 Spec: https://hl7.org/fhir/R4/compartmentdefinition-patient.html, https://hl7.org/fhir/STU3/compartmentdefinition-patient.html
 """
@@ -59,7 +60,7 @@ _IN_BOTH: Mapping[str, tuple[str, ...]] = {
     "RiskAssessment": ("subject",),
     "Schedule": ("actor",),
     "Specimen": ("subject",),
-    "Task": ("patient",),
+    "Task": ("owner", "patient"),
 }
 _OF_ONE: Mapping[Release, Mapping[str, tuple[str, ...]]] = {
     Release.STU3: {
@@ -72,7 +73,7 @@ _OF_ONE: Mapping[Release, Mapping[str, tuple[str, ...]]] = {
     Release.R4: {
         "BodyStructure": ("patient",),
         "ServiceRequest": ("performer", "subject"),
-        "Task": ("focus", "patient"),
+        "Task": ("focus", "owner", "patient"),
     },
 }
 

@@ -7,6 +7,7 @@ belongs to a person before the Patient itself.
 
 from typing import Any
 
+from app.access.categories import Category
 from app.access.policy import DIRECTORY_TYPES
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope
@@ -15,12 +16,12 @@ from app.errors import AccessDeniedError, InvalidResourceError
 from app.fhir.compartment import names_somebody, patient_references
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.validation.references import references
+from app.fhir.validation.references import addresses, references
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
-from app.store.changes import open_record, patients_of, set_patient
+from app.store.changes import RecordWriter, open_record, patients_of, set_patient
 from app.store.ids import new_id, new_record_id, record_in
-from app.store.resources import records_with
+from app.store.resources import Stored, records_with
 
 
 async def record_of_patient(reader: Reader, release: Release, patient_id: str) -> int | None:
@@ -71,7 +72,7 @@ async def place(
         if bundle_record is not None:
             return bundle_record
         if requester.kind is RequesterKind.OPERATOR:
-            return await _of_nobody(transaction, release, resource_type, own_id, location)
+            return await _of_nobody(context, transaction, release, resource_type, own_id, location)
         raise _patient_missing(resource_type, location)
     everyone = {await record_for(context, transaction, requester, release, patient) for patient in patients}
     records = everyone
@@ -124,15 +125,25 @@ async def _new_record(context: Context, transaction: Transaction) -> int:
 
 
 async def _of_nobody(
-    reader: Reader, release: Release, resource_type: str, resource_id: str | None, location: str
+    context: Context,
+    transaction: Transaction,
+    release: Release,
+    resource_type: str,
+    resource_id: str | None,
+    location: str,
 ) -> int:
-    """Return where an operator's resource goes that names no patient: the directory, or the record that refers to it."""
+    """Return where an operator's resource goes that names no patient: the directory, or the record that refers to it.
+
+    Where nothing refers to its id yet, it waits in a record of its own (``waiting.py``).
+    """
     if resource_type in DIRECTORY_TYPES:
         return DIRECTORY
-    named_in = [] if resource_id is None else await records_with(reader, release, resource_type, resource_id)
-    if len(named_in) != 1:
+    if resource_id is None:
         raise _patient_missing(resource_type, location)
-    return named_in[0]
+    named_in = await records_with(transaction, release, resource_type, resource_id)
+    if len(named_in) > 1:
+        raise _patient_missing(resource_type, location)
+    return named_in[0] if named_in else await _new_record(context, transaction)
 
 
 def _patient_missing(resource_type: str, location: str) -> InvalidResourceError:
@@ -144,11 +155,14 @@ def expected(
 ) -> tuple[tuple[str, str], ...]:
     """Return the (type, id) of what an operator's resource refers to in its record, by ids that somebody chose.
 
-    An import may send a Specimen that names no patient after the Observation that refers to it.
+    An import may send a Specimen that names no patient after the Observation that refers to it, or before; a Binary is
+    referred to by the address of an attachment.
     """
     if requester.kind is not RequesterKind.OPERATOR or record_id == DIRECTORY:
         return ()
-    local = (context.local(release, text) for _, text in references(tree))
+    local = [context.local(release, text) for _, text in references(tree)]
+    files = (context.local(release, text) for text in addresses(tree))
+    local += [one for one in files if one is not None and one.resource_type == "Binary"]
     return tuple(
         {
             (one.resource_type, one.id): None
@@ -204,6 +218,19 @@ def check_references(
             )
     if issues:
         raise InvalidResourceError(issues)
+
+
+async def check_label(requester: Requester, writer: RecordWriter, before: Stored) -> None:
+    """Refuse a practice that takes off that something is sensitive: it hides it from others, and is the person's.
+
+    Raises: AccessDeniedError.
+    """
+    if requester.kind is not RequesterKind.PRACTICE:
+        return
+    newest = await writer.current(before.release, before.resource_type, before.id)
+    if newest is not None and newest[1] & Category.SENSITIVE:
+        message = "Only the person may say that this is not sensitive any more."
+        raise AccessDeniedError(message, about=(writer.record_id,))
 
 
 def _issue(code: str, diagnostics: str, location: str) -> InvalidResourceError:

@@ -33,6 +33,7 @@ EXPLANATION = "must be XHTML in one div, without scripts, forms, event handlers,
 _ENTITY = re.compile(r"&(\w+);")
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_BINARY = re.compile(r"Binary/[A-Za-z0-9\-.]{1,64}")
 _IGNORED_IN_URL = re.compile(r"[\x00-\x20]+")
 # What fetches, runs or covers the page; escapes and comments could hide such a word.
 _ACTIVE_STYLE = re.compile(
@@ -116,5 +117,5 @@ def _is_safe_attribute(element: str, name: str, value: str) -> bool:
 
 
 def _is_inside(source: str) -> bool:
-    """Return whether a picture comes with the resource: embedded (a browser runs nothing in it), or contained."""
-    return source.strip().lower().startswith(("#", "data:"))
+    """Return whether a picture is here: embedded (a browser runs nothing in it), contained, or a Binary of this server."""
+    return source.strip().lower().startswith(("#", "data:")) or _BINARY.fullmatch(source) is not None

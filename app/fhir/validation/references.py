@@ -28,6 +28,19 @@ def _references(node: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _references(item, f"{path}[{index}]")
 
 
+def addresses(node: object) -> Iterator[str]:
+    """Yield the value of every ``url`` in the resource, an attachment's among them."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == "url" and isinstance(value, str):
+                yield value
+            elif isinstance(value, dict | list):
+                yield from addresses(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from addresses(item)
+
+
 def target_type(reference: str) -> str | None:
     """Return the resource type that a literal reference names; None if it names none.
 

@@ -1,0 +1,39 @@
+"""The search of a conditional interaction: what it asks for, and whether it finds none, one or more.
+
+Spec: https://hl7.org/fhir/R4/http.html#cond-update, https://hl7.org/fhir/STU3/http.html#cond-update
+"""
+
+from urllib.parse import parse_qsl
+
+from app.access.scope import AccessScope
+from app.db.database import Reader
+from app.errors import BadRequestError
+from app.fhir.release import Release
+from app.fhir.search.expression import Search
+from app.fhir.search.parse import parse_query
+from app.interactions.conditions import without_url
+from app.interactions.context import Context
+from app.store.resources import Stored
+from app.store.search.run import Run
+
+
+def condition_of(context: Context, release: Release, resource_type: str, query: str) -> Search:
+    """Return what a condition such as ``identifier=a|b`` asks for. Raises: BadRequestError."""
+    pairs = parse_qsl(without_url(query, resource_type), keep_blank_values=True)
+    search = parse_query(
+        release, resource_type, pairs, time_zone=context.time_zone, lenient=False,
+        page_size_default=2, page_size_max=2, base_urls=(context.fhir_base(release),), now=context.clock(),
+        terminology=context.conformance.terminology(release),
+    )  # fmt: skip
+    if not search.criteria and not search.links:
+        message = "A condition needs at least one search parameter."
+        raise BadRequestError(message)
+    return search
+
+
+async def first_two(
+    context: Context, reader: Reader, release: Release, condition: Search, scope: AccessScope
+) -> list[Stored]:
+    """Return the first two resources that the condition finds in the scope, or fewer."""
+    run = Run(context.index_key, release, condition)
+    return [one.version for one in await run.page(reader, scope, None, 2)]
