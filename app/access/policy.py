@@ -8,7 +8,7 @@ from app.access.categories import EVERYTHING, Category
 from app.access.grant import Grant
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
-from app.access.smart_scope import LOOK, Action
+from app.access.smart_scope import LOOK, Action, Narrowed
 from app.errors import AccessDeniedError
 
 DIRECTORY_TYPES = frozenset(
@@ -39,14 +39,15 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], now: datet
     if types is not None and not types:
         message = "The token's scope does not allow this."
         raise AccessDeniedError(message)
+    narrowed = requester.scopes.narrowed_for(wish.action)
     visible = DIRECTORY_TYPES if types is None else DIRECTORY_TYPES & types
-    directory = (whole_directory(visible),) if visible and wish.action in LOOK else ()
+    directory = (whole_directory(visible, narrowed),) if visible and wish.action in LOOK else ()
     if requester.kind is RequesterKind.OPERATOR:
-        everyone = RecordAccess(DIRECTORY, EVERYTHING, types, "operator")
-        return AccessScope(directory or (whole_directory(types),), everyone)
+        everyone = RecordAccess(DIRECTORY, EVERYTHING, types, "operator", narrowed)
+        return AccessScope(directory or (whole_directory(types, narrowed),), everyone)
     if requester.kind is RequesterKind.PERSON:
-        return AccessScope((RecordAccess(_own(requester), EVERYTHING, types, "own record"), *directory))
-    own = _granted(requester, wish, grants, types, now)
+        return AccessScope((RecordAccess(_own(requester), EVERYTHING, types, "own record", narrowed), *directory))
+    own = _granted(requester, wish, grants, (types, narrowed), now)
     if not own and (requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES or not directory):
         message = "No consent covers this request."
         raise AccessDeniedError(message)
@@ -61,9 +62,17 @@ def _own(requester: Requester) -> int:
 
 
 def _granted(
-    requester: Requester, wish: Wish, grants: Iterable[Grant], types: frozenset[str] | None, now: datetime
+    requester: Requester,
+    wish: Wish,
+    grants: Iterable[Grant],
+    limits: tuple[frozenset[str] | None, tuple[Narrowed, ...]],
+    now: datetime,
 ) -> tuple[RecordAccess, ...]:
-    """Return the records that grants in force open, one entry per record; a token that rests on a grant needs that one."""
+    """Return the records that grants in force open, one entry per record; a token that rests on a grant needs that one.
+
+    ``limits`` are what the token's scope leaves of each: types, and those of which only a part.
+    """
+    types, narrowed = limits
     masks: dict[int, Category] = {}
     reasons: dict[int, list[str]] = {}
     for grant in grants:
@@ -76,5 +85,6 @@ def _granted(
         masks[grant.record_id] = masks.get(grant.record_id, Category(0)) | grant.categories
         reasons.setdefault(grant.record_id, []).append(f"grant {grant.grant_id}")
     return tuple(
-        RecordAccess(record_id, mask, types, ", ".join(reasons[record_id])) for record_id, mask in sorted(masks.items())
+        RecordAccess(record_id, mask, types, ", ".join(reasons[record_id]), narrowed)
+        for record_id, mask in sorted(masks.items())
     )

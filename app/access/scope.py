@@ -1,22 +1,33 @@
 """What policy decided: the value that every store function asks for."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 from app.access.categories import ALL_PARTS, EVERYTHING, Category
+from app.access.smart_scope import Narrowed
 
 DIRECTORY = 0
 """The record that holds the shared directory: practices, their staff, products."""
 
 
+IndexRow = tuple[int, int, int]
+"""A row of the index of exact values: parameter, value, system."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordAccess:
-    """What may be touched of one record; ``types`` None means every resource type. ``reason`` names the ground."""
+    """What may be touched of one record; ``types`` None means every resource type. ``reason`` names the ground.
+
+    Of the types in ``narrowed`` only what has the tokens of one of them; ``rows`` are, for each of them, the index rows that
+    say so, and until they are filled in nothing of these types is inside.
+    """
 
     record_id: int
     categories: Category
     types: frozenset[str] | None
     reason: str
+    narrowed: tuple[Narrowed, ...] = ()
+    rows: tuple[tuple[str, tuple[IndexRow, ...]], ...] = ()
 
     @property
     def parts(self) -> Category:
@@ -28,8 +39,21 @@ class RecordAccess:
         """Return the categories that hide a resource even if it is also in an allowed one."""
         return Category.SENSITIVE & ~self.categories
 
-    def covers(self, resource_type: str, categories: int) -> bool:
-        """Return whether a resource of this type and mask is inside."""
+    @property
+    def narrowed_types(self) -> frozenset[str]:
+        """Return the types of which only a part is inside."""
+        return frozenset(one.resource_type for one in self.narrowed)
+
+    def covers(self, resource_type: str, categories: int, rows: Container[IndexRow] = ()) -> bool:
+        """Return whether a resource of this type and mask, with these index rows, is inside."""
+        if resource_type in self.narrowed_types and not any(
+            name == resource_type and all(row in rows for row in wanted) for name, wanted in self.rows
+        ):
+            return False
+        return self.reaches(resource_type, categories)
+
+    def reaches(self, resource_type: str, categories: int) -> bool:
+        """Return whether resources of this type and mask are inside, if they have the tokens that are asked for."""
         return (
             (self.types is None or resource_type in self.types)
             and categories & self.parts != 0
@@ -67,6 +91,6 @@ class AccessScope:
         return AccessScope(tuple(access for access in found if access is not None))
 
 
-def whole_directory(types: frozenset[str] | None) -> RecordAccess:
+def whole_directory(types: frozenset[str] | None, narrowed: tuple[Narrowed, ...] = ()) -> RecordAccess:
     """Return access to the shared directory."""
-    return RecordAccess(DIRECTORY, EVERYTHING, types, "shared directory")
+    return RecordAccess(DIRECTORY, EVERYTHING, types, "shared directory", narrowed)

@@ -1,5 +1,8 @@
 """SMART scopes: what a token says. ``policy`` turns them into an ``AccessScope``.
 
+A scope may name tokens that a resource has to have, ``patient/Observation.rs?category=system|code``: each ``system|code``
+of a search parameter whose index answers it exactly. Scopes of one type add up.
+
 Spec: https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
 """
 
@@ -7,7 +10,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntFlag
-from functools import lru_cache
+from functools import cache, lru_cache
+from urllib.parse import parse_qsl
+
+from app.fhir.release import Release
+from app.fhir.search.definitions import core_definitions
 
 
 class Action(IntFlag):
@@ -25,17 +32,36 @@ CHANGE = Action.CREATE | Action.UPDATE | Action.DELETE
 ALL_ACTIONS = LOOK | CHANGE
 _V1 = {"read": LOOK, "write": CHANGE, "*": ALL_ACTIONS}
 _V2 = dict(zip("cruds", Action, strict=True))
-_RESOURCE_SCOPE = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)")
+_RESOURCE_SCOPE = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(?:\?(.+))?")
 LAUNCH_SCOPES = frozenset({"launch", "launch/patient", "offline_access", "online_access", "openid", "fhirUser"})
+
+
+TOKENS_MAX = 5
+"""Tokens in one scope."""
+
+_MADE_UP = frozenset({"AuditEvent", "Consent"})
+"""Types that are also shown of what is no stored resource, and has no tokens in the index."""
+
+Token = tuple[str, str, str]
+"""A search parameter, a system and a code."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmartScope:
-    """One ``context/Type.actions``; ``resource_type`` None stands for ``*``."""
+    """One ``context/Type.actions?tokens``; ``resource_type`` None stands for ``*``, and ``tokens`` all have to be there."""
 
     context: str
     resource_type: str | None
     actions: Action
+    tokens: frozenset[Token] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Resources of one type that have all of these tokens."""
+
+    resource_type: str
+    tokens: frozenset[Token]
 
 
 @lru_cache(maxsize=4096)
@@ -45,11 +71,40 @@ def parse_scope(text: str) -> SmartScope | None:
     if found is None or not found[3]:
         return None
     actions = _V1.get(found[3])
+    tokens = frozenset() if found[4] is None else _tokens(found[2], found[4])
+    if tokens is None or (found[4] is not None and actions is not None):
+        return None
     if actions is None:
         actions = Action(0)
         for letter in found[3]:
             actions |= _V2[letter]
-    return SmartScope(found[1], None if found[2] == "*" else found[2], actions)
+    return SmartScope(found[1], None if found[2] == "*" else found[2], actions, tokens)
+
+
+def _tokens(resource_type: str, query: str) -> frozenset[Token] | None:
+    """Return what a scope asks of resources, None if it can't be held to that exactly."""
+    found = []
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        system, _, code = value.partition("|")
+        plain = system and code and not any(mark in value for mark in "\\,$") and "|" not in code
+        if not plain or name not in _exact_parameters(resource_type):
+            return None
+        found.append((name, system, code))
+    return frozenset(found) if 0 < len(found) <= TOKENS_MAX else None
+
+
+@cache
+def _exact_parameters(resource_type: str) -> frozenset[str]:
+    """Return the search parameters whose tokens, with their systems, stand in the index as they are."""
+    if resource_type in _MADE_UP:
+        return frozenset()
+    known = [core_definitions(release).supported(resource_type).values() for release in Release]
+    return frozenset(
+        one.name
+        for parameters in known
+        for one in parameters
+        if one.kind == "token" and one.has_system and one.stored_in == (one,) and not one.is_column
+    )
 
 
 def is_known_scope(text: str) -> bool:
@@ -72,20 +127,42 @@ class SmartScopes:
 
     def types_for(self, action: Action) -> frozenset[str] | None:
         """Return the resource types on which all of ``action`` is allowed; None means every type."""
+        whole, everywhere = self._whole()
+        if action in everywhere:
+            return None
+        opened = {name for name, actions in whole.items() if action in actions | everywhere}
+        return frozenset(opened.union(one.resource_type for one in self.narrowed_for(action)))
+
+    def narrowed_for(self, action: Action) -> tuple[Narrowed, ...]:
+        """Return what is open of the types that are not open as a whole, though ``types_for`` has them: any of it."""
+        if not any(scope.tokens for scope in self.scopes):
+            return ()
+        whole, everywhere = self._whole()
+        found = set()
+        for scope in self.scopes:
+            name = scope.resource_type
+            if name is not None and scope.tokens:
+                besides = whole.get(name, Action(0)) | everywhere
+                if action not in besides and action in scope.actions | besides:
+                    found.add(Narrowed(name, scope.tokens))
+        return tuple(sorted(found, key=lambda one: (one.resource_type, sorted(one.tokens))))
+
+    def _whole(self) -> tuple[dict[str, Action], Action]:
+        """Return what is allowed on types as a whole: by name, and on every type."""
         named: dict[str, Action] = {}
         everywhere = Action(0)
         for scope in self.scopes:
+            if scope.tokens:
+                continue
             if scope.resource_type is None:
                 everywhere |= scope.actions
             else:
                 named[scope.resource_type] = named.get(scope.resource_type, Action(0)) | scope.actions
-        if action in everywhere:
-            return None
-        return frozenset(name for name, actions in named.items() if action in actions | everywhere)
+        return named, everywhere
 
 
 def narrowed(asked: Iterable[str], allowed: Iterable[str]) -> list[str]:
-    """Return those of ``asked`` that ``allowed`` covers, in the order asked; a wildcard covers its types."""
+    """Return those of ``asked`` that ``allowed`` covers, in the order asked; a wildcard covers its types, fewer tokens cover more."""
     ceiling = list(allowed)
     covering = [scope for scope in (parse_scope(text) for text in ceiling) if scope is not None]
     kept = []
@@ -98,6 +175,7 @@ def narrowed(asked: Iterable[str], allowed: Iterable[str]) -> list[str]:
             over.context == scope.context
             and over.resource_type in (None, scope.resource_type)
             and scope.actions in over.actions
+            and over.tokens <= scope.tokens
             for over in covering
         ):
             kept.append(text)

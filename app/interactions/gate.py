@@ -23,6 +23,7 @@ from app.errors import AccessDeniedError, RegieError, UnavailableError
 from app.fhir.release import Release
 from app.store.changes import record_exists
 from app.store.ids import record_in
+from app.store.visible import with_rows
 
 REFUSALS_PER_MINUTE = 300
 """Refusals of one party at one record that are written one by one; who has no valid token is one party."""
@@ -58,24 +59,30 @@ class Gate:
     """Decides with the grants in force at this moment, and sees to the log."""
 
     def __init__(
-        self, database: Connection, audit: AuditLog, clock: Callable[[], datetime], now_us: Callable[[], int]
+        self,
+        database: Connection,
+        audit: AuditLog,
+        clock: Callable[[], datetime],
+        now_us: Callable[[], int],
+        index_key: bytes,
     ) -> None:
         self.database = database
         self.audit = audit
         self.clock = clock
         self.now_us = now_us
+        self.index_key = index_key
         self._spate = Spate(REFUSALS_PER_MINUTE)
 
     def inside(self, transaction: Transaction) -> "Gate":
         """Return the same door for what is done as a part of a transaction: its entries stand or fall with that."""
-        return Gate(Inside(transaction), self.audit, self.clock, self.now_us)
+        return Gate(Inside(transaction), self.audit, self.clock, self.now_us, self.index_key)
 
     async def scope(self, requester: Requester, wish: Wish, reader: Reader) -> AccessScope:
         """Return what the requester may touch, by the grants that ``reader`` sees. Raises: AccessDeniedError."""
         now = self.clock()
         grants = await candidates(reader, requester, now)
         try:
-            return decide(requester, wish, grants, now)
+            return with_rows(decide(requester, wish, grants, now), self.index_key)
         except AccessDeniedError as error:
             if requester.practice_id is not None and not any(grant.is_in_force(now) for grant in grants):
                 # Those who opened their record once have to see that it was tried after they closed it.

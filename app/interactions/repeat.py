@@ -125,7 +125,7 @@ async def _may_look(transaction: Transaction, version: Stored, categories: int, 
             access = (await decide(Wish(action, version.resource_type))).of(version.record_id)
         except AccessDeniedError:
             continue
-        if access is None or not access.covers(version.resource_type, categories):
+        if access is None or not access.reaches(version.resource_type, categories):
             continue
         if action is not Action.READ:
             return False

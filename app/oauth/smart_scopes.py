@@ -87,8 +87,9 @@ def _fits(part: str, contexts: frozenset[str]) -> bool:
 
 def _written(part: str, actions: Action) -> str:
     """Return the scope with fewer actions, in version 1 where it was in version 1 and that has a word for them."""
-    prefix, _, written = part.rpartition(".")
+    named, mark, query = part.partition("?")
+    prefix, _, written = named.rpartition(".")
     words = {LOOK: "read", CHANGE: "write", ALL_ACTIONS: "*"}
     if written in words.values() and actions in words:
         return f"{prefix}.{words[actions]}"
-    return f"{prefix}.{''.join(letter for action, letter in _LETTERS.items() if action in actions)}"
+    return f"{prefix}.{''.join(letter for action, letter in _LETTERS.items() if action in actions)}{mark}{query}"

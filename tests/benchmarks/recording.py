@@ -100,7 +100,13 @@ class Recorder:
     def __init__(self, parts: Parts, path: Path) -> None:
         self.database = _RecordingDatabase(path)
         database = cast("Database", self.database)
-        gate = Gate(cast("SqliteDatabase", self.database), parts.audit, parts.clock, parts.context.now_us)
+        gate = Gate(
+            cast("SqliteDatabase", self.database),
+            parts.audit,
+            parts.clock,
+            parts.context.now_us,
+            parts.context.index_key,
+        )
         context = dataclasses.replace(parts.context, database=database, gate=gate)
         self.application = FhirApplication(
             context, RELEASE, body_size_max=parts.settings.body_size_max, trust_forwarded=False

@@ -14,6 +14,8 @@ from app.oauth.smart_scopes import (
     reduced,
 )
 
+VITAL = "Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"
+
 
 @pytest.mark.parametrize(
     ("asked", "allowed", "expected"),
@@ -28,6 +30,16 @@ from app.oauth.smart_scopes import (
         ("system/Goal.rs", "system/*.cruds patient/*.rs", ""),
         ("patient/Goal.rs patient/Goal.rs", "patient/*.rs", "patient/Goal.rs"),
         ("patient/Goal.rs nonsense", "patient/*.rs", "patient/Goal.rs"),
+        ("patient/Goal.rs?subject=a|b", "patient/*.rs", ""),
+        (f"patient/{VITAL}", "patient/*.rs", f"patient/{VITAL}"),
+        (f"patient/{VITAL}", f"patient/{VITAL}", f"patient/{VITAL}"),
+        (
+            f"patient/{VITAL}&code=http://loinc.org|1-8",
+            f"patient/{VITAL}",
+            f"patient/{VITAL}&code=http://loinc.org|1-8",
+        ),
+        ("patient/Observation.rs", f"patient/{VITAL}", ""),
+        (f"patient/{VITAL}", "patient/Observation.rs?code=http://loinc.org|1-8", ""),
         (None, "patient/*.rs launch/patient", "patient/*.rs launch/patient"),
         ("", "patient/*.rs", "patient/*.rs"),
     ],
@@ -63,6 +75,7 @@ def test_categories_and_actions_are_those_of_all_parts_together() -> None:
         ("patient/Goal.*", Category.CARE_PLAN, LOOK, "patient/Goal.read"),
         ("patient/Goal.*", Category.CARE_PLAN, CHANGE, "patient/Goal.write"),
         ("patient/Goal.write", Category.CARE_PLAN, LOOK, ""),
+        (f"patient/{VITAL.replace('.rs', '.cruds')}", Category.OWN_MEASUREMENTS, LOOK, f"patient/{VITAL}"),
         ("patient/*.rs offline_access", Category.ALLERGIES, LOOK, "patient/*.rs offline_access"),
     ],
 )
