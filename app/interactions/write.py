@@ -8,12 +8,11 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 """
 
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl
 
 from app.access.categories import EVERYTHING, Category
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
-from app.access.scope import DIRECTORY, AccessScope, IndexRow, RecordAccess
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.consent.categorize import categorize
 from app.consent.fhir_consent import is_grant
@@ -31,16 +30,16 @@ from app.errors import (
 from app.fhir.issues import Issue
 from app.fhir.patch.json_patch import Patch
 from app.fhir.release import Release
-from app.fhir.search.expression import Search
-from app.fhir.search.parse import parse_query
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import Parsed, parse
-from app.interactions.conditions import NO_CONDITIONS, Conditions, without_url
+from app.interactions.condition_search import condition_of, first_two
+from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
 from app.interactions.giving import Giving
-from app.interactions.placement import check_references, expected, place
+from app.interactions.placement import check_label, check_references, expected, place
 from app.interactions.search import narrow
+from app.interactions.waiting import is_placed, take_out, waits_in
 from app.interactions.written import Written
 from app.store.bodies import content_of, with_identity
 from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
@@ -48,7 +47,6 @@ from app.store.find import business_identifiers, with_identifier
 from app.store.ids import UUID_ID, new_id, record_in
 from app.store.misfits import Replaced, keep_misfits
 from app.store.resources import Stored, read_current
-from app.store.search.run import Run
 
 
 @dataclass(slots=True)
@@ -126,6 +124,9 @@ class Changes:
                 parsed, resource_id, conditions, location=location, bundle_record=bundle_record
             )
         before, access = standing
+        if await is_placed(self.context, self.transaction, self.requester, before, parsed.tree):
+            conditions.check(_version(before), before.reference)
+            return await self._place_anew(parsed, before, location)
         if before.deleted:  # what was deleted is made anew, which may be another right
             access = self._access(await self.scope(Action.CREATE, resource_type), before.record_id)
         conditions.check(_version(before), before.reference)
@@ -274,7 +275,13 @@ class Changes:
     async def matches(self, resource_type: str, query: str, access: RecordAccess) -> list[Stored]:
         """Return at most two current resources that a condition such as ``identifier=a|b`` finds in one record."""
         await self.finish()
-        return await self._first_two(self._condition(resource_type, query), AccessScope((access,)))
+        return await first_two(
+            self.context,
+            self.transaction,
+            self.release,
+            condition_of(self.context, self.release, resource_type, query),
+            AccessScope((access,)),
+        )
 
     async def match(self, resource_type: str, query: str, action: Action | None = None) -> Stored | None:
         """Return the one resource that a condition finds among all that the requester may see, or None.
@@ -285,32 +292,16 @@ class Changes:
         await self.finish()
         scope = await self.scope(Action.SEARCH, resource_type)
         allowed = scope if action is None else await self.scope(action, resource_type)
-        condition = self._condition(resource_type, query)
+        condition = condition_of(self.context, self.release, resource_type, query)
         narrowed = await narrow(self.context, self.requester, self.release, scope, condition, self.transaction)
         open_ = tuple(access for access in narrowed.records if allowed.of(access.record_id) is not None)
-        found = await self._first_two(condition, AccessScope(open_))
+        found = await first_two(self.context, self.transaction, self.release, condition, AccessScope(open_))
         if len(found) > 1 and found[0].record_id != found[1].record_id == DIRECTORY:
             found.pop()  # what is in the person's own record goes before the shared directory
         if len(found) > 1:
             message = "The condition finds more than one resource."
             raise MultipleMatchesError(message)
         return found[0] if found else None
-
-    def _condition(self, resource_type: str, query: str) -> Search:
-        pairs = parse_qsl(without_url(query, resource_type), keep_blank_values=True)
-        search = parse_query(
-            self.release, resource_type, pairs, time_zone=self.context.time_zone, lenient=False,
-            page_size_default=2, page_size_max=2, base_urls=(self.context.fhir_base(self.release),), now=self.context.clock(),
-            terminology=self.context.conformance.terminology(self.release),
-        )  # fmt: skip
-        if not search.criteria and not search.links:
-            message = "A condition needs at least one search parameter."
-            raise BadRequestError(message)
-        return search
-
-    async def _first_two(self, condition: Search, scope: AccessScope) -> list[Stored]:
-        run = Run(self.context.index_key, self.release, condition)
-        return [one.version for one in await run.page(self.transaction, scope, None, 2)]
 
     def _author(self) -> Author:
         return Author(self.requester.actor, self.requester.client_id)
@@ -445,12 +436,13 @@ class Changes:
             self.context, self.release, writer.record_id, parsed.tree, location=location, own_patient=own_patient
         )
         categories = categorize(parsed.resource_type, parsed.tree)
-        rows = self._rows(parsed, writer) if parsed.resource_type in access.narrowed_types else ()
-        if not access.covers(parsed.resource_type, categories, rows):
+        is_narrow = parsed.resource_type in access.narrowed_types
+        rows = self.context.index(self.release, parsed.resource_type, parsed.tree, writer.time_zone) if is_narrow else None
+        if not access.covers(parsed.resource_type, categories, rows.exact if rows else ()):
             message = f"What was granted does not include this kind of {parsed.resource_type}."
             raise AccessDeniedError(message, about=(writer.record_id,))
         if before is not None and not Category.SENSITIVE & categories:
-            await self._check_label(writer, before)
+            await check_label(self.requester, writer, before)
         findings = self.context.conformance.hold(self.requester.kind, self.release, parsed, location)
         is_new = before is None or before.deleted
         draft = Draft(
@@ -465,28 +457,39 @@ class Changes:
         )
         written = writer.write(draft, before, self._author())
         self._replace(written, before, findings.broken)
+        await self._take_in(writer, draft.expected)
         if parsed.resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
             await set_patient(self.transaction, writer.record_id, self.release, resource_id, chosen=chosen)
             patients[self.release] = resource_id
         interaction = "create" if is_new else "update"
         return Written(written, 201 if is_new else 200, access.reason, interaction, findings.told)
 
-    def _rows(self, parsed: Parsed, writer: RecordWriter) -> list[IndexRow]:
-        """Return the exact rows that the index would have of a resource."""
-        return self.context.index(self.release, parsed.resource_type, parsed.tree, writer.time_zone).exact
+    async def _take_in(self, writer: RecordWriter, names: tuple[tuple[str, str], ...]) -> None:
+        """Move what waited until something in this record referred to it."""
+        for waiting in await waits_in(self.transaction, self.release, names, writer.record_id) if names else ():
+            await self._put_down(writer, await self._take_out(waiting))
+
+    async def _place_anew(self, parsed: Parsed, before: Stored, location: str) -> Written:
+        """Return the resource in the record that it names, where what waited with it goes along."""
+        rest = [one for one in await self._take_out(before.record_id) if one.reference != before.reference]
+        written = await self._create_chosen(parsed, before.id, NO_CONDITIONS, location=location, bundle_record=None)
+        await self._put_down(await self.writer(written.version.record_id), rest)
+        return written
+
+    async def _take_out(self, waiting: int) -> list[Stored]:
+        await self.finish()
+        self.writers.pop(waiting, None)
+        return await take_out(self.transaction, self.release, waiting)
+
+    async def _put_down(self, writer: RecordWriter, resources: list[Stored]) -> None:
+        for one in resources:
+            parsed = parse(self.release, one.body, expected_type=one.resource_type)
+            access = self._access(await self.scope(Action.CREATE, one.resource_type), writer.record_id)
+            await self._write(parsed, writer, access, one.id, None, location=one.resource_type, chosen=True)
 
     def _replace(self, written: Stored, before: Stored | None, broken: tuple[Issue, ...] = ()) -> None:
         """Remember what a version breaks, to be kept with it."""
         self._replaced.append(Replaced(written.record_id, written.seq, before.seq if before else None, broken))
-
-    async def _check_label(self, writer: RecordWriter, before: Stored) -> None:
-        """Refuse a practice that takes off that something is sensitive: it hides it from others, and is the person's."""
-        if self.requester.kind is not RequesterKind.PRACTICE:
-            return
-        newest = await writer.current(self.release, before.resource_type, before.id)
-        if newest is not None and newest[1] & Category.SENSITIVE:
-            message = "Only the person may say that this is not sensitive any more."
-            raise AccessDeniedError(message, about=(writer.record_id,))
 
     async def _open_directory(self) -> None:
         """Make the directory's record if this is the first thing in it."""
