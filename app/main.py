@@ -20,6 +20,7 @@ from app.interactions.people import new_person
 from app.logs import configure_logs
 from app.oauth import endpoints
 from app.portal import (
+    access_change,
     activity,
     apps,
     authorize,
@@ -152,6 +153,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
         pages.include_router(sign_up.router(parts, partial(new_person, parts.context)))
     pages.include_router(measurements.router(parts))
     pages.include_router(connections.router(parts))
+    pages.include_router(access_change.router(parts))
     pages.include_router(activity.router(parts))
     pages.include_router(misfits.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))

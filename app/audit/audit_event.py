@@ -33,6 +33,7 @@ _KINDS = {
     "export": ("110106", "Export"),
     "import": ("110107", "Import"),
     "grant": _RIGHTS,
+    "change-grant": _RIGHTS,
     "withdraw": _RIGHTS,
     "login-changed": _RIGHTS,
 }

@@ -38,6 +38,7 @@ _DEEDS = {
     "logout": marked("logged out"),
     "login-changed": marked("changed how to log in"),
     "grant": marked("gave access"),
+    "change-grant": marked("changed access"),
     "withdraw": marked("stopped access"),
     "token": marked("opened the connection"),
     "log": marked("looked at this log"),

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
@@ -36,12 +36,20 @@ PERIODS = (
     ("2-years", marked("2 years"), timedelta(days=731)),
     ("open", marked("Until I stop it (5 years at most)"), timedelta(days=5 * 365)),
 )
-_ENDINGS = {"in-force": 0, "planned": 1, "withdrawn": 2, "over": 2}
+AS_IT_IS = ("as-it-is", marked("As it is now"))
+PURPOSES = (
+    ("treatment", marked("To treat me")),
+    ("coordination", marked("To plan care together with others")),
+)
+LISTED_MAX = 12
+"""Practices that are shown without a field to find one."""
+
+_ENDINGS = {"in-force": 0, "planned": 1, "changed": 2, "withdrawn": 2, "over": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A grant as the page shows it; instants are local, ``state`` in-force, planned, withdrawn or over."""
+    """A grant as the page shows it; instants are local, ``state`` in-force, planned, changed, withdrawn or over."""
 
     grant_id: str
     name: str
@@ -58,9 +66,13 @@ class Access:
     purpose: str
 
 
-def access_of(grant: Grant, name: str, place: str, now: datetime, zone: ZoneInfo, language: Language) -> Access:
-    """Return the view of a grant at ``now``."""
-    if grant.withdrawn_at is not None and grant.withdrawn_at <= now:
+def access_of(
+    grant: Grant, name: str, place: str, now: datetime, zone: ZoneInfo, language: Language, *, is_newest: bool = True
+) -> Access:
+    """Return the view of a version of a grant at ``now``; one that is not the newest was changed."""
+    if not is_newest:
+        state = "changed"
+    elif grant.withdrawn_at is not None and grant.withdrawn_at <= now:
         state = "withdrawn"
     elif now >= grant.until:
         state = "over"
@@ -79,7 +91,7 @@ def access_of(grant: Grant, name: str, place: str, now: datetime, zone: ZoneInfo
         until=grant.until.astimezone(zone),
         withdrawn=grant.withdrawn_at.astimezone(zone) if grant.withdrawn_at else None,
         state=state,
-        purpose=grant.purpose,
+        purpose=language.gettext(dict(PURPOSES)[grant.purpose]) if grant.purpose in dict(PURPOSES) else "",
     )
 
 
@@ -88,7 +100,7 @@ async def accesses(parts: Parts, person: SignedIn, language: Language) -> list[A
     reader, zone = parts.database.reader, ZoneInfo(parts.settings.time_zone)
     known = {one.practice_id: one for one in await practices.every(reader)}
     apps = {one.client_id: one for one in await clients.every(reader)}
-    found = []
+    found, newest = [], set[str]()
     for grant in await grants.of_record(reader, person.record_id):
         if grant.grantee is Grantee.PRACTICE:
             practice = known.get(grant.grantee_id)
@@ -96,7 +108,9 @@ async def accesses(parts: Parts, person: SignedIn, language: Language) -> list[A
         else:
             app = apps.get(grant.grantee_id)
             name, place = (app.name, app.owner) if app else (language.gettext("An app"), "")
-        found.append(access_of(grant, name, place, parts.clock(), zone, language))
+        is_newest = grant.grant_id not in newest
+        newest.add(grant.grant_id)
+        found.append(access_of(grant, name, place, parts.clock(), zone, language, is_newest=is_newest))
     return sorted(found, key=lambda one: (_ENDINGS[one.state], -one.given.timestamp()))
 
 
@@ -108,26 +122,42 @@ class Wish:
     categories: Category
     period: str
     may_add: bool
+    purpose: str
     errors: dict[str, str]
 
+    def until(self, now: datetime, before: datetime | None = None) -> datetime:
+        """Return when the chosen period ends; ``before`` is when it ended so far."""
+        if before is not None and self.period == AS_IT_IS[0]:
+            return before
+        return now + next(length for key, _, length in PERIODS if key == self.period)
 
-def wish_of(form: FormData, known: list[Practice], language: Language) -> Wish:
-    """Return what a form says; what is not there or not known becomes an error text at its field."""
-    practice_id, period = str(form.get("practice", "")), str(form.get("period", ""))
+
+def wish_of(form: FormData, known: list[Practice], language: Language, changed: Grant | None = None) -> Wish:
+    """Return what a form says; what is not there or not known becomes an error text at its field.
+
+    ``changed`` is the grant that is to be changed, which stays with whom it was given to.
+    """
+    practice_id = str(form.get("practice", "")) if changed is None else changed.grantee_id
+    period, purpose = str(form.get("period", "")), str(form.get("purpose", "treatment"))
     chosen = [str(code) for code in form.getlist("category")]
     offered = {category.code for category in (*PARTS, Category.SENSITIVE)}
     categories = from_codes([code for code in chosen if code in offered])
     errors = {}
-    if practice_id not in {practice.practice_id for practice in known}:
+    if changed is None and practice_id not in {practice.practice_id for practice in known}:
         errors["practice"] = language.gettext("Choose a practice.")
     if not categories & ALL_PARTS:
         errors["category"] = language.gettext("Choose at least one part.")
-    if period not in {key for key, _, _ in PERIODS}:
+    if changed is not None and changed.grantee is Grantee.APP:
+        purpose = changed.purpose
+    elif purpose not in dict(PURPOSES):
+        errors["purpose"] = language.gettext("Choose what it is for.")
+    if period not in {key for key, _, _ in PERIODS} | ({AS_IT_IS[0]} if changed else set()):
         errors["period"] = language.gettext("Choose a period.")
-    return Wish(practice_id, categories, period, "add" in form, errors)
+    return Wish(practice_id, categories, period, "add" in form, purpose, errors)
 
 
-def _event(request: Request, person: SignedIn, action: str, grant: Grant) -> Event:
+def event_of(request: Request, person: SignedIn, action: str, grant: Grant) -> Event:
+    """Return the entry of the log for what a person did with a grant."""
     trace, requester = trace_of(request), person.requester()
     return Event(
         action,
@@ -146,7 +176,7 @@ def _event(request: Request, person: SignedIn, action: str, grant: Grant) -> Eve
     )
 
 
-async def _notify(
+async def notify_of(
     transaction: Transaction, request: Request, person: SignedIn, kind: NoticeKind, now: datetime
 ) -> None:
     """Have the person told by mail, in the language of the page, if the transaction commits."""
@@ -162,7 +192,6 @@ async def _notify(
 async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wish) -> None:
     """Give the practice what was filled in, with its log entry and its mail, in one transaction."""
     now = parts.clock()
-    lifetime = next(length for key, _, length in PERIODS if key == wish.period)
 
     async def job(transaction: Transaction) -> None:
         grant = await grants.give(
@@ -172,12 +201,12 @@ async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wi
             grantee_id=wish.practice_id,
             categories=wish.categories,
             actions=LOOK | Action.CREATE | Action.UPDATE if wish.may_add else LOOK,
-            until=now + lifetime,
-            purpose="treatment",
+            until=wish.until(now),
+            purpose=wish.purpose,
             now=now,
         )
-        await parts.audit.record(transaction, _event(request, person, "grant", grant))
-        await _notify(transaction, request, person, NoticeKind.ACCESS_GIVEN, now)
+        await parts.audit.record(transaction, event_of(request, person, "grant", grant))
+        await notify_of(transaction, request, person, NoticeKind.ACCESS_GIVEN, now)
 
     await parts.database.write(job)
 
@@ -192,35 +221,56 @@ async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id
     async def job(transaction: Transaction) -> None:
         grant = await grants.withdraw(transaction, person.record_id, grant_id, now)
         if grant.withdrawn_at == now:
-            await parts.audit.record(transaction, _event(request, person, "withdraw", grant))
+            await parts.audit.record(transaction, event_of(request, person, "withdraw", grant))
             await tokens.revoke_of_grant(transaction, person.record_id, grant_id, now)
-            await _notify(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now)
+            await notify_of(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now)
 
     await parts.database.write(job)
+
+
+async def named(parts: Parts, person: SignedIn, grant_id: str, language: Language) -> Access:
+    """Return one grant as it is now. Raises: NotFoundError, when this record has no such grant."""
+    for access in await accesses(parts, person, language):
+        if access.grant_id == grant_id and access.state != "changed":
+            return access
+    raise NotFoundError("This grant is not known.")
+
+
+def fields(
+    wish: Wish,
+    periods: tuple[tuple[str, str, timedelta], ...],
+    *,
+    is_app: bool = False,
+    may_offer_add: bool = True,
+) -> dict[str, Any]:
+    """Return what the fields of a form about access show."""
+    return {
+        "wish": wish,
+        "offered": [(category.code, CATEGORIES[category], category in wish.categories) for category in PARTS],
+        "sensitive": CATEGORIES[Category.SENSITIVE],
+        "sensitive_chosen": Category.SENSITIVE in wish.categories,
+        "periods": periods,
+        "purposes": PURPOSES,
+        "is_app": is_app,
+        "may_offer_add": may_offer_add,
+    }
 
 
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/access``."""
     routes = APIRouter(include_in_schema=False)
 
-    async def one(person: SignedIn, grant_id: str, language: Language) -> Access:
-        for access in await accesses(parts, person, language):
-            if access.grant_id == grant_id:
-                return access
-        raise NotFoundError("This grant is not known.")
-
-    def form_page(request: Request, known: list[Practice], wish: Wish) -> HTMLResponse:
-        status = 422 if wish.errors else 200
+    def form_page(request: Request, known: list[Practice], wish: Wish, sought: str = "") -> HTMLResponse:
+        folded = sought.strip().casefold()
+        shown = [one for one in known if folded in f"{one.name} {one.city}".casefold()]
         return page(
             request,
             "access_new.html",
-            status=status,
-            practices=known,
-            wish=wish,
-            offered=[(category.code, CATEGORIES[category], category in wish.categories) for category in PARTS],
-            sensitive=CATEGORIES[Category.SENSITIVE],
-            sensitive_chosen=Category.SENSITIVE in wish.categories,
-            periods=PERIODS,
+            status=422 if wish.errors else 200,
+            practices=shown,
+            sought=sought,
+            is_long=len(known) > LISTED_MAX,
+            **fields(wish, PERIODS),
         )
 
     @routes.get("/access")
@@ -234,10 +284,13 @@ def router(parts: Parts) -> APIRouter:
         return page(request, "access.html", current=current, past=past, done=done, **near(request, now))
 
     @routes.get("/access/new")
-    async def ask(request: Request, _: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def ask(
+        request: Request, _: Annotated[SignedIn, Depends(signed_in)], q: Annotated[str, Query(max_length=80)] = ""
+    ) -> HTMLResponse:
         known = await practices.every(parts.database.reader)
         only = known[0].practice_id if len(known) == 1 else ""
-        return form_page(request, known, Wish(only, Category(0), "1-year", may_add=False, errors={}))
+        wish = Wish(only, Category(0), "1-year", may_add=False, purpose="treatment", errors={})
+        return form_page(request, known, wish, q)
 
     @routes.post("/access/new")
     async def give(
@@ -254,7 +307,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/access/{grant_id}/withdraw")
     async def confirm(request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str) -> HTMLResponse:
-        access = await one(person, grant_id, language_of(request))
+        access = await named(parts, person, grant_id, language_of(request))
         return page(request, "access_withdraw.html", access=access)
 
     @routes.post("/access/{grant_id}/withdraw")

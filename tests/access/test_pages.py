@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount, Route
 
 from app.access.categories import ALL_PARTS
+from app.access.smart_scope import LOOK
 from app.consent import grants
 from app.fhir.release import Release
 from tests.support.world import World, never_made
@@ -184,6 +185,44 @@ async def test_what_a_person_withdraws_in_the_browser_is_closed_at_the_next_requ
         assert answer.status_code == 303
         assert (await practice("GET", url)).status_code == 403
         assert "Praktijk Granted-Test" in (await browser.get("/activity")).text
+
+
+async def test_what_a_person_changes_in_the_browser_holds_at_the_next_request(world: World) -> None:
+    grant, him = world.made.grants["granted of zonnestraal"], world.zonnestraal
+    practice = world.caller("granted")
+    assert (await practice("GET", him.url("weight"))).status_code == 200
+    async with await session(world, "zonnestraal") as browser:
+        shown = await browser.get(f"/access/{grant.grant_id}/change")
+        assert shown.text.count("checked") == 6  # three parts, that it may add, what for and until when
+        form = {"csrf_token": await form_token(browser), "category": "gp-summary", "period": "as-it-is"}
+        empty = await browser.post(f"/access/{grant.grant_id}/change", data=form | {"category": "sensitive"})
+        assert empty.status_code == 422
+        answer = await browser.post(f"/access/{grant.grant_id}/change", data=form | {"purpose": "coordination"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/access?done=changed")
+    assert (await practice("GET", him.url("weight"))).status_code == 404
+    assert (await practice("GET", him.url("condition"))).status_code == 200
+    changed = await grants.one(world.parts.database.reader, him.record_id, grant.grant_id)
+    assert changed is not None
+    assert (changed.actions, changed.until, changed.purpose) == (LOOK, grant.until, "coordination")
+
+
+async def test_a_changed_app_goes_on_with_what_is_left(world: World) -> None:
+    grant, him = world.made.grants["app of zonnestraal"], world.zonnestraal
+    app = world.caller("app of zonnestraal")
+    async with await session(world, "zonnestraal") as browser:
+        form = {"csrf_token": await form_token(browser), "category": "own-measurements", "period": "3-months"}
+        answer = await browser.post(f"/access/{grant.grant_id}/change", data=form)
+        assert answer.status_code == 303, answer.text
+    assert (await app("GET", him.url("weight"))).status_code == 200
+    assert (await app("DELETE", him.url("weight"))).status_code == 403
+
+
+async def test_a_practice_is_found_by_its_name_or_place(world: World) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        found = (await browser.get("/access/new?q=granted-TEST")).text
+        assert "Praktijk Granted-Test" in found
+        assert "Praktijk Both-Test" not in found
+        assert "Praktijk" not in (await browser.get("/access/new?q=nergens")).text.partition('<form method="get"')[2]
 
 
 async def test_what_a_person_withdraws_from_an_app_ends_its_token(world: World) -> None:

@@ -1,0 +1,99 @@
+"""Changing a grant: other parts, actions, purpose or end; with whom it is stays."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.access.grant import Grant, Grantee
+from app.access.smart_scope import CHANGE, LOOK, Action
+from app.consent import grants
+from app.db.database import Transaction
+from app.errors import NotFoundError
+from app.jobs.texts import NoticeKind
+from app.portal.connections import AS_IT_IS, PERIODS, Access, Wish, event_of, fields, named, notify_of, wish_of
+from app.portal.page import language_of, page
+from app.portal.parts import Parts
+from app.portal.session import SignedIn, checked_form, signed_in
+
+
+def _actions(wish: Wish, before: Grant) -> Action:
+    """Return what is allowed after a change: an app never gets more than it asked for."""
+    if before.grantee is Grantee.PRACTICE:
+        return LOOK | Action.CREATE | Action.UPDATE if wish.may_add else LOOK
+    return before.actions if wish.may_add or not _may_offer_add(before) else before.actions & LOOK
+
+
+def _may_offer_add(grant: Grant) -> bool:
+    """Return whether there is a choice of looking only: not for an app that asked for one of both."""
+    return grant.grantee is Grantee.PRACTICE or bool(grant.actions & LOOK and grant.actions & CHANGE)
+
+
+async def change_access(parts: Parts, request: Request, person: SignedIn, before: Grant, wish: Wish) -> None:
+    """Put what was filled in in the place of a grant, with its log entry and its mail.
+
+    Raises: NotFoundError, when the grant is over.
+    """
+    now = parts.clock()
+
+    async def job(transaction: Transaction) -> None:
+        grant = await grants.change(
+            transaction,
+            person.record_id,
+            before.grant_id,
+            categories=wish.categories,
+            actions=_actions(wish, before),
+            until=wish.until(now, before.until),
+            now=now,
+            purpose=wish.purpose,
+        )
+        await parts.audit.record(transaction, event_of(request, person, "change-grant", grant))
+        await notify_of(transaction, request, person, NoticeKind.ACCESS_CHANGED, now)
+
+    await parts.database.write(job)
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes under ``/access`` that change a grant."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def open_one(person: SignedIn, grant_id: str) -> Grant:
+        found = await grants.one(parts.database.reader, person.record_id, grant_id)
+        if found is None or found.withdrawn_at is not None or found.until <= parts.clock():
+            raise NotFoundError("This grant is not known.")
+        return found
+
+    def change_page(request: Request, access: Access, before: Grant, wish: Wish) -> HTMLResponse:
+        shown = fields(
+            wish, ((*AS_IT_IS, timedelta()), *PERIODS), is_app=access.is_app, may_offer_add=_may_offer_add(before)
+        )
+        return page(request, "access_change.html", status=422 if wish.errors else 200, access=access, **shown)
+
+    @routes.get("/access/{grant_id}/change")
+    async def ask_change(
+        request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str
+    ) -> HTMLResponse:
+        before = await open_one(person, grant_id)
+        wish = Wish(
+            before.grantee_id, before.categories, AS_IT_IS[0], bool(before.actions & CHANGE), before.purpose, errors={}
+        )
+        return change_page(request, await named(parts, person, grant_id, language_of(request)), before, wish)
+
+    @routes.post("/access/{grant_id}/change")
+    async def change(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        form: Annotated[FormData, Depends(checked_form)],
+        grant_id: str,
+    ) -> Response:
+        before = await open_one(person, grant_id)
+        wish = wish_of(form, [], language_of(request), before)
+        if wish.errors:
+            return change_page(request, await named(parts, person, grant_id, language_of(request)), before, wish)
+        await change_access(parts, request, person, before, wish)
+        return RedirectResponse("/access?done=changed", status_code=303)
+
+    return routes
