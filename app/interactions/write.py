@@ -406,13 +406,11 @@ class Changes:
         if parsed.resource_type == "Patient":
             known = (await self.patients(record_id)).get(self.release)
             if known not in (None, resource_id):
-                message = "The record has another Patient."
-                raise ConflictError(message)
+                raise ConflictError("The record has another Patient.")
         writer = await self.writer(record_id)
         hidden = await writer.current(self.release, parsed.resource_type, resource_id)
         if hidden is not None and not access.covers(parsed.resource_type, hidden[1]):
-            message = "This id can't be used."
-            raise AccessDeniedError(message)
+            raise AccessDeniedError("This id can't be used.")
         before = hidden[0] if hidden is not None else None
         return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=True)
 
@@ -436,9 +434,9 @@ class Changes:
             self.context, self.release, writer.record_id, parsed.tree, location=location, own_patient=own_patient
         )
         categories = categorize(parsed.resource_type, parsed.tree)
-        is_narrow = parsed.resource_type in access.narrowed_types
-        rows = self.context.index(self.release, parsed.resource_type, parsed.tree, writer.time_zone) if is_narrow else None
-        if not access.covers(parsed.resource_type, categories, rows.exact if rows else ()):
+        index, is_narrow = self.context.index, parsed.resource_type in access.narrowed_types
+        rows = index(self.release, parsed.resource_type, parsed.tree, writer.time_zone).exact if is_narrow else ()
+        if not access.covers(parsed.resource_type, categories, rows):
             message = f"What was granted does not include this kind of {parsed.resource_type}."
             raise AccessDeniedError(message, about=(writer.record_id,))
         if before is not None and not Category.SENSITIVE & categories:
