@@ -27,6 +27,7 @@ from app.portal import (
     connections,
     frame,
     login,
+    login_changes,
     login_settings,
     measurements,
     misfits,
@@ -146,6 +147,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(login.router(parts))
     pages.include_router(passkeys.router(parts))
     pages.include_router(login_settings.router(parts))
+    pages.include_router(login_changes.router(parts))
     pages.include_router(authorize.router(parts))
     pages.include_router(apps.router(parts))
     pages.include_router(record.router(parts))

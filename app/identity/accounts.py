@@ -19,7 +19,7 @@ import pyotp
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from app.db.database import Database, Reader, Row, Transaction
 from app.db.statements import hot
@@ -42,6 +42,15 @@ _HAS_PASSWORD = hot(select(account.c.password_hash != "").where(account.c.accoun
 _TOTP = hot(
     select(account.c.totp_secret, account.c.totp_last_step).where(account.c.account_id == bindparam("account_id"))
 )
+_SET_PASSWORD = hot(
+    update(account).where(account.c.account_id == bindparam("which")).values(password_hash=bindparam("new"))
+)
+_SET_TOTP = hot(
+    update(account)
+    .where(account.c.account_id == bindparam("which"))
+    .values(totp_secret=bindparam("new"), totp_last_step=0)
+)
+_HAS_TOTP = hot(select(func.length(account.c.totp_secret)).where(account.c.account_id == bindparam("account_id")))
 _USE_STEP = hot(
     update(account)
     .where(account.c.account_id == bindparam("which"), account.c.totp_last_step < bindparam("step"))
@@ -143,6 +152,19 @@ class Accounts:
         if not right:
             return False
         return await transaction.run(_USE_STEP, {"which": account_id, "step": right[0]}) == 1
+
+    async def set_password(self, transaction: Transaction, account_id: str, password_hash: str) -> None:
+        """Let another password open the account."""
+        await transaction.run(_SET_PASSWORD, {"which": account_id, "new": password_hash})
+
+    async def set_totp(self, transaction: Transaction, account_id: str, totp_secret: str) -> None:
+        """Let the codes of another phone open the account; those of the one before are worth nothing any more."""
+        await transaction.run(_SET_TOTP, {"which": account_id, "new": self._encrypted(account_id, totp_secret)})
+
+    async def has_totp(self, reader: Reader, account_id: str) -> bool:
+        """Return whether the account has a phone with codes."""
+        row = await reader.one(_HAS_TOTP, {"account_id": account_id})
+        return row is not None and bool(row[0])
 
     async def has_password(self, reader: Reader, account_id: str) -> bool:
         """Return whether the account can be opened with a password and a code."""

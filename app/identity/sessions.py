@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
@@ -36,6 +36,7 @@ _FIND = hot(
         _columns.created_at,
         _columns.last_seen_at,
         _columns.proven_at,
+        _columns.session_id,
         account.c.account_id,
         account.c.login,
         account.c.record_id,
@@ -46,8 +47,7 @@ _FIND = hot(
 )
 _IS_OPEN = hot(
     select(_columns.session_hash).where(
-        _columns.session_hash >= bindparam("session_id"),
-        _columns.session_hash < bindparam("after"),
+        _columns.session_id == bindparam("session_id"),
         _columns.second_factor.is_(True),
         _columns.expires_at > bindparam("now"),
     )
@@ -63,18 +63,17 @@ _RENEW = hot(
     .values(session_hash=bindparam("new"), proven_at=bindparam("proven"))
 )
 _OPEN = hot(
-    select(_columns.session_hash, _columns.device, _columns.way, _columns.created_at, _columns.last_seen_at)
+    select(_columns.session_id, _columns.device, _columns.way, _columns.created_at, _columns.last_seen_at)
     .where(
         _columns.account_id == bindparam("account_id"),
         _columns.second_factor.is_(True),
         _columns.expires_at > bindparam("now"),
     )
-    .order_by(_columns.last_seen_at.desc(), _columns.session_hash)
+    .order_by(_columns.last_seen_at.desc(), _columns.session_id)
 )
 _END_ONE = hot(
     delete(portal_session).where(
-        _columns.account_id == bindparam("account_id"),
-        func.substr(_columns.session_hash, 1, 16) == bindparam("session_id"),
+        _columns.account_id == bindparam("account_id"), _columns.session_id == bindparam("session_id")
     )
 )
 _END_OTHERS = hot(
@@ -88,7 +87,7 @@ _FORGET = hot(delete(portal_session).where(_columns.expires_at <= bindparam("now
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login; only one that ``is_whole`` opens anything."""
+    """A login; only one that ``is_whole`` opens anything. ``session_id`` tells nothing about the cookie's value."""
 
     session_id: str
     account: Account
@@ -135,7 +134,10 @@ async def make_whole(
 
 
 async def renew(transaction: Transaction, cookie: str, now: datetime) -> str:
-    """Return the new cookie value of a whole session whose person showed a second factor again; it ends when it did."""
+    """Return the new cookie value of a whole session whose person showed a second factor again.
+
+    It keeps its id and ends when it would have.
+    """
     renewed = secrets.token_urlsafe(32)
     await transaction.run(_RENEW, {"which": _hashed(cookie), "new": _hashed(renewed), "proven": to_us(now)})
     return renewed
@@ -146,9 +148,9 @@ async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
     row = await reader.one(_FIND, {"session_hash": _hashed(cookie), "now": to_us(now)})
     if row is None:
         return None
-    is_whole, created_at, last_seen_at, proven_at, account_id, login, record_id, name = row
+    is_whole, created_at, last_seen_at, proven_at, session_id, account_id, login, record_id, name = row
     return Session(
-        session_id=_hashed(cookie)[:16],
+        session_id=session_id,
         account=Account(account_id, login, record_id, name),
         is_whole=bool(is_whole),
         created_at=from_us(created_at),
@@ -161,8 +163,8 @@ async def of_account(reader: Reader, account_id: str, now: datetime) -> list[Ope
     """Return the whole sessions of an account that are not over, last used first."""
     found = await reader.all(_OPEN, {"account_id": account_id, "now": to_us(now)})
     return [
-        OpenSession(hashed[:16], device, way, from_us(created), from_us(seen))
-        for hashed, device, way, created, seen in found
+        OpenSession(session_id, device, way, from_us(created), from_us(seen))
+        for session_id, device, way, created, seen in found
     ]
 
 
@@ -174,12 +176,7 @@ async def seen(transaction: Transaction, cookie: str, session: Session, now: dat
 
 async def is_open(reader: Reader, session_id: str, now: datetime) -> bool:
     """Return whether the whole session of this id is not over."""
-    span = {
-        "session_id": session_id,
-        "after": f"{session_id}g",
-        "now": to_us(now),
-    }  # g comes after all hexadecimal digits
-    return await reader.one(_IS_OPEN, span) is not None
+    return await reader.one(_IS_OPEN, {"session_id": session_id, "now": to_us(now)}) is not None
 
 
 async def end(transaction: Transaction, cookie: str) -> None:
@@ -220,6 +217,7 @@ async def _insert(
             "proven_at": proven_at,
             "way": way,
             "device": device,
+            "session_id": secrets.token_hex(8),
         },
     )
     return cookie

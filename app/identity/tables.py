@@ -30,8 +30,10 @@ portal_session = Table(
     Column("proven_at", BigInteger, nullable=False, server_default=text("0")),
     Column("way", Text, nullable=False, server_default=text("''")),
     Column("device", Text, nullable=False, server_default=text("''")),
+    Column("session_id", Text, nullable=False, server_default=text("''")),
     Index(None, "expires_at"),
     Index(None, "account_id"),
+    Index(None, "session_id"),
 )
 
 passkey = Table(
@@ -45,6 +47,13 @@ passkey = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Index(None, "account_id"),
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True),
 )
 
 challenge = Table(

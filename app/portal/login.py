@@ -15,10 +15,11 @@ from app.errors import TooManyRequestsError
 from app.identity import sessions, tries
 from app.identity.accounts import Account, folded
 from app.identity.passkeys import Passkeys
+from app.identity.recovery import RecoveryCodes
 from app.identity.tries import Bucket
 from app.portal.frame import local_path
 from app.portal.language import marked
-from app.portal.open_session import Way, address_of, event, open_session, text_of
+from app.portal.open_session import Way, address_of, event, open_session, renew_session, text_of
 from app.portal.page import page
 from app.portal.session import (
     LoginParts,
@@ -49,7 +50,7 @@ class Outcome:
 
 
 OPENED = Outcome(status=200)
-Opening = Callable[[Request, Transaction, Account, Way], Awaitable[str]]
+Opening = Callable[[Request, LoginParts, Transaction, Account, Way], Awaitable[str]]
 """Makes a session of a proof, in its transaction, and returns its cookie value."""
 
 
@@ -58,6 +59,7 @@ class Login:
 
     def __init__(self, parts: LoginParts) -> None:
         self._parts = parts
+        self._recovery = RecoveryCodes(parts.settings.key("recovery codes"))
 
     async def with_password(self, request: Request, login: str, password: str) -> Outcome:
         """Return the half session of whoever knows the password."""
@@ -77,17 +79,21 @@ class Login:
         return Outcome(await parts.database.write(job))
 
     async def with_code(self, request: Request, account: Account, code: str, opened: Opening) -> Outcome:
-        """Return what ``opened`` makes of the session of whoever has one, and knows the code of the moment."""
+        """Return what ``opened`` makes of the session of whoever has one and knows the code of the moment.
+
+        A recovery code takes the place of a code of the phone.
+        """
         parts = self._parts
         buckets = tries.of_code(account.account_id)
         if not await self._may_try(request, buckets):
             return Outcome(problem=TOO_MANY, status=429)
 
         async def job(transaction: Transaction) -> str:
-            if not await parts.accounts.verify_totp(transaction, account.account_id, code, parts.clock()):
+            way = await self._shown(transaction, account.account_id, code)
+            if way is None:
                 return ""
             await tries.succeeded(transaction, buckets)
-            return await opened(request, transaction, account, Way.CODE)
+            return await opened(request, parts, transaction, account, way)
 
         cookie = await parts.database.write(job)
         if not cookie:
@@ -95,14 +101,11 @@ class Login:
             return Outcome(problem=WRONG_CODE, status=401)
         return Outcome(cookie)
 
-    async def whole(self, request: Request, transaction: Transaction, account: Account, way: Way) -> str:
-        """Return the cookie value of a whole session in place of the half one."""
-        return await open_session(request, self._parts, transaction, account, way)
-
-    async def renewed(self, request: Request, transaction: Transaction, account: Account, way: Way) -> str:
-        """Return the new cookie value of the session, which goes on as freshly proven."""
-        await self._parts.audit.record(transaction, event(request, account, "login", detail=f"{way}, again"))
-        return await sessions.renew(transaction, session_cookie(request), self._parts.clock())
+    async def _shown(self, transaction: Transaction, account_id: str, code: str) -> Way | None:
+        """Return what a code proves, None when it proves nothing; it is used up."""
+        if await self._parts.accounts.verify_totp(transaction, account_id, code, self._parts.clock()):
+            return Way.CODE
+        return Way.RECOVERY if await self._recovery.use(transaction, account_id, code) else None
 
     async def out(self, request: Request) -> None:
         """End the session of a request, if it has one."""
@@ -176,7 +179,7 @@ def router(parts: LoginParts) -> APIRouter:
         back, half = local_path(text_of(form, "next")), await session_of(request)
         if half is None or half.is_whole:
             return shown(request, "login.html", back, Outcome(problem=TOO_LATE, status=401))
-        outcome = await steps.with_code(request, half.account, text_of(form, "code"), steps.whole)
+        outcome = await steps.with_code(request, half.account, text_of(form, "code"), open_session)
         if outcome.problem:
             return shown(request, "one_time_code.html", back, outcome)
         answer = RedirectResponse(back, 303)
@@ -214,7 +217,7 @@ def _add_again(routes: APIRouter, parts: LoginParts, steps: Login) -> None:
         back, session = local_path(text_of(form, "next")), await session_of(request)
         if session is None:
             return RedirectResponse("/login", 303)
-        outcome = await steps.with_code(request, session.account, text_of(form, "code"), steps.renewed)
+        outcome = await steps.with_code(request, session.account, text_of(form, "code"), renew_session)
         if outcome.problem:
             return shown(request, "login_again.html", back, outcome)
         answer = RedirectResponse(back, 303)

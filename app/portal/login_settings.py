@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import NotFoundError
-from app.identity import passkeys, sessions
+from app.identity import passkeys, recovery, sessions
 from app.identity.devices import device_of
 from app.identity.passkeys import Passkeys
 from app.portal.language import marked
@@ -29,6 +29,8 @@ DONE = {
     "passkey-added": marked("The passkey was made. You can log in with it from now on."),
     "passkey-removed": marked("The passkey was removed. It opens nothing here any more."),
     "only-way": ONLY_WAY,
+    "password": marked("Your password was changed. Everywhere else you are logged out."),
+    "phone": marked("Your phone is connected. From now on its codes count."),
     "ended": marked("You are logged out there."),
 }
 
@@ -119,6 +121,9 @@ async def _shown(request: Request, parts: LoginParts, person: SignedIn, done: st
         "login_and_devices.html",
         keys=keys,
         sessions=opened,
+        has_password=await parts.accounts.has_password(reader, person.account_id),
+        has_totp=await parts.accounts.has_totp(reader, person.account_id),
+        left=await recovery.left(reader, person.account_id),
         done=done,
         only_way=ONLY_WAY,
         device=device_of(request.headers.get("user-agent", "")),

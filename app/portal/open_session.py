@@ -22,6 +22,7 @@ class Way(StrEnum):
 
     PASSKEY = "passkey"
     CODE = "password and one-time code"
+    RECOVERY = "password and recovery code"
 
 
 async def open_session(
@@ -39,6 +40,14 @@ async def open_session(
         way=way,
         device=device_of(request.headers.get("user-agent", "")),
     )
+
+
+async def renew_session(
+    request: Request, parts: LoginParts, transaction: Transaction, account: Account, way: Way
+) -> str:
+    """Return the new cookie value of a session whose person showed a second factor once more."""
+    await parts.audit.record(transaction, event(request, account, "login", detail=f"{way}, again"))
+    return await sessions.renew(transaction, session_cookie(request), parts.clock())
 
 
 def event(request: Request, account: Account | None, action: str, *, status: int = 0, detail: str = "") -> Event:

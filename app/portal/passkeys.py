@@ -17,7 +17,7 @@ from app.portal.frame import local_path
 from app.portal.language import marked
 from app.portal.login import TOO_MANY, Outcome, shown
 from app.portal.login_settings import HERE
-from app.portal.open_session import Way, address_of, change_event, event, open_session, text_of
+from app.portal.open_session import Way, address_of, change_event, event, open_session, renew_session, text_of
 from app.portal.page import language_of
 from app.portal.session import (
     LoginParts,
@@ -25,6 +25,7 @@ from app.portal.session import (
     bound_cookie,
     checked_form,
     freshly_proven,
+    session_of,
     set_session,
 )
 
@@ -56,6 +57,9 @@ class PasskeySteps:
                 await parts.audit.record(transaction, event(request, about, "login", status=401, detail="passkey"))
                 return ""
             await tries.succeeded(transaction, buckets)
+            session = await session_of(request)
+            if session is not None and session.is_whole and session.account == account:
+                return await renew_session(request, parts, transaction, account, Way.PASSKEY)
             return await open_session(request, parts, transaction, account, Way.PASSKEY)
 
         try:

@@ -20,6 +20,7 @@ from app.identity.enrolment import Enrolment, Seal, begun
 from app.identity.passkeys import Passkeys
 from app.portal.language import marked
 from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
+from app.portal.login_settings import HERE
 from app.portal.open_session import Way, address_of, open_session, text_of
 from app.portal.page import language_of, page
 from app.portal.passkeys import as_json, begin_challenge, problem
@@ -41,6 +42,7 @@ PASSWORD_TOO_SHORT = marked("Choose a password of at least 12 characters.")
 PASSWORD_TOO_EASY = marked("Your password may not contain your name or login name.")
 PASSWORDS_DIFFER = marked("The two passwords are not the same.")
 
+START = marked("Start your record")
 NO_PASSKEY = marked("The passkey could not be made. Try again, or choose a password.")
 
 NewRecord = Callable[[Transaction, str], Awaitable[int]]
@@ -67,6 +69,10 @@ class Filled:
 
     def problems(self) -> list[str]:
         """Return what is wrong with any of it, as texts of the catalog."""
+        return self.problems_of_who() + self.problems_of_password()
+
+    def problems_of_password(self) -> list[str]:
+        """Return what is wrong with the password, as texts of the catalog."""
         lowered = self.password.casefold()
         parts = [part for part in (folded(self.login), *self.name.casefold().split()) if len(part) > 2]
         found = (
@@ -74,7 +80,7 @@ class Filled:
             (PASSWORD_TOO_EASY, any(part in lowered for part in parts)),
             (PASSWORDS_DIFFER, self.password != self.again),
         )
-        return self.problems_of_who() + [problem for problem, is_there in found if is_there]
+        return [problem for problem, is_there in found if is_there]
 
 
 EMPTY = Filled("", "", "", "")
@@ -191,7 +197,7 @@ def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
             return _first_page(request, filled, problems, status)
         password_hash = await parts.accounts.hash_password(filled.password)
         enrolment = begun(filled.login, password_hash, filled.name, parts.clock())
-        return _code_page(request, enrolment, seal.sealed(enrolment))
+        return code_page(request, enrolment, seal.sealed(enrolment))
 
     @routes.post("/sign-up/code")
     async def second(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
@@ -201,12 +207,12 @@ def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
         except BadRequestError as error:
             return _first_page(request, EMPTY, [TOO_LATE], error.status)
         if not enrolment.has_code(code, parts.clock()):
-            return _code_page(request, enrolment, sealed, WRONG_CODE, 422)
+            return code_page(request, enrolment, sealed, WRONG_CODE, 422)
         try:
             cookie = await steps.finish(request, enrolment, code)
         except ConflictError:
             return _first_page(request, EMPTY, [LOGIN_TAKEN], 422)
-        answer = RedirectResponse("/", 303)
+        answer = RedirectResponse(f"{HERE}/recovery", 303)
         set_session(answer, cookie, parts.settings)
         return answer
 
@@ -243,7 +249,7 @@ def _add_passkeys(routes: APIRouter, parts: LoginParts, steps: SignUp) -> None:
             return _first_page(request, filled, [LOGIN_TAKEN], 422)
         if not cookie:
             return _first_page(request, filled, [TOO_LATE], 400)
-        answer = RedirectResponse("/", 303)
+        answer = RedirectResponse(f"{HERE}/recovery", 303)
         set_session(answer, cookie, parts.settings)
         return answer
 
@@ -254,7 +260,17 @@ def _first_page(request: Request, filled: Filled, problems: list[str], status: i
     return with_form_cookie(request, answer)
 
 
-def _code_page(request: Request, enrolment: Enrolment, sealed: str, problem: str = "", status: int = 200) -> Response:
+def code_page(
+    request: Request,
+    enrolment: Enrolment,
+    sealed: str,
+    problem: str = "",
+    status: int = 200,
+    *,
+    action: str = "/sign-up/code",
+    done: str = START,
+) -> Response:
+    """Return the page that connects a phone; its form goes to ``action``, ``done`` is the word on its button."""
     return page(
         request,
         "sign_up_code.html",
@@ -263,4 +279,6 @@ def _code_page(request: Request, enrolment: Enrolment, sealed: str, problem: str
         picture=segno.make(enrolment.uri, micro=False).svg_inline(scale=5, border=3, light="#fff"),
         secret=" ".join(enrolment.totp_secret[at : at + 4] for at in range(0, len(enrolment.totp_secret), 4)),
         problem=problem,
+        action=action,
+        done=done,
     )

@@ -31,7 +31,7 @@ from app.oauth import clients, endpoints
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
-from app.portal import apps, authorize, login, login_settings, passkeys, sign_up
+from app.portal import apps, authorize, login, login_changes, login_settings, passkeys, sign_up
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
@@ -238,6 +238,7 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
         login.router(parts),
         passkeys.router(parts),
         login_settings.router(parts),
+        login_changes.router(parts),
         authorize.router(parts),
         apps.router(parts),
         endpoints.router(parts),
