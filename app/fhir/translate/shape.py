@@ -1,12 +1,14 @@
-"""Where a translation stands, and how the occurrences of an element are read from an object and written to one."""
+"""Where a translation stands, what holds for every object of a type, and how the occurrences of an element are read from an object and written to one."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.fhir.release import Release
 from app.fhir.releases.definitions import Element, Member, TypeDefinition, definitions
+from app.fhir.translate.rules import RULES, Rule
+from app.fhir.translate.tables import RENAMED, UNWRAPPED
 from app.fhir.translate.values import Item
 
 
@@ -27,6 +29,57 @@ class Place:
     target: TypeDefinition
     source_root: str
     target_root: str
+
+
+class Way(NamedTuple):
+    """Where a member goes: the element there and the member that tells it; None for what can only be kept."""
+
+    name: str
+    goal: Element | None
+    into: Member | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What holds for every object of one type that is told as another; ``names`` are those of each element in JSON.
+
+    ``ways`` and ``places`` are filled as members and parts are met.
+    """
+
+    stu3: TypeDefinition
+    rule: Rule | None
+    renamed: Mapping[str, str]
+    elements: Mapping[str, Element]
+    names: Mapping[str, tuple[str, ...]]
+    required: tuple[Element, ...]
+    unwraps: bool
+    ways: dict[str, Way] = field(default_factory=dict)
+    places: dict[tuple[str, str], tuple[TypeDefinition, TypeDefinition, str, str]] = field(default_factory=dict)
+
+
+@cache
+def tables(_: Release, __: Release) -> dict[tuple[str, str, str, str], Table]:
+    """Return the tables of one direction, kept for the life of the process; there are as many as types, at most."""
+    return {}
+
+
+def table_of(source: Release, target: Release, place: Place) -> Table:
+    """Return what holds for every object of the type that is in this place."""
+    stu3 = place.source if source is Release.STU3 else place.target
+    renamed = RENAMED.get(stu3.name, {})
+    elements = elements_of(target, place.target.name)
+    return Table(
+        stu3,
+        RULES.get((source, stu3.name)),
+        renamed if source is Release.STU3 else {new: old for old, new in renamed.items()},
+        elements,
+        {
+            name: tuple(one for member in element.members() for one in (member.name, f"_{member.name}"))
+            for name, element in elements.items()
+        },
+        tuple(element for element in place.target.elements if element.required),
+        any(kind == stu3.name for kind, _ in UNWRAPPED),
+    )
 
 
 @cache

@@ -6,28 +6,29 @@ back into its element. Where the other release demands what the source has not, 
 Spec: https://hl7.org/fhir/R4/versions.html#extensions
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from app.fhir.release import Release
 from app.fhir.releases.definitions import Element, Member, TypeDefinition, definitions
 from app.fhir.translate import values
-from app.fhir.translate.rules import RULES
 from app.fhir.translate.shape import (
     Loss,
     Place,
+    Table,
+    Way,
     bare,
-    elements_of,
     members_of,
     occurrences,
     own_elements_of,
     part_names,
     says_something,
     set_member,
+    table_of,
+    tables,
     value_members,
 )
-from app.fhir.translate.tables import CODED, MODIFIERS, RENAMED, STANDARD_EXTENSIONS, UNWRAPPED
+from app.fhir.translate.tables import CODED, MODIFIERS, STANDARD_EXTENSIONS, UNWRAPPED
 from app.fhir.translate.values import Item, Told
 from app.fhir.validation.issues import has_allowed_coding, refers_to_allowed_type
 
@@ -44,6 +45,7 @@ class Walk:
         self.here, self.there = definitions(source), definitions(target)
         self.lost_contained = lost_contained
         self.losses: list[Loss] = []
+        self.tables = tables(source, target)
 
     def resource(self, tree: dict[str, Any], path: str) -> dict[str, Any]:
         """Return a resource whose type both releases have."""
@@ -61,9 +63,8 @@ class Walk:
         step = _Step(self, place)
         left = dict(node)
         restored = step.take_kept(left)
-        rule = RULES.get((self.source, step.stu3.name))
-        if rule is not None:
-            step.out.update(rule(step, left))
+        if step.table.rule is not None:
+            step.out.update(step.table.rule(step, left))
         for name in dict.fromkeys(key.removeprefix("_") for key in left):
             member = place.source.members.get(name)
             if member is not None:
@@ -72,6 +73,13 @@ class Walk:
             step.restore(element, items)
         step.fill()
         return step.out
+
+    def table(self, place: Place) -> Table:
+        """Return what holds for every object of this type in this place."""
+        key = place.source.name, place.target.name, place.source_root, place.target_root
+        if key not in self.tables:
+            self.tables[key] = table_of(self.source, self.target, place)
+        return self.tables[key]
 
     def type_of(self, release: Release, root: str, kind: str) -> tuple[TypeDefinition, str]:
         """Return the definition of a type and what it is a part of: ``root``, or only itself."""
@@ -87,10 +95,8 @@ class _Step:
         self.out: dict[str, Any] = {}
         self.kept: set[str] = set()
         self.held: set[str] = set()
-        self.stu3 = place.source if walk.source is Release.STU3 else place.target
-        renamed = RENAMED.get(self.stu3.name, {})
-        self.renamed = renamed if walk.source is Release.STU3 else {new: old for old, new in renamed.items()}
-        self.elements = elements_of(walk.target, place.target.name)
+        self.table = walk.table(place)
+        self.stu3, self.renamed, self.elements = self.table.stu3, self.table.renamed, self.table.elements
 
     # What a rule may ask.
 
@@ -126,9 +132,13 @@ class _Step:
 
     def member(self, member: Member, items: list[Item]) -> None:
         """Take over one member: tell what can be told, keep the rest."""
-        name = bare(member.element)
-        goal = self.elements.get(self.renamed.get(name, name))
-        into = self._into(member.type, goal) if goal is not None else None
+        way = self.table.ways.get(member.name)
+        if way is None:
+            name = bare(member.element)
+            goal = self.elements.get(self.renamed.get(name, name))
+            way = Way(name, goal, self._into(member.type, goal) if goal is not None else None)
+            self.table.ways[member.name] = way
+        name, goal, into = way
         if goal is None or into is None:
             self._keep(member, items)
             return
@@ -136,12 +146,12 @@ class _Step:
             items = [item for item in items if not _is_unknown(item)]
         told: list[Item] = []
         for number, item in enumerate(items):
-            path = self._path(member, number)
+            path = f"{self.place.path}.{name}[{number}]" if member.element.many else f"{self.place.path}.{name}"
             here = self.convert(item, member, into, path)
             if here is None:
                 self._keep(member, [item])
             elif isinstance(here, Told):
-                is_full = not goal.many and (told or any(self._present(goal)))
+                is_full = not goal.many and (told or self._present(goal))
                 if is_full or not here.whole:
                     self._keep(member, [item])
                 if not is_full:
@@ -153,7 +163,7 @@ class _Step:
         value, kind = item.value, member.type
         if kind == "Resource":
             return self._contained(value, path)
-        if (self.stu3.name, bare(self._stu3_element(member, into))) in UNWRAPPED:
+        if self.table.unwraps and (self.stu3.name, bare(self._stu3_element(member, into))) in UNWRAPPED:
             return self._unwrap(value, member, into, path)
         if member.is_primitive:
             return self._from_primitive(item, member, into, path)
@@ -276,16 +286,19 @@ class _Step:
         )
 
     def _at(self, kind: str, goal: str, path: str) -> Place:
-        source, source_root = self.walk.type_of(self.walk.source, self.place.source_root, kind)
-        target, target_root = self.walk.type_of(self.walk.target, self.place.target_root, goal)
-        return Place(path, source, target, source_root, target_root)
+        places = self.table.places
+        if (kind, goal) not in places:
+            source, source_root = self.walk.type_of(self.walk.source, self.place.source_root, kind)
+            target, target_root = self.walk.type_of(self.walk.target, self.place.target_root, goal)
+            places[kind, goal] = source, target, source_root, target_root
+        return Place(path, *places[kind, goal])
 
     def _path(self, member: Member, number: int) -> str:
         name = bare(member.element)
         return f"{self.place.path}.{name}[{number}]" if member.element.many else f"{self.place.path}.{name}"
 
-    def _present(self, goal: Element) -> Iterator[str]:
-        return (name for one in goal.members() for name in (one.name, f"_{one.name}") if name in self.out)
+    def _present(self, goal: Element) -> list[str]:
+        return [name for name in self.table.names[bare(goal)] if name in self.out]
 
     def _put(self, into: Member, items: list[Item]) -> None:
         """Set a member of the answer, or add to it."""
@@ -398,7 +411,7 @@ class _Step:
         """
         for one in kept:
             told = self._restored(one, element)
-            present = [] if element.many else list(self._present(element))
+            present = [] if element.many else self._present(element)
             if told is None or (present and told[0].type not in ("code", "CodeableConcept")):
                 self._put_back(one)
                 continue
@@ -446,8 +459,8 @@ class _Step:
 
     def fill(self) -> None:
         """Say of what the other release demands, and is not there, that it is unknown."""
-        for element in self.place.target.elements:
-            if not element.required or any(self._present(element)):
+        for element in self.table.required:
+            if self._present(element):
                 continue
             member = next(iter(element.members()))
             if not member.has_sibling and member.is_primitive:
