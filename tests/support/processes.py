@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.running import Program
@@ -26,7 +26,8 @@ def started_by(process: subprocess.Popen[bytes]) -> list[int]:
     found = [process.pid]
     for pid in found:
         for task in Path(f"/proc/{pid}/task").iterdir():
-            found += [int(child) for child in (task / "children").read_text().split()]
+            with suppress(FileNotFoundError):  # a thread that ended meanwhile has no children any more
+                found += [int(child) for child in (task / "children").read_text().split()]
     return found[1:]
 
 
