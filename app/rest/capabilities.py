@@ -159,6 +159,7 @@ def _operations(release: Release) -> list[dict[str, Any]]:
         "meta-delete": f"{standard}/Resource-meta-delete",
         "validate": f"{standard}/Resource-validate",
         "delta": "https://regie.example/fhir/OperationDefinition/delta",
+        "as-seen-by": "https://regie.example/fhir/OperationDefinition/as-seen-by",
         "expand": f"{standard}/ValueSet-expand",
         "validate-code": f"{standard}/ValueSet-validate-code",
         "lookup": f"{standard}/CodeSystem-lookup",

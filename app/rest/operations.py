@@ -1,5 +1,7 @@
 """What the route of each operation does, as in ``handlers.py``."""
 
+from datetime import UTC, datetime, timedelta
+
 from app.errors import BadRequestError, UnknownOperationError
 from app.fhir.release import Release
 from app.fhir.summary.document import BUNDLE_PROFILE, COMPOSITION_PROFILE
@@ -8,6 +10,7 @@ from app.fhir.validation.structure import is_resource_type
 from app.interactions import both as boths
 from app.interactions import both_lastn, single
 from app.interactions.history import SEQ_MAX
+from app.interactions.operations import as_seen_by as as_seen
 from app.interactions.operations import delta as deltas
 from app.interactions.operations import everything as everythings
 from app.interactions.operations import meta as metas
@@ -26,6 +29,8 @@ from app.rest.response import (
     searchset,
     version_headers,
 )
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def posted(operation: Handler) -> Handler:
@@ -65,6 +70,27 @@ async def everything(call: Call) -> FhirResponse:
     query = query_text(call.request.pairs)
     self_url = f"{url}?{query}" if query else url
     return FhirResponse(200, everything_bundle(call.base, call.release, self_url, versions, next_url, issues))
+
+
+async def as_seen_by(call: Call) -> FhirResponse:
+    """Patient/[id]/$as-seen-by."""
+    call.only("practice", "at", "_count", "_after")
+    practice_id, at = call.one("practice"), call.moment("at")
+    if not practice_id:
+        message = "Name the practice: practice=[its number]."
+        raise BadRequestError(message, expression="http.practice")
+    count, after = call.page_size, call.number("_after", 0, SEQ_MAX)
+    versions, following = await as_seen.as_seen_by(
+        call.context, call.who, call.request.trace, call.release, call.id, practice_id,
+        at=None if at is None else EPOCH + timedelta(microseconds=max(at[0], 0)),
+        after=after, count=count,
+    )  # fmt: skip
+    url = f"{call.base}/Patient/{call.id}/$as-seen-by"
+    kept = [pair for pair in call.request.pairs if pair[0] not in ("_count", "_after")]
+    pairs = [*kept, ("_count", str(count)), ("_after", str(following))]
+    next_url = None if following is None else f"{url}?{query_text(pairs)}"
+    self_url = f"{url}?{query_text(call.request.pairs)}"
+    return FhirResponse(200, everything_bundle(call.base, call.release, self_url, versions, next_url))
 
 
 def _narrowing(call: Call) -> everythings.Narrowing:

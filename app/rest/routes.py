@@ -43,6 +43,7 @@ ROUTES = (
     Route("GET", "/Observation/$lastn", operations.lastn, "operation-lastn"),
     Route("GET", "/Patient/$everything", operations.everything, "operation-everything"),
     Route("GET", "/Patient/{id}/$everything", operations.everything, "operation-everything"),
+    Route("GET", "/Patient/{id}/$as-seen-by", operations.as_seen_by, "operation-as-seen-by"),
     Route("GET", "/Patient/$summary", operations.summary, "operation-summary"),
     Route("GET", "/Patient/{id}/$summary", operations.summary, "operation-summary"),
     Route("POST", "/Patient/$summary", operations.posted(operations.summary), "operation-summary"),

@@ -37,7 +37,7 @@ async def asked(world: World, row: Row, who: str | None, release: Release, **cha
             body["id"] = resource_id
     if "{audit}" in url:
         url = url.replace("{audit}", changed.get("audit") or await audit_number(world))
-    url = url.replace("{patient}", patient)
+    url = url.replace("{patient}", patient).replace("{practice}", world.made.practices["granted"])
     return await world.caller(who, release)(row.method, url, body, **dict(row.headers))
 
 

@@ -20,7 +20,8 @@ LABELS: Tree = {"resourceType": "Parameters", "parameter": [{"name": "meta", "va
 COMPLEX: Tree = {"resourceType": "Parameters", "parameter": [{"name": "_count", "valuePeriod": {"start": "2026"}}]}
 VALUES = {"_type": "Goal", "mode": "create", "profile": "http://example.org/p", "_elements": "status", "_summary": "true",
           "_sort": "_id", "_include": "Observation:subject", "_revinclude": "Provenance:target",
-          "_total": "none", "_since": "2026", "_at": "2026", "_release": "both", "start": "2026", "end": "2026"}  # fmt: skip
+          "_total": "none", "_since": "2026", "_at": "2026", "_release": "both", "start": "2026", "end": "2026",
+          "practice": "nobody", "at": "2026"}  # fmt: skip
 """A value for each parameter that is no number."""
 
 
@@ -182,6 +183,11 @@ def _operations(world: World, fresh: Tree, never_goal: str, gone: str) -> Iterat
     yield from _terminology()
     yield Ask("operation-everything", 404, "GET", f"/{her.patient()}/$everything")
     yield Ask("operation-summary", 404, "GET", f"/{her.patient()}/$summary")
+    as_seen_by = f"/{him.patient()}/$as-seen-by?practice={world.made.practices['granted']}"
+    yield Ask("operation-as-seen-by", 200, "GET", as_seen_by)
+    yield Ask("operation-as-seen-by", 400, "GET", f"{as_seen_by}&at=2099")
+    yield Ask("operation-as-seen-by", 403, "GET", as_seen_by, who="granted")
+    yield Ask("operation-as-seen-by", 404, "GET", f"/{him.patient()}/$as-seen-by?practice=nobody")
     yield Ask("operation-meta", 410, "GET", f"{gone}/$meta")
     yield Ask("operation-validate", 200, "POST", "/Goal/$validate", fresh)
     yield Ask("operation-validate", 400, "POST", "/Goal/$validate?mode=guess", fresh)

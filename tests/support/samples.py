@@ -64,7 +64,8 @@ class Samples:
         tokens = {"person": "zonnestraal", "app": "app of zonnestraal", "practice": "granted", "operator": "operator"}
         self.names |= {name: self.world.made.tokens[token] for name, token in tokens.items()}
         self.names |= {"other_patient": person.patients[Release.STU3]}
-        self.names |= {"practice_id": self.world.made.practices["no grant"]}
+        practices = self.world.made.practices
+        self.names |= {"practice_id": practices["no grant"], "seeing_practice": practices["granted"]}
         self.names |= {"soon": (self.world.parts.clock() + timedelta(days=90)).date().isoformat()}
         self.names |= {"patient": person.patient().partition("/")[2], "withdrawn": self.world.made.tokens["withdrawn"]}
         self.names |= {thing: person.url(thing).rpartition("/")[2] for thing in ("weight", "condition", "goal")}
