@@ -21,6 +21,7 @@ from app.logs import configure_logs
 from app.oauth import endpoints
 from app.portal import (
     access_change,
+    access_preview,
     activity,
     apps,
     authorize,
@@ -156,6 +157,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(measurements.router(parts))
     pages.include_router(connections.router(parts))
     pages.include_router(access_change.router(parts))
+    pages.include_router(access_preview.router(parts))
     pages.include_router(activity.router(parts))
     pages.include_router(misfits.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))

@@ -1,11 +1,14 @@
 """The interactions as one object, for those who are handed them: the pages."""
 
+from datetime import datetime
+
 from app.access.requester import Requester
 from app.audit.events import Trace
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.log import LogPage, log_faults, log_of
 from app.interactions.misfits import misfits_of
+from app.interactions.operations.as_seen_by import Preview, preview
 from app.interactions.search import Page, search
 from app.store.misfits import Misfit
 
@@ -33,3 +36,7 @@ class Interactions:
     async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
         """Return what is wrong with the requester's own log."""
         return await log_faults(self._context, requester, trace)
+
+    async def preview(self, requester: Requester, trace: Trace, practice_id: str, at: datetime | None) -> Preview:
+        """Return how much of the requester's own record a practice may see."""
+        return await preview(self._context, requester, trace, practice_id, at)

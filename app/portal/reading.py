@@ -7,6 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from app.access.requester import Requester
+from app.access.scope import RecordAccess
 from app.audit.events import Trace
 from app.audit.log import LogEntry
 from app.fhir.elements import Tree
@@ -76,6 +77,28 @@ class FoundMisfit(Protocol):
     def issues(self) -> Sequence[FoundIssue]: ...  # noqa: D102
 
 
+class CountedSeen(Protocol):
+    """How many resources of one type there are in the same categories."""
+
+    @property
+    def categories(self) -> int: ...  # noqa: D102
+    @property
+    def resource_type(self) -> str: ...  # noqa: D102
+    @property
+    def count(self) -> int: ...  # noqa: D102
+
+
+class Preview(Protocol):
+    """What a practice sees: ``access`` None is nothing."""
+
+    @property
+    def practice(self) -> str: ...  # noqa: D102 - its name
+    @property
+    def access(self) -> RecordAccess | None: ...  # noqa: D102
+    @property
+    def counts(self) -> Sequence[CountedSeen]: ...  # noqa: D102
+
+
 class Interactions(Protocol):
     """What a page needs of the interactions."""
 
@@ -93,6 +116,10 @@ class Interactions(Protocol):
 
     async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
         """Return one sentence per fault of the log, none when it is sound."""
+        ...
+
+    async def preview(self, requester: Requester, trace: Trace, practice_id: str, at: datetime | None) -> Preview:
+        """Return what a practice sees of the requester's record, now or at an instant in the past."""
         ...
 
 

@@ -217,6 +217,26 @@ async def test_a_changed_app_goes_on_with_what_is_left(world: World) -> None:
     assert (await app("DELETE", him.url("weight"))).status_code == 403
 
 
+async def test_a_person_sees_what_a_practice_sees_now_and_saw_before(world: World) -> None:
+    grant = world.made.grants["granted of zonnestraal"]
+    async with await session(world, "zonnestraal") as browser:
+        shown = (await browser.get(f"/access/{grant.grant_id}/seen", headers={"accept-language": "en"})).text
+        assert "measurements (4)" in shown  # two in each release
+        assert "problems (2)" in shown
+        assert "is not among it" in shown
+        before = await browser.get(
+            f"/access/{grant.grant_id}/seen?at=2020-01-01T10:00", headers={"accept-language": "en"}
+        )
+        assert "had no access" in before.text
+        for wrong in ("2099-01-01T10:00", "yesterday"):
+            assert (await browser.get(f"/access/{grant.grant_id}/seen?at={wrong}")).status_code == 422
+        assert (
+            await browser.get(f"/access/{world.made.grants['app of zonnestraal'].grant_id}/seen")
+        ).status_code == 404
+    async with await session(world, "maanlicht") as browser:
+        assert (await browser.get(f"/access/{grant.grant_id}/seen")).status_code == 404
+
+
 async def test_a_practice_is_found_by_its_name_or_place(world: World) -> None:
     async with await session(world, "zonnestraal") as browser:
         found = (await browser.get("/access/new?q=granted-TEST")).text

@@ -1,0 +1,97 @@
+"""What a practice sees of the record, per part: now, or on a day and at a time in the past."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+
+from app.access.categories import PARTS, Category
+from app.access.grant import Grantee
+from app.consent import grants
+from app.errors import NotFoundError
+from app.portal.language import Language
+from app.portal.page import language_of, page
+from app.portal.parts import Parts
+from app.portal.reading import CountedSeen
+from app.portal.session import SignedIn, signed_in
+from app.portal.view import trace_of
+from app.portal.wording import CATEGORIES, type_words
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPart:
+    """One part of the record as a practice sees it: how many things, and how many of each kind in words."""
+
+    name: str
+    is_open: bool
+    count: int
+    kinds: list[tuple[str, int]]
+
+
+def seen_parts(shown: Category, counted: Iterable[CountedSeen], language: Language) -> list[SeenPart]:
+    """Return all parts in the usual order; what is in two parts counts in each that is open."""
+    kinds = {part: Counter[str]() for part in PARTS}
+    for one in counted:
+        for part in PARTS:
+            if part & shown and one.categories & part:
+                kinds[part][type_words(one.resource_type, language)] += one.count
+    return [
+        SeenPart(
+            language.gettext(CATEGORIES[part].name),
+            bool(part & shown),
+            kinds[part].total(),
+            sorted(kinds[part].items(), key=lambda kind: (-kind[1], kind[0])),
+        )
+        for part in PARTS
+    ]
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the route under ``/access`` that shows what a practice sees."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/access/{grant_id}/seen")
+    async def seen(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        grant_id: str,
+        at: Annotated[str, Query(max_length=32)] = "",
+    ) -> HTMLResponse:
+        grant = await grants.one(parts.database.reader, person.record_id, grant_id)
+        if grant is None or grant.grantee is not Grantee.PRACTICE:
+            raise NotFoundError("This grant is not known.")
+        language, zone = language_of(request), ZoneInfo(parts.settings.time_zone)
+        moment, problem = _moment(at, parts.clock().astimezone(zone), language)
+        preview = await parts.interactions.preview(person.requester(), trace_of(request), grant.grantee_id, moment)
+        shown = Category(0) if preview.access is None else preview.access.categories
+        return page(
+            request,
+            "access_seen.html",
+            status=422 if problem else 200,
+            grant_id=grant_id,
+            name=preview.practice,
+            found=seen_parts(shown, preview.counts, language),
+            is_sensitive=Category.SENSITIVE in shown,
+            is_open=preview.access is not None,
+            at=at,
+            moment=moment,
+            problem=problem,
+        )
+
+    return routes
+
+
+def _moment(text: str, now: datetime, language: Language) -> tuple[datetime | None, str]:
+    """Return the local moment of a form, None for now, and what is wrong with it."""
+    if not text:
+        return None, ""
+    try:
+        moment = datetime.fromisoformat(text).replace(tzinfo=now.tzinfo)
+    except ValueError:
+        return None, language.gettext("Fill in a day and a time.")
+    return (moment, "") if moment <= now else (None, language.gettext("Choose a moment that is past."))
