@@ -6,6 +6,7 @@ the directory, of any record that was searched. Each step has the access conditi
 Spec: https://hl7.org/fhir/R4/search.html#include, https://hl7.org/fhir/STU3/search.html#include
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from app.access.policy import DIRECTORY_TYPES
@@ -21,6 +22,8 @@ from app.store.search.plan import referring
 from app.store.search.run import Found
 
 INCLUDED_MAX = 1000
+_TURN = 50
+"""Resources whose references are followed before others get their turn."""
 
 _Shown = tuple[Stored, RecordAccess]
 
@@ -51,11 +54,12 @@ class _Gathering:
     async def step(self, from_: Sequence[_Shown], includes: Sequence[Include]) -> list[_Shown]:
         """Return what is new, one reference further."""
         new: list[_Shown] = []
-        for version, access in from_:
-            for include in includes:
-                if not include.is_reverse and include.source_type in (None, version.resource_type):
-                    for target_type, target_id in self._targets(version, include):
-                        self._add(new, await self._target(access, target_type, target_id))
+        forward = [include for include in includes if not include.is_reverse]
+        for number, (version, access) in enumerate(from_ if forward else (), 1):
+            for target_type, target_id in self._targets(version, forward):
+                self._add(new, await self._target(access, target_type, target_id))
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
         for include in includes:
             if include.is_reverse:
                 await self._referring(new, from_, include)
@@ -71,14 +75,18 @@ class _Gathering:
             message = f"This includes more than {INCLUDED_MAX} resources: ask for smaller pages with _count."
             raise BadRequestError(message)
 
-    def _targets(self, version: Stored, include: Include) -> list[tuple[str, str]]:
+    def _targets(self, version: Stored, includes: Sequence[Include]) -> list[tuple[str, str]]:
         """Return the (type, id) of the local resources that one version refers to."""
+        tree = version.tree()
         found: dict[tuple[str, str], None] = {}
-        for parameter in self._parameters(version, include):
-            for text in reference_values(parameter, version.tree()):
-                local = self.context.local(self.release, text)
-                if local is not None and include.target_type in (None, local.resource_type):
-                    found[local.resource_type, local.id] = None
+        for include in includes:
+            if include.source_type not in (None, version.resource_type):
+                continue
+            for parameter in self._parameters(version, include):
+                for text in reference_values(parameter, tree):
+                    local = self.context.local(self.release, text)
+                    if local is not None and include.target_type in (None, local.resource_type):
+                        found[local.resource_type, local.id] = None
         return list(found)
 
     def _parameters(self, version: Stored, include: Include) -> list[SearchParameter]:

@@ -19,6 +19,7 @@ from app.rest.formats import Format, as_json, format_accepted, format_asked, for
 
 FORM = b"application/x-www-form-urlencoded"
 _PAIRS_MAX = 500
+_QUERY_LENGTH_MAX = 256 * 1024
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
@@ -171,6 +172,9 @@ def read_pairs(query: str) -> list[tuple[str, str]]:
     """Return the parameters of a query string or a form. Raises: BadRequestError."""
     if not query:
         return []
+    if len(query) > _QUERY_LENGTH_MAX:
+        message = f"A query has at most {_QUERY_LENGTH_MAX} characters, with all that is encoded."
+        raise BadRequestError(message)
     try:
         return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_PAIRS_MAX)
     except (ValueError, UnicodeDecodeError) as error:

@@ -48,11 +48,14 @@ MAXIMUM_VALUES = 500
 MAXIMUM_LINKS = 5
 MAXIMUM_TYPES = 64
 MAXIMUM_READ = 8
+MAXIMUM_WORDS = 32
+MAXIMUM_LENGTH = 64 * 1024
 """More than any known client asks; beyond, a query is refused rather than let it cost the others.
 
 ``MAXIMUM_LINKS`` is how many references one parameter may follow, ``MAXIMUM_TYPES`` how often all parameters together may look
 at a type on the way: a chain without a type goes to all that the reference may be to. ``MAXIMUM_READ`` is how often resources
-may be read to be checked: for each value of a composite parameter, and each ``:text`` and its like.
+may be read to be checked: for each value of a composite parameter, and each ``:text`` and its like. ``MAXIMUM_WORDS`` is how
+many words ``_text`` or ``_content`` may ask for, ``MAXIMUM_LENGTH`` how many characters all parameters may have together.
 """
 
 FILTERS_NOTHING = frozenset({"_totalMethod"})
@@ -96,6 +99,8 @@ def parse_query(
     known = definitions(release)
     results = Results(known, resource_type, page_size_default, page_size_max)
     query = _Query(known, resource_type, around, codes, results)
+    if sum(len(name) + len(text) for name, text in pairs) > MAXIMUM_LENGTH:
+        raise BadRequestError(f"The parameters of a search have at most {MAXIMUM_LENGTH} characters in all.")
     if len(pairs) > MAXIMUM_PARAMETERS:
         raise BadRequestError(f"A search has at most {MAXIMUM_PARAMETERS} parameters.")
     for name, text in pairs:
@@ -260,6 +265,8 @@ class _Query:
         alternatives = tuple(tuple(words(unescape(part))) for part in self.parts(name, text))
         if not all(alternatives):
             raise BadRequestError(f"The parameter {name} wants words.", expression=f"http.{name}")
+        if sum(map(len, alternatives)) > MAXIMUM_WORDS:
+            raise BadRequestError(f"{name} takes at most {MAXIMUM_WORDS} words.", expression=f"http.{name}")
         return Worded(in_narrative, alternatives)
 
     def asked(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Asked:

@@ -52,8 +52,9 @@ LINKED_MAX = 50_000
 """Resources in one record, or in the directory, that one step of a chain may go over."""
 
 _CHUNK = 1000
-_TURN = 200
-"""Resources that are read by one statement, and of them how many are looked at before others get their turn."""
+"""Resources that are read by one statement."""
+TURN_BYTES = 128 * 1024
+"""How much of bodies is looked at before others get their turn."""
 
 _Followed = Chained | Referred | Together | Told | Worded | Combined
 
@@ -276,9 +277,12 @@ class Plan:
         begin: Literal["start", "key"] = "start"
         for _ in range(LINKED_MAX // _CHUNK):
             rows = await reader.all(statement(SearchForm(self.forms, (), access.types is not None, begin)), values)
-            for number, row in enumerate(rows, 1):
-                yield stored(row)
-                if number % _TURN == 0:
+            read = 0
+            for version in map(stored, rows):
+                yield version
+                read += len(version.body)
+                if read > TURN_BYTES:
+                    read = 0
                     await asyncio.sleep(0)
             if len(rows) < _CHUNK:
                 return
@@ -290,6 +294,7 @@ class Plan:
     ) -> list[Any]:
         values = await self.values_in(reader, scope, access) | {"limit": LINKED_MAX + 1} | more
         rows = await reader.all(statement(form), values)
+        await asyncio.sleep(0)  # a search may follow many links: others get their turn
         if len(rows) > LINKED_MAX:
             raise _too_much()
         return [row[0] for row in rows]

@@ -18,7 +18,7 @@ from app.fhir.search.expression import Search, SortKey
 from app.store.resources import Stored, stored
 from app.store.search.conditions import Form, numbers_of
 from app.store.search.order import is_read, key_of
-from app.store.search.plan import Plan
+from app.store.search.plan import TURN_BYTES, Plan
 from app.store.search.statement import NUMBER_LAST, SearchForm, statement
 from app.store.search.translate import sort_form
 
@@ -125,7 +125,13 @@ class Run:
                 if left < 0:
                     message = f"More than {SORTED_MAX} resources are to be sorted by _sort: ask more of them."
                     raise BadRequestError(message)
-                placed = [self._placed(one) for one in found]
+                placed, read = list[Found](), 0
+                for one in found:
+                    placed.append(self._placed(one))
+                    read += len(one.version.body)
+                    if read > TURN_BYTES:
+                        read = 0
+                        await asyncio.sleep(0)
                 page = merged([*page, *(one for one in placed if self._is_behind(one.position, after))], self.keys)
                 page = page[:limit]
                 if len(found) < _CHUNK:

@@ -302,6 +302,17 @@ async def test_a_query_without_end_is_refused(me: Caller) -> None:
     assert (await me("GET", f"/Observation?{'&'.join(['code=a'] * 65)}")).status_code == 400
 
 
+async def test_a_query_that_is_far_too_long_is_refused_wherever_it_comes_from(me: Caller, patient: str) -> None:
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    for length, status in ((60_000, 200), (70_000, 400), (300_000, 400)):
+        answer = await me("POST", "/Observation/_search", "status=final&_content=" + "x" * length, **form)
+        assert answer.status_code == status, length
+        looks = bundle("batch", entry("GET", "Observation?_content=" + "x" * length))
+        assert tree_of(await me("POST", "/", looks))["entry"][0]["response"]["status"][:3] == str(status)
+        made = await me("POST", "/Observation", weight(R4, patient), If_None_Exist="_content=" + "x" * length)
+        assert made.status_code == (201 if status == 200 else 400)
+
+
 async def test_a_lenient_caller_is_told_what_was_passed_over(me: Caller) -> None:
     page = await me("GET", "/Observation?onbekend=1&status=final", Prefer="handling=lenient")
     assert page.status_code == 200

@@ -1,5 +1,7 @@
 """A record that takes long to read is read beside the event loop: the answer is the same."""
 
+import asyncio
+
 import pytest
 
 from app.fhir.release import Release
@@ -42,3 +44,26 @@ async def test_a_large_record_is_read_in_a_transaction_too(world: World) -> None
     assert [one["response"]["status"][:3] for one in entries] == ["201", *["200"] * len(PATHS)]
     goals = [one for one in entries[1]["resource"]["entry"] if one["resource"]["resourceType"] == "Goal"]
     assert len(goals) == 2
+
+
+@pytest.mark.parametrize(
+    "query", ["_filter=" + "%20or%20".join(["code%20ne%20a"] * 50), "_include=*", "_content=body&_include:iterate=*"]
+)
+async def test_others_have_their_turn_while_a_search_goes_over_much(
+    world: World, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    me, patient = world.caller("zonnestraal"), world.zonnestraal.patient()
+    note = [{"text": "thuis gemeten " * 100}]
+    made = await me("POST", "/", bundle("batch", *[entry("POST", "Goal", goal(R4, patient, note=note))] * 300))
+    assert made.status_code == 200
+    query = query.replace("code", "lifecycle-status").replace("body", "zout")
+    turns, sleep = 0, asyncio.sleep
+
+    async def counted(seconds: float) -> None:
+        nonlocal turns
+        turns += seconds == 0
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", counted)
+    assert (await me("GET", f"/Goal?{query}")).status_code == 200
+    assert turns > 2

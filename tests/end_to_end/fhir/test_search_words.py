@@ -83,3 +83,10 @@ async def test_a_condition_may_be_about_words(world: World) -> None:
     answer = await me("POST", "", bundle("transaction", entry))
     assert answer.status_code == 200, answer.text
     assert made["id"] not in answer.text
+
+
+async def test_a_search_asks_for_a_bounded_number_of_words(world: World) -> None:
+    me = world.caller("maanlicht")
+    assert (await me("GET", "/Observation?_content=" + "%20".join(["body"] * 32))).status_code == 200
+    for query in ("%20".join(["body"] * 33), "body," * 33 + "body"):
+        assert (await me("GET", f"/Observation?_content={query}")).status_code == 400, query
