@@ -281,6 +281,7 @@ def client_add(
     requires_par: Annotated[
         bool, typer.Option("--requires-par", help="Its authorization requests have to be pushed first.")
     ] = False,
+    is_fapi: Annotated[bool, typer.Option("--fapi", help="It is held to the FAPI 2.0 Security Profile.")] = False,
 ) -> None:
     """Register a client and print its client_id, and nothing else."""
     jwks = None
@@ -299,7 +300,7 @@ def client_add(
                 transaction, name=name, scope=scope, redirect_uris=redirect_uri or (), public=public, jwks=jwks,
                 jwks_uri=jwks_uri, launch_uri=launch_uri,
                 practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
-                requires_par=requires_par,
+                requires_par=requires_par, is_fapi=is_fapi,
             )  # fmt: skip
 
         return await parts.database.write(job)

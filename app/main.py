@@ -91,6 +91,7 @@ class Regie:
                 release,
                 body_size_max=self.settings.body_size_max,
                 trust_forwarded=self.settings.trust_forwarded,
+                certificate_header=self.settings.client_certificate_header,
             )
             self.fhir[fhir.prefix] = fhir
         self.pages.state.parts = parts

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."
     )
 
+    client_certificate_header: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="The header in which a proxy hands on the certificate of a client; empty: none is believed.",
+    )
     dev_loopback_keys: bool = Field(
         default=False, description="Whether the keys of clients may be fetched from this machine; for development only."
     )

@@ -23,6 +23,7 @@ class Requester:
     client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP's token rests on.
     ``actor``: who it is in the log (``person``, ``app:<client_id>``, ``practice:<practice_id>``, ``operator``), and
     ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
+    ``bound_to``: the key or certificate that has to be shown with the token, empty for none.
     ``role``: in which role they act, empty where the kind says it; ``organisation``: the name of theirs;
     ``on_behalf_of``: the name of whom they represent; ``assurance``: how sure it is who they are.
     """
@@ -37,6 +38,7 @@ class Requester:
     grant_id: str | None = None
     token_id: str = ""
     both_releases: bool = False
+    bound_to: str = ""
     role: str = ""
     organisation: str = ""
     on_behalf_of: str = ""

@@ -15,30 +15,19 @@ from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeyFlexible, KeySet
 from joserfc.jwt import JWTClaimsRegistry
-from sqlalchemy import bindparam, delete
-from sqlalchemy.dialects.sqlite import insert
 
-from app.db.database import Database, Transaction
-from app.db.statements import hot
-from app.identity.instants import to_us
+from app.db.database import Database
 from app.oauth.clients import Client
 from app.oauth.errors import described
 from app.oauth.exchange import Submitted
 from app.oauth.remote_keys import RemoteKeys, UnreachableKeysError
-from app.oauth.tables import used_assertion
-from app.oauth.tokens import hashed
+from app.oauth.replay import first_use
 
-ALGORITHMS = ["ES384", "RS384", "ES256", "RS256"]
+ALGORITHMS = ["ES384", "RS384", "ES256", "PS256", "RS256"]
+FAPI_ALGORITHMS = frozenset({"ES256", "PS256"})
 LIFETIME_MAX = timedelta(minutes=5)
 LEEWAY = timedelta(seconds=30)
 ASSERTION_LENGTH_MAX = 8192
-
-_USE = hot(
-    insert(used_assertion)
-    .values(client_id=bindparam("client_id"), jti_hash=bindparam("jti_hash"), expires_at=bindparam("expires_at"))
-    .on_conflict_do_nothing()
-)
-_FORGET = hot(delete(used_assertion).where(used_assertion.c.expires_at < bindparam("now")))
 
 
 class PrivateKeyJwt(JWTBearerClientAssertion):
@@ -68,6 +57,10 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
             raise InvalidClientError from error
         if found is not None and request.form.get("client_id", found.client_id) != found.client_id:
             raise InvalidClientError(described("client_id and the subject of the assertion differ."))
+        if found is not None and found.is_fapi:
+            headers, claims = self.extract_assertion(request.form["client_assertion"])
+            if headers["alg"] not in FAPI_ALGORITHMS or claims["aud"] != self._audiences[0]:
+                raise InvalidClientError(described("With FAPI the aud is the issuer, and the alg ES256 or PS256."))
         return found
 
     def resolve_client_public_key(self, client: Client) -> KeyFlexible:
@@ -121,14 +114,5 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
     def validate_jti(self, claims: dict[str, Any], jti: str) -> bool:
         """Return whether this is the first assertion with this jti; remembered on disk until it has expired."""
         now = self._clock()
-        row = {
-            "client_id": claims["sub"],
-            "jti_hash": hashed(jti),
-            "expires_at": to_us(now + LIFETIME_MAX + 2 * LEEWAY),
-        }
-
-        async def job(transaction: Transaction) -> bool:
-            await transaction.run(_FORGET, {"now": to_us(now)})
-            return await transaction.run(_USE, row) == 1
-
+        job = first_use(claims["sub"], jti, now + LIFETIME_MAX + 2 * LEEWAY, now)
         return self._database.write_blocking(job)

@@ -5,7 +5,7 @@ is durable together, and what comes a second time ends what it gave, even though
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,8 +25,10 @@ from app.fhir.release import Release
 from app.identity import practices, sessions
 from app.identity.instants import to_us
 from app.jobs.notices import notify
+from app.jobs.reminders import remind
 from app.jobs.texts import NoticeKind
 from app.oauth import codes, launches, pushed, tokens
+from app.oauth.binding import bound_to_key
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import described
@@ -34,6 +36,9 @@ from app.oauth.exchange import Submitted
 from app.oauth.launches import Launch
 from app.oauth.smart_scopes import is_online, reduced
 from app.oauth.tokens import Holder, Token
+
+FAPI_CODE = timedelta(seconds=60)
+"""The longest that a code of a client with the FAPI profile holds (FAPI 2.0 Security Profile, 5.3.2.1)."""
 
 REFUSALS_PER_MINUTE = 300
 """Refused requests of programs that are written in the log one by one."""
@@ -102,6 +107,14 @@ class Changes:
                 kind=NoticeKind.ACCESS_GIVEN,
                 now_us=to_us(now),
             )
+            await remind(
+                transaction,
+                record_id=decision.record_id,
+                grant_id=grant.grant_id,
+                version=grant.version,
+                ends_us=to_us(grant.until),
+                now_us=to_us(now),
+            )
             code = AuthorizationCode(
                 code_hash=tokens.hashed(value),
                 family_id=tokens.new_family(),
@@ -112,9 +125,12 @@ class Changes:
                 scope=reduced(request.scope, decision.categories, decision.actions),
                 code_challenge=request.payload.data["code_challenge"],
                 release=release,
-                expires_at=to_us(now + self._lifetimes.code),
+                expires_at=to_us(
+                    now + (min(FAPI_CODE, self._lifetimes.code) if client.is_fapi else self._lifetimes.code)
+                ),
                 nonce=request.payload.data.get("nonce"),
                 session_id=decision.session_id if is_online(request.scope) else None,
+                binding=bound_to_key(request.payload),
             )
             await codes.keep(transaction, code)
             event = _event(
@@ -143,15 +159,14 @@ class Changes:
 
         self._database.write_blocking(job)
 
-    def exchange(
-        self, earlier: AuthorizationCode | Token, answer: dict[str, Any], client: Client, trace: Trace
-    ) -> bool:
+    def exchange(self, earlier: AuthorizationCode | Token, answer: dict[str, Any], request: Submitted) -> bool:
         """Return whether a code or refresh token could be turned into the tokens of ``answer``.
 
         False when it was used meanwhile (then all tokens of the authorization are revoked), its grant is over, or the login
         that it ends with.
         """
         now = self._clock()
+        client, trace = request.client, request.trace
 
         async def job(transaction: Transaction) -> bool:
             await tokens.forget(transaction, now)
@@ -171,24 +186,33 @@ class Changes:
                 grant_id=earlier.grant_id,
                 release=earlier.release,
                 session_id=earlier.session_id,
+                binding=request.binding,
             )
-            await self._write(transaction, holder, answer, earlier.scope, earlier.family_id, now)
+            kept = holder if client.is_public else replace(holder, binding=None)  # who has keys proves itself anyway
+            await self._write(transaction, holder, answer, (kept, earlier.scope), earlier.family_id, now)
             await self._audit.record(transaction, _token_event(trace, holder))
             return True
 
         return self._database.write_blocking(job)
 
-    def give_to_practice(self, answer: dict[str, Any], client: Client, trace: Trace) -> bool:
+    def give_to_practice(self, answer: dict[str, Any], request: Submitted) -> bool:
         """Return whether the token of ``answer`` could be made for the practice of a system; False if there is none."""
         now = self._clock()
+        client, trace = request.client, request.trace
 
         async def job(transaction: Transaction) -> bool:
             await tokens.forget(transaction, now)
             practice = await practices.get(transaction, client.practice_id or "")
             if practice is None:
                 return False
-            holder = Holder(RequesterKind.PRACTICE, practice.name, client.client_id, practice_id=practice.practice_id)
-            await self._write(transaction, holder, answer, answer["scope"], tokens.new_family(), now)
+            holder = Holder(
+                RequesterKind.PRACTICE,
+                practice.name,
+                client.client_id,
+                practice_id=practice.practice_id,
+                binding=request.binding,
+            )
+            await self._write(transaction, holder, answer, (holder, answer["scope"]), tokens.new_family(), now)
             await self._audit.record(transaction, _token_event(trace, holder))
             return True
 
@@ -253,11 +277,14 @@ class Changes:
         transaction: Transaction,
         holder: Holder,
         answer: dict[str, Any],
-        whole_scope: str,
+        refreshing: tuple[Holder, str],
         family: str,
         now: datetime,
     ) -> None:
-        """Write the access token of an answer, and its refresh token, which keeps the whole scope, if there is one."""
+        """Write the access token of an answer, and its refresh token, which keeps the whole scope, if there is one.
+
+        ``refreshing`` are the holder and the scope of the latter.
+        """
         await tokens.issue(
             transaction,
             holder,
@@ -270,8 +297,8 @@ class Changes:
         if "refresh_token" in answer:
             await tokens.issue(
                 transaction,
-                holder,
-                scope=whole_scope,
+                refreshing[0],
+                scope=refreshing[1],
                 lifetime=self._lifetimes.refresh_token,
                 now=now,
                 family_id=family,

@@ -44,6 +44,7 @@ _columns = (
     client.c.practice_id,
     client.c.both_releases,
     client.c.requires_par,
+    client.c.is_fapi,
 )
 _SET_RELEASES = hot(
     update(client).where(client.c.client_id == bindparam("which")).values(both_releases=bindparam("both"))
@@ -59,6 +60,7 @@ class Client(ClientMixin):
     ``owner`` is who runs it, as people read it; ``launch_uri`` where the portal opens it, None if it doesn't. ``jwks`` holds the public keys of a confidential client, or
     ``jwks_uri`` says where they are; both are None for a public one. ``practice_id`` is the practice whose system it is, None for an app. ``both_releases``: it reads both FHIR
     releases unless it says otherwise. ``requires_par``: its authorization requests have to be pushed.
+    ``is_fapi``: it is held to the FAPI 2.0 Security Profile.
     """
 
     client_id: str
@@ -73,6 +75,7 @@ class Client(ClientMixin):
     practice_id: str | None
     both_releases: bool
     requires_par: bool
+    is_fapi: bool
 
     def get_client_id(self) -> str:
         """Return the client_id."""
@@ -127,6 +130,7 @@ async def add(
     client_id: str | None = None,
     both_releases: bool = False,
     requires_par: bool = False,
+    is_fapi: bool = False,
 ) -> str:
     """Return the client_id of the new client, a random one unless it is given.
 
@@ -134,6 +138,8 @@ async def add(
     """
     if [public, jwks is not None, jwks_uri is not None].count(True) != 1:
         raise BadRequestError("A client is either public or has keys: a JWK Set, or the URL of one.")
+    if is_fapi and public:
+        raise BadRequestError("A client that is held to FAPI has keys.")
     if jwks_uri is not None:
         check_url(jwks_uri)
     if not redirect_uris and practice_id is None:
@@ -161,7 +167,8 @@ async def add(
             "practice_id": practice_id,
             "created_at": to_us(now),
             "both_releases": both_releases,
-            "requires_par": requires_par,
+            "requires_par": requires_par or is_fapi,
+            "is_fapi": is_fapi,
         },
     )
     return client_id
@@ -195,7 +202,7 @@ def find_blocking(database: Database, client_id: str) -> Client | None:
 
 
 def _client(row: Row) -> Client:
-    client_id, name, owner, redirect_uris, launch_uri, scope, is_public, *keys, practice_id, both, requires_par = row
+    client_id, name, owner, redirect_uris, launch_uri, scope, is_public, jwks, jwks_uri, practice_id, *switches = row
     uris = tuple(json.loads(redirect_uris))
     return Client(
         client_id,
@@ -205,10 +212,10 @@ def _client(row: Row) -> Client:
         launch_uri,
         scope,
         bool(is_public),
-        *keys,
+        jwks,
+        jwks_uri,
         practice_id,
-        bool(both),
-        bool(requires_par),
+        *map(bool, switches),
     )
 
 

@@ -40,6 +40,7 @@ class AuthorizationCode:
     used_at: int | None = None
     nonce: str | None = None
     session_id: str | None = None
+    binding: str | None = None
 
     @property
     def code_challenge_method(self) -> str:

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.audit.events import Trace
 from app.oauth import metadata
+from app.oauth.binding import SCHEMES, Shown
 from app.oauth.exchange import Answer, Pairs
 from app.oauth.server import AuthorizationServer
 from app.oauth.signing import KEPT
@@ -55,7 +56,7 @@ def router(parts: Parts) -> APIRouter:
     async def who(request: Request) -> JSONResponse:
         """Tell an app who the person is that allowed it to know (OpenID Connect)."""
         trace = getattr(request.state, "trace", Trace.EMPTY)
-        answer = await run_in_threadpool(userinfo, server, bearer(request), trace)
+        answer = await run_in_threadpool(userinfo, server, _shown(request, server), trace)
         return JSONResponse(answer.body, answer.status, answer.headers)
 
     @routes.get("/jwks")
@@ -78,10 +79,15 @@ def router(parts: Parts) -> APIRouter:
     return routes
 
 
-def bearer(request: Request) -> str | None:
-    """Return the access token in the Authorization header, None when there is none."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    return value.strip() or None if scheme.lower() == "bearer" else None
+def _shown(request: Request, server: AuthorizationServer) -> Shown | None:
+    """Return the access token in the Authorization header with what is shown beside it, None when there is none."""
+    headers = request.headers
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() not in SCHEMES or not value.strip():
+        return None
+    url = f"{server.issuer}{request.url.path}"
+    proof, certificate = headers.get("dpop", ""), server.certificate_of(headers)
+    return Shown(scheme.lower(), value.strip(), proof, certificate, request.method, url)
 
 
 async def _answer(request: Request, endpoint: Endpoint) -> JSONResponse:

@@ -10,11 +10,19 @@ from authlib.oauth2.rfc6749 import InvalidRequestError
 from app.errors import RegieError, UnavailableError
 from app.oauth.exchange import Answer, Payload
 
+
+class InvalidProofError(OAuth2Error):
+    """The DPoP proof or the certificate of a request proves nothing."""
+
+    error = "invalid_dpop_proof"
+
+
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 DESCRIPTIONS = {
     "access_denied": "The person did not allow this.",
     "consent_required": "The person is always asked on a page.",
     "invalid_client": "The client is unknown or did not prove who it is.",
+    "invalid_dpop_proof": "The DPoP proof or the certificate proves nothing.",
     "invalid_grant": "The code or refresh token is unknown, expired, used, revoked or not from this client.",
     "invalid_request": "The request is missing something, repeats something or is malformed.",
     "invalid_scope": "Nothing in the scope can be granted to this client.",

@@ -39,6 +39,7 @@ class Submitted(OAuth2Request):
     """What came in, as Authlib takes it; ``trace`` goes along to the audit log.
 
     ``pushed`` is the hash of the request_uri of an authorization request that was pushed, empty while it is being pushed.
+    ``binding`` is what the tokens that it asks for are to be bound to.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Submitted(OAuth2Request):
         self.payload = Payload(pairs)
         self.trace = trace
         self.pushed: str | None = None
+        self.binding: str | None = None
 
     @property
     def args(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
 from typing import Any
 
 from app.oauth.assertions import ALGORITHMS
+from app.oauth.dpop import ALGORITHMS as PROOF_ALGORITHMS
 from app.oauth.openid import CLAIMS
 from app.oauth.signing import ALGORITHM
 from app.oauth.smart_scopes import LAUNCH
@@ -37,6 +38,7 @@ def authorization_server(issuer: str) -> dict[str, Any]:
         "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "claims_supported": list(CLAIMS),

@@ -22,11 +22,12 @@ from app.db.database import Database
 from app.errors import RegieError
 from app.fhir.release import Release
 from app.identity.instants import to_us
-from app.oauth import clients, errors, pushed, tokens
+from app.oauth import binding, clients, errors, pushed, tokens
 from app.oauth.assertions import PrivateKeyJwt
 from app.oauth.changes import Changes, Decision, Lifetimes
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
+from app.oauth.dpop import BadProofError
 from app.oauth.exchange import Answer, Pairs, Payload, Submitted
 from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
 from app.oauth.openid import OPENID, Identity, Subject
@@ -49,7 +50,8 @@ class Asked:
 class AuthorizationServer(AuthlibServer):
     """The authorization server of one process.
 
-    ``secret`` gives a key of 32 bytes for a purpose, ``remote_keys`` those of clients. ``record_patients`` gives the ids of a record's Patient per release;
+    ``secret`` gives a key of 32 bytes for a purpose, ``remote_keys`` those of clients.
+    ``certificate_header`` is where a proxy puts the certificate of a client, empty for nowhere. ``record_patients`` gives the ids of a record's Patient per release;
     it is called in a worker thread.
     """
 
@@ -62,6 +64,7 @@ class AuthorizationServer(AuthlibServer):
         lifetimes: Lifetimes,
         secret: Callable[[str], bytes],
         remote_keys: RemoteKeys,
+        certificate_header: str = "",
         record_patients: Callable[[int], Mapping[Release, str]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -71,6 +74,7 @@ class AuthorizationServer(AuthlibServer):
         self.changes = Changes(database, audit, lifetimes, clock)
         self.keys = SigningKeys(database, secret("signing keys"), lifetimes.access_token, clock)
         self.identity = Identity(issuer, secret("subjects"), lifetimes.access_token)
+        self.certificate_header = certificate_header
         self._lifetimes = lifetimes
         self._record_patients = record_patients
         self._clock = clock
@@ -162,9 +166,31 @@ class AuthorizationServer(AuthlibServer):
 
     def token(self, pairs: Pairs, headers: Mapping[str, str], trace: Trace) -> Answer:
         """Return the answer of the token endpoint."""
-        return self._answered(
-            lambda: self.create_token_response(self.submitted("POST", "/token", pairs, trace, headers)), pairs, trace
-        )
+        request = self.submitted("POST", "/token", pairs, trace, headers)
+
+        def run() -> Answer:
+            request.binding = self._binding(headers)
+            answer: Answer = self.create_token_response(request)
+            return answer
+
+        return self._answered(run, pairs, trace)
+
+    def certificate_of(self, headers: Mapping[str, str]) -> str:
+        """Return the client's certificate as the proxy handed it on, empty for none."""
+        return headers.get(self.certificate_header, "") if self.certificate_header else ""
+
+    def _binding(self, headers: Mapping[str, str]) -> str | None:
+        """Return what a token is to be bound to. Raises: InvalidProofError."""
+        now = self._clock()
+        try:
+            found, proof = binding.of_token_request(
+                headers.get("dpop", ""), self.certificate_of(headers), f"{self.issuer}/token", now
+            )
+        except BadProofError as error:
+            raise errors.InvalidProofError(errors.described(str(error))) from error
+        if proof is not None and not self.database.write_blocking(binding.use(proof, now)):
+            raise errors.InvalidProofError(errors.described("The jti of the proof was used before."))
+        return found
 
     def generate_token(
         self,
@@ -206,12 +232,18 @@ class AuthorizationServer(AuthlibServer):
         Raises: InvalidGrantError, when the code or refresh token was used meanwhile or its grant is over.
         """
         earlier: AuthorizationCode | Token | None = request.authorization_code or request.refresh_token
+        if request.client.is_fapi and request.binding is None:
+            raise InvalidRequestError(errors.described("This client has to show a DPoP proof or a certificate."))
+        if request.binding is not None and request.binding.startswith(binding.KEY):
+            token |= {"token_type": "DPoP"}
         if earlier is not None:
-            if not self.changes.exchange(earlier, token, request.client, request.trace):
+            if earlier.binding not in (None, request.binding):
+                raise InvalidGrantError
+            if not self.changes.exchange(earlier, token, request):
                 raise InvalidGrantError
             if isinstance(earlier, AuthorizationCode) and OPENID in token["scope"].split():
                 token["id_token"] = self._id_token(earlier, token)
-        elif not self.changes.give_to_practice(token, request.client, request.trace):
+        elif not self.changes.give_to_practice(token, request):
             raise UnauthorizedClientError
 
     def _id_token(self, code: AuthorizationCode, answer: Mapping[str, str]) -> str:
@@ -258,6 +290,8 @@ class AuthorizationServer(AuthlibServer):
             "iat": token.issued_at // 1_000_000,
             "exp": token.expires_at // 1_000_000,
         }
+        if token.binding is not None:
+            answer |= binding.told(token.binding)
         return answer
 
     # ---------------------------------------------------------------------------------------- what Authlib's core asks
@@ -267,6 +301,10 @@ class AuthorizationServer(AuthlibServer):
     ) -> Submitted:
         """Return a request to one of the endpoints."""
         return Submitted(method, self.issuer + path, pairs, trace, headers)
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self._clock()
 
     def now_us(self) -> int:
         """Return the present instant in microseconds UTC."""

@@ -23,6 +23,8 @@ client = Table(
     Column("both_releases", Boolean, nullable=False, server_default=false()),
     # Whether its authorization requests have to be pushed first.
     Column("requires_par", Boolean, nullable=False, server_default=false()),
+    # Whether it is held to the FAPI 2.0 Security Profile.
+    Column("is_fapi", Boolean, nullable=False, server_default=false()),
 )
 
 authorization_code = Table(
@@ -43,6 +45,8 @@ authorization_code = Table(
     Column("nonce", Text),
     # The login that its tokens end with (online_access).
     Column("session_id", Text),
+    # The key or certificate that its tokens are bound to.
+    Column("binding", Text),
     Index(None, "expires_at"),
 )
 
@@ -66,6 +70,7 @@ token = Table(
     Column("used_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("session_id", Text),
+    Column("binding", Text),
     Index(None, "family_id"),
     Index(None, "grant_id"),
     Index(None, "expires_at"),

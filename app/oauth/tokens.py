@@ -35,6 +35,7 @@ _REQUESTER = hot(
         _columns.grant_id,
         _columns.family_id,
         client.c.both_releases,
+        _columns.binding,
     )
     .select_from(token.outerjoin(client, client.c.client_id == _columns.client_id))
     .where(
@@ -80,6 +81,7 @@ class Token:
     used_at: int | None = None
     revoked_at: int | None = None
     session_id: str | None = None
+    binding: str | None = None
 
     def check_client(self, client: object) -> bool:
         """Return whether the token was issued to this client."""
@@ -106,6 +108,7 @@ class Holder:
     grant_id: str | None = None
     release: Release | None = None
     session_id: str | None = None
+    binding: str | None = None
 
 
 def hashed(value: str) -> str:
@@ -151,6 +154,7 @@ async def issue(
             "used_at": None,
             "revoked_at": None,
             "session_id": holder.session_id,
+            "binding": holder.binding,
         },
     )
     return value
@@ -259,7 +263,7 @@ def _token(row: Row) -> Token:
 
 @lru_cache(maxsize=8192)
 def _requester(row: Row) -> Requester:
-    kind_name, display, scope, record_id, practice_id, client_id, grant_id, family_id, both_releases = row
+    kind_name, display, scope, record_id, practice_id, client_id, grant_id, family_id, both_releases, binding = row
     kind = RequesterKind(kind_name)
     party = {RequesterKind.APP: client_id, RequesterKind.PRACTICE: practice_id}.get(kind)
     return Requester(
@@ -273,4 +277,5 @@ def _requester(row: Row) -> Requester:
         grant_id=grant_id,
         token_id=family_id,
         both_releases=bool(both_releases),
+        bound_to=binding or "",
     )

@@ -4,25 +4,39 @@ Specs: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo, https://w
 """
 
 from app.audit.events import Trace
-from app.oauth import tokens
+from app.oauth import binding, tokens
+from app.oauth.binding import Shown
+from app.oauth.dpop import BadProofError
 from app.oauth.errors import NO_STORE
 from app.oauth.exchange import Answer
 from app.oauth.openid import OPENID
 from app.oauth.server import AuthorizationServer
+from app.oauth.tokens import Token
 
 
-def userinfo(server: AuthorizationServer, value: str | None, trace: Trace) -> Answer:
+def userinfo(server: AuthorizationServer, shown: Shown | None, trace: Trace) -> Answer:
     """Return the answer to an access token, None when the request had none; for code in a worker thread."""
-    if value is None:
+    if shown is None:
         return _refused("")
-    found = tokens.read_blocking(server.database, value)
+    found = tokens.read_blocking(server.database, shown.token)
     if found is None or found.is_refresh or not found.is_active(server.now_us()):
+        return _refused("invalid_token")
+    if not _is_proven(server, found, shown):
         return _refused("invalid_token")
     if OPENID not in found.scope.split():
         return _refused("insufficient_scope", 403)
     if not server.changes.tell_who(found, trace):
         return _refused("invalid_token")
     return Answer(200, server.identity.claims(server.subject(found), found.scope), dict(NO_STORE))
+
+
+def _is_proven(server: AuthorizationServer, found: Token, shown: Shown) -> bool:
+    now = server.now()
+    try:
+        proof = binding.of_use(found.binding or "", shown, now)
+    except BadProofError:
+        return False
+    return proof is None or server.database.write_blocking(binding.use(proof, now))
 
 
 def _refused(error: str, status: int = 401) -> Answer:

@@ -5,7 +5,7 @@ parse -> authenticate -> interaction (which passes the gate) -> bytes out. Whate
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import structlog
 
@@ -16,7 +16,9 @@ from app.fhir.release import Release
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
 from app.interactions.gate import Deed
-from app.oauth import tokens
+from app.oauth import binding, tokens
+from app.oauth.binding import Shown
+from app.oauth.dpop import ALGORITHMS, BadProofError
 from app.oauth.metadata import smart_configuration
 from app.rest.call import Call
 from app.rest.files import as_file
@@ -38,15 +40,27 @@ _ALWAYS = [*cors.ANSWER, (b"cache-control", b"no-store"), (b"x-content-type-opti
 class FhirApplication:
     """The FHIR base of one release."""
 
-    def __init__(self, context: Context, release: Release, *, body_size_max: int, trust_forwarded: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        release: Release,
+        *,
+        body_size_max: int,
+        trust_forwarded: bool,
+        certificate_header: str = "",
+    ) -> None:
         self.context = context
         self.release = release
         self.prefix = f"/fhir/{release.path}"
         self.body_size_max = body_size_max
         self.trust_forwarded = trust_forwarded
+        self.certificate_header = certificate_header.lower().encode()
         self.smart_configuration: dict[str, object] = dict(smart_configuration(context.base_url))
         challenge = f'Bearer realm="{context.fhir_base(release)}"'
-        self.challenge = (b"www-authenticate", challenge.encode())
+        self.challenges = [
+            (b"www-authenticate", challenge.encode()),
+            (b"www-authenticate", f'DPoP algs="{" ".join(ALGORITHMS)}"'.encode()),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; ``scope["path"]`` is the whole path."""
@@ -114,7 +128,7 @@ class FhirApplication:
 
     def _error_headers(self, request: FhirRequest, error: RegieError) -> list[tuple[bytes, bytes]]:
         if isinstance(error, AuthenticationError):
-            return [self.challenge]
+            return list(self.challenges)
         if isinstance(error, MethodNotAllowedError):
             allowed = [method for method in methods(request.parts) if method != request.method]
             return [(b"allow", ", ".join(allowed).encode())]
@@ -126,12 +140,34 @@ class FhirApplication:
         found = None
         if token is not None:
             found = await tokens.find(self.context.database.reader, token, self.context.clock())
+        if found is not None and not await self._is_proven(request, token or "", found):
+            found = None
         if found is None:
             message = "A valid access token is needed: Authorization: Bearer [token]."
             error = AuthenticationError(message)
             await self.context.gate.refused(None, request.trace, Deed("authenticate", self.release), error)
             raise error
         return found
+
+    async def _is_proven(self, request: FhirRequest, token: str, found: Requester) -> bool:
+        """Return whether a token comes as it has to: with the key or certificate that it is bound to, if it is."""
+        headers = request.headers
+        if not found.bound_to and headers[b"authorization"][:1] in b"bB":
+            return True
+        now = self.context.clock()
+        shown = Shown(
+            headers[b"authorization"].partition(b" ")[0].decode("latin-1").lower(),
+            token,
+            headers.get(b"dpop", b"").decode("latin-1"),
+            headers.get(self.certificate_header, b"").decode("latin-1"),
+            request.method,
+            "/".join([self.context.fhir_base(self.release), *(quote(part, safe="") for part in request.parts)]),
+        )
+        try:
+            proof = binding.of_use(found.bound_to, shown, now)
+        except BadProofError:
+            return False
+        return proof is None or await self.context.database.write(binding.use(proof, now))
 
     async def _send(self, send: Send, request: FhirRequest, response: FhirResponse, ids: tuple[str, str, str]) -> None:
         headers = [*_ALWAYS, *id_headers(*ids), *response.headers]

@@ -59,11 +59,9 @@ class FhirRequest:
 
     @property
     def token(self) -> str | None:
-        """The bearer token, None without one (RFC 6750 section 2.1)."""
-        given = self.headers.get(b"authorization")
-        if given is None or given[:7].lower() != b"bearer ":
-            return None
-        return given[7:].strip().decode("latin-1")
+        """The access token, None without one (RFC 6750 section 2.1, RFC 9449 section 7.1)."""
+        scheme, _, value = self.headers.get(b"authorization", b"").partition(b" ")
+        return value.strip().decode("latin-1") if scheme.lower() in (b"bearer", b"dpop") else None
 
     @property
     def conditions(self) -> Conditions:

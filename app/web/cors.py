@@ -5,7 +5,7 @@ Spec: https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#consideration
 
 ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 ALLOWED_HEADERS = (
-    b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, "
+    b"Accept, Authorization, Content-Type, DPoP, Idempotency-Key, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, "
     b"MedMij-Request-ID, Prefer, X-Correlation-ID, X-Request-ID"
 )
 EXPOSED_HEADERS = (

@@ -1,0 +1,87 @@
+"""DPoP: who uses a token proves that it holds the key that the token was given to.
+
+Spec: https://www.rfc-editor.org/rfc/rfc9449
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import import_key
+
+from app.errors import BadRequestError
+from app.oauth.public_keys import public_keys
+
+ALGORITHMS = ["ES256", "ES384", "RS256", "RS384"]
+LIFETIME = timedelta(seconds=60)
+"""How long a proof is good after it was made; clocks may differ by as much the other way."""
+
+PROOF_LENGTH_MAX = 4096
+JTI_LENGTH_MAX = 256
+_PRIVATE = frozenset("d p q dp dq qi oth k".split())
+_PORTS = {"https": 443, "http": 80}
+
+
+class BadProofError(Exception):
+    """The proof is missing, or proves nothing; the text is for who builds the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof that is right, as long as its ``jti`` comes for the first time; ``jkt`` is the thumbprint of the key."""
+
+    jkt: str
+    jti: str
+
+
+def checked(proof: str, *, method: str, url: str, now: datetime, access_token: str | None = None) -> Proof:
+    """Return what a proof for this request says; with an access token it has to name that one.
+
+    Raises: BadProofError.
+    """
+    if not proof.isascii() or len(proof) > PROOF_LENGTH_MAX:
+        raise BadProofError("The proof is too long, or no JWT.")
+    try:
+        header = jws.extract_compact(proof.encode()).headers()
+        if header.get("typ") != "dpop+jwt" or header.get("alg") not in ALGORITHMS:
+            raise BadProofError(f"The proof is a dpop+jwt, signed with one of {', '.join(ALGORITHMS)}.")
+        given = header.get("jwk")
+        if not isinstance(given, dict) or not _PRIVATE.isdisjoint(given):
+            raise BadProofError("The jwk of the proof is a public key.")
+        (public,) = public_keys({"keys": [given]})["keys"]
+        key = import_key(public)
+        claims = jwt.decode(proof, key, algorithms=ALGORITHMS).claims
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError, BadRequestError) as error:
+        raise BadProofError("The proof is no JWT that is signed with the key in it.") from error
+    _check(claims, method, url, now, access_token)
+    return Proof(key.thumbprint(), claims["jti"])
+
+
+def _check(claims: dict[str, Any], method: str, url: str, now: datetime, access_token: str | None) -> None:
+    jti, htu, made_at = claims.get("jti"), claims.get("htu"), claims.get("iat")
+    if not isinstance(jti, str) or not 0 < len(jti) <= JTI_LENGTH_MAX:
+        raise BadProofError("The proof needs a jti.")
+    if claims.get("htm") != method or not isinstance(htu, str) or _place(htu) != _place(url):
+        raise BadProofError("The htm and htu of the proof are not those of this request.")
+    if not isinstance(made_at, int) or abs(now.timestamp() - made_at) > LIFETIME.total_seconds():
+        raise BadProofError("The iat of the proof is not now.")
+    if access_token is not None:
+        digest = urlsafe_b64encode(sha256(access_token.encode()).digest()).rstrip(b"=")
+        if not hmac.compare_digest(str(claims.get("ath")).encode(), digest):
+            raise BadProofError("The ath of the proof is not that of the access token.")
+
+
+def _place(url: str) -> tuple[str, str, int | None, list[str]]:
+    """Return what of a URL is compared: not the query, nor how its path is escaped."""
+    try:
+        parts = urlsplit(url)
+        path = [unquote(part) for part in parts.path.split("/") if part]
+        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme), path
+    except ValueError as error:
+        raise BadProofError("The htu of the proof is no URL.") from error
