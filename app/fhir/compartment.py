@@ -1,10 +1,11 @@
-"""The patient compartment: through which of its references a resource belongs to a person.
+"""Compartments: through which of its references a resource belongs to a person, or is about an encounter, a device or somebody.
 
-The parameters are those of each release's CompartmentDefinition, for the types that Regie serves. Added is what the definitions
-leave out although it is plainly somebody's: a Device with a patient, in STU3 a Task for a patient and a List, and
-a Task that a patient is to do, which may say nothing else of whose it is.
+The parameters are those of each release's CompartmentDefinitions, for the types that Regie serves. Added to that of Patient, on
+which it rests whose a resource is, is what the definition leaves out although it is plainly somebody's: a Device with a patient,
+in STU3 a Task for a patient and a List, and a Task that a patient is to do, which may say nothing else of whose it is. The other
+compartments are ways to search, and nothing else.
 
-Spec: https://hl7.org/fhir/R4/compartmentdefinition-patient.html, https://hl7.org/fhir/STU3/compartmentdefinition-patient.html
+Spec: https://hl7.org/fhir/R4/compartmentdefinition.html, https://hl7.org/fhir/STU3/compartmentdefinition.html
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
+from app.fhir.releases.definitions import DATA
 from app.fhir.search.definitions import SearchParameter, core_definitions
 
 _IN_BOTH: Mapping[str, tuple[str, ...]] = {
@@ -77,18 +79,37 @@ _OF_ONE: Mapping[Release, Mapping[str, tuple[str, ...]]] = {
     },
 }
 
-PATIENT_COMPARTMENT_URL = "http://hl7.org/fhir/CompartmentDefinition/patient"
-"""The canonical URL of the definition in both releases, for the CapabilityStatement."""
+OWNERS = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")
+"""The resource types that have compartments."""
+
+
+def compartment_url(owner_type: str) -> str:
+    """Return the canonical URL of a CompartmentDefinition, the same in both releases."""
+    return f"http://hl7.org/fhir/CompartmentDefinition/{owner_type.lower()}"
+
 
 _Select = Callable[[Any], list[Any]]
 
 
 @cache
-def compartment_parameters(release: Release, resource_type: str) -> tuple[SearchParameter, ...]:
-    """Return the parameters through which ``resource_type`` can belong to a person; empty for types that never do."""
-    names = _OF_ONE[release].get(resource_type) or _IN_BOTH.get(resource_type, ())
+def compartment_parameters(
+    release: Release, resource_type: str, owner_type: str = "Patient"
+) -> tuple[SearchParameter, ...]:
+    """Return the parameters through which ``resource_type`` can be in a compartment; empty for types that never are."""
+    if owner_type == "Patient":
+        names = _OF_ONE[release].get(resource_type) or _IN_BOTH.get(resource_type, ())
+    else:
+        names = _of_others(release).get((owner_type, resource_type), ())
     known = core_definitions(release).of(resource_type)
     return tuple(known[name] for name in names if name in known)
+
+
+@cache
+def _of_others(release: Release) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """Return the names of the parameters by owner and type, for the compartments other than Patient."""
+    text = (DATA / f"{release.path}_compartments.txt").read_text(encoding="utf-8")
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    return {(owner, name): tuple(parameters) for owner, name, *parameters in lines}
 
 
 def patient_references(release: Release, resource_type: str, tree: Mapping[str, Any]) -> set[str]:

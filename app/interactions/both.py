@@ -25,7 +25,7 @@ from app.errors import (
 )
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.search.expression import Criterion, ReferenceValue, Search
+from app.fhir.search.expression import Criterion, Owner, ReferenceValue, Search
 from app.fhir.translate.queries import query_in
 from app.fhir.translate.translation import is_translated, other
 from app.interactions import search as searches
@@ -143,7 +143,7 @@ async def search(
     pairs: Sequence[tuple[str, str]],
     *,
     lenient: bool = False,
-    patient_id: str | None = None,
+    owner: Owner | None = None,
 ) -> Page:
     """Return one page of what matches, of one release or of both, as ``pairs`` or the client say.
 
@@ -153,16 +153,16 @@ async def search(
     named = [value for name, value in pairs if name == RELEASES]
     if not wants_both(requester, release, named):
         return await searches.search(
-            context, requester, trace, release, resource_type, plain, lenient=lenient, patient_id=patient_id
+            context, requester, trace, release, resource_type, plain, lenient=lenient, owner=owner
         )
-    asking = Asking(context, requester, release, resource_type, patient_id)
+    asking = Asking(context, requester, release, resource_type, owner)
     deed = Deed("search-type", release, resource_type)
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
         asked, cursor = searches.without_cursor(plain)
         own = searches.parsed_search(context, release, resource_type, asked, lenient=lenient)
-        if patient_id is not None:
-            own = replace(own, within=searches.compartment_of(release, resource_type, patient_id))
+        if owner is not None:
+            own = replace(own, within=searches.compartment_of(release, resource_type, owner))
         used = (*own.used, *((RELEASES, value) for value in named))
         return await asking.page(scope, replace(own, used=used), own.used, cursor)
 
@@ -177,7 +177,7 @@ class Asking:
     requester: Requester
     release: Release
     resource_type: str
-    patient_id: str | None
+    owner: Owner | None
 
     async def page(
         self, scope: AccessScope, own: Search, pairs: Sequence[tuple[str, str]], cursor: str | None
@@ -256,8 +256,8 @@ class Asking:
             base = f"{context.fhir_base(self.release)}/"
             asked = [(name, value.replace(base, "")) for name, value in asked]
             theirs = searches.parsed_search(context, release, self.resource_type, asked, lenient=False)
-            if self.patient_id is not None:
-                there = await self._same_patient(self.patient_id) or self.patient_id
+            if self.owner is not None:
+                there = await self._same_owner(self.owner)
                 theirs = replace(theirs, within=searches.compartment_of(release, self.resource_type, there))
         except (BadRequestError, NotSupportedError, UnprocessableError) as error:
             return None, [self._problem(str(error))]
@@ -270,6 +270,12 @@ class Asking:
     def _problem(self, why: str) -> Issue:
         held = f"FHIR {other(self.release).mime_version}"
         return Issue("warning", "incomplete", f"What is held in {held} is not in this answer. {why}")
+
+    async def _same_owner(self, owner: Owner) -> Owner:
+        """Return whose compartment it is in the other release: a person's Patient there goes by an id of its own."""
+        if owner.type != "Patient":
+            return owner
+        return Owner("Patient", await self._same_patient(owner.id) or owner.id)
 
     async def _about_same_patient(self, criterion: Criterion) -> Criterion:
         """Return the criterion with the Patients that it names under the ids that they have in the other release."""

@@ -26,7 +26,7 @@ from app.errors import AccessDeniedError, BadRequestError, NotSupportedError
 from app.fhir.compartment import compartment_parameters
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.search.expression import ReferenceValue, Search, Within
+from app.fhir.search.expression import Owner, ReferenceValue, Search, Within
 from app.fhir.search.parse import parse_query
 from app.fhir.search.subset import Shown, subset
 from app.interactions.consents import readers
@@ -79,20 +79,20 @@ async def search(
     pairs: Sequence[tuple[str, str]],
     *,
     lenient: bool = False,
-    patient_id: str | None = None,
+    owner: Owner | None = None,
 ) -> Page:
     """Return one page of what matches. ``pairs`` are the query's parameters as they came, decoded.
 
-    ``patient_id`` is whose compartment is searched, None for all that the requester may see.
-    Raises: NotSupportedError (nobody's compartment has this type), UnknownParameterError, BadRequestError (a value or a cursor that can't be read), AccessDeniedError.
+    ``owner`` is whose compartment is searched, None for all that the requester may see.
+    Raises: NotSupportedError (no such compartment has this type), UnknownParameterError, BadRequestError (a value or a cursor that can't be read), AccessDeniedError.
     """
     deed = Deed("search-type", release, resource_type)
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
         asked, cursor = without_cursor(pairs)
         parsed = parsed_search(context, release, resource_type, asked, lenient=lenient)
-        if patient_id is not None:
-            parsed = replace(parsed, within=compartment_of(release, resource_type, patient_id))
+        if owner is not None:
+            parsed = replace(parsed, within=compartment_of(release, resource_type, owner))
         narrowed = await narrow(context, requester, release, scope, parsed)
         after = read_cursor(context, requester, release, parsed, cursor) if cursor is not None else None
         return await _page(context, requester, release, narrowed, parsed, after)
@@ -118,13 +118,13 @@ def parsed_search(
     )
 
 
-def compartment_of(release: Release, resource_type: str, patient_id: str) -> Within:
-    """Return the compartment of a Patient. Raises: NotSupportedError, when nobody's has this type."""
-    parameters = compartment_parameters(release, resource_type)
+def compartment_of(release: Release, resource_type: str, owner: Owner) -> Within:
+    """Return a type in a compartment. Raises: NotSupportedError, when it is in none of that sort."""
+    parameters = compartment_parameters(release, resource_type, owner.type)
     if not parameters:
-        message = f"{resource_type} is not in the compartment of a Patient."
+        message = f"{resource_type} is not in a compartment of {owner.type}."
         raise NotSupportedError(message)
-    return Within(parameters, patient_id)
+    return Within(parameters, owner)
 
 
 async def _page(
@@ -199,8 +199,8 @@ async def narrow(
     if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
         return scope
     reader = transaction or context.database.reader
-    if parsed.within is not None:
-        return await _of_patients(reader, release, scope, [parsed.within.patient_id])
+    if parsed.within is not None and parsed.within.owner.type == "Patient":
+        return await _of_patients(reader, release, scope, [parsed.within.owner.id])
     for criterion in parsed.criteria:
         values = [value for value in criterion.values if isinstance(value, ReferenceValue)]
         is_patient = criterion.parameter.targets == {"Patient"} or criterion.parameter.name in ("patient", "subject")

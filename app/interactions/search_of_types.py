@@ -18,7 +18,7 @@ from app.errors import BadRequestError
 from app.fhir.compartment import compartment_parameters
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
-from app.fhir.search.expression import Search
+from app.fhir.search.expression import Owner, Search
 from app.fhir.validation.structure import is_resource_type, resource_types
 from app.interactions.consents import readers
 from app.interactions.context import Context
@@ -46,17 +46,17 @@ async def search_of_types(
     pairs: Sequence[tuple[str, str]],
     *,
     lenient: bool = False,
-    patient_id: str | None = None,
+    owner: Owner | None = None,
 ) -> Page:
     """Return one page of what matches in the types that ``_type`` names. ``pairs`` are the query's parameters, decoded.
 
-    ``patient_id`` is whose compartment is searched: in it, all types that it has need no names.
+    ``owner`` is whose compartment is searched: in it, all types that it has need no names.
     Raises: UnknownParameterError, BadRequestError, AccessDeniedError, NotSupportedError.
     """
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
         asked, cursor = without_cursor(pairs)
-        searches = _searches(context, release, asked, patient_id, lenient=lenient)
+        searches = _searches(context, release, asked, owner, lenient=lenient)
         whole = _whole(asked, searches)
         narrowed = await narrow(context, requester, release, scope, searches[0])
         after = read_cursor(context, requester, release, whole, cursor) if cursor is not None else None
@@ -67,22 +67,21 @@ async def search_of_types(
 
 
 def _searches(
-    context: Context, release: Release, pairs: Sequence[tuple[str, str]], patient_id: str | None, *, lenient: bool
+    context: Context, release: Release, pairs: Sequence[tuple[str, str]], owner: Owner | None, *, lenient: bool
 ) -> tuple[Search, ...]:
     """Return the search of each type that ``_type`` names. Raises: BadRequestError, when they have no order in common."""
     named = [value for name, value in pairs if name == "_type"]
     types = tuple(dict.fromkeys(named[0].split(","))) if len(named) == 1 else ("",)
-    if patient_id is not None and not named:
-        types = tuple(sorted(one for one in resource_types(release) - NOT_KEPT if compartment_parameters(release, one)))
+    if owner is not None and not named:
+        kept = resource_types(release) - NOT_KEPT
+        types = tuple(sorted(one for one in kept if compartment_parameters(release, one, owner.type)))
     if not all(is_resource_type(release, one) and one not in NOT_KEPT for one in types):
         message = "A search of the base names the types to look for, as in _type=Observation,Condition."
         raise BadRequestError(message, expression="http._type")
     others = [pair for pair in pairs if pair[0] != "_type"]
     searches = tuple(parsed_search(context, release, one, others, lenient=lenient) for one in types)
-    if patient_id is not None:
-        searches = tuple(
-            replace(one, within=compartment_of(release, one.resource_type, patient_id)) for one in searches
-        )
+    if owner is not None:
+        searches = tuple(replace(one, within=compartment_of(release, one.resource_type, owner)) for one in searches)
     if len({tuple(key.parameter.kind for key in one.sort) for one in searches}) > 1:
         message = "What _sort names is not of the same kind in all types."
         raise BadRequestError(message, expression="http._sort")

@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 
 from app.access.requester import Requester
 from app.errors import BadRequestError, NotFoundError, NotSupportedError
+from app.fhir.compartment import OWNERS
 from app.fhir.dates import Interval, interval
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
+from app.fhir.search.expression import Owner
 from app.fhir.search.parse import parse_query
 from app.fhir.search.subset import Shown
 from app.fhir.validation.structure import is_resource_type
@@ -68,6 +70,16 @@ class Call:
         return name
 
     @property
+    def owner(self) -> Owner | None:
+        """The owner of the compartment in the path, None without one. Raises: NotFoundError, for what has none."""
+        if "owner" not in self.named:
+            return None
+        if self.named["owner"] not in OWNERS:
+            message = "There is nothing at this address."
+            raise NotFoundError(message)
+        return Owner(self.named["owner"], self.id)
+
+    @property
     def id(self) -> str:
         """The id in the path. Raises: NotFoundError, for what is no id at all."""
         resource_id = self.named["id"]
@@ -119,8 +131,10 @@ class Call:
         asked = [pair for pair in self.request.pairs if pair[0] in PARTS]
         if not asked:
             return None
+        any_type = "Patient"  # a _summary of what is of several types is read the same way for each
+        resource_type = self.resource_type if "type" in self.named else any_type
         parsed = parse_query(
-            self.release, self.resource_type, asked, time_zone=self.context.time_zone, lenient=False,
+            self.release, resource_type, asked, time_zone=self.context.time_zone, lenient=False,
             page_size_default=None, page_size_max=1, base_urls=(self.base,), now=self.context.clock(),
         )  # fmt: skip
         if parsed.count == 0:

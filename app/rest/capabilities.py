@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from app.fhir.compartment import PATIENT_COMPARTMENT_URL
+from app.fhir.compartment import OWNERS, compartment_url
 from app.fhir.patch.reading import PatchForm
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
@@ -70,7 +70,7 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
                     },
                 ],
                 "operation": _operations(release),
-                "compartment": [PATIENT_COMPARTMENT_URL],
+                "compartment": [compartment_url(owner) for owner in OWNERS],
             }
         ],
     }

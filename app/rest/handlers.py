@@ -96,8 +96,8 @@ async def history(call: Call) -> FhirResponse:
 async def history_of_many(call: Call) -> FhirResponse:
     """History of a type, or of everything, in one record."""
     is_of_type = "type" in call.named
-    call.only("_count", "_before", "_since", "_at", "patient", *(PARTS if is_of_type else ()))
-    resource_type, shown = (call.resource_type, call.shown) if is_of_type else (None, None)
+    call.only("_count", "_before", "_since", "_at", "patient", "_summary", *(("_elements",) if is_of_type else ()))
+    resource_type, shown = call.resource_type if is_of_type else None, call.shown
     count = call.page_size
     versions, more = await histories.history_of_many(
         call.context, call.who, call.request.trace, call.release, resource_type,
@@ -131,7 +131,7 @@ async def search_of_types(call: Call) -> FhirResponse:
     """Search of the types that ``_type`` names, or of a compartment."""
     page = await searches_of_types.search_of_types(
         call.context, call.who, call.request.trace, call.release, call.request.pairs,
-        lenient=call.request.lenient, patient_id=call.id if "id" in call.named else None,
+        lenient=call.request.lenient, owner=call.owner,
     )  # fmt: skip
     return FhirResponse(200, searchset(call.base, call.release, page))
 
@@ -167,7 +167,7 @@ async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:
         call.resource_type,
         pairs,
         lenient=call.request.lenient,
-        patient_id=call.id if "id" in call.named else None,
+        owner=call.owner,
     )
     return FhirResponse(200, searchset(call.base, call.release, page))
 

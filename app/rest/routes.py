@@ -13,8 +13,9 @@ from app.rest.call import Handler
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path below the base; ``{type}`` is a resource type, ``{id}`` and ``{version}`` ids.
+    """A method and a path below the base.
 
+    ``{type}`` is a resource type, ``{owner}`` one that has compartments, ``{id}`` and ``{version}`` are ids.
     ``interaction`` is what the log calls it. ``open`` says that it can be had without a token, and has no entry there.
     """
 
@@ -86,10 +87,10 @@ ROUTES = (
     Route("GET", "/{type}/_history", handlers.history_of_many, "history-type"),
     Route("GET", "/{type}/{id}/_history", handlers.history, "history-instance"),
     Route("GET", "/{type}/{id}/_history/{version}", handlers.vread, "vread"),
-    Route("GET", "/Patient/{id}/*", handlers.search_of_types, "search-system"),
-    Route("POST", "/Patient/{id}/*/_search", handlers.search_of_types_by_post, "search-system"),
-    Route("GET", "/Patient/{id}/{type}", handlers.search, "search-type"),
-    Route("POST", "/Patient/{id}/{type}/_search", handlers.search_by_post, "search-type"),
+    Route("GET", "/{owner}/{id}/*", handlers.search_of_types, "search-system"),
+    Route("POST", "/{owner}/{id}/*/_search", handlers.search_of_types_by_post, "search-system"),
+    Route("GET", "/{owner}/{id}/{type}", handlers.search, "search-type"),
+    Route("POST", "/{owner}/{id}/{type}/_search", handlers.search_by_post, "search-type"),
 )
 
 

@@ -298,14 +298,14 @@ ROWS = (
     Row(
         "search of a whole compartment",
         "GET",
-        "/Patient/{id}/*",
+        "/{owner}/{id}/*",
         "/Patient/{patient}/*",
         "200 200 200 200  403 200 403 403 403 200  200",
     ),
     Row(
         "search of a whole compartment by post",
         "POST",
-        "/Patient/{id}/*/_search",
+        "/{owner}/{id}/*/_search",
         "/Patient/{patient}/*/_search",
         "200 200 200 200  403 200 403 403 403 200  200",
         body=_form_of_types,
@@ -314,14 +314,14 @@ ROWS = (
     Row(
         "search in a compartment",
         "GET",
-        "/Patient/{id}/{type}",
+        "/{owner}/{id}/{type}",
         "/Patient/{patient}/Condition?_total=accurate",
         "200 200 200 200  403 200 403 403 403 200  200",
     ),
     Row(
         "search in a compartment by post",
         "POST",
-        "/Patient/{id}/{type}/_search",
+        "/{owner}/{id}/{type}/_search",
         "/Patient/{patient}/Observation/_search",
         "200 200 200 200  403 200 403 403 403 200  200",
         body=_form,

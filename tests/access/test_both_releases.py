@@ -17,8 +17,8 @@ LOOKS = {
     "/Observation/$lastn",
     "/Patient/$everything",
     "/Patient/{id}/$everything",
-    "/Patient/{id}/{type}",
-    "/Patient/{id}/{type}/_search",
+    "/{owner}/{id}/{type}",
+    "/{owner}/{id}/{type}/_search",
 }
 
 

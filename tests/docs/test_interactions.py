@@ -273,8 +273,10 @@ async def test_every_parameter_in_the_table_is_taken(tmp_path: Path, release: Re
             if name == "operation-summary" and release is Release.STU3:
                 continue
             for path in (path for method, path in line.requests if method == "GET" and "AuditEvent/" not in path):
-                url = path.replace("Patient/{id}", him.patient(release)).replace(
-                    "{type}/{id}", him.url("weight", release)[1:]
+                url = (
+                    path.replace("{owner}", "Patient")
+                    .replace("Patient/{id}", him.patient(release))
+                    .replace("{type}/{id}", him.url("weight", release)[1:])
                 )
                 url = url.replace("{type}", "Observation").replace("{version}", "1")
                 for parameter in line.parameters:

@@ -4,7 +4,7 @@ Spec: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/STU3/search.html
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from app.fhir.issues import Issue
 from app.fhir.search.definitions import SearchParameter
@@ -211,12 +211,19 @@ class Combined:
         return tuple(leaf for part in self.parts for leaf in (part.leaves if isinstance(part, Combined) else (part,)))
 
 
+class Owner(NamedTuple):
+    """The resource whose compartment it is; it need not be there."""
+
+    type: str
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Refers to a Patient by any of the parameters by which resources of the type belong to a person."""
+    """Refers to the owner of a compartment by any of the parameters by which resources of the type are in it."""
 
     parameters: tuple[SearchParameter, ...]
-    patient_id: str
+    owner: Owner
 
 
 Link = Chained | Referred | Together | Told | Worded | Combined | Within
@@ -286,5 +293,5 @@ class Search:
 
     @property
     def place(self) -> str:
-        """Return the path below the base that is searched: a type, or what belongs to a person of a type."""
-        return self.resource_type if self.within is None else f"Patient/{self.within.patient_id}/{self.resource_type}"
+        """Return the path below the base that is searched: a type, or a type in a compartment."""
+        return self.resource_type if self.within is None else "/".join((*self.within.owner, self.resource_type))

@@ -120,7 +120,7 @@ class Plan:
         stored_in = [part for parameter in link.parameters for part in parameter.stored_in]
         self.values |= {f"p{number}_{i}": part.number for i, part in enumerate(stored_in)}
         self.asks_index |= {part.number for part in stored_in}
-        hashes = [reference_hash(self.key, ReferenceValue("Patient", link.patient_id))]
+        hashes = [reference_hash(self.key, ReferenceValue(*link.owner))]
         self.values[f"c{number}_list"] = _encode(hashes).decode()
         return Form("linked", (), parameters=len(stored_in))
 

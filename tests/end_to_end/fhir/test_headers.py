@@ -15,6 +15,7 @@ LOOKS = [route.path for route in ROUTES if route.method == "GET"]
 
 def address(world: World, path: str, release: Release = R4) -> str:
     """Return a URL for a route, about something that is there."""
+    path = path.replace("{owner}", "Patient")
     ids = (
         world.zonnestraal.patients[release] if path.startswith("/Patient") else world.zonnestraal.ids[release, "weight"]
     )
@@ -30,6 +31,18 @@ async def test_head_is_get_without_the_body(world: World, me: Caller, path: str)
         assert head.headers.get(name) == whole.headers.get(name)
     if "AuditEvent" not in path:  # which has grown meanwhile
         assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_head_of_an_entry_of_the_log_is_get_without_the_body(world: World, release: Release) -> None:
+    me = world.caller("zonnestraal", release)
+    (entry,) = (await me.get("/AuditEvent?_count=1"))["entry"]
+    url = f"/AuditEvent/{entry['resource']['id']}"
+    whole, head = await me("GET", url), await me("HEAD", url)
+    assert (whole.status_code, head.status_code, head.content) == (200, 200, b"")
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == whole.headers[name]
+    assert (await world.caller("maanlicht", release)("HEAD", url)).status_code == 404
 
 
 async def test_head_says_what_is_wrong_without_a_body(me: Caller) -> None:

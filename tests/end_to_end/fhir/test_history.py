@@ -47,6 +47,18 @@ async def test_the_history_of_everything_has_each_change_newest_first(world: Wor
     assert entries[0]["resource"]["resourceType"] == "Condition"
 
 
+@pytest.mark.parametrize("release", Release)
+async def test_the_history_of_everything_may_show_summaries(world: World, release: Release) -> None:
+    me = world.caller("zonnestraal", release)
+    whole, short = await pages(me, "/_history?_count=4"), await pages(me, "/_history?_count=4&_summary=true")
+    assert [one["fullUrl"] for one in short] == [one["fullUrl"] for one in whole]
+    for one in short:
+        assert one["resource"]["meta"]["tag"][-1]["code"] == "SUBSETTED"
+        assert "text" not in one["resource"]
+    assert (await me("GET", "/_history?_summary=count")).status_code == 400
+    assert (await me("GET", "/_history?_elements=status")).status_code == 400
+
+
 async def test_the_history_of_a_type_has_only_that_type(world: World, me: Caller, patient: str) -> None:
     url = await lived(me, patient)
     entries = await pages(me, "/Observation/_history?_count=2")

@@ -49,6 +49,44 @@ async def test_a_type_that_belongs_to_nobody_has_no_compartment(world: World) ->
 
 
 @pytest.mark.parametrize("release", Release)
+async def test_what_is_of_an_encounter_a_device_or_somebody_is_searched_in_their_compartments(
+    world: World, release: Release
+) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    owners = {
+        "Encounter": "context" if release is Release.STU3 else "encounter",
+        "Device": "device",
+        "Practitioner": "performer",
+        "RelatedPerson": "performer",
+    }
+    for owner, name in owners.items():
+        reference = {"reference": f"{owner}/mine"}
+        value = [reference] if name == "performer" else reference
+        await me.made({**weight(release, patient, identifier=identifier(owner)), name: value})
+    everything = "identifier=" + ",".join(owners)
+    for owner in owners:
+        assert await named(me, everything, f"{owner}/mine/Observation") == [owner]
+        assert await named(me, everything, f"{owner}/other/Observation") == []
+        page = await me.get(f"/{owner}/mine/*?_type=Observation,Composition")
+        assert [one["resource"]["identifier"][0]["value"] for one in page["entry"]] == [owner]
+        assert (link(page, "self") or "").endswith(f"/{owner}/mine/*?_type=Observation,Composition")
+        assert ids_of(await world.caller("zonnestraal", release).get(f"/{owner}/mine/*")) == []
+    assert (await me("GET", "/Organization/1/Observation")).status_code == 404
+    assert (await me("GET", "/Encounter/1/Immunization")).status_code == 404
+
+
+async def test_a_compartment_that_is_not_a_persons_has_no_more_than_may_be_seen(world: World) -> None:
+    him = world.zonnestraal
+    owner = {"encounter": {"reference": "Encounter/shared"}}
+    for mark, name in (("told", "condition"), ("kept", "secret")):
+        tree = await world.caller("zonnestraal").get(f"/Condition/{him.ids[Release.R4, name]}")
+        await world.caller("zonnestraal").made({**tree, **owner, "id": mark, "identifier": identifier(mark)})
+    for who, wanted in (("zonnestraal", ["kept", "told"]), ("granted", ["told"]), ("maanlicht", [])):
+        found = await named(world.caller(who), "identifier=told,kept", "Encounter/shared/Condition")
+        assert sorted(found) == wanted, who
+
+
+@pytest.mark.parametrize("release", Release)
 async def test_a_whole_compartment_is_searched_at_once(world: World, release: Release) -> None:
     me, him = world.caller("zonnestraal", release), world.zonnestraal
     patient = him.patient(release)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.fhir.compartment import compartment_parameters, patient_references
+from app.fhir.compartment import OWNERS, compartment_parameters, patient_references
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
 
@@ -30,6 +30,37 @@ def test_each_type_of_the_compartment_has_a_reference_that_may_point_to_a_patien
         parameters = compartment_parameters(release, resource_type)
         assert all(parameter.kind == "reference" for parameter in parameters)
         assert any(not parameter.targets or "Patient" in parameter.targets for parameter in parameters), resource_type
+
+
+@pytest.mark.parametrize("release", Release)
+@pytest.mark.parametrize("owner", OWNERS)
+def test_each_parameter_of_a_compartment_is_a_reference_that_may_name_its_owner(release: Release, owner: str) -> None:
+    types = definitions(release).resource_types
+    found = {name: compartment_parameters(release, name, owner) for name in types}
+    assert len([name for name, parameters in found.items() if parameters]) >= 16
+    for name, parameters in found.items():
+        for parameter in parameters:
+            assert parameter.kind == "reference", name
+            assert parameter.stored_in, (name, parameter.name)
+            assert owner == "Patient" or not parameter.targets or owner in parameter.targets, (name, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("release", "owner", "name", "wanted"),
+    [
+        (Release.STU3, "Encounter", "Condition", ["context"]),
+        (Release.R4, "Encounter", "Condition", ["encounter"]),
+        (Release.R4, "Encounter", "Immunization", []),
+        (Release.STU3, "Device", "Observation", ["device", "subject"]),
+        (Release.R4, "Practitioner", "Procedure", ["performer"]),
+        (Release.R4, "RelatedPerson", "QuestionnaireResponse", ["author", "source"]),
+        (Release.R4, "Organization", "Procedure", []),
+    ],
+)
+def test_the_parameters_are_those_of_the_owner_and_the_release(
+    release: Release, owner: str, name: str, wanted: list[str]
+) -> None:
+    assert [parameter.name for parameter in compartment_parameters(release, name, owner)] == wanted
 
 
 @pytest.mark.parametrize(
