@@ -1,9 +1,11 @@
 """What the rest of the code may ask of the database, whichever it is."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from app.db.statements import Statement
+from app.errors import TooCostlyError
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -79,18 +81,44 @@ class Database(Connection, Protocol):
         ...
 
 
+class Timed:
+    """A reader for so many seconds, after which it gives up: others wait for a transaction to end."""
+
+    __slots__ = ("_began", "_reader", "_seconds")
+
+    def __init__(self, reader: Reader, seconds: float) -> None:
+        self._reader, self._seconds, self._began = reader, seconds, time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._began
+
+    def check(self) -> None:
+        """Raise TooCostlyError, once the time is over."""
+        if self.spent > self._seconds:
+            message = "This looks at too much while others wait to write: ask less of it, or look at it before."
+            raise TooCostlyError(message)
+
+    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows. Raises: TooCostlyError."""
+        self.check()
+        return await self._reader.all(statement, parameters)
+
+    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        """Return the first row, or None. Raises: TooCostlyError."""
+        self.check()
+        return await self._reader.one(statement, parameters)
+
+
 class Inside:
     """A transaction as ``Connection``: what is read sees its changes, what is written becomes part of it."""
 
-    __slots__ = ("_transaction",)
+    __slots__ = ("_transaction", "reader")
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, reader: Reader | None = None) -> None:
         self._transaction = transaction
-
-    @property
-    def reader(self) -> Reader:
-        """The transaction itself."""
-        return self._transaction
+        self.reader: Reader = reader or transaction
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Return what ``job`` returned; its changes are durable once those of the transaction are."""

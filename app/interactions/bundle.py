@@ -12,7 +12,6 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/h
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from app.access.policy import Wish
@@ -20,14 +19,13 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
-from app.db.database import Transaction
+from app.db.database import Timed, Transaction
 from app.errors import (
     AccessDeniedError,
     NotFoundError,
     NotSupportedError,
     PreconditionFailedError,
     RegieError,
-    TooCostlyError,
     TooLargeError,
 )
 from app.fhir.compartment import patient_references
@@ -107,7 +105,7 @@ async def bundle(
     async def job(transaction: Transaction, decide: Decide) -> tuple[BundleAnswer, list[Event]]:
         await change(transaction, decide)
         if answer.type == "transaction":
-            await _look_at_all(context.inside(transaction), look, looks)
+            await _look_at_all(context, transaction, look, looks)
         return answer, _events(requester, trace, release, writes)
 
     if writes or answer.type == "transaction":
@@ -126,15 +124,14 @@ def _repeated(writes: list[Entry], before: Sequence[Outcome] | None) -> bool:
     return True
 
 
-async def _look_at_all(context: Context, look: Look, looks: list[Entry]) -> None:
+async def _look_at_all(context: Context, transaction: Transaction, look: Look, looks: list[Entry]) -> None:
     """Answer the entries of a transaction that look. Raises: RegieError, with its place in the Bundle; TooCostlyError."""
-    until = time.monotonic() + LOOKS_SECONDS
+    timed = Timed(transaction, LOOKS_SECONDS)
+    inside = context.inside(transaction, timed)
     for entry in looks:
         try:
-            if time.monotonic() > until:
-                message = "This looks at too much for a transaction: others have to wait for it. Use a batch."
-                raise TooCostlyError(message)
-            entry.outcome = await look(context, entry)
+            timed.check()
+            entry.outcome = await look(inside, entry)
         except RegieError as error:
             if error.expression is None:
                 error.expression = f"Bundle.entry[{entry.asked.index}]"

@@ -3,10 +3,11 @@
 Spec: https://hl7.org/fhir/R4/http.html#cond-update, https://hl7.org/fhir/STU3/http.html#cond-update
 """
 
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from app.access.scope import AccessScope
-from app.db.database import Reader
+from app.db.database import Reader, Timed
 from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.expression import Search
@@ -15,6 +16,11 @@ from app.interactions.conditions import without_url
 from app.interactions.context import Context
 from app.store.resources import Stored
 from app.store.search.run import Run
+
+CONDITIONS_SECONDS = 1.0
+"""How long the conditions of one transaction may take in all: nobody else's change is written meanwhile."""
+_QUICK_SECONDS = 0.005
+"""What one that an index answers takes at most, and which is not counted."""
 
 
 def condition_of(context: Context, release: Release, resource_type: str, query: str) -> Search:
@@ -31,9 +37,19 @@ def condition_of(context: Context, release: Release, resource_type: str, query: 
     return search
 
 
-async def first_two(
-    context: Context, reader: Reader, release: Release, condition: Search, scope: AccessScope
-) -> list[Stored]:
-    """Return the first two resources that the condition finds in the scope, or fewer."""
-    run = Run(context.index_key, release, condition)
-    return [one.version for one in await run.page(reader, scope, None, 2)]
+@dataclass(slots=True)
+class ConditionSearches:
+    """The searches for the conditions of one transaction, and for how long there may be more of them."""
+
+    seconds_left: float = field(default_factory=lambda: CONDITIONS_SECONDS)
+
+    async def first_two(
+        self, context: Context, reader: Reader, release: Release, condition: Search, scope: AccessScope
+    ) -> list[Stored]:
+        """Return the first two resources that the condition finds in the scope, or fewer. Raises: TooCostlyError."""
+        timed = Timed(reader, self.seconds_left)
+        try:
+            run = Run(context.index_key, release, condition)
+            return [one.version for one in await run.page(timed, scope, None, 2)]
+        finally:
+            self.seconds_left -= max(timed.spent - _QUICK_SECONDS, 0)

@@ -68,10 +68,10 @@ class Context:
         """Return the base URL of a release."""
         return f"{self.base_url}/fhir/{release.path}"
 
-    def inside(self, transaction: Transaction) -> "Context":
-        """Return the same for what is done as a part of a transaction."""
+    def inside(self, transaction: Transaction, reader: Reader) -> "Context":
+        """Return the same for what is done as a part of a transaction, and looked at through ``reader``."""
         inside = self.gate.inside(transaction)
-        return replace(self, database=Inside(transaction), gate=inside, terminology_server=None)
+        return replace(self, database=Inside(transaction, reader), gate=inside, terminology_server=None)
 
     async def ask_about(self, source: RequesterKind, release: Release, trees: Sequence[dict[str, Any]]) -> None:
         """Ask the terminology server about the codes of what is to be written: in the transaction it can't be asked."""

@@ -32,7 +32,7 @@ from app.fhir.patch.json_patch import Patch
 from app.fhir.release import Release
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import Parsed, parse
-from app.interactions.condition_search import condition_of, first_two
+from app.interactions.condition_search import ConditionSearches, condition_of
 from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
@@ -62,6 +62,7 @@ class Changes:
     _patients: dict[int, dict[Release, str]] = field(default_factory=dict)
     _identified: set[tuple[str, str]] = field(default_factory=set)
     _replaced: list[Replaced] = field(default_factory=list)
+    _asked: ConditionSearches = field(default_factory=ConditionSearches)
 
     @property
     def giving(self) -> Giving:
@@ -275,13 +276,8 @@ class Changes:
     async def matches(self, resource_type: str, query: str, access: RecordAccess) -> list[Stored]:
         """Return at most two current resources that a condition such as ``identifier=a|b`` finds in one record."""
         await self.finish()
-        return await first_two(
-            self.context,
-            self.transaction,
-            self.release,
-            condition_of(self.context, self.release, resource_type, query),
-            AccessScope((access,)),
-        )
+        condition, scope = condition_of(self.context, self.release, resource_type, query), AccessScope((access,))
+        return await self._asked.first_two(self.context, self.transaction, self.release, condition, scope)
 
     async def match(self, resource_type: str, query: str, action: Action | None = None) -> Stored | None:
         """Return the one resource that a condition finds among all that the requester may see, or None.
@@ -295,7 +291,7 @@ class Changes:
         condition = condition_of(self.context, self.release, resource_type, query)
         narrowed = await narrow(self.context, self.requester, self.release, scope, condition, self.transaction)
         open_ = tuple(access for access in narrowed.records if allowed.of(access.record_id) is not None)
-        found = await first_two(self.context, self.transaction, self.release, condition, AccessScope(open_))
+        found = await self._asked.first_two(self.context, self.transaction, self.release, condition, AccessScope(open_))
         if len(found) > 1 and found[0].record_id != found[1].record_id == DIRECTORY:
             found.pop()  # what is in the person's own record goes before the shared directory
         if len(found) > 1:
@@ -336,8 +332,7 @@ class Changes:
             return False
         if access is None:
             return False
-        shown = await read_current(self.transaction, access, self.release, resource_type, version.id)
-        return shown is not None
+        return await read_current(self.transaction, access, self.release, resource_type, version.id) is not None
 
     async def _before(self, parsed: Parsed, record_id: int, conditions: Conditions) -> Stored | None:
         """Return the resource that makes this create one that has been here before, or None.

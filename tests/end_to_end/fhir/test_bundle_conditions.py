@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.fhir.release import Release
+from app.interactions import condition_search
 from tests.support.world import SYSTEM, Caller, Tree, World, bundle, entry, goal, identifier, tree_of, weight
 
 R4 = Release.R4
@@ -326,3 +327,18 @@ async def test_a_name_leads_to_what_is_made_in_place_of_what_is_deleted(me: Call
     (made,) = await me.found("/Goal?identifier=aim")
     assert made != old["id"]
     assert (await me.get("/CarePlan"))["entry"][0]["resource"]["goal"] == [{"reference": f"Goal/{made}"}]
+
+
+async def test_conditions_take_no_longer_than_others_can_wait_for(
+    me: Caller, patient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [entry("POST", "Observation", named(patient, f"é{i}")) for i in range(400)]
+    await me("POST", "/", bundle("batch", *there))
+    slow = [entry("POST", "Observation", weight(R4, patient), ifNoneExist=f"_content=body%20b{i}") for i in range(9)]
+    quick = [entry("POST", "Observation", weight(R4, patient), ifNoneExist="identifier=nobody")] * 20
+    monkeypatch.setattr(condition_search, "CONDITIONS_SECONDS", 0.02)
+    answered = statuses(await me("POST", "/", bundle("batch", *slow)))
+    assert answered[-1] == "422", answered
+    answer = await me("POST", "/", bundle("transaction", *slow))
+    assert (answer.status_code, tree_of(answer)["issue"][0]["code"]) == (422, "too-costly")
+    assert set(statuses(await me("POST", "/", bundle("batch", *quick)))) == {"201"}

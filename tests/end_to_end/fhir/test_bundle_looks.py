@@ -179,6 +179,17 @@ async def test_a_transaction_looks_no_longer_than_others_can_wait_for(
     assert len(entries(await me("POST", "/", bundle("batch", *asked)))) == 2
 
 
+async def test_one_look_of_a_transaction_ends_in_time_too(
+    me: Caller, patient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await me("POST", "/", bundle("batch", *[entry("POST", "Observation", weight(R4, patient))] * 400))
+    look = entry("GET", "Observation?" + "&".join(["_content=body"] * 8))
+    monkeypatch.setattr(bundles, "LOOKS_SECONDS", 0.01)
+    answer = await me("POST", "/", bundle("transaction", look))
+    assert (answer.status_code, tree_of(answer)["issue"][0]["code"]) == (422, "too-costly")
+    assert len(entries(await me("POST", "/", bundle("batch", look)))) == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_the_caller_has_is_not_sent_again(world: World, me: Caller, kind: str) -> None:
     url = world.zonnestraal.url("weight")[1:]
