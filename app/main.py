@@ -26,10 +26,12 @@ from app.portal import (
     apps,
     authorize,
     connections,
+    forgotten,
     frame,
     login,
     login_changes,
     login_settings,
+    mail_address,
     measurements,
     misfits,
     passkeys,
@@ -149,6 +151,8 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(login.router(parts))
     pages.include_router(passkeys.router(parts))
     pages.include_router(login_settings.router(parts))
+    pages.include_router(mail_address.router(parts))
+    pages.include_router(forgotten.router(parts))
     pages.include_router(login_changes.router(parts))
     pages.include_router(authorize.router(parts))
     pages.include_router(apps.router(parts))

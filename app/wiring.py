@@ -19,6 +19,7 @@ from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
 from app.fhir.search.custom import of_library
 from app.fhir.search.definitions import install
+from app.identity import mail_addresses, resets
 from app.identity.accounts import Accounts
 from app.interactions.conformance import ProfileMode, conformance
 from app.interactions.context import Context, Limits
@@ -27,7 +28,8 @@ from app.interactions.forget import Forgetter
 from app.interactions.gate import Gate
 from app.interactions.terminology_server import TerminologyServer
 from app.jobs import notices
-from app.jobs.deliver import Deliverer
+from app.jobs.deliver import Deliverer, Handler
+from app.jobs.login_mail import CODE_KIND, RESET_KIND, LoginMail
 from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
 from app.oauth import clients
@@ -148,16 +150,30 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     accounts = Accounts(database, settings.key("accounts"))
 
     async def addresses(record_id: int) -> list[str]:
-        """Return where the person can be reached: a login that is a mail address."""
-        return [one.login for one in await accounts.of_record(database.reader, record_id) if "@" in one.login]
+        """Return where the person can be reached."""
+        return await mail_addresses.of_record(database.reader, record_id)
 
-    handler = NoticeHandler(
-        mail_at(settings.mail_url.get_secret_value()),
-        addresses,
-        mail_from=settings.mail_from,
-        base_url=settings.base_url,
-    )
-    deliverer = Deliverer(database, {notices.KIND: handler}, now_us=now_us)
+    async def new_link(login: str) -> tuple[str, str] | None:
+        """Return address and secret of a link for a forgotten password, None when nobody has the login."""
+        made = await database.write(lambda transaction: resets.begin(transaction, login, clock()))
+        return None if made is None else (made.mail, made.token)
+
+    async def stands(record_id: int, grant_id: str, version: int) -> bool:
+        """Return whether a grant is neither changed nor withdrawn."""
+        grant = await grants.one(database.reader, record_id, grant_id)
+        return grant is not None and grant.version == version and grant.withdrawn_at is None
+
+    way_out = {"mail_from": settings.mail_from, "base_url": settings.base_url}
+    mail = mail_at(settings.mail_url.get_secret_value())
+    login_mail = LoginMail(mail, new_link, **way_out)
+    notice_handler = NoticeHandler(mail, addresses, **way_out)
+    handlers: dict[str, Handler] = {
+        notices.KIND: notice_handler,
+        reminders.KIND: ReminderHandler(notice_handler, stands),
+        CODE_KIND: login_mail.code,
+        RESET_KIND: login_mail.reset,
+    }
+    deliverer = Deliverer(database, handlers, now_us=now_us)
     forgetter = Forgetter(database, settings.idempotency_kept, now_us)
     return Parts(
         settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, forgetter, clock

@@ -102,8 +102,11 @@ class Accounts:
         totp_secret: str,
         now: datetime,
         account_id: str = "",
+        is_confirmed: bool = True,
     ) -> str:
         """Return the id of the new account, which is ``account_id`` if the caller made one with ``new_account_id``.
+
+        A login that is a mail address is where mail goes, if it ``is_confirmed``.
 
         ``totp_secret`` is base32, as authenticator apps take it. It and ``password_hash`` are empty for somebody who has
         passkeys only.
@@ -123,6 +126,7 @@ class Accounts:
                 "record_id": record_id,
                 "name": name,
                 "created_at": to_us(now),
+                "mail": folded(login) if is_confirmed and "@" in login else None,
             },
         )
         return account_id

@@ -4,13 +4,14 @@ from sqlalchemy import bindparam, delete, select
 
 from app.db.database import Transaction
 from app.db.statements import hot
-from app.identity import tries
-from app.identity.tables import account, failed_try, passkey, portal_session, recovery_code
+from app.identity import known_devices, resets, tries
+from app.identity.tables import account, failed_try, mail_code, passkey, portal_session, recovery_code
 
 _ACCOUNTS = hot(select(account.c.account_id).where(account.c.record_id == bindparam("record_id")))
 _END_SESSIONS = hot(delete(portal_session).where(portal_session.c.account_id == bindparam("account_id")))
 _END_PASSKEYS = hot(delete(passkey).where(passkey.c.account_id == bindparam("account_id")))
 _END_CODES = hot(delete(recovery_code).where(recovery_code.c.account_id == bindparam("account_id")))
+_END_MAIL_CODE = hot(delete(mail_code).where(mail_code.c.account_id == bindparam("account_id")))
 _FORGET_TRIES = hot(delete(failed_try).where(failed_try.c.bucket == bindparam("bucket")))
 _ERASE = hot(delete(account).where(account.c.record_id == bindparam("record_id")))
 
@@ -22,6 +23,9 @@ async def erase(transaction: Transaction, record_id: int) -> int:
         removed += await transaction.run(_END_SESSIONS, {"account_id": account_id})
         removed += await transaction.run(_END_PASSKEYS, {"account_id": account_id})
         removed += await transaction.run(_END_CODES, {"account_id": account_id})
+        await transaction.run(_END_MAIL_CODE, {"account_id": account_id})
+        await resets.end(transaction, account_id)
+        await known_devices.forget(transaction, account_id)
         for bucket in tries.of_code(account_id):
             await transaction.run(_FORGET_TRIES, {"bucket": bucket.name})
     return removed + await transaction.run(_ERASE, {"record_id": record_id})

@@ -15,7 +15,29 @@ account = Table(
     Column("record_id", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("mail", Text),
     Index(None, "record_id"),
+)
+
+mail_code = Table(
+    "mail_code",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("mail", Text, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("tries_left", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+reset_link = Table(
+    "reset_link",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "account_id"),
+    Index(None, "expires_at"),
 )
 
 portal_session = Table(
@@ -47,6 +69,15 @@ passkey = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Index(None, "account_id"),
+)
+
+known_device = Table(
+    "known_device",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("device_hash", Text, primary_key=True),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Index(None, "last_seen_at"),
 )
 
 recovery_code = Table(

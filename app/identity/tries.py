@@ -1,8 +1,9 @@
 """How often somebody may guess: counters of tries that failed.
 
 A try is counted before it is made and struck off when it succeeds, so that a hundred guesses at once don't slip through
-between look and count. Passwords are counted per login and address together, and per address: who guesses at somebody's
-login makes only themselves wait. One-time codes are counted per account: whoever gets that far knows the password.
+between look and count. Passwords are counted per login and address together, per address, and in the end per login, for
+who guesses from many addresses. A device from which the person logged in before has counters of its own: nobody can lock
+a person out of it by guessing elsewhere. One-time codes are counted per account: whoever gets that far knows the password.
 """
 
 import hashlib
@@ -43,9 +44,12 @@ class Bucket:
     free: int
 
 
-def of_password(login: str, address: str) -> tuple[Bucket, ...]:
-    """Return the counters of a try with a password; ``login`` is folded."""
-    return (Bucket(_hashed("password", login, address), 5), Bucket(_hashed("address", address), 50))
+def of_password(login: str, address: str, device: str = "") -> tuple[Bucket, ...]:
+    """Return the counters of a try with a password; ``login`` is folded, ``device`` the cookie of a known device, if any."""
+    if device:
+        return (Bucket(_hashed("password on", login, device), 5),)
+    own, of_address = Bucket(_hashed("password", login, address), 5), Bucket(_hashed("address", address), 50)
+    return (own, of_address, Bucket(_hashed("login", login), 100))
 
 
 def of_passkey(address: str) -> tuple[Bucket, ...]:
@@ -53,14 +57,24 @@ def of_passkey(address: str) -> tuple[Bucket, ...]:
     return (Bucket(_hashed("passkey", address), 100),)
 
 
-def of_code(account_id: str) -> tuple[Bucket, ...]:
-    """Return the counter of a try with a one-time code."""
-    return (Bucket(_hashed("code", account_id), 5),)
+def of_code(account_id: str, device: str = "") -> tuple[Bucket, ...]:
+    """Return the counter of a try with a one-time code; ``device`` is the cookie of a known device, if any."""
+    return (Bucket(_hashed("code", account_id, device), 5),)
 
 
 def of_sign_up(address: str) -> tuple[Bucket, ...]:
     """Return the counter of sign-ups; it counts all, since somebody who makes many accounts is no person."""
     return (Bucket(_hashed("sign-up", address), 10),)
+
+
+def of_reset(address: str) -> tuple[Bucket, ...]:
+    """Return the counter of mails about a forgotten password that an address asked for; it counts all."""
+    return (Bucket(_hashed("reset", address), 10),)
+
+
+def of_mail(to: str) -> tuple[Bucket, ...]:
+    """Return the counter of mails that one login or account is sent, so that nobody fills a mailbox; it counts all."""
+    return (Bucket(_hashed("mail", to), 3),)
 
 
 async def begin(transaction: Transaction, buckets: tuple[Bucket, ...], now: datetime) -> None:

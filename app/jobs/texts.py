@@ -16,7 +16,11 @@ class NoticeKind(StrEnum):
     ACCESS_GIVEN = "access-given"
     ACCESS_CHANGED = "access-changed"
     ACCESS_WITHDRAWN = "access-withdrawn"
+    ACCESS_ENDS_SOON = "access-ends-soon"
+    ACCESS_ENDED = "access-ended"
     KEY_REUSED = "key-reused"
+    NEW_DEVICE = "new-device"
+    LOGIN_CHANGED = "login-changed"
 
 
 class _Text(NamedTuple):
@@ -44,12 +48,32 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
             "U stopte de toegang tot uw dossier. Die toegang is nu voorbij.",
             "Klopt dit niet? Kijk dan wie nu toegang heeft. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
         ),
+        NoticeKind.ACCESS_ENDS_SOON: _Text(
+            "Over twee weken stopt een toegang tot uw dossier",
+            "U gaf iemand toegang tot een deel van uw dossier. Over twee weken stopt die toegang vanzelf.",
+            "Wilt u dat het langer duurt? Verander dan de toegang. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.ACCESS_ENDED: _Text(
+            "Een toegang tot uw dossier is gestopt",
+            "U gaf iemand toegang tot een deel van uw dossier. Die tijd is voorbij, en de toegang is gestopt.",
+            "Wilt u opnieuw toegang geven? Dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
         NoticeKind.KEY_REUSED: _Text(
             "Wij sloten een verbinding met uw dossier",
             "Een app meldt zich bij ons met een sleutel. Iemand gebruikte een oude sleutel van een app van u.\n"
             "Misschien heeft een ander die sleutel. Daarom sloten wij de verbinding met deze app.",
             "Wilt u de app weer gebruiken? Open dan de app en verbind opnieuw.\n"
             "Wie in uw dossier keek, ziet u op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.NEW_DEVICE: _Text(
+            "Er is ingelogd op een nieuw apparaat",
+            "Iemand logde in op uw dossier. Dat was op een apparaat dat wij nog niet kennen.",
+            "Was u dat niet? Log dan in en kijk waar u bent ingelogd. U kunt daar overal uitloggen:\n{page}",
+        ),
+        NoticeKind.LOGIN_CHANGED: _Text(
+            "Uw manier van inloggen is veranderd",
+            "Er is iets veranderd aan hoe u inlogt. Wat het was, ziet u als u bent ingelogd.",
+            "Deed u dat niet zelf? Log dan meteen in en kijk op deze pagina:\n{page}",
         ),
     },
     "en": {
@@ -68,12 +92,32 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
             "You stopped access to your record. That access is over now.",
             "Is this not right? Then look who has access now. You can do that on this page, after logging in:\n{page}",
         ),
+        NoticeKind.ACCESS_ENDS_SOON: _Text(
+            "In two weeks an access to your record ends",
+            "You gave someone access to a part of your record. In two weeks that access ends by itself.",
+            "Do you want it to last longer? Then change the access. You can do that on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.ACCESS_ENDED: _Text(
+            "An access to your record has ended",
+            "You gave someone access to a part of your record. That time is over, and the access has ended.",
+            "Do you want to give access again? You can do that on this page, after logging in:\n{page}",
+        ),
         NoticeKind.KEY_REUSED: _Text(
             "We closed a connection with your record",
             "An app shows us a key. Someone used an old key of one of your apps.\n"
             "Perhaps somebody else has that key. So we closed the connection with this app.",
             "Do you want to use the app again? Then open the app and connect it anew.\n"
             "You see who looked in your record on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.NEW_DEVICE: _Text(
+            "Someone logged in on a new device",
+            "Someone logged in to your record. It was on a device that we do not know yet.",
+            "Was it not you? Then log in and look where you are logged in. You can log out everywhere there:\n{page}",
+        ),
+        NoticeKind.LOGIN_CHANGED: _Text(
+            "How you log in was changed",
+            "Something was changed about how you log in. You see what it was after logging in.",
+            "Was it not you? Then log in at once and look at this page:\n{page}",
         ),
     },
 }
@@ -86,7 +130,11 @@ _PAGES = {
     NoticeKind.ACCESS_GIVEN: "/access",
     NoticeKind.ACCESS_CHANGED: "/access",
     NoticeKind.ACCESS_WITHDRAWN: "/access",
+    NoticeKind.ACCESS_ENDS_SOON: "/access",
+    NoticeKind.ACCESS_ENDED: "/access",
     NoticeKind.KEY_REUSED: "/activity",
+    NoticeKind.NEW_DEVICE: "/login-and-devices",
+    NoticeKind.LOGIN_CHANGED: "/login-and-devices",
 }
 LANGUAGES = tuple(_TEXTS)
 """The languages of notices; the first one is used for a language that is not here."""
@@ -101,15 +149,19 @@ def notice(kind: NoticeKind, *, to: str, language: str, base_url: str) -> EmailM
     """
     spoken = language if language in _TEXTS else LANGUAGES[0]
     subject, happened, advice = _TEXTS[spoken][kind]
+    return written(to, subject, (happened, advice.format(page=f"{base_url}{_PAGES[kind]}")), spoken)
+
+
+def written(to: str, subject: str, paragraphs: tuple[str, ...], language: str) -> EmailMessage:
+    """Return a message with the closing of all our mail, still without From, Date and Message-ID.
+
+    ``language`` is one of ``LANGUAGES``.
+    Raises: ValueError or another of ``email.errors``, if ``to`` is not an address.
+    """
     message = EmailMessage()
     message["To"] = Address(addr_spec=to)
     message["Subject"] = subject
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answering machine answers it
-    paragraphs = (
-        happened,
-        advice.format(page=f"{base_url}{_PAGES[kind]}"),
-        _CLOSING[spoken],
-    )
-    message.set_content("\n\n".join(paragraphs) + "\n", cte="quoted-printable")
-    message["Content-Language"] = spoken  # after the content, which begins the headers about it anew
+    message.set_content("\n\n".join((*paragraphs, _CLOSING[language])) + "\n", cte="quoted-printable")
+    message["Content-Language"] = language  # after the content, which begins the headers about it anew
     return message

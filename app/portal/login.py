@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import TooManyRequestsError
-from app.identity import sessions, tries
+from app.identity import known_devices, sessions, tries
 from app.identity.accounts import Account, folded
 from app.identity.passkeys import Passkeys
 from app.identity.recovery import RecoveryCodes
@@ -25,6 +25,7 @@ from app.portal.session import (
     LoginParts,
     SignedIn,
     checked_form,
+    device_cookie,
     end_session,
     maybe_signed_in,
     session_cookie,
@@ -64,7 +65,7 @@ class Login:
     async def with_password(self, request: Request, login: str, password: str) -> Outcome:
         """Return the half session of whoever knows the password."""
         parts = self._parts
-        buckets = tries.of_password(folded(login), address_of(request))
+        buckets = tries.of_password(folded(login), address_of(request), await self._known_device(request, login))
         if not await self._may_try(request, buckets):
             return Outcome(problem=TOO_MANY, status=429)
         account = await parts.accounts.verify_password(login, password)
@@ -84,7 +85,7 @@ class Login:
         A recovery code takes the place of a code of the phone.
         """
         parts = self._parts
-        buckets = tries.of_code(account.account_id)
+        buckets = tries.of_code(account.account_id, await self._known_device(request, account.login))
         if not await self._may_try(request, buckets):
             return Outcome(problem=TOO_MANY, status=429)
 
@@ -118,6 +119,14 @@ class Login:
             await self._parts.audit.record(transaction, event(request, session.account, "logout"))
 
         await self._parts.database.write(job)
+
+    async def _known_device(self, request: Request, login: str) -> str:
+        """Return the cookie of this browser if it is known from an earlier login to the account, else nothing."""
+        reader, cookie = self._parts.database.reader, device_cookie(request)
+        account = await self._parts.accounts.by_login(reader, login)
+        if account is None or not await known_devices.is_known(reader, account.account_id, cookie, self._parts.clock()):
+            return ""
+        return cookie
 
     async def _may_try(self, request: Request, buckets: tuple[Bucket, ...]) -> bool:
         """Return whether another try may be made now, and count it."""
@@ -160,7 +169,7 @@ def router(parts: LoginParts) -> APIRouter:
         if outcome.problem:
             return shown(request, "login.html", back, outcome, login)
         answer = RedirectResponse(f"/login/code?next={quote(back, safe='/')}", 303)
-        set_session(answer, outcome.cookie, parts.settings)
+        set_session(request, answer, outcome.cookie)
         return answer
 
     @routes.get("/login/code")
@@ -183,7 +192,7 @@ def router(parts: LoginParts) -> APIRouter:
         if outcome.problem:
             return shown(request, "one_time_code.html", back, outcome)
         answer = RedirectResponse(back, 303)
-        set_session(answer, outcome.cookie, parts.settings)
+        set_session(request, answer, outcome.cookie)
         return answer
 
     @routes.post("/logout")
@@ -193,11 +202,11 @@ def router(parts: LoginParts) -> APIRouter:
         end_session(answer, parts.settings)
         return answer
 
-    _add_again(routes, parts, steps)
+    _add_again(routes, steps)
     return routes
 
 
-def _add_again(routes: APIRouter, parts: LoginParts, steps: Login) -> None:
+def _add_again(routes: APIRouter, steps: Login) -> None:
     """Add the page that asks somebody who is signed in for the second factor once more."""
 
     @routes.get("/login/again")
@@ -221,7 +230,7 @@ def _add_again(routes: APIRouter, parts: LoginParts, steps: Login) -> None:
         if outcome.problem:
             return shown(request, "login_again.html", back, outcome)
         answer = RedirectResponse(back, 303)
-        set_session(answer, outcome.cookie, parts.settings)
+        set_session(request, answer, outcome.cookie)
         return answer
 
 

@@ -16,7 +16,7 @@ from app.identity.recovery import RecoveryCodes
 from app.portal.language import marked
 from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
 from app.portal.login_settings import HERE
-from app.portal.open_session import address_of, change_event, text_of
+from app.portal.open_session import address_of, log_change, text_of
 from app.portal.page import page
 from app.portal.session import LoginParts, SignedIn, checked_form, freshly_proven, session_cookie, set_session
 from app.portal.sign_up import Filled, code_page
@@ -67,7 +67,7 @@ class Changes:
         async def job(transaction: Transaction) -> str:
             await parts.accounts.set_password(transaction, person.account_id, password_hash)
             await sessions.end_others(transaction, person.account_id, session_cookie(request))
-            await parts.audit.record(transaction, change_event(request, person, "password"))
+            await log_change(request, parts, transaction, person, "password")
             return await sessions.renew(transaction, session_cookie(request), parts.clock())
 
         return await parts.database.write(job)
@@ -79,7 +79,7 @@ class Changes:
         async def job(transaction: Transaction) -> None:
             await parts.accounts.set_totp(transaction, person.account_id, totp_secret)
             await parts.accounts.verify_totp(transaction, person.account_id, code, parts.clock())
-            await parts.audit.record(transaction, change_event(request, person, "phone with codes"))
+            await log_change(request, parts, transaction, person, "phone with codes")
 
         await parts.database.write(job)
 
@@ -87,7 +87,7 @@ class Changes:
         """Return new recovery codes."""
 
         async def job(transaction: Transaction) -> list[str]:
-            await self._parts.audit.record(transaction, change_event(request, person, "recovery codes"))
+            await log_change(request, self._parts, transaction, person, "recovery codes")
             return await self._recovery.renew(transaction, person.account_id)
 
         return await self._parts.database.write(job)
@@ -144,7 +144,7 @@ def _add_password(routes: APIRouter, parts: LoginParts, changes: Changes) -> Non
         except TooManyRequestsError as error:
             return await shown(request, person, [TOO_MANY], error.status)
         answer = RedirectResponse(f"{HERE}?done=password", 303)
-        set_session(answer, await changes.set_password(request, person, wanted.password), parts.settings)
+        set_session(request, answer, await changes.set_password(request, person, wanted.password))
         return answer
 
 

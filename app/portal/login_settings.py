@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import NotFoundError
-from app.identity import passkeys, recovery, sessions
+from app.identity import mail_addresses, passkeys, recovery, sessions
 from app.identity.devices import device_of
 from app.identity.passkeys import Passkeys
 from app.portal.language import marked
-from app.portal.open_session import change_event
+from app.portal.open_session import log_change
 from app.portal.page import near, page
 from app.portal.session import LoginParts, SignedIn, checked_form, freshly_proven, session_cookie
 
@@ -31,6 +31,7 @@ DONE = {
     "only-way": ONLY_WAY,
     "password": marked("Your password was changed. Everywhere else you are logged out."),
     "phone": marked("Your phone is connected. From now on its codes count."),
+    "mail": marked("Your mail address is confirmed."),
     "ended": marked("You are logged out there."),
 }
 
@@ -74,7 +75,7 @@ def router(parts: LoginParts) -> APIRouter:
         async def job(transaction: Transaction) -> None:
             if not await sessions.end_one(transaction, person.account_id, session_id):
                 raise NotFoundError("There is no such session.")
-            await parts.audit.record(transaction, change_event(request, person, "session ended"))
+            await log_change(request, parts, transaction, person, "session ended", is_told=False)
 
         await parts.database.write(job)
         return RedirectResponse(f"{HERE}?done=ended", 303)
@@ -87,7 +88,7 @@ def router(parts: LoginParts) -> APIRouter:
     ) -> Response:
         async def job(transaction: Transaction) -> None:
             await sessions.end_others(transaction, person.account_id, session_cookie(request))
-            await parts.audit.record(transaction, change_event(request, person, "other sessions ended"))
+            await log_change(request, parts, transaction, person, "other sessions ended", is_told=False)
 
         await parts.database.write(job)
         return RedirectResponse(f"{HERE}?done=ended", 303)
@@ -124,6 +125,7 @@ async def _shown(request: Request, parts: LoginParts, person: SignedIn, done: st
         has_password=await parts.accounts.has_password(reader, person.account_id),
         has_totp=await parts.accounts.has_totp(reader, person.account_id),
         left=await recovery.left(reader, person.account_id),
+        mail=await mail_addresses.of_account(reader, person.account_id),
         done=done,
         only_way=ONLY_WAY,
         device=device_of(request.headers.get("user-agent", "")),

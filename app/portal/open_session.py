@@ -1,5 +1,6 @@
 """What every way to log in ends with: the entry in the log, and a new session in place of the one the browser had."""
 
+import secrets
 from enum import StrEnum
 
 import msgspec
@@ -8,10 +9,14 @@ from starlette.datastructures import FormData
 
 from app.audit.events import Event
 from app.db.database import Transaction
-from app.identity import sessions
+from app.identity import known_devices, sessions
 from app.identity.accounts import Account
 from app.identity.devices import device_of
-from app.portal.session import LoginParts, SignedIn, session_cookie
+from app.identity.instants import to_us
+from app.jobs.notices import notify
+from app.jobs.texts import NoticeKind
+from app.portal.page import language_of
+from app.portal.session import LoginParts, SignedIn, device_cookie, session_cookie
 from app.portal.view import trace_of
 
 INPUT_LENGTH_MAX = 256
@@ -30,6 +35,7 @@ async def open_session(
 ) -> str:
     """Return the cookie value of the session of somebody who has just shown both factors; ``note`` goes into the log."""
     detail = f"{way}, {note}" if note else way
+    await _remember_device(request, parts, transaction, account, is_told=not note)
     await parts.audit.record(transaction, event(request, account, "login", detail=detail))
     return await sessions.make_whole(
         transaction,
@@ -40,6 +46,39 @@ async def open_session(
         way=way,
         device=device_of(request.headers.get("user-agent", "")),
     )
+
+
+async def _remember_device(
+    request: Request, parts: LoginParts, transaction: Transaction, account: Account, *, is_told: bool
+) -> None:
+    """Know this browser from now on; if it was not known, the person is told, except about the one they signed up with."""
+    now, cookie = parts.clock(), device_cookie(request)
+    if is_told and not await known_devices.is_known(transaction, account.account_id, cookie, now):
+        await tell(request, parts, transaction, account.record_id, NoticeKind.NEW_DEVICE)
+    request.state.device_cookie = cookie or secrets.token_urlsafe(32)
+    await known_devices.remember(transaction, account.account_id, request.state.device_cookie, now)
+
+
+async def tell(request: Request, parts: LoginParts, transaction: Transaction, record_id: int, kind: NoticeKind) -> None:
+    """Have the person told by mail, in the language of the page, if the transaction commits."""
+    language = language_of(request).code
+    await notify(transaction, record_id=record_id, kind=kind, now_us=to_us(parts.clock()), language=language)
+
+
+async def log_change(
+    request: Request,
+    parts: LoginParts,
+    transaction: Transaction,
+    person: SignedIn,
+    what: str,
+    *,
+    is_told: bool = True,
+) -> None:
+    """Write a change of how ``person`` logs in into their log, ``what`` in words, and tell them by mail."""
+    account = Account(person.account_id, "", person.record_id, person.name)
+    await parts.audit.record(transaction, event(request, account, "login-changed", detail=what))
+    if is_told:
+        await tell(request, parts, transaction, person.record_id, NoticeKind.LOGIN_CHANGED)
 
 
 async def renew_session(
@@ -65,12 +104,6 @@ def event(request: Request, account: Account | None, action: str, *, status: int
         ground="" if status else "own record",
         detail=detail,
     )
-
-
-def change_event(request: Request, person: SignedIn, what: str) -> Event:
-    """Return the entry in the log for a change of how ``person`` logs in; ``what`` in words."""
-    account = Account(person.account_id, "", person.record_id, person.name)
-    return event(request, account, "login-changed", detail=what)
 
 
 def text_of(form: FormData, name: str) -> str:

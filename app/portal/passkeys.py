@@ -17,7 +17,7 @@ from app.portal.frame import local_path
 from app.portal.language import marked
 from app.portal.login import TOO_MANY, Outcome, shown
 from app.portal.login_settings import HERE
-from app.portal.open_session import Way, address_of, change_event, event, open_session, renew_session, text_of
+from app.portal.open_session import Way, address_of, event, log_change, open_session, renew_session, text_of
 from app.portal.page import language_of
 from app.portal.session import (
     LoginParts,
@@ -79,7 +79,7 @@ class PasskeySteps:
             if asked is None or asked.subject != person.account_id:
                 return False
             await self.keys.add(transaction, credential, asked.value, person.account_id, name, now)
-            await self._parts.audit.record(transaction, change_event(request, person, "passkey added"))
+            await log_change(request, self._parts, transaction, person, "passkey added")
             return True
 
         if not await parts.database.write(job):
@@ -94,7 +94,7 @@ class PasskeySteps:
             is_only = not await passkeys.of_account(transaction, person.account_id)
             if is_only and not await self._parts.accounts.has_password(transaction, person.account_id):
                 raise ConflictError("This is the only way to log in.")
-            await self._parts.audit.record(transaction, change_event(request, person, "passkey removed"))
+            await log_change(request, self._parts, transaction, person, "passkey removed")
 
         await self._parts.database.write(job)
 
@@ -120,7 +120,7 @@ def router(parts: LoginParts) -> APIRouter:
         if outcome.problem:
             return shown(request, "login.html", back, outcome)
         answer = RedirectResponse(back, 303)
-        set_session(answer, outcome.cookie, parts.settings)
+        set_session(request, answer, outcome.cookie)
         return answer
 
     @routes.post(f"{HERE}/passkey/options")

@@ -21,7 +21,7 @@ from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, AuthenticationError
-from app.identity import sessions
+from app.identity import known_devices, sessions
 from app.identity.accounts import Account, Accounts
 from app.identity.sessions import Session
 from app.oauth.server import AuthorizationServer
@@ -158,9 +158,19 @@ def session_cookie(request: Request) -> str:
     return request.cookies.get(_name("session", request.app.state.parts.settings), "")
 
 
-def set_session(response: Response, value: str, settings: Settings) -> None:
-    """Give the browser a session; it forgets it when it is closed."""
+def set_session(request: Request, response: Response, value: str) -> None:
+    """Give the browser a session, which it forgets when it is closed, and the mark of a known device, which it keeps."""
+    settings: Settings = request.app.state.parts.settings
     response.set_cookie(_name("session", settings), value, **_cookie_kind(settings))
+    made = getattr(request.state, "device_cookie", None)
+    if made is not None:
+        lifetime = int(known_devices.REMEMBERED.total_seconds())
+        response.set_cookie(_name("device", settings), made, max_age=lifetime, **_cookie_kind(settings))
+
+
+def device_cookie(request: Request) -> str:
+    """Return the value by which this browser is known from earlier logins, empty when it has none."""
+    return request.cookies.get(_name("device", request.app.state.parts.settings), "")
 
 
 def end_session(response: Response, settings: Settings) -> None:

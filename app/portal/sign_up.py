@@ -17,10 +17,12 @@ from app.identity.accounts import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, fold
 from app.identity.challenges import Purpose
 from app.identity.devices import device_of
 from app.identity.enrolment import Enrolment, Seal, begun
+from app.identity.mail_addresses import is_address
 from app.identity.passkeys import Passkeys
 from app.portal.language import marked
 from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
 from app.portal.login_settings import HERE
+from app.portal.mail_address import send_code
 from app.portal.open_session import Way, address_of, open_session, text_of
 from app.portal.page import language_of, page
 from app.portal.passkeys import as_json, begin_challenge, problem
@@ -139,6 +141,7 @@ class SignUp:
                 record_id=record_id,
                 totp_secret=enrolment.totp_secret,
                 now=now,
+                is_confirmed=False,
             )
             await accounts.verify_totp(transaction, account_id, code, now)  # the code that was just typed is used up
             return await self._opened(request, transaction, account_id, Way.CODE)
@@ -165,6 +168,7 @@ class SignUp:
                 record_id=await self._new_record(transaction, filled.name),
                 totp_secret="",
                 now=now,
+                is_confirmed=False,
             )
             device = device_of(request.headers.get("user-agent", "")) or language_of(request).gettext("Passkey")
             await self.keys.add(transaction, credential, asked.value, asked.subject, device, now)
@@ -176,6 +180,8 @@ class SignUp:
         account = await self._parts.accounts.get(transaction, account_id)
         if account is None:
             raise ConflictError("The account was not made.")
+        if is_address(account.login):
+            await send_code(request, self._parts, transaction, account_id, account.record_id, account.login)
         return await open_session(request, self._parts, transaction, account, way, "signed up")
 
 
@@ -212,8 +218,8 @@ def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
             cookie = await steps.finish(request, enrolment, code)
         except ConflictError:
             return _first_page(request, EMPTY, [LOGIN_TAKEN], 422)
-        answer = RedirectResponse(f"{HERE}/recovery", 303)
-        set_session(answer, cookie, parts.settings)
+        answer = RedirectResponse(_next(enrolment.login), 303)
+        set_session(request, answer, cookie)
         return answer
 
     if steps.keys.is_possible:
@@ -249,9 +255,14 @@ def _add_passkeys(routes: APIRouter, parts: LoginParts, steps: SignUp) -> None:
             return _first_page(request, filled, [LOGIN_TAKEN], 422)
         if not cookie:
             return _first_page(request, filled, [TOO_LATE], 400)
-        answer = RedirectResponse(f"{HERE}/recovery", 303)
-        set_session(answer, cookie, parts.settings)
+        answer = RedirectResponse(_next(filled.login), 303)
+        set_session(request, answer, cookie)
         return answer
+
+
+def _next(login: str) -> str:
+    """Return the page after signing up: the code that was mailed, if the login is an address; else recovery codes."""
+    return f"{HERE}/mail/code" if is_address(login) else f"{HERE}/recovery"
 
 
 def _first_page(request: Request, filled: Filled, problems: list[str], status: int) -> Response:

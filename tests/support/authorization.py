@@ -31,7 +31,7 @@ from app.oauth import clients, endpoints
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
-from app.portal import apps, authorize, login, login_changes, login_settings, passkeys, sign_up
+from app.portal import apps, authorize, forgotten, login, login_changes, login_settings, mail_address, passkeys, sign_up
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
@@ -203,7 +203,7 @@ async def world_in(
     secret.write_bytes(secrets.token_bytes(64))
     settings = Settings(secret_file=secret, base_url=base_url)
     clock = Clock()
-    with opened(folder, "consent", "identity", "oauth", "audit") as database:
+    with opened(folder, "consent", "identity", "jobs", "oauth", "audit") as database:
         audit = AuditLog(settings.key("audit"), lambda: to_us(clock.now))
         server = AuthorizationServer(
             database,
@@ -238,6 +238,8 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
         login.router(parts),
         passkeys.router(parts),
         login_settings.router(parts),
+        mail_address.router(parts),
+        forgotten.router(parts),
         login_changes.router(parts),
         authorize.router(parts),
         apps.router(parts),

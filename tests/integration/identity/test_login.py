@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -10,6 +12,10 @@ from app.audit.log import entries_of
 from app.db.database import Transaction
 from app.errors import ConflictError
 from app.identity import practices
+from app.identity.instants import to_us
+from app.jobs import outbox
+from app.jobs.notices import Notice
+from app.jobs.texts import NoticeKind
 from tests.support.authorization import PASSWORD, RECORD, Authorization, World
 
 SESSION = "regie-session"
@@ -212,6 +218,67 @@ async def test_guessing_at_somebodys_login_does_not_lock_them_out(world: World) 
         assert last.status_code == 429
         world.http = home
         assert (await world.log_in()).status_code == 303
+
+
+@asynccontextmanager
+async def at(world: World, address: str, cookies: httpx.Cookies | None = None) -> AsyncIterator[None]:
+    """Let the browser be another one, at an address."""
+    home = world.http
+    transport = httpx.ASGITransport(app=home._transport.app, client=(address, 1))  # type: ignore[attr-defined]
+    async with httpx.AsyncClient(transport=transport, base_url=home.base_url, cookies=cookies) as other:
+        world.http = other
+        yield
+    world.http = home
+
+
+async def test_guessing_from_many_addresses_is_stopped_and_leaves_known_devices_usable(world: World) -> None:
+    await world.log_in()
+    known = httpx.Cookies({"regie-device": world.http.cookies["regie-device"]})
+    for number in range(101):
+        async with at(world, f"203.0.113.{number}"):
+            last = await world.post("/login", login="zonnestraal", password="x" * 300)
+    assert last.status_code == 429
+    world.clock.move(seconds=1)
+    async with at(world, "198.51.100.1"):
+        assert (await world.log_in()).status_code == 429
+    world.clock.move(seconds=30)
+    async with at(world, "198.51.100.2", known):
+        assert (await world.log_in()).status_code == 303
+
+
+async def test_who_knows_the_password_and_guesses_codes_does_not_lock_out_a_known_device(world: World) -> None:
+    await world.log_in()
+    known = httpx.Cookies({"regie-device": world.http.cookies["regie-device"]})
+    async with at(world, "203.0.113.9"):
+        await world.post("/login", login="zonnestraal", password=PASSWORD)
+        statuses = [(await world.post("/login/code", code="000000")).status_code for _ in range(6)]
+        assert statuses == [401] * 5 + [429]
+    world.clock.move(seconds=30)
+    async with at(world, "198.51.100.2", known):
+        assert (await world.log_in()).status_code == 303
+
+
+async def test_the_mark_of_a_known_device_has_its_limit_too_and_opens_nothing(world: World) -> None:
+    await world.log_in()
+    known = httpx.Cookies({"regie-device": world.http.cookies["regie-device"]})
+    async with at(world, "203.0.113.9", known):
+        assert not await is_signed_in(world)
+        statuses = [(await world.post("/login", login="zonnestraal", password="x")).status_code for _ in range(6)]
+        assert statuses == [401] * 5 + [429]
+
+
+async def test_a_login_on_a_device_that_is_not_known_is_told_once(world: World) -> None:
+    reader, now_us = world.parts.database.reader, to_us(world.clock.now)
+    assert not await outbox.is_due(reader, now_us)
+    await world.log_in()
+    jobs = await world.parts.database.write(
+        lambda transaction: outbox.claim(transaction, now_us=now_us, lease_us=10**12, limit=10)
+    )
+    assert [(job.record_id, job.decoded(Notice).kind) for job in jobs] == [(RECORD, NoticeKind.NEW_DEVICE)]
+    world.clock.move(seconds=30)
+    world.http.cookies.delete(SESSION)
+    assert (await world.log_in()).status_code == 303
+    assert not await outbox.is_due(reader, to_us(world.clock.now))
 
 
 async def test_guessing_at_many_logins_from_one_address_is_stopped(world: World) -> None:

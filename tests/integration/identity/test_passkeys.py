@@ -229,7 +229,7 @@ async def test_a_person_signs_up_with_a_passkey_and_can_not_remove_the_only_one(
     device = Device(SITE, "localhost")
     credential = device.made(await options_of(site, "/sign-up/passkey/options", "/sign-up", **who))
     answer = await site.post("/sign-up/passkey", form_on="/sign-up", credential=credential, **who)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"{SETTINGS}/recovery")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{SETTINGS}/mail/code")
     assert [name for _, name in site.new_records] == ["Maneschijn-Testpersoon"]
     site.http.cookies = httpx.Cookies()
     assert (await logged_in(site, device)).status_code == 303

@@ -43,7 +43,7 @@ async def test_a_person_signs_up_and_is_signed_in(world: World) -> None:
     assert page.status_code == 200
     assert "<svg" in page.text
     answer = await finished(world, page)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login-and-devices/recovery")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login-and-devices/mail/code")
     assert (await world.http.get("/login")).status_code == 303
     account = await world.parts.accounts.by_login(world.parts.database.reader, "Maneschijn@example.test")
     assert account is not None

@@ -9,6 +9,7 @@ from app.jobs.texts import LANGUAGES, NoticeKind, notice
 
 BASE_URL = "https://regie.example.test"
 TO = "zonnestraal@example.test"
+PAGES = {"key-reused": "activity", "new-device": "login-and-devices", "login-changed": "login-and-devices"}
 EVERY = [(kind, language) for kind in NoticeKind for language in LANGUAGES]
 
 
@@ -19,7 +20,7 @@ def words_of(kind: NoticeKind, language: str) -> str:
 @pytest.mark.parametrize(("kind", "language"), EVERY)
 def test_a_notice_gives_a_page_to_act_on(kind: NoticeKind, language: str) -> None:
     words = words_of(kind, language)
-    assert re.findall(r"https?://\S+", words) == [f"{BASE_URL}/{'activity' if kind == 'key-reused' else 'access'}"]
+    assert re.findall(r"https?://\S+", words) == [f"{BASE_URL}/{PAGES.get(kind, 'access')}"]
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY)
