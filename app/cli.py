@@ -16,7 +16,7 @@ import typer
 from granian.constants import Interfaces
 from granian.server import Server
 
-from app.audit.verify import faults as audit_faults
+from app.cli_audit import commands as audit_commands
 from app.cli_packages import commands as package_commands
 from app.cli_record import commands as record_commands
 from app.cli_reindex import add_command as add_reindex
@@ -32,8 +32,6 @@ from app.interactions.people import record_with_patient
 from app.logs import configure_logs
 from app.oauth import clients, tokens
 from app.settings import Settings
-from app.store.verify import faults as record_faults
-from app.store.verify import records
 from app.wiring import Parts, wire
 
 T = TypeVar("T")
@@ -44,12 +42,10 @@ keys = typer.Typer(no_args_is_help=True, help="The keys that sign what apps are 
 token = typer.Typer(no_args_is_help=True, help="Access tokens, for tests and operators.")
 client = typer.Typer(no_args_is_help=True, help="OAuth clients: apps and the systems of practices.")
 practice = typer.Typer(no_args_is_help=True, help="Practices.")
-audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 main.add_typer(token, name="token")
 main.add_typer(client, name="client")
 main.add_typer(keys, name="keys")
 main.add_typer(practice, name="practice")
-main.add_typer(audit, name="audit")
 DEMO_APP_ID = "demo-app"
 
 
@@ -78,6 +74,7 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
 
 
 main.add_typer(record_commands(_run), name="record")
+main.add_typer(audit_commands(_run), name="audit")
 main.add_typer(package_commands(), name="packages")
 add_reindex(main, _run)
 
@@ -361,25 +358,6 @@ def practice_add(
         return await parts.database.write(job)
 
     typer.echo(_run(work))
-
-
-@audit.command("verify")
-def audit_verify() -> None:
-    """Check the chains of the audit log and of every record; exit status 1 if anything is wrong."""
-
-    async def work(parts: Parts) -> list[str]:
-        reader = parts.database.reader
-        found = [fault async for fault in audit_faults(reader, parts.settings.key("audit checkpoints"))]
-        for record_id in await records(reader):
-            found += [f"Record {record_id}: {fault}" async for fault in record_faults(reader, record_id)]
-        return found
-
-    found = _run(work)
-    for fault in found:
-        typer.echo(fault)
-    if found:
-        raise typer.Exit(1)
-    typer.echo("The audit log and all records are sound.")
 
 
 if __name__ == "__main__":

@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         gt=timedelta(0),
         description="How long the answer to a write with an Idempotency-Key is kept; ISO 8601.",
     )
+    log_kept: timedelta = Field(
+        default=timedelta(days=1830),
+        ge=timedelta(days=1827),
+        description="How long the audit log is kept, five years at least; ISO 8601 in days.",
+    )
     session_lifetime: timedelta = Field(
         default=timedelta(minutes=30), description="How long a portal login lasts without use; ISO 8601."
     )

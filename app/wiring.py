@@ -24,7 +24,7 @@ from app.identity.accounts import Accounts
 from app.interactions.conformance import ProfileMode, conformance
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
-from app.interactions.forget import Forgetter
+from app.interactions.forget import Forgetter, LogCutter
 from app.interactions.gate import Gate
 from app.interactions.terminology_server import TerminologyServer
 from app.jobs import notices
@@ -174,7 +174,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         RESET_KIND: login_mail.reset,
     }
     deliverer = Deliverer(database, handlers, now_us=now_us)
-    forgetter = Forgetter(database, settings.idempotency_kept, now_us)
+    forgetter = Forgetter(database, settings.idempotency_kept, now_us, LogCutter(database, audit, settings.log_kept))
     return Parts(
         settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, forgetter, clock
     )

@@ -23,6 +23,8 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True):
     none. ``action`` is a FHIR interaction (``read``, ``search-type``, ``create``) or one of ``login``, ``logout``,
     ``login-changed``, ``grant``, ``withdraw``, ``token``, ``log``. ``outcome`` is ``success`` or ``refused``; ``ground``
     the grant or rule that allowed it; ``count`` how many resources were shown or written.
+    ``own_number`` counts the entries about the record from 1; ``own_previous`` and ``own_hash`` are the number in the chain
+    and the hash of the one before it about the same record. The log fills them in.
 
     ``role`` is in which role somebody acts, empty where ``kind`` says it; ``organisation`` the name of theirs;
     ``on_behalf_of`` the name of whom they represent; ``assurance`` how sure it is who they are; ``purpose`` a code of
@@ -54,3 +56,6 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True):
     correlation_id: str = ""
     address: str = ""
     instant: int = 0
+    own_number: int = 0
+    own_previous: int = 0
+    own_hash: str = ""

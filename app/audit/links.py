@@ -7,14 +7,25 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy import tuple_ as row_of
 
 from app.audit.log import GENESIS
-from app.audit.tables import audit
+from app.audit.tables import audit, audit_cut
 from app.db.database import Reader
 from app.db.statements import hot
 
 _before = audit.alias("before")
 _CHUNK = hot(
-    select(audit.c.instant, audit.c.stream, audit.c.n, _before.c.hash, audit.c.hash, audit.c.body)
-    .select_from(audit.outerjoin(_before, (_before.c.stream == audit.c.stream) & (_before.c.n == audit.c.n - 1)))
+    select(
+        audit.c.instant,
+        audit.c.stream,
+        audit.c.n,
+        func.coalesce(_before.c.hash, audit_cut.c.hash),
+        audit.c.hash,
+        audit.c.body,
+    )
+    .select_from(
+        audit.outerjoin(_before, (_before.c.stream == audit.c.stream) & (_before.c.n == audit.c.n - 1)).outerjoin(
+            audit_cut, (audit_cut.c.stream == audit.c.stream) & (audit_cut.c.n == audit.c.n - 1)
+        )
+    )
     .where(audit.c.record_id == bindparam("record_id"), audit.c.n <= bindparam("last"))
     .where(row_of(audit.c.instant, audit.c.n) > row_of(bindparam("instant"), bindparam("after")))
     .order_by(audit.c.instant, audit.c.n)

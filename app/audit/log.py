@@ -3,6 +3,9 @@
 An entry's hash covers the hash before it and the entry's bytes, so that an altered, missing or moved entry shows. The
 head row says where the chain ends; a checkpoint signs that end now and then (Ed25519, RFC 8032), so that cutting the end
 off and mending the head shows too, up to the last checkpoint.
+
+Within the chain of all is one of each record: an event has its number among those about its record, and the hash of the one
+before. So a person sees from their own entries alone that none is missing, altered or moved; a seal signs where they end.
 """
 
 import hashlib
@@ -10,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.audit.events import PURPOSES, Event
-from app.audit.tables import audit, audit_checkpoint, audit_head
+from app.audit.keys import AuditKeys
+from app.audit.tables import audit, audit_checkpoint, audit_head, audit_own_cut
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
 
@@ -50,6 +53,18 @@ _ONE = hot(
     .where(audit.c.record_id == bindparam("record_id"))
     .where(audit.c.stream == STREAM, audit.c.n == bindparam("n"))
 )
+_LAST = hot(
+    select(audit.c.n, audit.c.hash, audit.c.body)
+    .where(audit.c.record_id == bindparam("record_id"))
+    .order_by(audit.c.instant.desc(), audit.c.n.desc())
+    .limit(1)
+)
+_COUNT = hot(select(func.count()).where(audit.c.record_id == bindparam("record_id")))
+_LAST_CUT = hot(
+    select(audit_own_cut.c.number, audit_own_cut.c.n, audit_own_cut.c.hash).where(
+        audit_own_cut.c.record_id == bindparam("record_id")
+    )
+)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
 
@@ -72,11 +87,16 @@ def signed_text(stream: int, n: int, instant: int, digest: bytes) -> bytes:
     return f"regie audit checkpoint {stream} {n} {instant} {digest.hex()}".encode()
 
 
-class AuditLog:
-    """Appends events in the transaction that they are about; one per process."""
+def cut_text(stream: int, n: int, instant: int, digest: bytes) -> bytes:
+    """Return the bytes that a cut signs."""
+    return f"regie audit cut {stream} {n} {instant} {digest.hex()}".encode()
 
-    def __init__(self, key: bytes, now_us: Callable[[], int]) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(key)
+
+class AuditLog:
+    """Appends events in the transaction that they are about; one per process. ``secret`` is that of its keys."""
+
+    def __init__(self, secret: bytes, now_us: Callable[[], int]) -> None:
+        self.keys = AuditKeys(secret)
         self._now_us = now_us
         self._checkpoint_due = 0
 
@@ -91,12 +111,24 @@ class AuditLog:
         # A clock that was turned back does not turn back the log: in the order of time is in the order of the chain.
         now = max(self._now_us(), last or 0)
         rows = []
+        standing: dict[int, tuple[int, int, str]] = {}
         for item in items:
-            purpose = item.purpose or PURPOSES.get(item.kind, "")
-            event = msgspec.structs.replace(item, instant=item.instant or now, purpose=purpose)
+            about = item.record_id
+            if about > 0 and about not in standing:
+                standing[about] = await _standing(transaction, about)
+            number, previous, before = standing.get(about, (0, 0, ""))
+            event = msgspec.structs.replace(
+                item,
+                instant=now,
+                purpose=item.purpose or PURPOSES.get(item.kind, ""),
+                own_number=number + 1 if about > 0 else 0,
+                own_previous=previous,
+                own_hash=before,
+            )
             body = _encode(event)
             n += 1
             digest = chained(digest, body)
+            standing[about] = (number + 1, n, digest.hex()) if about > 0 else (0, 0, "")
             rows.append(
                 {
                     "stream": STREAM,
@@ -111,10 +143,25 @@ class AuditLog:
         await transaction.run(_MOVE_HEAD, {"stream": STREAM, "n": n, "hash": digest})
         if now >= self._checkpoint_due:
             self._checkpoint_due = now + CHECKPOINT_EVERY_US
-            signature = self._key.sign(signed_text(STREAM, n, now, digest))
+            key = await self.keys.current(transaction, now)
+            signature = key.sign(signed_text(STREAM, n, now, digest))
             await transaction.run(
                 _CHECKPOINT, {"stream": STREAM, "n": n, "instant": now, "hash": digest, "signature": signature}
             )
+
+
+async def _standing(reader: Reader, record_id: int) -> tuple[int, int, str]:
+    """Return how many entries there were about a record, and number and hash of the last; of before they were counted too."""
+    last = await reader.one(_LAST, {"record_id": record_id})
+    if last is None:
+        cut = await reader.one(_LAST_CUT, {"record_id": record_id})
+        return (cut[0], cut[1], cut[2].hex()) if cut else (0, 0, "")
+    n, digest, body = last
+    number = _decode(body).own_number
+    if not number:
+        row = await reader.one(_COUNT, {"record_id": record_id})
+        number = row[0] if row else 0
+    return number, n, digest.hex()
 
 
 async def entries_of(reader: Reader, record_id: int, before: tuple[int, int], limit: int) -> list[LogEntry]:

@@ -1,4 +1,4 @@
-"""Tables of the audit log: the chained events, the head of each stream, and signed checkpoints."""
+"""Tables of the audit log: the chained events, the head of each stream, signed checkpoints, the keys that signed them, and cuts."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table
 
@@ -35,3 +35,33 @@ audit_checkpoint = Table(
     Column("signature", LargeBinary(64), nullable=False),
     sqlite_with_rowid=False,
 )
+
+audit_key = Table(
+    "audit_key",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("public_key", LargeBinary(32), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("endorsement", LargeBinary(64), nullable=False),
+)
+
+audit_cut = Table(
+    "audit_cut",
+    metadata,
+    Column("stream", Integer, primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("instant", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+)
+"""Up to ``n`` the entries were taken out because they were older than they are kept; ``hash`` is that of entry ``n``."""
+
+audit_own_cut = Table(
+    "audit_own_cut",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+"""The last entry about a record that was taken out: what the next one follows."""

@@ -5,7 +5,8 @@ A change and a log entry have their hashes and their exact bytes, so that both c
 
 - a change's hash is the SHA-256 of the hash before it (32 zero bytes for the first), the JSON array of record_id, seq,
   release, type, id, version, previous, operation, instant, actor, client and categories, and the body;
-- a log entry's hash is the SHA-256 of ``previous`` and the event. Entries about others lie between, hence ``previous``.
+- a log entry's hash is the SHA-256 of ``previous`` and the event. Entries about others lie between, hence ``previous``; the
+  event itself says which it is among those about this record, and the hash of the one before. The last line seals where they end.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -25,7 +26,9 @@ from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.audit.links import Link, extent_of, links_until
 from app.audit.log import GENESIS as FIRST_ENTRY
+from app.audit.log import STREAM
 from app.audit.log import chained as entry_hash
+from app.audit.seal import Seal, sealed
 from app.consent.grants import of_record
 from app.db.database import Row
 from app.errors import AccessDeniedError, ConflictError, NotFoundError
@@ -112,7 +115,13 @@ class EntryLine(Struct, tag_field="line", tag="audit"):
     event: Raw
 
 
-Line = ChangeLine | GrantLine | EntryLine
+class SealLine(Struct, tag_field="line", tag="seal"):
+    """Where the log about the record ends, signed; docs/audit.md says how it is checked."""
+
+    seal: Seal
+
+
+Line = ChangeLine | GrantLine | EntryLine | SealLine
 _encode = msgspec.json.Encoder().encode
 _head = msgspec.json.Decoder(Head)
 _line: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
@@ -157,6 +166,9 @@ async def export(context: Context, requester: Requester, trace: Trace, record_id
         yield _encode(_grant_line(grant)) + b"\n"
     async for link in links_until(reader, record_id, last_entry):
         yield _encode(_entry_line(link)) + b"\n"
+    seal = await sealed(reader, context.gate.audit.keys, record_id, last_entry, context.now_us())
+    if seal is not None:
+        yield _encode(SealLine(seal)) + b"\n"
 
 
 def _change_line(row: Row) -> ChangeLine:
@@ -218,6 +230,8 @@ def faults(lines: Iterable[bytes]) -> Iterator[str]:
                 yield from check.change(found)
             case EntryLine():
                 yield from check.entry(found)
+            case SealLine():
+                check.seals.append(found.seal)
             case GrantLine():
                 check.grants += 1
     yield from check.end()
@@ -233,6 +247,8 @@ class _Check:
     seq: int = 0
     hash: str = GENESIS.hex()
     last_entries: dict[int, tuple[int, str]] = field(default_factory=dict)
+    seals: list[Seal] = field(default_factory=list)
+    own_number: int = 0
 
     def change(self, line: ChangeLine) -> Iterator[str]:
         expected = chained(bytes.fromhex(self.hash), line.fields(self.head.record_id), line.exact_body)
@@ -251,16 +267,19 @@ class _Check:
             line.n == n + 1 and line.previous != before
         ):
             yield f"Entry {line.n} of the log was altered."
-        elif not self._is_about_this_record(body):
+        elif not self._takes_event(body):
             yield f"Entry {line.n} of the log is not about this record."
         self.entries += 1
         self.last_entries[line.stream] = line.n, line.hash
 
-    def _is_about_this_record(self, body: bytes) -> bool:
+    def _takes_event(self, body: bytes) -> bool:
+        """Return whether an event is about this record, and remember its number."""
         try:
-            return _event.decode(body).record_id == self.head.record_id
+            event = _event.decode(body)
         except msgspec.DecodeError:
             return False
+        self.own_number = event.own_number
+        return event.record_id == self.head.record_id
 
     def end(self) -> Iterator[str]:
         if (self.seq, self.hash) != (self.head.changes, self.head.hash):
@@ -269,3 +288,6 @@ class _Check:
             yield f"There are {self.grants} grants, but there have to be {self.head.grants}."
         if self.entries != self.head.entries:
             yield f"There are {self.entries} entries of the log, but there have to be {self.head.entries}."
+        ends = [(seal.n, seal.hash) for seal in self.seals]
+        if ends != ([self.last_entries.get(STREAM)] if self.own_number else []):
+            yield "The seal of the log is missing, or that of another entry than the last."

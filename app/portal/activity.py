@@ -7,9 +7,10 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from app.audit.events import Event
+from app.audit.keys import key_set, published
 from app.audit.log import LogEntry
 from app.portal.formats import joined
 from app.portal.language import Language, marked
@@ -241,6 +242,11 @@ def router(parts: Parts) -> APIRouter:
             until=until,
             **near(request, parts.clock().astimezone(zone)),
         )
+
+    @routes.get("/.well-known/regie-audit-keys")
+    async def keys() -> Response:
+        found = await published(parts.database.reader)
+        return Response(key_set(found), media_type="application/jwk-set+json")
 
     @routes.get("/activity/check")
     async def check(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:

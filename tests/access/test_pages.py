@@ -18,6 +18,7 @@ PUBLIC = {
     "GET /.well-known/openid-configuration": "discovery",
     "GET /.well-known/smart-configuration": "discovery",
     "GET /jwks": "public keys",
+    "GET /.well-known/regie-audit-keys": "public keys",
     "GET /health/live": "operations",
     "GET /health/ready": "operations",
     "GET /metrics": "operations",

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from app.audit.keys import AuditKeys
 from app.audit.verify import faults as audit_faults
 from app.db.sqlite import SqliteReader
 from app.fhir.release import Release
@@ -202,7 +203,7 @@ def _check_audit(connection: sqlite3.Connection, changes: list[Change]) -> None:
 
 async def _faults(connection: sqlite3.Connection, settings: Settings) -> list[str]:
     reader = SqliteReader(connection)
-    found = [fault async for fault in audit_faults(reader, settings.key("audit checkpoints"))]
+    found = [fault async for fault in audit_faults(reader, AuditKeys(settings.key("audit checkpoints")))]
     for (record_id,) in connection.execute("SELECT record_id FROM record").fetchall():
         found += [fault async for fault in record_faults(reader, record_id)]
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.audit.events import Event
+from app.audit.keys import AuditKeys
 from app.audit.log import CHECKPOINT_EVERY_US, AuditLog, entries_of, entry_of
 from app.audit.verify import faults, faults_of
 from app.db.database import Transaction
@@ -62,7 +63,7 @@ def tamper(database: SqliteDatabase, *statements: str) -> None:
 
 
 async def found(database: SqliteDatabase, key: bytes = KEY) -> list[str]:
-    return [fault async for fault in faults(database.reader, key)]
+    return [fault async for fault in faults(database.reader, AuditKeys(key))]
 
 
 async def test_a_log_that_nobody_touched_is_sound(database: SqliteDatabase) -> None:

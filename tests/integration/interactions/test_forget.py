@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.db.database import Transaction
-from app.interactions.forget import Forgetter
+from app.interactions.forget import Forgetter, LogCutter
 from app.store.find import answer_to, keep_answer
 from app.store.forget import AT_ONCE, IMPORTS
 from tests.support.in_process import Inside, inside
@@ -22,6 +22,10 @@ async def place(tmp_path: Path) -> AsyncIterator[Inside]:
         yield made
 
 
+def cutter(place: Inside) -> LogCutter:
+    return LogCutter(place.parts.database, place.parts.audit, timedelta(days=1830))
+
+
 async def is_replayed(place: Inside, key: str, mark: str) -> bool:
     answer = await place.create(place.observation(mark), **{"Idempotency-Key": key})
     assert answer.status_code == 201, answer.text
@@ -29,7 +33,7 @@ async def is_replayed(place: Inside, key: str, mark: str) -> bool:
 
 
 async def test_a_key_holds_for_as_long_as_it_is_kept_and_then_it_is_a_new_one(place: Inside) -> None:
-    forgetter = Forgetter(place.parts.database, timedelta(hours=10), place.parts.context.now_us)
+    forgetter = Forgetter(place.parts.database, timedelta(hours=10), place.parts.context.now_us, cutter(place))
     assert not await is_replayed(place, "old", "a")
     place.clock.move(hours=9)
     assert not await is_replayed(place, "new", "b")
@@ -73,6 +77,6 @@ async def test_it_goes_on_until_it_is_stopped_whatever_happens(place: Inside) ->
         return 2**50
 
     await kept(place, "app", 1)
-    await Forgetter(place.parts.database, KEPT, now_us).run_forever(stop, timedelta(milliseconds=1))
+    await Forgetter(place.parts.database, KEPT, now_us, cutter(place)).run_forever(stop, timedelta(milliseconds=1))
     assert calls > 1
     assert await answer_to(place.parts.database.reader, place.record_id, "app", "k0") is None
