@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from app.access.requester import RequesterKind
 from app.audit.log import AuditLog
+from app.consent import grants
 from app.db.sqlite import SqliteDatabase, run_now
 from app.errors import UnavailableError
 from app.fhir.packages.library import Library
@@ -27,11 +28,12 @@ from app.interactions.door import Interactions
 from app.interactions.forget import Forgetter, LogCutter
 from app.interactions.gate import Gate
 from app.interactions.terminology_server import TerminologyServer
-from app.jobs import notices
+from app.jobs import notices, reminders
 from app.jobs.deliver import Deliverer, Handler
 from app.jobs.login_mail import CODE_KIND, RESET_KIND, LoginMail
 from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
+from app.jobs.reminders import ReminderHandler
 from app.oauth import clients
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys

@@ -38,6 +38,7 @@ from app.interactions.context import Context
 from app.interactions.gate import Decide
 from app.interactions.written import Written
 from app.jobs.notices import notify
+from app.jobs.reminders import remind
 from app.jobs.texts import NoticeKind
 from app.store.changes import patients_of
 from app.store.ids import new_id
@@ -89,7 +90,7 @@ class Giving:
         except UnprocessableError as error:
             error.expression = wanted.place
             raise
-        await self._tell(NoticeKind.ACCESS_GIVEN, now)
+        await self._tell(NoticeKind.ACCESS_GIVEN, now, grant)
         return Written(await self.current(access, grant.grant_id), 201, access.reason, "create")
 
     async def update(self, parsed: Parsed, resource_id: str, conditions: Conditions, *, location: str) -> Written:
@@ -115,14 +116,14 @@ class Giving:
         if _is_same(wanted, before):
             return Written(standing, 200, access.reason, "")
         try:
-            await grants.change(
+            grant = await grants.change(
                 self.transaction, access.record_id, resource_id, categories=wanted.categories, actions=wanted.actions,
                 until=wanted.until, now=now, purpose=wanted.purpose, starts_at=wanted.starts_at,
             )  # fmt: skip
         except UnprocessableError as error:
             error.expression = wanted.place
             raise
-        await self._tell(NoticeKind.ACCESS_CHANGED, now)
+        await self._tell(NoticeKind.ACCESS_CHANGED, now, grant)
         return Written(await self.current(access, resource_id), 200, access.reason, "update")
 
     async def delete(self, resource_id: str, conditions: Conditions) -> Written:
@@ -199,10 +200,17 @@ class Giving:
         await self._tell(NoticeKind.ACCESS_WITHDRAWN, now)
         return Written(await self.current(access, before.grant_id), 200, access.reason, interaction)
 
-    async def _tell(self, kind: NoticeKind, now: datetime) -> None:
+    async def _tell(self, kind: NoticeKind, now: datetime, grant: Grant | None = None) -> None:
+        """Have the person told of what was done, and of the end of ``grant`` when that comes."""
         record_id = self.requester.record_id
-        if record_id is not None:
-            await notify(self.transaction, record_id=record_id, kind=kind, now_us=microseconds(now))
+        if record_id is None:
+            return
+        await notify(self.transaction, record_id=record_id, kind=kind, now_us=microseconds(now))
+        if grant is not None:
+            await remind(
+                self.transaction, record_id=record_id, grant_id=grant.grant_id, version=grant.version,
+                ends_us=microseconds(grant.until), now_us=microseconds(now),
+            )  # fmt: skip
 
 
 def _is_same(wanted: Asked, before: Grant) -> bool:

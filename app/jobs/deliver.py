@@ -97,8 +97,8 @@ class Deliverer:
                 await _wait(stop, self._pause)
 
     async def waiting(self) -> Waiting:
-        """Return how much is not delivered yet."""
-        return await outbox.waiting(self._database.reader)
+        """Return how much is not delivered that was due."""
+        return await outbox.waiting(self._database.reader, self._now_us())
 
     async def _deliver(self, job: Job) -> None:
         try:

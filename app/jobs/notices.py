@@ -52,8 +52,11 @@ class NoticeHandler:
         self._base_url = base_url
 
     async def __call__(self, job: Job) -> None:
-        """Mail the notice in ``job``; to a person without an address nothing is sent."""
-        told = job.decoded(Notice)
+        """Mail the notice in ``job``."""
+        await self.send(job, job.decoded(Notice))
+
+    async def send(self, job: Job, told: Notice) -> None:
+        """Mail a notice to the person that ``job`` is about; without an address nothing is sent."""
         for address in await self._addresses(job.record_id):
             message = notice(told.kind, to=address, language=told.language, base_url=self._base_url)
             message["From"] = self._mail_from

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
@@ -39,7 +39,9 @@ _WAITING = hot(
         func.count(),
         func.count().filter(outbox.c.error != ""),
         func.coalesce(func.max(outbox.c.tries), 0),
-    ).select_from(outbox)
+    )
+    .select_from(outbox)
+    .where(or_(outbox.c.due <= bindparam("now"), outbox.c.tries > 0))
 )
 
 
@@ -112,8 +114,8 @@ async def postpone(transaction: Transaction, job: Job, *, due_us: int, error: st
     return await transaction.run(_POSTPONE, {**key, "next_due": due_us, "next_error": error}) > 0
 
 
-async def waiting(reader: Reader) -> Waiting:
-    """Return how much is not delivered yet, for whoever watches over the server."""
-    row = await reader.one(_WAITING, {})
+async def waiting(reader: Reader, now_us: int) -> Waiting:
+    """Return how much is not delivered that was due by ``now_us``, for whoever watches over the server."""
+    row = await reader.one(_WAITING, {"now": now_us})
     assert row is not None  # an aggregate without GROUP BY is one row
     return Waiting(*row)

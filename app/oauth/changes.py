@@ -25,6 +25,7 @@ from app.fhir.release import Release
 from app.identity import practices, sessions
 from app.identity.instants import to_us
 from app.jobs.notices import notify
+from app.jobs.reminders import remind
 from app.jobs.texts import NoticeKind
 from app.oauth import codes, launches, pushed, tokens
 from app.oauth.binding import bound_to_key
@@ -104,6 +105,14 @@ class Changes:
                 transaction,
                 record_id=decision.record_id,
                 kind=NoticeKind.ACCESS_GIVEN,
+                now_us=to_us(now),
+            )
+            await remind(
+                transaction,
+                record_id=decision.record_id,
+                grant_id=grant.grant_id,
+                version=grant.version,
+                ends_us=to_us(grant.until),
                 now_us=to_us(now),
             )
             code = AuthorizationCode(

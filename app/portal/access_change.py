@@ -51,7 +51,7 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
             purpose=wish.purpose,
         )
         await parts.audit.record(transaction, event_of(request, person, "change-grant", grant))
-        await notify_of(transaction, request, person, NoticeKind.ACCESS_CHANGED, now)
+        await notify_of(transaction, request, person, NoticeKind.ACCESS_CHANGED, now, grant)
 
     await parts.database.write(job)
 

@@ -21,6 +21,7 @@ from app.identity import practices
 from app.identity.instants import to_us
 from app.identity.practices import Practice
 from app.jobs.notices import notify
+from app.jobs.reminders import remind
 from app.jobs.texts import NoticeKind
 from app.oauth import clients, tokens
 from app.portal.language import Language, marked
@@ -177,16 +178,21 @@ def event_of(request: Request, person: SignedIn, action: str, grant: Grant) -> E
 
 
 async def notify_of(
-    transaction: Transaction, request: Request, person: SignedIn, kind: NoticeKind, now: datetime
+    transaction: Transaction, request: Request, person: SignedIn, kind: NoticeKind, now: datetime, grant: Grant
 ) -> None:
-    """Have the person told by mail, in the language of the page, if the transaction commits."""
-    await notify(
-        transaction,
-        record_id=person.record_id,
-        kind=kind,
-        now_us=to_us(now),
-        language=language_of(request).code,
-    )
+    """Have the person told by mail, in the language of the page, if the transaction commits; and when the grant ends."""
+    language, now_us = language_of(request).code, to_us(now)
+    await notify(transaction, record_id=person.record_id, kind=kind, now_us=now_us, language=language)
+    if grant.withdrawn_at is None:
+        await remind(
+            transaction,
+            record_id=person.record_id,
+            grant_id=grant.grant_id,
+            version=grant.version,
+            ends_us=to_us(grant.until),
+            now_us=now_us,
+            language=language,
+        )
 
 
 async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wish) -> None:
@@ -206,7 +212,7 @@ async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wi
             now=now,
         )
         await parts.audit.record(transaction, event_of(request, person, "grant", grant))
-        await notify_of(transaction, request, person, NoticeKind.ACCESS_GIVEN, now)
+        await notify_of(transaction, request, person, NoticeKind.ACCESS_GIVEN, now, grant)
 
     await parts.database.write(job)
 
@@ -223,7 +229,7 @@ async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id
         if grant.withdrawn_at == now:
             await parts.audit.record(transaction, event_of(request, person, "withdraw", grant))
             await tokens.revoke_of_grant(transaction, person.record_id, grant_id, now)
-            await notify_of(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now)
+            await notify_of(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now, grant)
 
     await parts.database.write(job)
 

@@ -86,7 +86,7 @@ async def test_a_change_that_is_undone_leaves_no_job(database: SqliteDatabase, c
 
     with pytest.raises(UnavailableError):
         await database.write(change)
-    assert (await outbox.waiting(database.reader)).jobs == 0
+    assert (await outbox.waiting(database.reader, 2**60)).jobs == 0
 
 
 async def test_each_failure_is_kept_and_doubles_the_wait(database: SqliteDatabase, clock: "Clock") -> None:
@@ -138,7 +138,7 @@ async def test_a_job_of_an_unknown_kind_waits_for_a_release_that_knows_it(
     await put(database, clock, kind="of-tomorrow")
     handler = Handler()
     await deliverer(database, clock, handler).deliver_due()
-    assert await outbox.waiting(database.reader) == Waiting(1, 1, 1)
+    assert await outbox.waiting(database.reader, 2**60) == Waiting(1, 1, 1)
     clock.move(FIRST_DELAY)
     await Deliverer(database, {"of-tomorrow": handler}, now_us=clock).deliver_due()
     assert handler.delivered == {'{"n":1}': 1}
@@ -168,7 +168,7 @@ async def test_an_end_that_is_not_written_breaks_off_no_other_job(database: Sqli
     with pytest.raises(UnavailableError):
         await deliverer(broken, clock, handler).deliver_due()
     assert handler.delivered.total() == 4
-    assert (await outbox.waiting(database.reader)).jobs == 1
+    assert (await outbox.waiting(database.reader, 2**60)).jobs == 1
 
 
 async def test_many_deliverers_at_once_never_hold_the_same_job(database: SqliteDatabase, clock: "Clock") -> None:
@@ -256,7 +256,7 @@ async def test_it_runs_until_told_to_stop_and_finishes_what_is_in_hand(
         go_on.set()
         await running
     assert finished == [1]
-    assert (await outbox.waiting(database.reader)).jobs == 0
+    assert (await outbox.waiting(database.reader, 2**60)).jobs == 0
 
 
 async def test_an_outage_of_the_database_does_not_end_the_loop(database: SqliteDatabase, clock: "Clock") -> None:
@@ -272,7 +272,7 @@ async def test_an_outage_of_the_database_does_not_end_the_loop(database: SqliteD
     async with asyncio.timeout(5):
         await deliverer(flaky, clock, last, pause=timedelta(0)).run_forever(stop)
     assert delivered == [1]
-    assert (await outbox.waiting(database.reader)).jobs == 0
+    assert (await outbox.waiting(database.reader, 2**60)).jobs == 0
 
 
 async def test_a_look_that_finds_nothing_does_not_ask_the_writer(database: SqliteDatabase, clock: "Clock") -> None:
