@@ -46,8 +46,14 @@ _ELSEWHERE = frozenset({"_filter", "_has", "_list", "_profile", "_query"})
 """Parameters that name things of one release in their values."""
 
 _OF_THE_ANSWER = frozenset({"_count", "_elements", "_summary", "_total"})
-_STATUS_MADE = frozenset(NOT_DONE) | {"MedicationStatement"}
-"""Types whose R4 status is made of more than the STU3 status."""
+_STATUS_MADE: Mapping[str, tuple[str, str]] = {
+    **{name: (status, standing) for name, (_, status, standing) in NOT_DONE.items()},
+    "MedicationStatement": ("not-taken", "stopped"),
+}
+"""Types whose R4 status is made of a flag besides the STU3 status: the status of what was not done in R4, and in STU3."""
+
+_FLAGS = {"Immunization": "notgiven", "MedicationAdministration": "not-given"}
+"""STU3 parameters that ask for the flag; the other types have none."""
 
 
 def query_in(target: Release, resource_type: str, pairs: Pairs) -> list[tuple[str, str]]:
@@ -56,13 +62,36 @@ def query_in(target: Release, resource_type: str, pairs: Pairs) -> list[tuple[st
     Parameters about the answer, such as ``_count``, are left out. Raises: UnknownParameterError, for a parameter that means
     something else in ``target``; one that is not known there at all is for the parser.
     """
-    return [_pair_in(target, resource_type, name, value) for name, value in pairs if name not in _OF_THE_ANSWER]
+    found: list[tuple[str, str]] = []
+    for name, value in pairs:
+        if name.partition(":")[0] == "status" and resource_type in _STATUS_MADE:
+            found += _status_in(target, resource_type, name, value)
+        elif name not in _OF_THE_ANSWER:
+            found.append(_pair_in(target, resource_type, name, value))
+    return found
+
+
+def _status_in(target: Release, resource_type: str, name: str, value: str) -> Pairs:
+    """Return what asks for a status that is made of more in R4. Raises: UnknownParameterError, where nothing does."""
+    not_done, standing = _STATUS_MADE[resource_type]
+    asked = value.split(",")
+    flag = _FLAGS.get(resource_type)
+    if name in ("status", "status:not") and "|" not in value:
+        told = [_token_in(target, resource_type, "status", one) for one in asked]
+        if target is Release.R4:
+            return [(name, ",".join([*told, *([not_done] if standing in asked else [])]))]
+        if flag is not None and asked == [not_done]:
+            return [(flag if name == "status" else f"{flag}:not", "true")]
+        if flag is not None and name == "status" and not_done not in asked:
+            return [(name, ",".join(told)), (f"{flag}:not", "true")]
+    message = f"{name} of {resource_type} means something else there."
+    raise UnknownParameterError(message)
 
 
 def _pair_in(target: Release, resource_type: str, name: str, value: str) -> tuple[str, str]:
     plain, colon, modifier = name.partition(":")
     plain, dot, chain = plain.partition(".")
-    if plain in _ELSEWHERE or (plain == "status" and resource_type in _STATUS_MADE):
+    if plain in _ELSEWHERE:
         message = f"{plain} of {resource_type} means something else there."
         raise UnknownParameterError(message)
     if plain == "_sort":

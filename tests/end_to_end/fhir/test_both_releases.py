@@ -223,6 +223,36 @@ async def test_codes_and_code_systems_are_asked_as_each_release_names_them(world
     assert names(await world.caller("maanlicht").get(f"/CarePlan?status=on-hold&{BOTH}")) == ["plan"]
 
 
+async def test_a_status_is_asked_in_the_other_release_as_it_is_made_there(world: World) -> None:
+    vaccine = {"resourceType": "Immunization", "vaccineCode": {"text": "Griep"}}
+    for release, more in (
+        (Release.STU3, {"primarySource": True, "notGiven": False, "status": "completed"}),
+        (Release.STU3, {"primarySource": True, "notGiven": True, "status": "completed"}),
+        (Release.R4, {"occurrenceDateTime": "2026-03-01", "status": "completed"}),
+        (Release.R4, {"occurrenceDateTime": "2026-03-01", "status": "not-done"}),
+    ):
+        is_given = not more.get("notGiven") and more["status"] == "completed"
+        mark = f"{release.path}-{'given' if is_given else 'not'}"
+        patient = {"reference": world.maanlicht.patient(release)}
+        await world.caller("maanlicht", release).made(
+            {**vaccine, **more, "patient": patient, "identifier": [{"value": mark}]}
+        )
+    for release, query, wanted in (
+        (Release.R4, "status=completed", ["r4-given", "stu3-given"]),
+        (Release.R4, "status=not-done", ["r4-not", "stu3-not"]),
+        (Release.STU3, "status=completed", ["r4-given", "r4-not", "stu3-given", "stu3-not"]),
+        (Release.STU3, "status:not=completed", []),
+    ):
+        page = await world.caller("maanlicht", release).get(f"/Immunization?{query}&{BOTH}")
+        found = [
+            one["resource"]["identifier"][0]["value"]
+            for one in page.get("entry", [])
+            if one["search"]["mode"] == "match"
+        ]
+        assert sorted(found) == wanted, (release, query)
+        assert not [issue for issue in outcome(page) if issue["severity"] == "warning"]
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
