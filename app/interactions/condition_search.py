@@ -24,8 +24,15 @@ _QUICK_SECONDS = 0.005
 
 
 def condition_of(context: Context, release: Release, resource_type: str, query: str) -> Search:
-    """Return what a condition such as ``identifier=a|b`` asks for. Raises: BadRequestError."""
+    """Return what a condition such as ``identifier=a|b`` asks for.
+
+    A parameter without a value, which a search passes over, is refused: what is written would be found by less than was meant.
+    Raises: BadRequestError.
+    """
     pairs = parse_qsl(without_url(query, resource_type), keep_blank_values=True)
+    if not all(value.strip() for _, value in pairs):
+        message = "In a condition, every parameter needs a value."
+        raise BadRequestError(message)
     search = parse_query(
         release, resource_type, pairs, time_zone=context.time_zone, lenient=False,
         page_size_default=2, page_size_max=2, base_urls=(context.fhir_base(release),), now=context.clock(),

@@ -71,7 +71,7 @@ _ONLY_MISSING = frozenset({"missing"})
 
 
 class EmptyValueError(BadRequestError):
-    """A parameter came without a value."""
+    """One of the values of a parameter is empty."""
 
 
 def parse_query(
@@ -106,6 +106,9 @@ def parse_query(
     for name, text in pairs:
         if name in FILTERS_NOTHING:
             query.ignore(name, f"{name} is not a parameter of FHIR and was ignored.")
+            continue
+        if not text.strip():
+            query.ignore(name, f"The parameter {shown(name)} has no value and was ignored.")
             continue
         try:
             query.add(name, text)
@@ -157,8 +160,6 @@ class _Query:
         self.ignored.append(Issue("warning", "not-supported", diagnostics, f"http.{shown(name)}"))
 
     def add(self, name: str, text: str) -> None:
-        if not text.strip():
-            raise EmptyValueError(f"The parameter {shown(name)} has no value.", expression=f"http.{shown(name)}")
         if self.results.add(name, text):
             return
         condition = self.condition(self.resource_type, name, name, text)

@@ -38,6 +38,18 @@ async def test_a_conditional_update_that_finds_none_creates(world: World, releas
     assert await me.found("/Observation?identifier=cuff") == [tree_of(answer)["id"]]
 
 
+async def test_a_condition_is_not_wider_than_it_was_meant(me: Caller, patient: str) -> None:
+    await me.made(named(R4, patient))
+    before = await me.found("/Observation")
+    for method in ("PUT", "DELETE"):
+        for query in ("code=", "identifier=&code=29463-7"):
+            answer = await me(method, f"/Observation?{query}", named(R4, patient) if method == "PUT" else None)
+            assert answer.status_code == 400, answer.text
+    answer = await me("POST", "/Observation", named(R4, patient, "other"), **{"If-None-Exist": "identifier="})
+    assert answer.status_code == 400
+    assert await me.found("/Observation") == before
+
+
 async def test_of_twenty_conditional_updates_at_once_one_creates(me: Caller, patient: str) -> None:
     tries = [
         me("PUT", "/Observation?identifier=cuff", named(R4, patient, note=[{"text": f"{number}"}]))

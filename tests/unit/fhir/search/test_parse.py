@@ -212,13 +212,20 @@ def test_a_chain_has_an_end() -> None:
         search_pairs([("subject.identifier", "a")] * 60)
 
 
-@pytest.mark.parametrize("query", ["code=", "code=a,,b", "code=%20", "_count=", "_include="])
-def test_an_empty_value_is_refused_and_left_out_if_the_caller_says_so(query: str) -> None:
+def test_an_empty_alternative_is_refused_and_left_out_if_the_caller_says_so() -> None:
     with pytest.raises(BadRequestError):
-        search(query)
-    found = search(query, lenient=True)
+        search("code=a,,b")
+    found = search("code=a,,b", lenient=True)
     assert found.criteria == ()
     assert len(found.ignored) == 1
+
+
+@pytest.mark.parametrize("query", ["code=", "code=%20", "code:not=", "_count=", "_include=", "_sort=", "_filter="])
+def test_a_parameter_without_a_value_is_no_error_and_says_nothing(query: str) -> None:
+    found = search(f"{query}&status=final")
+    assert [one.parameter.name for one in found.criteria] == ["status"]
+    assert [one.code for one in found.ignored] == ["not-supported"]
+    assert found.used == (("status", "final"),)
 
 
 @pytest.mark.parametrize(
