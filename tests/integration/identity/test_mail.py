@@ -61,14 +61,14 @@ async def with_address(world: World) -> None:
 
 def code_in(message: EmailMessage) -> str:
     """Return the code of a message."""
-    return re.findall(r"\b\d{6}\b", message.get_content())[0]
+    return str(re.findall(r"\b\d{6}\b", message.get_content())[0])
 
 
 async def link_for(world: World, login: str = "zonnestraal") -> str:
     """Return the path of the link that is mailed to whoever forgot a password."""
     await world.post("/login/forgotten", login=login)
     (message,) = await mailed(world)
-    return re.findall(r"https://regie\.example(/login/reset\?token=\S+)", message.get_content())[0]
+    return str(re.findall(r"https://regie\.example(/login/reset\?token=\S+)", message.get_content())[0])
 
 
 async def reset(world: World, link: str, **changed: str) -> httpx.Response:
