@@ -4,6 +4,7 @@ QUICK=1 in the environment takes less than two minutes. Names of workloads as ar
 is written to the file.
 """
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from tests.benchmarks.inside import parts_of, parts_table
 from tests.benchmarks.measure import FULL, QUICK, measure
 from tests.benchmarks.report import table, write
+from tests.support.closing import closing, closing_line
 from tests.support.running import ROOT
 
 
@@ -22,10 +24,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="regie-bench-") as folder:
         measured = measure(Path(folder), size, wanted)
         found = [] if wanted else parts_of(Path(folder) / "inside", size.observations)
+        closed = None if wanted else asyncio.run(closing(Path(folder) / "closing"))
     sys.stdout.write(table(measured))
-    if not wanted:
+    if closed is not None:
         sys.stdout.write(parts_table(found))
-        write(measured, found, ROOT / "var" / "bench.json")
+        sys.stdout.write(closing_line(closed))
+        write(measured, found, closed, ROOT / "var" / "bench.json")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tests.benchmarks.inside import Part
 from tests.benchmarks.measure import Measured
 from tests.benchmarks.server import Memory
 from tests.benchmarks.workloads import WORKLOADS
+from tests.support.closing import Closed
 from tests.support.running import ROOT
 
 DATABASE = "sqlite"
@@ -44,8 +45,8 @@ def table(measured: Measured) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(measured: Measured, inside: list[Part], path: Path) -> None:
-    """Write the figures to a file, by workload, database and number of clients, and those of the parts inside the server."""
+def write(measured: Measured, inside: list[Part], closed: Closed, path: Path) -> None:
+    """Write the figures to a file, by workload, database and number of clients, and those that are about no workload."""
     found: dict[str, Any] = {
         "machine": machine(),
         "commit": _commit(),
@@ -63,6 +64,7 @@ def write(measured: Measured, inside: list[Part], path: Path) -> None:
             "anonymous_memory_after_mib": measured.memory_after.anonymous // _MEBIBYTE,
         },
         "inside_cpu_us": {part.name: round(part.microseconds, 1) for part in inside},
+        "access_closed_ms": {"withdrawn": round(closed.withdrawn_ms, 1), "ended": round(closed.ended_ms, 1)},
         "workloads": {
             name: {
                 DATABASE: {
