@@ -5,7 +5,9 @@ It needs Python 3.11 and nothing else, and asks nobody. It reads the lines "audi
 - each entry has the hash of its text and of the entry before it in the log of all: nothing in it was altered;
 - each entry has its number among yours and the hash of your entry before it: none is missing, added or moved;
 - the seal is the server's signature of your last entry: none is missing at the end;
-- an earlier export of yours has to be the beginning of this one: the log was not told differently since.
+- an earlier export or receipt of yours has to be in this one as it was: the log was not told differently since.
+
+With --receipt the file is the receipt of one entry: no matter what came before it.
 
 KEY is what you wrote down before, or what the server publishes at /.well-known/regie-audit-keys ("kid"). Without it the key is
 taken from the export itself, and is shown: compare it.
@@ -129,8 +131,8 @@ class Log:
         self.n, self.number, self.hash = n, number, line["hash"]
         self.hashes[n] = line["hash"]
 
-    def end(self, trusted: str | None) -> None:
-        """Check the beginning and the end; ``trusted`` is the thumbprint of a key that is known to be the server's."""
+    def end(self, trusted: str | None, *, whole: bool) -> None:
+        """Check the end, and of a ``whole`` log the beginning; ``trusted`` is the thumbprint of a key that is the server's."""
         seal = self.seal
         if seal is None:
             self.faults.append("There is no seal: nobody can tell whether entries are missing at the end.")
@@ -144,6 +146,8 @@ class Log:
         if not is_signed(key, _decoded(seal["signature"]), text.encode()):
             self.faults.append("The signature of the seal is wrong.")
         cut = seal.get("cut")
+        if not whole:
+            return
         if self.first[0] > 1 and (cut is None or not self.first[1] <= cut["n"]):
             self.faults.append(f"Your log begins with your number {self.first[0]}: those before it are missing.")
         elif self.first[0] > 1 and not _is_cut_signed(seal):
@@ -181,7 +185,7 @@ def _is_cut_signed(seal: dict[str, Any]) -> bool:
     return is_signed(_decoded(_key_at(seal["keys"], cut["instant"])["x"]), _decoded(cut["signature"]), text.encode())
 
 
-def read(lines: Iterator[bytes], trusted: str | None = None) -> Log:
+def read(lines: Iterator[bytes], trusted: str | None = None, *, whole: bool = True) -> Log:
     """Return the log in the lines of an export, checked in itself."""
     log = Log()
     for number, raw in enumerate(lines, 1):
@@ -194,7 +198,7 @@ def read(lines: Iterator[bytes], trusted: str | None = None) -> Log:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             log.faults.append(f"Line {number} can't be read.")
     try:
-        log.end(trusted)
+        log.end(trusted, whole=whole)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         log.faults.append("The seal can't be read.")
     return log
@@ -204,14 +208,15 @@ def main() -> int:
     """Return 0 if all is well, 1 if not."""
     parser = argparse.ArgumentParser(description="Check the log in an export of your record.")
     parser.add_argument("export", type=Path)
-    parser.add_argument("earlier", type=Path, nargs="*", help="exports of yours from before")
+    parser.add_argument("earlier", type=Path, nargs="*", help="exports and receipts of yours from before")
+    parser.add_argument("--receipt", action="store_true", help="the file is a receipt of one entry")
     parser.add_argument("--key", help="the name (kid) of a key of the server that you know")
     asked = parser.parse_args()
     with asked.export.open("rb") as file:
-        log = read(file, asked.key)
+        log = read(file, asked.key, whole=not asked.receipt)
     for path in asked.earlier:
         with path.open("rb") as file:
-            before = read(file, asked.key)
+            before = read(file, asked.key, whole=False)
         log.faults += [f"{path}: {fault}" for fault in before.faults]
         log.follows(before)
     for fault in log.faults:

@@ -6,19 +6,15 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, func, select
 from sqlalchemy import tuple_ as row_of
 
-from app.audit.log import GENESIS
+from app.audit.log import GENESIS, STREAM
 from app.audit.tables import audit, audit_cut
 from app.db.database import Reader
 from app.db.statements import hot
 
 _before = audit.alias("before")
-_CHUNK = hot(
+_LINKS = (
     select(
-        audit.c.instant,
-        audit.c.stream,
-        audit.c.n,
-        func.coalesce(_before.c.hash, audit_cut.c.hash),
-        audit.c.hash,
+        audit.c.instant, audit.c.stream, audit.c.n, func.coalesce(_before.c.hash, audit_cut.c.hash), audit.c.hash,
         audit.c.body,
     )
     .select_from(
@@ -26,11 +22,15 @@ _CHUNK = hot(
             audit_cut, (audit_cut.c.stream == audit.c.stream) & (audit_cut.c.n == audit.c.n - 1)
         )
     )
-    .where(audit.c.record_id == bindparam("record_id"), audit.c.n <= bindparam("last"))
+    .where(audit.c.record_id == bindparam("record_id"))
+)  # fmt: skip
+_CHUNK = hot(
+    _LINKS.where(audit.c.n <= bindparam("last"))
     .where(row_of(audit.c.instant, audit.c.n) > row_of(bindparam("instant"), bindparam("after")))
     .order_by(audit.c.instant, audit.c.n)
     .limit(1000)
 )
+_ONE = hot(_LINKS.where(audit.c.stream == STREAM, audit.c.n == bindparam("n")))
 _EXTENT = hot(
     select(func.count(), func.coalesce(func.max(audit.c.n), 0)).where(audit.c.record_id == bindparam("record_id"))
 )
@@ -67,6 +67,15 @@ async def links_until(reader: Reader, record_id: int, last: int) -> AsyncIterato
         for instant, stream, n, previous, digest, body in rows:
             yield Link(instant, stream, n, previous or GENESIS, digest, body)
         place = (rows[-1][0], rows[-1][2])
+
+
+async def link_of(reader: Reader, record_id: int, n: int) -> Link | None:
+    """Return entry ``n`` if it is about this record."""
+    row = await reader.one(_ONE, {"record_id": record_id, "n": n})
+    if row is None:
+        return None
+    instant, stream, _, previous, digest, body = row
+    return Link(instant, stream, n, previous or GENESIS, digest, body)
 
 
 async def hash_of(reader: Reader, record_id: int, stream: int, n: int) -> bytes | None:

@@ -1,5 +1,6 @@
 """The interactions as one object, for those who are handed them: the pages."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from app.access.requester import Requester
@@ -7,6 +8,7 @@ from app.audit.events import Trace
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.log import LogPage, log_faults, log_of
+from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
 from app.interactions.operations.as_seen_by import Preview, preview
 from app.interactions.search import Page, search
@@ -32,6 +34,18 @@ class Interactions:
     async def log_of(self, requester: Requester, trace: Trace, before: str | None, count: int) -> LogPage:
         """Return part of the requester's own log."""
         return await log_of(self._context, requester, trace, before, count)
+
+    def log_lines(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
+        """Return the requester's own log as sealed lines of JSON."""
+        return log_lines(self._context, requester, trace)
+
+    def log_table(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
+        """Return the requester's own log as lines of CSV."""
+        return log_table(self._context, requester, trace)
+
+    async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
+        """Return an entry of the requester's own log, and its seal."""
+        return await receipt(self._context, requester, trace, number)
 
     async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
         """Return what is wrong with the requester's own log."""

@@ -32,7 +32,7 @@ class LogPage:
     next: str | None
 
 
-def _person(requester: Requester) -> int:
+def own_record(requester: Requester) -> int:
     """Return the record whose log may be read: a person reads their own; what an app was granted has no log in it."""
     if requester.record_id is None or requester.kind is not RequesterKind.PERSON:
         message = "The log of a record is for the person it is about."
@@ -48,7 +48,7 @@ async def log_of(context: Context, requester: Requester, trace: Trace, before: s
 
     async def action(scope: AccessScope) -> tuple[LogPage, Sequence[Touched]]:
         del scope
-        record_id = _person(requester)
+        record_id = own_record(requester)
         place = (END, END)
         if before is not None:
             found = _CURSOR.fullmatch(before)
@@ -71,7 +71,7 @@ async def log_faults(context: Context, requester: Requester, trace: Trace) -> li
 
     async def action(scope: AccessScope) -> tuple[list[str], Sequence[Touched]]:
         del scope
-        record_id = _person(requester)
+        record_id = own_record(requester)
         reader = context.database.reader
         found = [fault async for fault in audit_faults_of(reader, record_id)]
         found += [fault async for fault in record_faults(reader, record_id)]
@@ -86,7 +86,7 @@ async def log_entry(context: Context, requester: Requester, trace: Trace, number
 
     async def action(scope: AccessScope) -> tuple[LogEntry, Sequence[Touched]]:
         del scope
-        record_id = _person(requester)
+        record_id = own_record(requester)
         found = await entry_of(context.database.reader, record_id, number)
         if found is None:
             message = f"AuditEvent/{number} is not known."

@@ -165,7 +165,7 @@ async def export(context: Context, requester: Requester, trace: Trace, record_id
     for grant in grants:
         yield _encode(_grant_line(grant)) + b"\n"
     async for link in links_until(reader, record_id, last_entry):
-        yield _encode(_entry_line(link)) + b"\n"
+        yield _encode(entry_line(link)) + b"\n"
     seal = await sealed(reader, context.gate.audit.keys, record_id, last_entry, context.now_us())
     if seal is not None:
         yield _encode(SealLine(seal)) + b"\n"
@@ -193,7 +193,8 @@ def _grant_line(grant: Grant) -> GrantLine:
     )  # fmt: skip
 
 
-def _entry_line(link: Link) -> EntryLine:
+def entry_line(link: Link) -> EntryLine:
+    """Return the line for an entry of the log."""
     return EntryLine(link.stream, link.n, link.previous.hex(), link.hash.hex(), Raw(link.body))
 
 

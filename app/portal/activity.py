@@ -1,5 +1,6 @@
 """Who looked: the log of a record in plain words."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -7,11 +8,12 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from app.audit.events import Event
 from app.audit.keys import key_set, published
 from app.audit.log import LogEntry
+from app.errors import NotFoundError
 from app.portal.formats import joined
 from app.portal.language import Language, marked
 from app.portal.page import language_of, near, page
@@ -21,6 +23,7 @@ from app.portal.view import trace_of
 from app.portal.wording import type_words
 
 PAGE_SIZE = 40
+JSON_LINES = "application/x-ndjson"
 BATCH = 200
 BATCHES_MAX = 20
 REQUEST_LONGEST_US = 10_000_000
@@ -212,6 +215,10 @@ async def entries(
     return found, before
 
 
+def _file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/activity``."""
     routes = APIRouter(include_in_schema=False)
@@ -247,6 +254,24 @@ def router(parts: Parts) -> APIRouter:
     async def keys() -> Response:
         found = await published(parts.database.reader)
         return Response(key_set(found), media_type="application/jwk-set+json")
+
+    @routes.get("/activity/receipt/{number}")
+    async def receipt(request: Request, person: Annotated[SignedIn, Depends(signed_in)], number: str) -> Response:
+        if re.fullmatch(r"[0-9]{1,18}", number) is None:
+            message = "There is no such line in the log."
+            raise NotFoundError(message)
+        lines = await parts.interactions.receipt(person.requester(), trace_of(request), int(number))
+        return Response(lines, media_type=JSON_LINES, headers=_file(f"regie-receipt-{number}.ndjson"))
+
+    @routes.get("/activity/log.ndjson")
+    async def log_lines(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> StreamingResponse:
+        lines = parts.interactions.log_lines(person.requester(), trace_of(request))
+        return StreamingResponse(lines, media_type=JSON_LINES, headers=_file("regie-log.ndjson"))
+
+    @routes.get("/activity/log.csv")
+    async def log_table(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> StreamingResponse:
+        lines = parts.interactions.log_table(person.requester(), trace_of(request))
+        return StreamingResponse(lines, media_type="text/csv", headers=_file("regie-log.csv"))
 
     @routes.get("/activity/check")
     async def check(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:

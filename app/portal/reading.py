@@ -1,7 +1,7 @@
 """How a page reads the record: always through the interactions, as the person, with one trace for the whole page."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -113,6 +113,18 @@ class Interactions(Protocol):
     async def log_of(  # noqa: D102
         self, requester: Requester, trace: Trace, before: str | None, count: int
     ) -> LogPage: ...
+
+    def log_lines(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
+        """Return the log as sealed lines of JSON, one at a time."""
+        ...
+
+    def log_table(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
+        """Return the log as lines of CSV, one at a time."""
+        ...
+
+    async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
+        """Return an entry of the log and its seal. Raises: NotFoundError."""
+        ...
 
     async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
         """Return one sentence per fault of the log, none when it is sound."""

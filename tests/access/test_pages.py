@@ -64,7 +64,7 @@ def filled(route: str, world: World) -> tuple[str, str]:
     """Return method and URL of a route, with Zonnestraal's ids where it takes any."""
     method, path = route.split(" ")
     grant = world.made.grants["granted of zonnestraal"].grant_id
-    return method, path.replace("{grant_id}", grant).replace("{key}", "weight")
+    return method, path.replace("{grant_id}", grant).replace("{key}", "weight").replace("{number}", "1")
 
 
 async def session(world: World, who: str) -> httpx.AsyncClient:

@@ -1,0 +1,58 @@
+"""What a person takes along of their log: all of it, and receipts; nobody else's."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from tests.access.test_pages import session
+from tests.integration.audit.test_own_chain import script, told
+from tests.support.world import World
+
+
+async def test_the_log_is_taken_along_with_proof_and_as_a_table(world: World) -> None:
+    await world.caller("granted").get("/Observation")
+    async with await session(world, "zonnestraal") as browser:
+        answer = await browser.get("/activity/log.ndjson")
+        lines = answer.content.splitlines(keepends=True)
+        table = list(csv.DictReader((await browser.get("/activity/log.csv")).text.splitlines()))
+    assert "attachment" in answer.headers["content-disposition"]
+    assert told(lines) == []
+    entries = [json.loads(line) for line in lines[:-1]]
+    assert {entry["event"]["record_id"] for entry in entries} == {world.zonnestraal.record_id}
+    assert entries[-1]["event"]["action"] == "log", "taking it along is in it"
+    assert [row["number"] for row in table[:-1]] == [str(entry["n"]) for entry in entries]
+    assert {row["purpose"] for row in table if row["kind"] == "practice"} == {"TREAT"}
+
+
+async def test_a_line_of_the_page_has_a_receipt_that_stands_on_its_own(world: World) -> None:
+    await world.caller("granted").get("/Observation")
+    async with await session(world, "zonnestraal") as browser:
+        page = (await browser.get("/activity")).text
+        found = re.search(r'/activity/receipt/([0-9]+)"', page)
+        assert found is not None
+        receipt = (await browser.get(f"/activity/receipt/{found[1]}")).content.splitlines(keepends=True)
+        export = (await browser.get("/activity/log.ndjson")).content.splitlines(keepends=True)
+    log = script.read(iter(receipt), whole=False)
+    assert log.faults == []
+    event = json.loads(receipt[0])["event"]
+    assert (event["kind"], event["ground"].split()[0], event["purpose"]) == ("practice", "grant", "TREAT")
+    whole = script.read(iter(export))
+    whole.follows(log)
+    assert whole.faults == []
+    altered = [receipt[0].replace(b'"practice"', b'"operator"'), receipt[1]]
+    assert script.read(iter(altered), whole=False).faults != []
+
+
+@pytest.mark.parametrize("number", ["0", "999999", "x", "1" * 30, "-1"])
+async def test_what_is_not_in_ones_own_log_has_no_receipt(world: World, number: str) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        assert (await browser.get(f"/activity/receipt/{number}")).status_code == 404
+
+
+async def test_nobody_gets_a_receipt_of_another_persons_log(world: World) -> None:
+    her = await world.caller("zonnestraal").get("/AuditEvent?_count=1")
+    async with await session(world, "maanlicht") as browser:
+        answer = await browser.get(f"/activity/receipt/{her['entry'][0]['resource']['id']}")
+    assert answer.status_code == 404
