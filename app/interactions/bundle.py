@@ -13,6 +13,7 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/h
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
@@ -40,6 +41,7 @@ from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, refusals
 from app.interactions.placement import new_patient, record_for
 from app.interactions.repeat import Outcome, earlier, keep, request_hash
+from app.interactions.room import ANSWER_BYTES_MAX, Room
 from app.interactions.single import LARGE_BODY, wrote
 from app.interactions.write import Changes
 from app.interactions.written import Written
@@ -51,11 +53,18 @@ LOOKS_MAX = 100
 LOOKS_SECONDS = 1.0
 """How much a transaction may look at, and how long: nobody else's change is written meanwhile."""
 
-Look = Callable[[Context, Entry], Awaitable[object]]
+
+class Answer(Protocol):
+    """What an entry that looks is answered with."""
+
+    body: bytes
+
+
+Look = Callable[[Context, Entry], Awaitable[Answer]]
 """Gives the answer to an entry that looks, or calls an operation; by the context it is inside a transaction, or not."""
 
 
-async def changes_only(_: Context, entry: Entry) -> object:
+async def changes_only(_: Context, entry: Entry) -> Answer:
     """Refuse what looks, for those who send none. Raises: NotSupportedError."""
     message = f"Entry {entry.asked.index} is no change."
     raise NotSupportedError(message)
@@ -127,11 +136,11 @@ def _repeated(writes: list[Entry], before: Sequence[Outcome] | None) -> bool:
 async def _look_at_all(context: Context, transaction: Transaction, look: Look, looks: list[Entry]) -> None:
     """Answer the entries of a transaction that look. Raises: RegieError, with its place in the Bundle; TooCostlyError."""
     timed = Timed(transaction, LOOKS_SECONDS)
-    inside = context.inside(transaction, timed)
+    inside, room = context.inside(transaction, timed), Room(ANSWER_BYTES_MAX)
     for entry in looks:
         try:
             timed.check()
-            entry.outcome = await look(inside, entry)
+            await _look_at(inside, look, entry, room)
         except RegieError as error:
             if error.expression is None:
                 error.expression = f"Bundle.entry[{entry.asked.index}]"
@@ -140,11 +149,19 @@ async def _look_at_all(context: Context, transaction: Transaction, look: Look, l
 
 async def _look_at_each(context: Context, look: Look, looks: list[Entry]) -> None:
     """Answer the entries of a batch that look; one that can't be answered keeps its error."""
+    room = Room(ANSWER_BYTES_MAX)
     for entry in looks:
         try:
-            entry.outcome = await look(context, entry)
+            await _look_at(context, look, entry, room)
         except RegieError as error:
             entry.outcome = error
+
+
+async def _look_at(context: Context, look: Look, entry: Entry, room: Room) -> None:
+    room.take(0)
+    answer = await look(context, entry)
+    room.take(len(answer.body))
+    entry.outcome = answer
 
 
 async def _prepared(context: Context, release: Release, body: bytes) -> BundleAnswer:
@@ -170,9 +187,12 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     await _name_patients(context, changes, ready, names)
     about = await _bundle_record(context, changes, ready, names)
     await _name_others(context, changes, ready, names, about)
+    room = Room(ANSWER_BYTES_MAX)
     for entry in sorted(ready, key=lambda entry: _ORDER[entry.method]):
         try:
-            entry.outcome = await _do(context, changes, entry, names, about)
+            room.take(0)
+            entry.outcome = written = await _do(context, changes, entry, names, about)
+            room.take(len(written.version.body))
         except RegieError as error:
             if error.expression is None:
                 error.expression = f"Bundle.entry[{entry.asked.index}]"

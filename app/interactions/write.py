@@ -38,6 +38,7 @@ from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
 from app.interactions.giving import Giving
 from app.interactions.placement import check_label, check_references, expected, place
+from app.interactions.room import PATCHED_BYTES_MAX, Room
 from app.interactions.search import narrow
 from app.interactions.waiting import is_placed, take_out, waits_in
 from app.interactions.written import Written
@@ -63,6 +64,7 @@ class Changes:
     _identified: set[tuple[str, str]] = field(default_factory=set)
     _replaced: list[Replaced] = field(default_factory=list)
     _asked: ConditionSearches = field(default_factory=ConditionSearches)
+    _to_patch: Room = field(default_factory=lambda: Room(PATCHED_BYTES_MAX))
 
     @property
     def giving(self) -> Giving:
@@ -207,6 +209,7 @@ class Changes:
         return replace(written, interaction="patch")
 
     def _patched(self, before: Stored, patch: Patch) -> Parsed:
+        self._to_patch.take(len(before.body))
         parsed = parse(
             self.release,
             encode_tree(patch(before.tree())),

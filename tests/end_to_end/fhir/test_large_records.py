@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from app.fhir.release import Release
-from app.interactions import context
-from tests.support.world import World, bundle, entry, goal, tree_of
+from app.interactions import bundle as bundles
+from app.interactions import context, write
+from tests.support.world import World, bundle, entry, goal, identifier, tree_of
 
 R4 = Release.R4
 PATHS = (
@@ -67,3 +68,39 @@ async def test_others_have_their_turn_while_a_search_goes_over_much(
     monkeypatch.setattr(asyncio, "sleep", counted)
     assert (await me("GET", f"/Goal?{query}")).status_code == 200
     assert turns > 2
+
+
+PATCH = {
+    "resourceType": "Parameters",
+    "parameter": [
+        {
+            "name": "operation",
+            "part": [
+                {"name": "type", "valueCode": "replace"},
+                {"name": "path", "valueString": "Goal.description.text"},
+                {"name": "value", "valueString": "Meer lopen"},
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", ["patches", "looks", "conditions"])
+async def test_a_bundle_goes_over_a_bounded_amount_of_large_resources(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    me, patient = world.caller("zonnestraal"), world.zonnestraal.patient()
+    large = goal(R4, patient, note=[{"text": "thuis " * 1000}], identifier=identifier("large"))
+    address = f"Goal/{(await me.made(large))['id']}"
+    monkeypatch.setattr(bundles, "ANSWER_BYTES_MAX", 15_000)
+    monkeypatch.setattr(write, "PATCHED_BYTES_MAX", 15_000)
+    asked = {
+        "patches": entry("PATCH", address, PATCH),
+        "looks": entry("GET", address),
+        "conditions": entry("POST", "Goal", goal(R4, patient), ifNoneExist="identifier=large"),
+    }[kind]
+    before = await me.changes()
+    answered = tree_of(await me("POST", "/", bundle("batch", *[asked] * 5)))["entry"]
+    assert [one["response"]["status"][:3] for one in answered] == ["200", "200", "200", "422", "422"]
+    assert [one["response"]["outcome"]["issue"][0]["code"] for one in answered[3:]] == ["too-costly"] * 2
+    assert len(await me.changes()) == len(before) + (3 if kind == "patches" else 0)
