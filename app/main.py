@@ -35,6 +35,7 @@ from app.portal import (
     measurements,
     misfits,
     passkeys,
+    providers,
     record,
     sign_up,
 )
@@ -153,6 +154,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(login_settings.router(parts))
     pages.include_router(mail_address.router(parts))
     pages.include_router(forgotten.router(parts))
+    pages.include_router(providers.router(parts))
     pages.include_router(login_changes.router(parts))
     pages.include_router(authorize.router(parts))
     pages.include_router(apps.router(parts))

@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field(default="regie@localhost", description="The sender of mail.")
     sign_up_open: bool = Field(default=True, description="Whether people may make an account themselves.")
+    openid_providers: SecretStr = Field(
+        default=SecretStr("[]"), description="Other parties at which people can log in (OpenID Connect); a JSON list."
+    )
     trust_forwarded: bool = Field(
         default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."
     )

@@ -1,5 +1,7 @@
 """Challenges: a random value that a passkey signs, good once, for five minutes, in the browser that asked for it.
 
+A login at another party is kept in the same way: it too ends in the browser that began it, once.
+
 A browser has one challenge for each purpose; asking again replaces it. Taking one ends it, whatever comes of it.
 
 Spec: https://www.w3.org/TR/webauthn-3/#sctn-cryptographic-challenges
@@ -43,11 +45,12 @@ class Purpose(StrEnum):
     LOGIN = "login"
     REGISTRATION = "registration"
     SIGN_UP = "sign-up"
+    PROVIDER = "provider"
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A challenge that was taken; ``subject`` is the account it is about, empty where that is still open."""
+    """A challenge that was taken; ``subject`` is what it is about, empty where that is still open."""
 
     value: bytes
     subject: str

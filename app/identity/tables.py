@@ -71,6 +71,17 @@ passkey = Table(
     Index(None, "account_id"),
 )
 
+external_identity = Table(
+    "external_identity",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("linked_at", BigInteger, nullable=False),
+    Index(None, "account_id"),
+)
+
 known_device = Table(
     "known_device",
     metadata,

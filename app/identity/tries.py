@@ -57,6 +57,11 @@ def of_passkey(address: str) -> tuple[Bucket, ...]:
     return (Bucket(_hashed("passkey", address), 100),)
 
 
+def of_provider(address: str) -> tuple[Bucket, ...]:
+    """Return the counter of logins at another party that were begun; each asks that party something."""
+    return (Bucket(_hashed("provider", address), 30),)
+
+
 def of_code(account_id: str, device: str = "") -> tuple[Bucket, ...]:
     """Return the counter of a try with a one-time code; ``device`` is the cookie of a known device, if any."""
     return (Bucket(_hashed("code", account_id, device), 5),)

@@ -14,6 +14,7 @@ from app.db.database import Transaction
 from app.errors import TooManyRequestsError
 from app.identity import known_devices, sessions, tries
 from app.identity.accounts import Account, folded
+from app.identity.openid import providers_of
 from app.identity.passkeys import Passkeys
 from app.identity.recovery import RecoveryCodes
 from app.identity.tries import Bucket
@@ -236,6 +237,7 @@ def _add_again(routes: APIRouter, steps: Login) -> None:
 
 def shown(request: Request, template: str, back: str, outcome: Outcome = OPENED, login: str = "") -> Response:
     """Return a page of the login; ``back`` is where it leads, ``outcome`` the problem it tells, if any."""
+    settings = request.app.state.parts.settings
     answer = page(
         request,
         template,
@@ -243,7 +245,8 @@ def shown(request: Request, template: str, back: str, outcome: Outcome = OPENED,
         back=back,
         problem=outcome.problem,
         login=login,
-        passkeys=Passkeys(request.app.state.parts.settings.base_url).is_possible,
+        passkeys=Passkeys(settings.base_url).is_possible,
+        providers=list(providers_of(settings.openid_providers.get_secret_value()).values()),
     )
     return with_form_cookie(request, answer)
 

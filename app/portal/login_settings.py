@@ -15,8 +15,9 @@ from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import NotFoundError
-from app.identity import mail_addresses, passkeys, recovery, sessions
+from app.identity import identities, mail_addresses, passkeys, recovery, sessions
 from app.identity.devices import device_of
+from app.identity.openid import providers_of
 from app.identity.passkeys import Passkeys
 from app.portal.language import marked
 from app.portal.open_session import log_change
@@ -31,6 +32,9 @@ DONE = {
     "only-way": ONLY_WAY,
     "password": marked("Your password was changed. Everywhere else you are logged out."),
     "phone": marked("Your phone is connected. From now on its codes count."),
+    "linked": marked("You can log in with it from now on."),
+    "unlinked": marked("It opens nothing here any more."),
+    "not-linked": marked("That did not work. Nothing was changed."),
     "mail": marked("Your mail address is confirmed."),
     "ended": marked("You are logged out there."),
 }
@@ -55,6 +59,15 @@ class SessionLine:
     made: datetime
     used: datetime
     is_this: bool
+
+
+async def can_log_in(parts: LoginParts, transaction: Transaction, account_id: str) -> bool:
+    """Return whether anything is left that opens the account."""
+    return (
+        await parts.accounts.has_password(transaction, account_id)
+        or bool(await passkeys.of_account(transaction, account_id))
+        or bool(await identities.of_account(transaction, account_id))
+    )
 
 
 def router(parts: LoginParts) -> APIRouter:
@@ -117,6 +130,7 @@ async def _shown(request: Request, parts: LoginParts, person: SignedIn, done: st
         )
         for one in await sessions.of_account(reader, person.account_id, now)
     ]
+    linked = await identities.of_account(reader, person.account_id)
     return page(
         request,
         "login_and_devices.html",
@@ -126,6 +140,10 @@ async def _shown(request: Request, parts: LoginParts, person: SignedIn, done: st
         has_totp=await parts.accounts.has_totp(reader, person.account_id),
         left=await recovery.left(reader, person.account_id),
         mail=await mail_addresses.of_account(reader, person.account_id),
+        providers=[
+            (provider, next((one.level for one in linked if one.issuer == provider.issuer), ""))
+            for provider in providers_of(parts.settings.openid_providers.get_secret_value()).values()
+        ],
         done=done,
         only_way=ONLY_WAY,
         device=device_of(request.headers.get("user-agent", "")),

@@ -28,14 +28,25 @@ class Way(StrEnum):
     PASSKEY = "passkey"
     CODE = "password and one-time code"
     RECOVERY = "password and recovery code"
+    PROVIDER = "provider"
 
 
 async def open_session(
-    request: Request, parts: LoginParts, transaction: Transaction, account: Account, way: Way, note: str = ""
+    request: Request,
+    parts: LoginParts,
+    transaction: Transaction,
+    account: Account,
+    way: Way,
+    note: str = "",
+    *,
+    is_new: bool = False,
 ) -> str:
-    """Return the cookie value of the session of somebody who has just shown both factors; ``note`` goes into the log."""
+    """Return the cookie value of the session of somebody who has just shown both factors.
+
+    ``note`` goes into the log and the session with the way; of an account that ``is_new`` no device is news.
+    """
     detail = f"{way}, {note}" if note else way
-    await _remember_device(request, parts, transaction, account, is_told=not note)
+    await _remember_device(request, parts, transaction, account, is_told=not is_new)
     await parts.audit.record(transaction, event(request, account, "login", detail=detail))
     return await sessions.make_whole(
         transaction,
@@ -43,7 +54,7 @@ async def open_session(
         account.account_id,
         parts.clock(),
         parts.settings.session_lifetime,
-        way=way,
+        way=detail,
         device=device_of(request.headers.get("user-agent", "")),
     )
 

@@ -16,7 +16,7 @@ from app.identity.passkeys import Passkeys
 from app.portal.frame import local_path
 from app.portal.language import marked
 from app.portal.login import TOO_MANY, Outcome, shown
-from app.portal.login_settings import HERE
+from app.portal.login_settings import HERE, can_log_in
 from app.portal.open_session import Way, address_of, event, log_change, open_session, renew_session, text_of
 from app.portal.page import language_of
 from app.portal.session import (
@@ -91,8 +91,7 @@ class PasskeySteps:
         async def job(transaction: Transaction) -> None:
             if not await passkeys.remove(transaction, person.account_id, credential_id):
                 raise NotFoundError("There is no such passkey.")
-            is_only = not await passkeys.of_account(transaction, person.account_id)
-            if is_only and not await self._parts.accounts.has_password(transaction, person.account_id):
+            if not await can_log_in(self._parts, transaction, person.account_id):
                 raise ConflictError("This is the only way to log in.")
             await log_change(request, self._parts, transaction, person, "passkey removed")
 

@@ -182,7 +182,7 @@ class SignUp:
             raise ConflictError("The account was not made.")
         if is_address(account.login):
             await send_code(request, self._parts, transaction, account_id, account.record_id, account.login)
-        return await open_session(request, self._parts, transaction, account, way, "signed up")
+        return await open_session(request, self._parts, transaction, account, way, "signed up", is_new=True)
 
 
 def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:

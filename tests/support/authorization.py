@@ -17,6 +17,7 @@ import pyotp
 from fastapi import FastAPI, Request
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key
+from pydantic import SecretStr
 from starlette.responses import PlainTextResponse, Response
 
 from app.audit.log import AuditLog
@@ -31,7 +32,18 @@ from app.oauth import clients, endpoints
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
-from app.portal import apps, authorize, forgotten, login, login_changes, login_settings, mail_address, passkeys, sign_up
+from app.portal import (
+    apps,
+    authorize,
+    forgotten,
+    login,
+    login_changes,
+    login_settings,
+    mail_address,
+    passkeys,
+    providers,
+    sign_up,
+)
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
@@ -196,12 +208,12 @@ class Authorization:
 
 @asynccontextmanager
 async def world_in(
-    folder: Path, remote_keys: RemoteKeys | None = None, *, base_url: str = ISSUER
+    folder: Path, remote_keys: RemoteKeys | None = None, *, base_url: str = ISSUER, openid_providers: str = "[]"
 ) -> AsyncIterator[World]:
     """Yield a running application on a new database in ``folder``."""
     secret = folder / "secret"
     secret.write_bytes(secrets.token_bytes(64))
-    settings = Settings(secret_file=secret, base_url=base_url)
+    settings = Settings(secret_file=secret, base_url=base_url, openid_providers=SecretStr(openid_providers))
     clock = Clock()
     with opened(folder, "consent", "identity", "jobs", "oauth", "audit") as database:
         audit = AuditLog(settings.key("audit"), lambda: to_us(clock.now))
@@ -240,6 +252,7 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
         login_settings.router(parts),
         mail_address.router(parts),
         forgotten.router(parts),
+        providers.router(parts),
         login_changes.router(parts),
         authorize.router(parts),
         apps.router(parts),
