@@ -9,7 +9,7 @@ before. So a person sees from their own entries alone that none is missing, alte
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -64,6 +64,14 @@ _LAST_CUT = hot(
     select(audit_own_cut.c.number, audit_own_cut.c.n, audit_own_cut.c.hash).where(
         audit_own_cut.c.record_id == bindparam("record_id")
     )
+)
+_EARLIER = hot(
+    select(audit.c.n)
+    .where(audit.c.record_id == bindparam("record_id"))
+    .where(row_of(audit.c.instant, audit.c.n) < row_of(bindparam("instant"), bindparam("n")))
+    .where(func.instr(audit.c.body, bindparam("mark")) > 0)
+    .order_by(audit.c.instant.desc(), audit.c.n.desc())
+    .limit(1)
 )
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
@@ -174,3 +182,16 @@ async def entry_of(reader: Reader, record_id: int, n: int) -> LogEntry | None:
     """Return entry ``n`` if it is about this record."""
     row = await reader.one(_ONE, {"record_id": record_id, "n": n})
     return LogEntry(row[1], _decode(row[2])) if row else None
+
+
+async def firsts(reader: Reader, record_id: int, entries: Sequence[LogEntry]) -> frozenset[int]:
+    """Return the numbers of those of ``entries`` (newest first) before which the same practice had none about this record."""
+    oldest = {entry.event.actor: entry for entry in entries if entry.event.kind == "practice"}
+    found = set()
+    for actor, entry in oldest.items():
+        # Within a text of JSON a quote has a backslash before it: this can only be the member itself.
+        mark = b'"actor":' + msgspec.json.encode(actor)
+        place = {"record_id": record_id, "instant": entry.event.instant, "n": entry.n, "mark": mark}
+        if await reader.one(_EARLIER, place) is None:
+            found.add(entry.n)
+    return frozenset(found)

@@ -12,7 +12,7 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
-from app.audit.log import LogEntry, entries_of, entry_of
+from app.audit.log import LogEntry, entries_of, entry_of, firsts
 from app.audit.verify import faults_of as audit_faults_of
 from app.errors import AccessDeniedError, BadRequestError, NotFoundError
 from app.interactions.context import Context
@@ -26,10 +26,14 @@ _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Part of a record's log, newest first; ``next`` is the cursor of what came before it, None at the end."""
+    """Part of a record's log, newest first; ``next`` is the cursor of what came before it, None at the end.
+
+    ``firsts`` are the numbers of entries that are the first of a practice.
+    """
 
     entries: tuple[LogEntry, ...]
     next: str | None
+    firsts: frozenset[int]
 
 
 def own_record(requester: Requester) -> int:
@@ -60,7 +64,9 @@ async def log_of(context: Context, requester: Requester, trace: Trace, before: s
         entries = await entries_of(context.database.reader, record_id, place, size + 1)
         page = tuple(entries[:size])
         following = f"{page[-1].event.instant}-{page[-1].n}" if len(entries) > size else None
-        return LogPage(page, following), (Touched(record_id, "own log", len(page)),)
+        return LogPage(page, following, await firsts(context.database.reader, record_id, page)), (
+            Touched(record_id, "own log", len(page)),
+        )
 
     deed = Deed("log", None, "AuditEvent")
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, "AuditEvent"), deed, action)

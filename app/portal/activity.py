@@ -1,18 +1,20 @@
 """Who looked: the log of a record in plain words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from app.audit.events import Event
 from app.audit.keys import key_set, published
 from app.audit.log import LogEntry
+from app.audit.unusual import Unusual, unusual
 from app.errors import NotFoundError
 from app.portal.formats import joined
 from app.portal.language import Language, marked
@@ -55,6 +57,12 @@ _REFUSED = {
     "grant": marked("asked for access, which you did not allow"),
 }
 
+_SIGNS = {
+    Unusual.FIRST: marked("First time"),
+    Unusual.MANY: marked("Much at once"),
+    Unusual.NIGHT: marked("At night"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -68,6 +76,7 @@ class Look:
     ground: str
     numbers: tuple[int, ...]
     request_id: str
+    signs: tuple[str, ...] = ()
 
     @property
     def day(self) -> date:
@@ -81,13 +90,18 @@ def _instant(microseconds: int, zone: ZoneInfo) -> datetime:
 
 def _is_person(event: Event) -> bool:
     """Return whether it was the person; somebody who failed to log in has no display, and may be anyone."""
-    return event.kind == "person" and bool(event.display)
+    return event.kind == "person" and bool(event.display) and not event.on_behalf_of
 
 
 def _who(event: Event, language: Language) -> str:
     if _is_person(event):
         return language.gettext("You")
-    return event.display or language.gettext("Someone who is not known")
+    name = event.display or language.gettext("Someone who is not known")
+    if event.organisation:
+        name = f"{name} ({event.organisation})"
+    if event.on_behalf_of:
+        return language.gettext("%(name)s, in the name of %(person)s,") % {"name": name, "person": event.on_behalf_of}
+    return name
 
 
 def _what(events: list[Event], language: Language) -> str:
@@ -118,9 +132,14 @@ def _ground(event: Event, language: Language) -> str:
     return ""
 
 
-def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language) -> list[Look]:
+def _signs(event: Event, zone: ZoneInfo, *, is_first: bool) -> tuple[Unusual, ...]:
+    return unusual(event, hour=_instant(event.instant, zone).hour, is_first=is_first)
+
+
+def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language, firsts: Container[int] = ()) -> list[Look]:
     """Return the lines for log entries (newest first): what belongs to one request of one party is one line.
 
+    ``firsts`` are the numbers of entries that are the first of a practice.
     The id of a request is the caller's to choose: one that comes again later does not hide how often somebody looked.
     """
     groups: list[list[LogEntry]] = []
@@ -147,6 +166,15 @@ def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language) -> li
             ground=_ground(group[0].event, language),
             numbers=tuple(entry.n for entry in group),
             request_id=group[0].event.request_id,
+            signs=tuple(
+                language.gettext(_SIGNS[sign])
+                for sign in _signs(
+                    msgspec.structs.replace(group[-1].event, count=sum(entry.event.count for entry in group)),
+                    zone,
+                    is_first=any(entry.n in firsts for entry in group),
+                )
+                if sign is not Unusual.REFUSED
+            ),
         )
         for group in groups
     ]
@@ -160,12 +188,14 @@ class Filter:
     first: date | None = None
     last: date | None = None
 
-    def takes(self, event: Event, day: date) -> bool:
-        """Return whether an entry is shown; ``day`` is its local date."""
+    def takes(self, event: Event, day: date, signs: tuple[Unusual, ...] = ()) -> bool:
+        """Return whether an entry is shown; ``day`` is its local date, ``signs`` why it stands out."""
         if (self.first and day < self.first) or (self.last and day > self.last):
             return False
         if self.who == "others":
             return not _is_person(event)
+        if self.who == "unusual":
+            return bool(signs)
         if self.who == "refused":
             return event.outcome != "success"
         return self.who == "all" or (self.who == event.kind and bool(event.display))
@@ -177,6 +207,7 @@ WHO = (
     ("app", marked("Apps")),
     ("person", marked("You")),
     ("refused", marked("Refused")),
+    ("unusual", marked("Unusual")),
     ("all", marked("Everyone")),
 )
 
@@ -197,22 +228,32 @@ async def entries(
     *,
     most: int,
     batches: int,
-) -> tuple[list[LogEntry], str | None]:
+) -> tuple[list[LogEntry], str | None, frozenset[int]]:
     """Return at least ``most`` entries that are wanted (fewer if there are no more), newest first, and the next cursor.
+
+    The numbers that come with them are of entries that are the first of a practice.
 
     A batch is read to its end, so there may be more. After ``batches`` of them it stops, with the cursor to go on from.
     """
     zone = ZoneInfo(parts.settings.time_zone)
     found: list[LogEntry] = []
+    firsts: frozenset[int] = frozenset()
     for _ in range(batches):
         batch = await parts.interactions.log_of(person.requester(), trace_of(request), before, BATCH)
+        firsts |= batch.firsts
         found += [
-            entry for entry in batch.entries if wanted.takes(entry.event, _instant(entry.event.instant, zone).date())
+            entry
+            for entry in batch.entries
+            if wanted.takes(
+                entry.event,
+                _instant(entry.event.instant, zone).date(),
+                _signs(entry.event, zone, is_first=entry.n in batch.firsts),
+            )
         ]
         before = batch.next
         if before is None or len(found) >= most:
             break
-    return found, before
+    return found, before, firsts
 
 
 def _file(name: str) -> dict[str, str]:
@@ -235,13 +276,13 @@ def router(parts: Parts) -> APIRouter:
     ) -> HTMLResponse:
         language = language_of(request)
         wanted = Filter(who if who in dict(WHO) else "others", _day(since), _day(until))
-        found, following = await entries(
+        found, following, firsts = await entries(
             parts, request, person, wanted, before or None, most=PAGE_SIZE, batches=BATCHES_MAX
         )
         return page(
             request,
             "activity.html",
-            looks=looks(found, zone, language),
+            looks=looks(found, zone, language, firsts),
             following=following,
             wanted=wanted,
             choices=WHO,

@@ -48,6 +48,8 @@ class LogPage(Protocol):
     def entries(self) -> tuple[LogEntry, ...]: ...  # noqa: D102
     @property
     def next(self) -> str | None: ...  # noqa: D102
+    @property
+    def firsts(self) -> frozenset[int]: ...  # noqa: D102 - entries that are the first of a practice
 
 
 class FoundIssue(Protocol):

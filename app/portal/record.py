@@ -93,7 +93,7 @@ def router(parts: Parts) -> APIRouter:
         goals, plans, requests, tasks = await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
         measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
         activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
-        others, _ = await entries(parts, request, person, Filter("others"), most=LOOKS_SHOWN, batches=3)
+        others, *_ = await entries(parts, request, person, Filter("others"), most=LOOKS_SHOWN, batches=3)
         return page(
             request,
             "start.html",

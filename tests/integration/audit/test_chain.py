@@ -8,7 +8,7 @@ import pytest
 
 from app.audit.events import Event
 from app.audit.keys import AuditKeys
-from app.audit.log import CHECKPOINT_EVERY_US, AuditLog, entries_of, entry_of
+from app.audit.log import CHECKPOINT_EVERY_US, AuditLog, entries_of, entry_of, firsts
 from app.audit.verify import faults, faults_of
 from app.db.database import Transaction
 from app.db.sqlite import SqliteDatabase
@@ -134,3 +134,16 @@ async def test_an_event_of_a_transaction_that_failed_is_not_there(database: Sqli
     await write(database, log, Event("read", record_id=HER))
     assert [entry.event.action for entry in await entries_of(database.reader, HER, (2**62, 2**62), 10)] == ["read"]
     assert await found(database) == []
+
+
+async def test_the_first_entry_of_a_practice_is_known_also_when_its_name_is_within_that_of_another(
+    database: SqliteDatabase,
+) -> None:
+    log = AuditLog(KEY, Clock())
+    looks = [Event("read", record_id=HER, kind="practice", actor=f"practice:{name}") for name in ("p", "pp", "p", "q")]
+    quoted = Event("read", record_id=HER, kind="practice", actor="practice:r", display='"actor":"practice:q"')
+    await write(database, log, quoted, *looks)
+    entries = await entries_of(database.reader, HER, (2**62, 2**62), 10)
+    assert await firsts(database.reader, HER, entries) == {1, 2, 3, 5}
+    assert await firsts(database.reader, HER, entries[:2]) == {5}
+    assert await firsts(database.reader, HIM, entries[:1]) == {5}

@@ -8,6 +8,7 @@ import pytest
 
 from app.audit.events import Event
 from app.audit.log import LogEntry
+from app.audit.unusual import Unusual
 from app.portal.activity import Filter, looks
 from app.portal.language import language
 
@@ -104,3 +105,26 @@ def test_a_reader_chooses_whom_to_see(who: str, shown: list[Event]) -> None:
 def test_a_reader_chooses_a_period_both_days_included() -> None:
     wanted = Filter("all", date(2026, 11, 24), date(2026, 11, 25))
     assert [wanted.takes(PRACTICE, date(2026, 11, day)) for day in (23, 24, 25, 26)] == [False, True, True, False]
+
+
+NIGHT = int(datetime(2026, 11, 25, 1, 30, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def test_what_stands_out_is_said_beside_the_line() -> None:
+    one = event(instant=NIGHT, count=120)
+    (look,) = looks([LogEntry(8, one), LogEntry(7, one)], AMSTERDAM, DUTCH, {7})
+    assert look.signs == ("Eerste keer", "Veel tegelijk", "In de nacht")
+    (look,) = looks([LogEntry(7, PRACTICE)], AMSTERDAM, DUTCH)
+    assert look.signs == ()
+
+
+def test_a_reader_chooses_to_see_only_what_stands_out() -> None:
+    assert Filter("unusual").takes(PRACTICE, DAY, (Unusual.NIGHT,))
+    assert not Filter("unusual").takes(PRACTICE, DAY, ())
+
+
+def test_who_acts_for_an_organisation_or_for_somebody_is_said_with_both_names() -> None:
+    staff = event(display="A. Duinroos-Testpersoon", organisation="Praktijk De Proef")
+    parent = event(kind="person", display="B. Duinroos-Testpersoon", on_behalf_of="C. Duinroos-Testpersoon")
+    assert said(staff)[0].startswith("A. Duinroos-Testpersoon (Praktijk De Proef) heeft")
+    assert said(parent)[0].startswith("B. Duinroos-Testpersoon, namens C. Duinroos-Testpersoon, heeft")
