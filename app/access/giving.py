@@ -8,10 +8,15 @@ from app.access.categories import Category
 from app.access.grant import Grant, Grantee
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope, RecordAccess
-from app.access.smart_scope import Action
+from app.access.smart_scope import Action, SmartScopes
 from app.errors import AccessDeniedError
 
 CONSENT = "Consent"
+
+
+def names_consent(scopes: SmartScopes, action: Action) -> bool:
+    """Return whether a token says by name that its holder may do this with a grant; a wildcard does not say so."""
+    return any(one.resource_type == CONSENT and action & one.actions for one in scopes.scopes)
 
 
 def may_decide(requester: Requester, action: Action, scope: AccessScope) -> RecordAccess:
@@ -23,8 +28,7 @@ def may_decide(requester: Requester, action: Action, scope: AccessScope) -> Reco
     if requester.kind not in (RequesterKind.PERSON, RequesterKind.APP) or access is None:
         message = "Access to a record is given by its person."
         raise AccessDeniedError(message)
-    named = any(one.resource_type == CONSENT and action in one.actions for one in requester.scopes.scopes)
-    if requester.kind is RequesterKind.APP and not named:
+    if requester.kind is RequesterKind.APP and not all(names_consent(requester.scopes, one) for one in action):
         message = "To give access an app needs a scope that names Consent, such as patient/Consent.crud."
         raise AccessDeniedError(message)
     if not access.covers(CONSENT, int(Category.PERSONAL_DETAILS)):

@@ -20,8 +20,9 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
+from app.access.giving import names_consent
 from app.access.requester import RequesterKind
-from app.access.smart_scope import CHANGE, LOOK, Action
+from app.access.smart_scope import CHANGE, LOOK, Action, SmartScopes
 from app.audit.events import Event
 from app.db.database import Transaction
 from app.oauth import launches
@@ -164,6 +165,7 @@ def router(parts: LoginParts) -> APIRouter:
             stays=OFFLINE in asked.scope.split(),
             online=is_online(asked.scope),
             knows="openid" in asked.scope.split(),
+            gives=names_consent(SmartScopes.of(asked.scope), CHANGE),
             periods=PERIODS,
             action=f"/authorize?{request.url.query}",
             host=urlsplit(asked.redirect_uri).hostname or "",

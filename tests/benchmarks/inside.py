@@ -114,7 +114,7 @@ async def searches(folder: Path, observations: int) -> list[Part]:
 async def _alone(person: Inside, query: str) -> Callable[[], Awaitable[None]]:
     """Return the search by itself."""
     context, pairs = person.parts.context, read_pairs(query)
-    gate = Unlogged(context.database, context.gate.audit, context.clock, context.now_us)
+    gate = Unlogged(context.database, context.gate.audit, context.clock, context.now_us, context.index_key)
     context, base = replace(context, gate=gate), context.fhir_base(RELEASE)
     who = await tokens.find(context.database.reader, person.token, context.clock())
     assert who is not None
