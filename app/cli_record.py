@@ -13,16 +13,16 @@ import typer
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Trace
-from app.db.database import Transaction
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.interactions.erase import erase_record
 from app.interactions.people import record_with_patient
 from app.interactions.record_import import import_export, import_resources
+from app.interactions.time_zone import change_time_zone
 from app.interactions.transfer import export, faults, read_head
 from app.oauth.erase import erase as erase_tokens
 from app.store.reindex import reindex
-from app.store.time_zone import known_zone, set_time_zone
+from app.store.time_zone import known_zone
 from app.wiring import Parts
 
 T = TypeVar("T")
@@ -137,11 +137,7 @@ def _add_time_zone(record: typer.Typer, run: Runner) -> None:
 
         async def work(parts: Parts) -> None:
             record_id, zone = await _record_of(parts, _release(release), patient), known_zone(name)
-
-            async def job(transaction: Transaction) -> None:
-                await set_time_zone(transaction, record_id, zone)
-
-            await parts.database.write(job)
+            await change_time_zone(parts.context, OPERATOR, _trace(), record_id, zone)
             await reindex(parts.database, record_id, parts.context.index, everything=True)
 
         run(work)

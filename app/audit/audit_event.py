@@ -36,6 +36,7 @@ _KINDS = {
     "change-grant": _RIGHTS,
     "withdraw": _RIGHTS,
     "login-changed": _RIGHTS,
+    "time-zone": ("110131", "Software Configuration"),
 }
 
 

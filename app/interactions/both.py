@@ -97,7 +97,7 @@ async def everything(
     release: Release,
     patient_id: str | None,
     *,
-    narrowing: everythings.Narrowing,
+    narrow: everythings.Narrow,
     after: int,
     count: int | None,
 ) -> everythings.Everything:
@@ -107,7 +107,7 @@ async def everything(
     """
     most = context.limits.page_size_max
     versions, following, _ = await everythings.everything(
-        context, requester, trace, release, patient_id, narrowing=narrowing, after=after,
+        context, requester, trace, release, patient_id, narrow=narrow, after=after,
         count=most if count is None else min(count, most), releases=(release, other(release)),
     )  # fmt: skip
     telling = Telling(release)

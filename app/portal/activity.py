@@ -50,6 +50,7 @@ _DEEDS = {
     "log": marked("looked at this log"),
     "export": marked("took a copy of the record"),
     "import": marked("brought in a record"),
+    "time-zone": marked("changed the time zone of the record"),
 }
 _REFUSED = {
     "login": marked("tried to log in, which failed"),

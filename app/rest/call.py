@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from app.access.requester import Requester
 from app.errors import BadRequestError, NotFoundError, NotSupportedError
@@ -111,13 +112,16 @@ class Call:
             raise BadRequestError(message)
         return given[0] if given else None
 
-    def moment(self, name: str) -> Interval | None:
-        """Return the first and last microsecond of a parameter that is a date or time. Raises: BadRequestError."""
+    def moment(self, name: str, zone: ZoneInfo | None = None) -> Interval | None:
+        """Return the first and last microsecond of a parameter that is a date or time. Raises: BadRequestError.
+
+        One that names no zone is of ``zone``, the server's own if none is given.
+        """
         given = self.one(name)
         if given is None:
             return None
         try:
-            return interval(given, self.context.time_zone)
+            return interval(given, zone or self.context.time_zone)
         except ValueError as error:
             message = f"{name} takes a date or time, such as 2026-11-25 or 2026-11-25T09:30:00Z; a + is written %2B."
             raise BadRequestError(message) from error

@@ -1,6 +1,7 @@
 """What the route of each operation does, as in ``handlers.py``."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from app.errors import BadRequestError, UnknownOperationError
 from app.fhir.release import Release
@@ -62,7 +63,7 @@ async def everything(call: Call) -> FhirResponse:
     asking = boths.everything if call.both_releases else everythings.everything
     versions, following, issues = await asking(
         call.context, call.who, call.request.trace, call.release, patient_id,
-        narrowing=_narrowing(call), after=after, count=asked or None,
+        narrow=_narrowing(call), after=after, count=asked or None,
     )  # fmt: skip
     url = f"{call.base}/Patient/{f'{patient_id}/' if patient_id else ''}$everything"
     kept = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] not in ("_count", "_after"))
@@ -93,19 +94,24 @@ async def as_seen_by(call: Call) -> FhirResponse:
     return FhirResponse(200, everything_bundle(call.base, call.release, self_url, versions, next_url))
 
 
-def _narrowing(call: Call) -> everythings.Narrowing:
-    """Return the part of everything that the parameters ask for. Raises: BadRequestError."""
+def _narrowing(call: Call) -> everythings.Narrow:
+    """Return the part of everything that the parameters ask for, when days are those of a zone. Raises: BadRequestError."""
     named = [name for key, value in call.request.pairs if key == "_type" for name in value.split(",")]
     if not all(is_resource_type(call.release, name) for name in named):
         message = "_type takes resource types that this server has, with commas between them."
         raise BadRequestError(message)
-    since, start, end = (call.moment(name) for name in ("_since", "start", "end"))
-    return everythings.Narrowing(
-        frozenset(named) if named else None,
-        since[0] if since else 0,
-        start[0] if start else None,
-        end[1] if end else None,
-    )
+
+    def in_zone(zone: ZoneInfo) -> everythings.Narrowing:
+        since, start, end = (call.moment(name, zone) for name in ("_since", "start", "end"))
+        return everythings.Narrowing(
+            frozenset(named) if named else None,
+            since[0] if since else 0,
+            start[0] if start else None,
+            end[1] if end else None,
+        )
+
+    in_zone(call.context.time_zone)  # what can't be read is refused before anything is looked up
+    return in_zone
 
 
 async def summary(call: Call) -> FhirResponse:

@@ -6,9 +6,10 @@ A resource that says no date of care at all belongs to every period.
 Spec: https://hl7.org/fhir/R4/patient-operation-everything.html, https://hl7.org/fhir/STU3/patient-operations.html#everything
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from zoneinfo import ZoneInfo
 
 from app.access.policy import Wish
 from app.access.requester import Requester
@@ -25,6 +26,7 @@ from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
 from app.store.resources import Stored, read_everything
+from app.store.time_zone import time_zone_of
 
 EVERYTHING_MAX = 100_000
 
@@ -45,7 +47,13 @@ class Narrowing:
     end: int | None = None
 
 
-EVERYTHING = Narrowing()
+Narrow = Callable[[ZoneInfo], Narrowing]
+"""From the time zone of a record to what is asked of it: a day is a day there."""
+
+
+def not_at_all(_: ZoneInfo) -> Narrowing:
+    """Ask for everything there is."""
+    return Narrowing()
 
 
 async def everything(
@@ -55,7 +63,7 @@ async def everything(
     release: Release,
     patient_id: str | None,
     *,
-    narrowing: Narrowing = EVERYTHING,
+    narrow: Narrow = not_at_all,
     after: int = 0,
     count: int | None = None,
     releases: Sequence[Release] = (),
@@ -70,6 +78,8 @@ async def everything(
 
     async def action(scope: AccessScope) -> tuple[Everything, Sequence[Touched]]:
         access = await _person_in_any(context, scope, sought, patient_id)
+        zone = await time_zone_of(context.database.reader, access.record_id)
+        narrowing = narrow(zone or context.time_zone)
         limit = EVERYTHING_MAX if count is None else count
         found = await gathered(
             context, access.record_id, partial(_found, context, access, sought, narrowing, after, limit + 1)

@@ -4,10 +4,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.db.database import Transaction
+from app.audit.events import Trace
+from app.cli_record import OPERATOR
 from app.fhir.release import Release
+from app.interactions.time_zone import change_time_zone
 from app.store.reindex import reindex
-from app.store.time_zone import set_time_zone
 from tests.end_to_end.fhir.test_search import make, named
 from tests.support.world import Person, World, condition, identifier, ids_of, link, weight
 
@@ -17,11 +18,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 async def move(world: World, person: Person, zone: ZoneInfo) -> None:
     """Let a person's record be in another zone."""
-
-    async def job(transaction: Transaction) -> None:
-        await set_time_zone(transaction, person.record_id, zone)
-
-    await world.parts.database.write(job)
+    await change_time_zone(world.parts.context, OPERATOR, Trace("zones"), person.record_id, zone)
     await reindex(world.parts.database, person.record_id, world.parts.context.index, everything=True)
 
 
@@ -47,6 +44,28 @@ async def test_a_day_is_a_day_where_the_person_lives(world: World, release: Rele
         assert await named(me, query + text) == in_new_york, text
     last = await me.found("/Observation/$lastn?identifier=evening,day&date=2026-03-10")
     assert len(last) == 1
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_everything_of_a_day_is_of_that_day_where_the_person_lives(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    for name, moment in (("evening", "2026-03-10T01:00:00Z"), ("day", "2026-03-10T12:00:00Z")):
+        await make(me, release, patient, name, effectiveDateTime=moment)
+    asked = "/Patient/$everything?_type=Observation&start=2026-03-10&end=2026-03-10"
+
+    async def marks(url: str) -> list[str]:
+        return [one["resource"]["identifier"][0]["value"] for one in (await me.get(url))["entry"]]
+
+    assert await marks(asked) == ["evening", "day"]
+    await move(world, world.maanlicht, NEW_YORK)
+    assert await marks(asked) == ["day"]
+    assert await marks(f"{asked}&_release=both") == ["day"]
+
+
+async def test_a_change_of_zone_is_in_the_log(world: World) -> None:
+    await move(world, world.maanlicht, NEW_YORK)
+    (entry,) = (await world.caller("maanlicht").get("/AuditEvent?_count=1"))["entry"]
+    assert [one["code"] for one in entry["resource"]["subtype"]] == ["time-zone"]
 
 
 async def test_what_is_changed_later_leaves_nothing_of_the_other_zone(world: World) -> None:
