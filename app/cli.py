@@ -30,7 +30,7 @@ from app.fhir.release import Release
 from app.identity import practices
 from app.interactions.people import record_with_patient
 from app.logs import configure_logs
-from app.oauth import clients, tokens
+from app.oauth import clients, registration, tokens
 from app.settings import Settings
 from app.wiring import Parts, wire
 
@@ -299,6 +299,26 @@ def client_add(
                 practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
                 requires_par=requires_par, is_fapi=is_fapi,
             )  # fmt: skip
+
+        return await parts.database.write(job)
+
+    typer.echo(_run(work))
+
+
+@client.command("invite")
+def client_invite(
+    *,
+    scope: Annotated[str, typer.Option(help="The most that the client may ask, SMART scopes separated by spaces.")],
+    practice_id: Annotated[str | None, typer.Option("--practice", help="The practice whose system it is.")] = None,
+) -> None:
+    """Print an invitation to register one client at /register within a week, and nothing else."""
+
+    async def work(parts: Parts) -> str:
+        if practice_id is not None and await practices.get(parts.database.reader, practice_id) is None:
+            raise _stop("There is no such practice.")
+
+        async def job(transaction: Transaction) -> str:
+            return await registration.invite(transaction, scope=scope, practice_id=practice_id, now=parts.clock())
 
         return await parts.database.write(job)
 

@@ -11,6 +11,7 @@ from app.audit.events import Trace
 from app.oauth import metadata
 from app.oauth.binding import SCHEMES, Shown
 from app.oauth.exchange import Answer, Pairs
+from app.oauth.registration import register
 from app.oauth.server import AuthorizationServer
 from app.oauth.signing import KEPT
 from app.oauth.userinfo import userinfo
@@ -50,6 +51,15 @@ def router(parts: Parts) -> APIRouter:
     async def introspect(request: Request) -> JSONResponse:
         """Tell a confidential client about its own token (RFC 7662)."""
         return await _answer(request, server.introspection)
+
+    @routes.post("/register")
+    async def registration(request: Request) -> JSONResponse:
+        """Register a client of somebody who was invited (RFC 7591)."""
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        invited = value.strip() if scheme.lower() == "bearer" else ""
+        trace = getattr(request.state, "trace", Trace.EMPTY)
+        answer = await run_in_threadpool(register, server, invited, await request.body(), trace)
+        return JSONResponse(answer.body, answer.status, answer.headers)
 
     @routes.get("/userinfo")
     @routes.post("/userinfo")

@@ -25,6 +25,7 @@ def authorization_server(issuer: str) -> dict[str, Any]:
         "require_pushed_authorization_requests": False,
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
+        "registration_endpoint": f"{issuer}/register",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/jwks",
         "scopes_supported": list(SCOPES_SUPPORTED),

@@ -115,3 +115,12 @@ launch = Table(
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "expires_at"),
 )
+
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("invitation_hash", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("practice_id", Text),
+    Column("expires_at", BigInteger, nullable=False),
+)

@@ -19,7 +19,7 @@ PREFLIGHT = [
     (b"access-control-allow-headers", ALLOWED_HEADERS),
     (b"access-control-max-age", b"3600"),
 ]
-OPEN_PATHS = frozenset({"/token", "/par", "/revoke", "/introspect", "/userinfo", "/jwks"})
+OPEN_PATHS = frozenset({"/token", "/par", "/revoke", "/introspect", "/register", "/userinfo", "/jwks"})
 
 
 def is_open(path: str) -> bool:

@@ -40,6 +40,7 @@ PUBLIC = {
     "POST /revoke": "asks for its own proof",
     "POST /introspect": "asks for its own proof",
     "POST /par": "asks for its own proof",
+    "POST /register": "asks for an invitation",
     "GET /userinfo": "asks for a token",
     "POST /userinfo": "asks for a token",
 }
