@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from app.db.database import Transaction
@@ -36,6 +36,7 @@ _SET = hot(
 _this = (_columns.bound_to == bindparam("bound_to"), _columns.purpose == bindparam("purpose"))
 _GET = hot(select(_columns.value, _columns.subject, _columns.expires_at).where(*_this))
 _END = hot(delete(challenge).where(*_this))
+_END_ABOUT = hot(delete(challenge).where(func.instr(_columns.subject, bindparam("account_id")) > 0))
 _FORGET = hot(delete(challenge).where(_columns.expires_at <= bindparam("now")))
 
 
@@ -71,6 +72,11 @@ async def take(transaction: Transaction, purpose: Purpose, browser: str, now: da
     row = await transaction.one(_GET, key)
     await transaction.run(_END, key)
     return Challenge(bytes(row[0]), row[1]) if row is not None and row[2] > to_us(now) else None
+
+
+async def end_about(transaction: Transaction, account_id: str) -> None:
+    """End the challenges that are about an account."""
+    await transaction.run(_END_ABOUT, {"account_id": account_id})
 
 
 def _hashed(browser: str) -> str:

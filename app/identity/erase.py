@@ -4,7 +4,7 @@ from sqlalchemy import bindparam, delete, select
 
 from app.db.database import Transaction
 from app.db.statements import hot
-from app.identity import identities, known_devices, resets, tries
+from app.identity import challenges, identities, known_devices, resets, tries
 from app.identity.tables import account, failed_try, mail_code, passkey, portal_session, recovery_code
 
 _ACCOUNTS = hot(select(account.c.account_id).where(account.c.record_id == bindparam("record_id")))
@@ -25,6 +25,7 @@ async def erase(transaction: Transaction, record_id: int) -> int:
         removed += await transaction.run(_END_CODES, {"account_id": account_id})
         await transaction.run(_END_MAIL_CODE, {"account_id": account_id})
         await resets.end(transaction, account_id)
+        await challenges.end_about(transaction, account_id)
         await identities.end(transaction, account_id)
         await known_devices.forget(transaction, account_id)
         for bucket in tries.of_code(account_id):

@@ -25,17 +25,23 @@ from app.db.metadata import metadata
 from app.errors import AccessDeniedError, NotFoundError, UnprocessableError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.identity import sessions, tries
+from app.identity import challenges, identities, known_devices, resets, sessions, tries
+from app.identity.challenges import Purpose
+from app.identity.mail_addresses import MailAddresses
+from app.identity.openid import Identity
+from app.identity.passkeys import Passkeys
+from app.identity.recovery import RecoveryCodes
 from app.interactions import record_import
 from app.interactions.erase import erase_record
 from app.interactions.record_import import Brought, import_export, import_resources
 from app.interactions.transfer import ChangeLine, export, faults
 from app.jobs import outbox
-from app.oauth import codes, tokens
+from app.oauth import codes, launches, tokens
 from app.oauth.erase import erase as erase_tokens
 from app.store.changes import GENESIS, chained
 from app.store.ids import new_id, record_in
 from tests.support.in_process import Inside, inside
+from tests.support.passkey import Device
 
 OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
 TRACE = Trace("test")
@@ -213,6 +219,27 @@ async def test_whatever_is_altered_missing_or_moved_in_an_export_is_found(person
 # ------------------------------------------------------------------------------------------------------------- erase
 
 
+async def fill_logins(person: Inside, transaction: Transaction, account_id: str) -> None:
+    """Put something in every table about how the person logs in."""
+    now, key = person.clock.now, b"k" * 32
+    await challenges.begin(transaction, Purpose.LOGIN, "browser", now)
+    challenge = await challenges.begin(transaction, Purpose.REGISTRATION, "browser", now, account_id)
+    keys = Passkeys("https://regie.example")
+    options = await keys.registration(transaction, challenge, account_id, "zonnestraal", "Zonnestraal-Testpersoon")
+    credential = Device("https://regie.example", "regie.example").made(json.loads(options))
+    await keys.add(transaction, credential, challenge, account_id, "Telefoon", now)
+    identity = Identity("https://login.example", "zonnestraal", "substantial")
+    await identities.link(transaction, account_id, identity, now)
+    await known_devices.remember(transaction, account_id, "browser", now)
+    await RecoveryCodes(key).renew(transaction, account_id)
+    addresses = MailAddresses(key)
+    code = await addresses.begin(transaction, account_id, "zonnestraal@example.test", now)
+    await addresses.confirm(transaction, account_id, code, now)
+    await addresses.begin(transaction, account_id, "zonnestraal@example.test", now)
+    await resets.begin(transaction, "zonnestraal", now)
+    await launches.keep(transaction, launches.Launch(APP_ID, person.record_id, "session"), now)
+
+
 async def fill(person: Inside) -> None:
     """Put something of the person in every table that can have it."""
     parts, now, record_id = person.parts, person.clock.now, person.record_id
@@ -229,6 +256,7 @@ async def fill(person: Inside) -> None:
             record_id=record_id, totp_secret="JBSWY3DPEHPK3PXP", now=now,
         )  # fmt: skip
         await sessions.begin_half(transaction, account_id, now)
+        await fill_logins(person, transaction, account_id)
         await tries.begin(transaction, tries.of_code(account_id), now)
         grant = await grants.give(
             transaction, record_id=record_id, grantee=Grantee.APP, grantee_id=APP_ID, actions=ALL_ACTIONS,
