@@ -18,6 +18,7 @@ from app.audit.unusual import Unusual, unusual
 from app.errors import NotFoundError
 from app.portal.formats import joined
 from app.portal.language import Language, marked
+from app.portal.login_words import change_words, way_words
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.session import SignedIn, signed_in
@@ -40,9 +41,7 @@ _WRITES = {
     "transaction": marked("sent data: %(what)s"),
 }
 _DEEDS = {
-    "login": marked("logged in"),
     "logout": marked("logged out"),
-    "login-changed": marked("changed how to log in"),
     "grant": marked("gave access"),
     "change-grant": marked("changed access"),
     "withdraw": marked("stopped access"),
@@ -54,6 +53,7 @@ _DEEDS = {
 }
 _REFUSED = {
     "login": marked("tried to log in, which failed"),
+    "login-changed": marked("tried to set another password, which failed"),
     "token": marked("tried to open a connection, which was refused"),
     "grant": marked("asked for access, which you did not allow"),
 }
@@ -114,6 +114,10 @@ def _what(events: list[Event], language: Language) -> str:
             return language.gettext(known)
         about = type_words(first.resource_type, language) if first.resource_type else language.gettext("the record")
         return language.gettext("asked for %(what)s, which was refused") % {"what": about}
+    if first.action == "login":
+        return way_words(first.detail, language)
+    if first.action == "login-changed":
+        return change_words(first.detail, language)
     if first.action in _DEEDS and all(event.action == first.action for event in events):
         return language.gettext(_DEEDS[first.action])
     written = next((event.action for event in events if event.action in _WRITES), "")
