@@ -78,9 +78,10 @@ class Regie:
         stop = asyncio.Event()
         delivering = asyncio.create_task(parts.deliverer.run_forever(stop))
         forgetting = asyncio.create_task(parts.forgetter.run_forever(stop))
+        watching = asyncio.create_task(parts.watcher.run_forever(stop))
         yield
         stop.set()
-        await asyncio.gather(delivering, forgetting)
+        await asyncio.gather(delivering, forgetting, watching)
         self.close()
 
     def open(self) -> Parts:

@@ -28,6 +28,7 @@ from app.interactions.door import Interactions
 from app.interactions.forget import Forgetter, LogCutter
 from app.interactions.gate import Gate
 from app.interactions.terminology_server import TerminologyServer
+from app.interactions.watch import Watcher
 from app.jobs import notices, reminders
 from app.jobs.deliver import Deliverer, Handler
 from app.jobs.login_mail import CODE_KIND, RESET_KIND, LoginMail
@@ -59,6 +60,7 @@ class Parts:
     oauth: AuthorizationServer
     deliverer: Deliverer
     forgetter: Forgetter
+    watcher: Watcher
     clock: Callable[[], datetime]
 
     def close(self) -> None:
@@ -177,6 +179,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     }
     deliverer = Deliverer(database, handlers, now_us=now_us)
     forgetter = Forgetter(database, settings.idempotency_kept, now_us, LogCutter(database, audit, settings.log_kept))
+    watcher = Watcher(database, zone, now_us)
     return Parts(
-        settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, forgetter, clock
+        settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, forgetter, watcher, clock
     )

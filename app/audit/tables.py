@@ -1,6 +1,6 @@
 """Tables of the audit log: the chained events, the head of each stream, signed checkpoints, the keys that signed them, and cuts."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
 from app.db.metadata import metadata
 
@@ -65,3 +65,21 @@ audit_own_cut = Table(
     Column("hash", LargeBinary(32), nullable=False),
 )
 """The last entry about a record that was taken out: what the next one follows."""
+
+audit_watched = Table(
+    "audit_watched",
+    metadata,
+    Column("stream", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+)
+"""Up to which entry it was looked whether something stands out."""
+
+audit_alert = Table(
+    "audit_alert",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sign", Text, primary_key=True),
+    Column("is_off", Boolean, nullable=False),
+    Column("told_at", BigInteger, nullable=False),
+)
+"""For each kind of sign: whether its person wants no mail, and when one was last sent, in microseconds UTC."""

@@ -21,6 +21,7 @@ class NoticeKind(StrEnum):
     KEY_REUSED = "key-reused"
     NEW_DEVICE = "new-device"
     LOGIN_CHANGED = "login-changed"
+    UNUSUAL = "unusual"
 
 
 class _Text(NamedTuple):
@@ -75,6 +76,11 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
             "Er is iets veranderd aan hoe u inlogt. Wat het was, ziet u als u bent ingelogd.",
             "Deed u dat niet zelf? Log dan meteen in en kijk op deze pagina:\n{page}",
         ),
+        NoticeKind.UNUSUAL: _Text(
+            "Er is iets opvallends in uw dossier",
+            "Er staat iets opvallends in de lijst van wie in uw dossier keek. Misschien klopt het gewoon.",
+            "Kijk wat het was. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
     },
     "en": {
         NoticeKind.ACCESS_GIVEN: _Text(
@@ -119,6 +125,11 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
             "Something was changed about how you log in. You see what it was after logging in.",
             "Was it not you? Then log in at once and look at this page:\n{page}",
         ),
+        NoticeKind.UNUSUAL: _Text(
+            "Something stands out in your record",
+            "Something stands out in the list of who looked in your record. Perhaps it is quite all right.",
+            "See what it was. You can do that on this page, after logging in:\n{page}",
+        ),
     },
 }
 _CLOSING = {
@@ -135,6 +146,7 @@ _PAGES = {
     NoticeKind.KEY_REUSED: "/activity",
     NoticeKind.NEW_DEVICE: "/login-and-devices",
     NoticeKind.LOGIN_CHANGED: "/login-and-devices",
+    NoticeKind.UNUSUAL: "/activity",
 }
 LANGUAGES = tuple(_TEXTS)
 """The languages of notices; the first one is used for a language that is not here."""

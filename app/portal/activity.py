@@ -9,19 +9,22 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.datastructures import FormData
 
+from app.audit import alerts
 from app.audit.events import Event
 from app.audit.keys import key_set, published
 from app.audit.log import LogEntry
 from app.audit.unusual import Unusual, unusual
+from app.db.database import Transaction
 from app.errors import NotFoundError
 from app.portal.formats import joined
 from app.portal.language import Language, marked
 from app.portal.login_words import change_words, way_words
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.session import SignedIn, signed_in
+from app.portal.session import SignedIn, checked_form, signed_in
 from app.portal.view import trace_of
 from app.portal.wording import type_words
 
@@ -47,6 +50,7 @@ _DEEDS = {
     "withdraw": marked("stopped access"),
     "token": marked("opened the connection"),
     "log": marked("looked at this log"),
+    "alerts": marked("changed which messages come about this list"),
     "export": marked("took a copy of the record"),
     "import": marked("brought in a record"),
     "time-zone": marked("changed the time zone of the record"),
@@ -63,6 +67,13 @@ _SIGNS = {
     Unusual.MANY: marked("Much at once"),
     Unusual.NIGHT: marked("At night"),
 }
+SIGNS = (
+    (Unusual.FIRST, marked("A practice looks for the first time")),
+    (Unusual.MANY, marked("A practice looks at much at once")),
+    (Unusual.NIGHT, marked("A practice looks at night")),
+    (Unusual.REFUSED, marked("Someone tries and is refused")),
+)
+"""What a person may be told of by mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +302,32 @@ def router(parts: Parts) -> APIRouter:
             following=following,
             wanted=wanted,
             choices=WHO,
+            signs=SIGNS,
+            off=await alerts.switched_off(parts.database.reader, person.record_id),
             since=since,
             until=until,
             **near(request, parts.clock().astimezone(zone)),
         )
+
+    @routes.post("/activity/alerts")
+    async def choose_alerts(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        form: Annotated[FormData, Depends(checked_form)],
+    ) -> RedirectResponse:
+        off = frozenset(sign for sign in Unusual if sign.value not in form)
+
+        async def job(transaction: Transaction) -> None:
+            await alerts.switch(transaction, person.record_id, off)
+            requester = person.requester()
+            told = Event(
+                "alerts", record_id=person.record_id, kind=requester.kind.value, actor=requester.actor,
+                display=requester.display, ground="own log", **msgspec.structs.asdict(trace_of(request)),
+            )  # fmt: skip
+            await parts.audit.record(transaction, told)
+
+        await parts.database.write(job)
+        return RedirectResponse("/activity#alerts", 303)
 
     @routes.get("/.well-known/regie-audit-keys")
     async def keys() -> Response:

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.access.test_pages import session
+from app.access.categories import Category
+from tests.access.test_pages import form_token, session
 from tests.integration.audit.test_own_chain import script, told
 from tests.support.world import World
 
@@ -56,3 +57,21 @@ async def test_nobody_gets_a_receipt_of_another_persons_log(world: World) -> Non
     async with await session(world, "maanlicht") as browser:
         answer = await browser.get(f"/activity/receipt/{her['entry'][0]['resource']['id']}")
     assert answer.status_code == 404
+
+
+async def test_a_practice_that_looks_for_the_first_time_is_told_by_mail_unless_that_was_switched_off(
+    world: World,
+) -> None:
+    await world.parts.watcher.watch()
+    async with await session(world, "maanlicht") as browser:
+        token = await form_token(browser)
+        saved = await browser.post("/activity/alerts", data={"csrf_token": token, "many": "1"})
+        page = (await browser.get("/activity?who=all")).text
+    assert saved.status_code == 303
+    assert re.findall(r'name="(\w+)" value="1" checked', page) == ["many"]
+    assert "heeft veranderd welke berichten" in page
+    for person in (world.zonnestraal, world.maanlicht):
+        await world.give("no grant", person, Category.CARE_PLAN)
+    assert (await world.caller("no grant")("GET", "/Goal")).status_code == 200
+    assert await world.parts.watcher.watch() == 1
+    assert await world.parts.watcher.watch() == 0

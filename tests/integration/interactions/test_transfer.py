@@ -18,6 +18,7 @@ from app.access.categories import EVERYTHING, Category
 from app.access.grant import Grantee
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import ALL_ACTIONS, SmartScopes
+from app.audit import alerts
 from app.audit.events import Trace
 from app.consent import grants
 from app.db.database import Transaction
@@ -257,6 +258,7 @@ async def fill(person: Inside) -> None:
         )  # fmt: skip
         await sessions.begin_half(transaction, account_id, now)
         await fill_logins(person, transaction, account_id)
+        await alerts.switch(transaction, record_id, frozenset())
         await tries.begin(transaction, tries.of_code(account_id), now)
         grant = await grants.give(
             transaction, record_id=record_id, grantee=Grantee.APP, grantee_id=APP_ID, actions=ALL_ACTIONS,
