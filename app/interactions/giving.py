@@ -45,6 +45,9 @@ from app.store.ids import new_id
 from app.store.resources import Stored, read_current
 from app.store.time_zone import time_zone_of
 
+GIVEN_MAX = 1000
+"""Versions of grants in one record from which apps add no more: all of them are read for a search of Consents."""
+
 
 @dataclass(frozen=True, slots=True)
 class Giving:
@@ -183,7 +186,10 @@ class Giving:
             raise _refusal("business-rule", "A grant stays with whom it was given to: give a new one.", place)
 
     async def _check(self, wanted: Asked, now: datetime, grantee: Grantee = Grantee.PRACTICE) -> None:
-        """Refuse what may not be given. Raises: AccessDeniedError, InvalidResourceError."""
+        """Refuse what may not be given. Raises: AccessDeniedError, InvalidResourceError, UnprocessableError."""
+        if len(await grants.of_record(self.transaction, self.requester.record_id or 0)) >= GIVEN_MAX:
+            message = "This record has too many grants to give more like this: its person can do so on the pages."
+            raise UnprocessableError(message)
         own = await grants.candidates(self.transaction, self.requester, now)
         check_given(self.requester, own[0] if own else None, grantee, wanted.categories, wanted.actions)
         if wanted.purpose is not None and (wanted.purpose == "app") != (grantee is Grantee.APP):

@@ -344,6 +344,17 @@ async def test_an_app_gives_nothing_that_it_was_not_given(world: World) -> None:
     assert (await caller("GET", f"/Consent/{grant.grant_id}")).status_code == 403
 
 
+async def test_there_is_a_bound_to_how_many_are_given(
+    world: World, me: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = len(await grants.of_record(world.parts.database.reader, world.zonnestraal.record_id))
+    monkeypatch.setattr("app.interactions.giving.GIVEN_MAX", there + 1)
+    made = await me.made(consent(world))
+    answer = await me("POST", "/Consent", consent(world))
+    assert (answer.status_code, issue(answer)[0]) == (422, "business-rule")
+    assert (await me("DELETE", f"/Consent/{made['id']}")).status_code == 204
+
+
 async def test_a_consent_that_was_written_is_told_by_mail_and_in_the_log(world: World, me: Caller) -> None:
     made = await me.made(consent(world))
     await me("DELETE", f"/Consent/{made['id']}")
