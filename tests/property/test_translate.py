@@ -39,6 +39,8 @@ SAME_IN_OTHER_WORDS = {
     "requester",
     "related",
     "context",
+    "input",
+    "output",
 }
 STRICTER_IN_R4 = {"con-4", "lst-3"}
 """An active problem with an end, where STU3 compared a code with a Boolean; dates in a list that isn't worked on."""

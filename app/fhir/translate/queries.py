@@ -33,6 +33,7 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
     "Encounter": {"episodeofcare": "episode-of-care", "incomingreferral": "based-on", "reason": "reason-code"},
     "EpisodeOfCare": {"incomingreferral": "incoming-referral"},
     "Immunization": {"practitioner": "performer", "reason": "reason-code", "reason-not-given": "status-reason"},
+    "Media": {"subtype": "modality"},
     "MedicationAdministration": {**_NICTIZ, "prescription": "request"},
     "MedicationDispense": _NICTIZ,
     "MedicationRequest": _NICTIZ,

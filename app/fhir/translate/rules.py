@@ -1,40 +1,17 @@
 """What HL7 rebuilt between STU3 and R4, where a new name for an element does not do.
 
-A rule takes what it knows from the members of an object and returns the members that stand for it in the other release;
-what it leaves goes the usual way.
+What a rule is, ``tools.py`` says; those of questionnaires and media are in ``rules_of_forms.py``.
 
 Spec: https://hl7.org/fhir/R4/diff.html
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from app.fhir.release import Release
+from app.fhir.translate import rules_of_forms as forms
+from app.fhir.translate.tools import Node, Rule, Tools
 from app.fhir.validation.references import target_type
-
-Node = dict[str, Any]
-
-
-class Tools(Protocol):
-    """What a rule may ask of the walk through the object it is about."""
-
-    def lose(self, name: str, reason: str) -> None:
-        """Name a member that does not come along."""
-
-    def told(self, kind: str, value: Any) -> Any:
-        """Return a value of data type ``kind`` as the other release has it."""
-
-    def reference(self, goal: str, value: Any) -> Any | None:
-        """Return a Reference as the element ``goal`` has it there; None if it may not refer to that."""
-
-    def keep(self, left: Node, name: str) -> None:
-        """Take a member out of ``left`` into an extension, from which it comes back."""
-
-    def is_kept(self, name: str) -> bool:
-        """Return whether an extension brings the other release's element ``name`` back."""
-
-
-Rule = Callable[[Tools, Node], Node]
 
 NOT_DONE: Mapping[str, tuple[str, str, str]] = {
     "Communication": ("notDone", "not-done", "unknown"),
@@ -222,7 +199,7 @@ def _observation_to_r4(tools: Tools, left: Node) -> Node:
 def _observation_to_stu3(tools: Tools, left: Node) -> Node:
     made: Node = {}
     notes = left.get("note", [])
-    if notes:
+    if notes and not tools.is_kept("comment"):
         made["comment"] = "\n".join(note["text"] for note in notes if "text" in note)
         if len(notes) == 1 and notes[0].keys() == {"text"}:
             del left["note"]
@@ -238,16 +215,13 @@ def _observation_to_stu3(tools: Tools, left: Node) -> Node:
 
 def _explanation_to_r4(tools: Tools, left: Node) -> Node:
     made: Node = {}
-    explanation = dict(left.pop("explanation", {}))
-    not_given = explanation.get("reasonNotGiven", [])
-    if left.get("notGiven") is not True:
-        if "reason" in explanation:
-            made["reasonCode"] = [tools.told("CodeableConcept", reason) for reason in explanation.pop("reason")]
-    elif len(not_given) == 1:
+    explanation = left.get("explanation", {})
+    is_given, not_given = left.get("notGiven") is not True, explanation.get("reasonNotGiven", [])
+    if is_given and explanation.keys() == {"reason"}:  # what says more than one of them is kept as it is
+        made["reasonCode"] = [tools.told("CodeableConcept", reason) for reason in left.pop("explanation")["reason"]]
+    elif not is_given and explanation.keys() == {"reasonNotGiven"} and len(not_given) == 1:
         made["statusReason"] = tools.told("CodeableConcept", not_given[0])
-        del explanation["reasonNotGiven"]
-    if explanation:
-        left["explanation"] = explanation
+        del left["explanation"]
     return {**made, **_done_to_status(*NOT_DONE["Immunization"])(tools, left)}
 
 
@@ -302,10 +276,16 @@ RULES: Mapping[tuple[Release, str], Rule] = {
     (Release.R4, "Goal"): _goal_to_stu3,
     (Release.STU3, "Immunization"): _explanation_to_r4,
     (Release.R4, "Immunization"): _explanation_to_stu3,
+    (Release.STU3, "Media"): forms.media_to_r4,
+    (Release.R4, "Media"): forms.media_to_stu3,
     (Release.STU3, "Meta"): _no_profile,
     (Release.R4, "Meta"): _no_profile,
     (Release.STU3, "MedicationStatement"): _statement_to_r4,
     (Release.R4, "MedicationStatement"): _statement_to_stu3,
+    (Release.STU3, "QuestionnaireItem"): forms.item_to_r4,
+    (Release.R4, "QuestionnaireItem"): forms.item_to_stu3,
+    (Release.STU3, "QuestionnaireItemEnableWhen"): forms.condition_to_r4,
+    (Release.R4, "QuestionnaireItemEnableWhen"): forms.condition_to_stu3,
     (Release.R4, "Reference"): _same_type,
     (Release.STU3, "Observation"): _observation_to_r4,
     (Release.R4, "Observation"): _observation_to_stu3,

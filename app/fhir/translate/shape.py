@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from app.fhir.release import Release
 from app.fhir.releases.definitions import Element, Member, TypeDefinition, definitions
-from app.fhir.translate.rules import RULES, Rule
+from app.fhir.translate.rules import RULES
 from app.fhir.translate.tables import RENAMED, UNWRAPPED
+from app.fhir.translate.tools import Rule
 from app.fhir.translate.values import Item
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 TRANSLATED = frozenset(
     """
     AllergyIntolerance Appointment CarePlan CareTeam Communication Condition Device DeviceUseStatement DiagnosticReport
-    DocumentReference Encounter EpisodeOfCare Flag Goal Immunization List Location Medication MedicationAdministration
+    DocumentReference Encounter EpisodeOfCare Flag Goal Immunization List Location Media Medication MedicationAdministration
     MedicationDispense MedicationRequest MedicationStatement NutritionOrder Observation Organization Patient Practitioner
-    PractitionerRole Procedure QuestionnaireResponse RelatedPerson Specimen
+    PractitionerRole Procedure Questionnaire QuestionnaireResponse RelatedPerson Specimen Task
     """.split()
 )
 """The resource types that are translated; each has its name in both releases."""
@@ -40,6 +40,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "Immunization": {"date": "occurrence", "practitioner": "performer", "vaccinationProtocol": "protocolApplied"},
     "ImmunizationPractitioner": {"role": "function"},
     "ImmunizationVaccinationProtocol": {"doseSequence": "doseNumber"},
+    "Media": {"context": "encounter", "occurrence": "created", "subtype": "modality"},
     "MedicationAdministration": {"prescription": "request", "reasonNotGiven": "statusReason"},
     "MedicationDispense": {"notDoneReason": "statusReason"},
     "MedicationIngredient": {"amount": "strength"},
@@ -49,8 +50,10 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "Observation": {"context": "encounter"},
     "Procedure": {"context": "encounter", "definition": "instantiatesCanonical", "notDoneReason": "statusReason"},
     "ProcedurePerformer": {"role": "function"},
+    "QuestionnaireItem": {"option": "answerOption", "options": "answerValueSet"},
     "QuestionnaireResponse": {"context": "encounter", "parent": "partOf"},
     "Signature": {"contentType": "sigFormat", "blob": "data"},
+    "Task": {"context": "encounter", "definition": "instantiatesUri", "reason": "reasonCode"},
 }
 """STU3 type -> STU3 element -> R4 element."""
 
@@ -58,18 +61,22 @@ UNWRAPPED: Mapping[tuple[str, str], str] = {
     ("DiagnosticReport", "performer"): "actor",
     ("DocumentReferenceContext", "related"): "ref",
     ("MedicationRequest", "requester"): "agent",
+    ("Task", "requester"): "agent",
 }
 """STU3 elements with parts that became a Reference in R4: which of the parts it is."""
 
 CODES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("CarePlan", "status"): {"suspended": "on-hold", "cancelled": "revoked"},
     ("Communication", "status"): {"suspended": "on-hold", "aborted": "stopped"},
+    ("Media", "type"): {"photo": "image"},
     ("NutritionOrder", "status"): {"cancelled": "revoked"},
     ("Procedure", "status"): {"suspended": "on-hold", "aborted": "stopped"},
 }
 """STU3 codes of an element that have another name in R4."""
 
-MODIFIERS = frozenset({"MedicationRequest.doNotPerform"})
+MODIFIERS = frozenset(
+    {"MedicationRequest.doNotPerform", "QuestionnaireItem.enableBehavior", "QuestionnaireItemEnableWhen.operator"}
+)
 """Elements that change the meaning of the rest: an extension that stands for one has to say so."""
 
 STANDARD_EXTENSIONS: Mapping[str, str] = {

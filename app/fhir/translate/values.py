@@ -23,6 +23,7 @@ _NEAR: Mapping[str, tuple[str, ...]] = {
     "integer": ("positiveInt", "unsignedInt", "decimal"),
     "positiveInt": ("integer", "unsignedInt", "decimal"),
     "unsignedInt": ("integer", "positiveInt", "decimal"),
+    "decimal": ("unsignedInt",),
     "code": ("CodeableConcept",),
     "CodeableConcept": ("code", "string"),
     "Reference": ("canonical",),

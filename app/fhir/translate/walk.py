@@ -412,7 +412,8 @@ class _Step:
         for one in kept:
             told = self._restored(one, element)
             present = [] if element.many else self._present(element)
-            if told is None or (present and told[0].type not in ("code", "CodeableConcept")):
+            is_open = all(self.out[name] == UNKNOWN for name in present)
+            if told is None or not (is_open or told[0].type in ("code", "CodeableConcept")):
                 self._put_back(one)
                 continue
             for name in present:

@@ -40,6 +40,62 @@ def test_a_type_that_is_not_translated_is_refused() -> None:
         to_r4(resourceType="Consent")
 
 
+def test_a_question_begins_with_a_value_and_is_shown_by_a_comparison() -> None:
+    when = [{"question": "1", "hasAnswer": True}, {"question": "2", "answerCoding": {"code": "ja"}}]
+    option = [{"valueString": "Ja"}, {"valueString": "Nee"}]
+    item = {"linkId": "3", "type": "choice", "initialString": "Ja", "enableWhen": when, "option": option}
+    there = to_r4(resourceType="Questionnaire", status="active", item=[item]).tree
+    assert there["item"] == [
+        {
+            "linkId": "3",
+            "type": "choice",
+            "initial": [{"valueString": "Ja"}],
+            "enableBehavior": "any",
+            "enableWhen": [
+                {"question": "1", "operator": "exists", "answerBoolean": True},
+                {"question": "2", "operator": "=", "answerCoding": {"code": "ja"}},
+            ],
+            "answerOption": option,
+        }
+    ]
+    assert to_stu3(**there).tree["item"] == [item]
+
+
+def test_a_comparison_that_stu3_lacks_is_not_taken_for_equal() -> None:
+    when = [{"question": "1", "operator": ">", "answerInteger": 3}]
+    item = {"linkId": "2", "type": "string", "enableWhen": when}
+    there = to_stu3(resourceType="Questionnaire", status="active", item=[item]).tree
+    (told,) = there["item"][0]["enableWhen"]
+    assert told.keys() == {"question", "extension", "modifierExtension"}
+    assert to_r4(**there).tree["item"] == [item]
+
+
+def test_all_conditions_together_stay_a_condition_that_can_not_be_passed_over() -> None:
+    when = [{"question": number, "operator": "exists", "answerBoolean": True} for number in "12"]
+    item = {"linkId": "3", "type": "string", "enableWhen": when, "enableBehavior": "all"}
+    there = to_stu3(resourceType="Questionnaire", status="active", item=[item]).tree
+    assert there["item"][0]["modifierExtension"][0]["valueCode"] == "all"
+    assert to_r4(**there).tree["item"] == [item]
+
+
+def test_a_photo_is_an_image_and_its_time_when_it_was_made() -> None:
+    photo = {"resourceType": "Media", "type": "photo", "occurrenceDateTime": "2026-03-01", "duration": 3}
+    there = to_r4(**photo, content={"title": "Wond"}).tree
+    assert there["type"]["coding"][0]["code"] == "image"
+    assert (there["createdDateTime"], there["duration"], there["status"]) == ("2026-03-01", 3, "unknown")
+    back = to_stu3(**there).tree
+    assert {name: back[name] for name in photo} == photo
+
+
+def test_who_asked_for_a_task_is_the_reference_itself() -> None:
+    requester = {"agent": {"reference": "Practitioner/1"}}
+    there = to_r4(
+        resourceType="Task", status="requested", intent="order", requester=requester, reason={"text": "Pijn"}
+    ).tree
+    assert (there["requester"], there["reasonCode"]) == (requester["agent"], {"text": "Pijn"})
+    assert to_stu3(**there).tree["requester"] == requester
+
+
 def test_a_status_code_becomes_a_concept_of_its_code_system() -> None:
     tree = to_r4(resourceType="Condition", clinicalStatus="active", assertedDate="2026-03-01").tree
     system = "http://terminology.hl7.org/CodeSystem/condition-clinical"
