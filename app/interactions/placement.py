@@ -72,7 +72,7 @@ async def place(
         if bundle_record is not None:
             return bundle_record
         if requester.kind is RequesterKind.OPERATOR:
-            return await _of_nobody(context, transaction, release, resource_type, own_id, location)
+            return await _of_nobody(context, transaction, release, tree, own_id, location)
         raise _patient_missing(resource_type, location)
     everyone = {await record_for(context, transaction, requester, release, patient) for patient in patients}
     records = everyone
@@ -128,22 +128,34 @@ async def _of_nobody(
     context: Context,
     transaction: Transaction,
     release: Release,
-    resource_type: str,
+    tree: dict[str, Any],
     resource_id: str | None,
     location: str,
 ) -> int:
-    """Return where an operator's resource goes that names no patient: the directory, or the record that refers to it.
+    """Return where an operator's resource goes that names no patient.
 
-    Where nothing refers to its id yet, it waits in a record of its own (``waiting.py``).
+    That is the directory, the record that refers to it, or the one that has what it refers to. Where none does so yet, it
+    waits in a record of its own (``waiting.py``).
     """
+    resource_type = tree["resourceType"]
     if resource_type in DIRECTORY_TYPES:
         return DIRECTORY
     if resource_id is None:
         raise _patient_missing(resource_type, location)
     named_in = await records_with(transaction, release, resource_type, resource_id)
+    if not named_in:
+        named_in = await _referred_to(context, transaction, release, tree)
     if len(named_in) > 1:
         raise _patient_missing(resource_type, location)
     return named_in[0] if named_in else await _new_record(context, transaction)
+
+
+async def _referred_to(context: Context, reader: Reader, release: Release, tree: dict[str, Any]) -> list[int]:
+    """Return the records of people that have something that the resource refers to, such as the target of a Provenance."""
+    local = (context.local(release, text) for _, text in references(tree))
+    names = {(one.resource_type, one.id) for one in local if one is not None}
+    found = {record for name in names for record in await records_with(reader, release, *name)}
+    return [record for record in sorted(found - {DIRECTORY}) if await patients_of(reader, record)]
 
 
 def _patient_missing(resource_type: str, location: str) -> InvalidResourceError:

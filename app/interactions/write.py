@@ -453,7 +453,8 @@ class Changes:
         )
         written = writer.write(draft, before, self._author())
         self._replace(written, before, findings.broken)
-        await self._take_in(writer, draft.expected)
+        if self.requester.kind is RequesterKind.OPERATOR and writer.record_id != DIRECTORY:
+            await self._take_in(writer, (*draft.expected, (draft.resource_type, draft.id)))
         if parsed.resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
             await set_patient(self.transaction, writer.record_id, self.release, resource_id, chosen=chosen)
             patients[self.release] = resource_id
@@ -461,8 +462,8 @@ class Changes:
         return Written(written, 201 if is_new else 200, access.reason, interaction, findings.told)
 
     async def _take_in(self, writer: RecordWriter, names: tuple[tuple[str, str], ...]) -> None:
-        """Move what waited until something in this record referred to it."""
-        for waiting in await waits_in(self.transaction, self.release, names, writer.record_id) if names else ():
+        """Move what waited until something in this record referred to it, or was what it refers to."""
+        for waiting in await waits_in(self.transaction, self.release, names, writer.record_id):
             await self._put_down(writer, await self._take_out(waiting))
 
     async def _place_anew(self, parsed: Parsed, before: Stored, location: str) -> Written:

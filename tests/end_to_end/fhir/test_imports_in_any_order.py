@@ -86,6 +86,24 @@ async def test_what_waits_is_the_operators_only_and_takes_along_what_it_refers_t
     assert (await her.get("/Specimen/tube-1"))["id"] == "tube-1"
 
 
+@pytest.mark.parametrize("first", ["what refers", "what is referred to"])
+async def test_what_names_no_patient_goes_where_it_refers_to(world: World, first: str) -> None:
+    operator, her = world.caller("operator"), world.caller("zonnestraal")
+    provenance = {
+        "resourceType": "Provenance",
+        "id": "made-1",
+        "recorded": "2026-03-01T10:00:00Z",
+        "target": [{"reference": "Observation/result-1"}],
+        "agent": [{"who": {"display": "Testlab"}}],
+    }
+    both = [provenance, observation(world.zonnestraal.patient())]
+    for tree in both if first == "what refers" else reversed(both):
+        await put(operator, tree)
+    page = await her.get("/Observation?_id=result-1&_revinclude=Provenance:target")
+    assert [one["resource"]["id"] for one in page["entry"]] == ["result-1", "made-1"]
+    assert (await world.caller("maanlicht")("GET", "/Provenance/made-1")).status_code == 404
+
+
 async def test_what_two_people_are_said_to_have_goes_to_neither(world: World) -> None:
     operator = world.caller("operator")
     for number, person in enumerate((world.zonnestraal, world.maanlicht)):
