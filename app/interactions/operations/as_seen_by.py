@@ -111,7 +111,7 @@ def _moment(context: Context, at: datetime | None) -> datetime:
 def _own(requester: Requester, access: RecordAccess | None) -> RecordAccess:
     """Return the access of the person, or of their app with a scope on all types. Raises: AccessDeniedError."""
     is_own = requester.kind in (RequesterKind.PERSON, RequesterKind.APP)
-    if access is None or not is_own or access.types is not None:
+    if access is None or not is_own or access.types is not None or access.narrowed:
         message = "What a practice may see is shown to the person, and to an app with a scope such as patient/*.rs."
         raise AccessDeniedError(message)
     return access

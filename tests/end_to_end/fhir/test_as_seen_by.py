@@ -1,13 +1,19 @@
 """What a practice may see, shown to the person: the same as the practice gets, now and at any instant in the past."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
 
 from app.access.categories import Category
+from app.access.grant import Grant, Grantee
+from app.access.requester import RequesterKind
+from app.access.smart_scope import LOOK
+from app.consent import grants
+from app.db.database import Transaction
 from app.fhir.release import Release
+from app.oauth.tokens import Holder
 from tests.support.world import Caller, World, condition, ids_of, link, restricted, weight
 
 PRACTICES = ("no grant", "granted", "expired", "not yet", "withdrawn", "sensitive", "both")
@@ -108,3 +114,33 @@ async def test_looking_is_in_the_log_of_the_person(world: World, me: Caller) -> 
     told = (await me.get("/AuditEvent?_count=1"))["entry"][0]["resource"]
     assert told["entity"][0]["name"] == "Patient"
     assert told["agent"][0]["requestor"] is True
+
+
+@pytest.mark.parametrize(
+    ("scope", "categories", "shown"),
+    [
+        ("patient/*.rs", Category.OWN_MEASUREMENTS, {"weight", "chosen"}),
+        ("patient/*.rs", Category.GP_SUMMARY | Category.SENSITIVE, {"condition"}),
+        ("patient/Patient.rs patient/Observation.rs", Category.OWN_MEASUREMENTS, None),
+        ("patient/*.rs?category=vital-signs", Category.OWN_MEASUREMENTS, None),
+    ],
+)
+async def test_an_app_is_shown_no_more_than_it_may_see_itself(
+    world: World, scope: str, categories: Category, shown: set[str] | None
+) -> None:
+    him, now_ = world.zonnestraal, world.parts.clock()
+
+    async def job(transaction: Transaction) -> Grant:
+        return await grants.give(
+            transaction, record_id=him.record_id, grantee=Grantee.APP, grantee_id=world.made.clients["app"],
+            categories=categories, actions=LOOK, until=now_ + timedelta(days=1), purpose="app", now=now_,
+        )  # fmt: skip
+
+    grant = await world.parts.database.write(job)
+    holder = Holder(RequesterKind.APP, "Test-app", grant.grantee_id, record_id=him.record_id, grant_id=grant.grant_id)
+    app = Caller(world.http, await world.token(holder, scope))
+    if shown is None:
+        url = f"/{him.patient()}/$as-seen-by?practice={world.made.practices['granted']}"
+        assert (await app("GET", url)).status_code == 403
+    else:
+        assert set(await seen(app, world, "granted")) == {him.ids[Release.R4, thing] for thing in shown}
