@@ -25,6 +25,7 @@ from app.db.database import Database, Reader, Row, Transaction
 from app.db.statements import hot
 from app.errors import ConflictError
 from app.identity.instants import to_us
+from app.identity.mail_addresses import is_address
 from app.identity.tables import account
 
 PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX = 12, 256
@@ -126,7 +127,7 @@ class Accounts:
                 "record_id": record_id,
                 "name": name,
                 "created_at": to_us(now),
-                "mail": folded(login) if is_confirmed and "@" in login else None,
+                "mail": folded(login) if is_confirmed and is_address(folded(login)) else None,
             },
         )
         return account_id
