@@ -14,11 +14,12 @@ EXPOSED_HEADERS = (
 )
 ANSWER = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED_HEADERS)]
 PREFLIGHT = [
-    (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", ALLOWED_METHODS),
     (b"access-control-allow-headers", ALLOWED_HEADERS),
     (b"access-control-max-age", b"3600"),
 ]
+"""Beside ``ANSWER``: a browser takes no answer in which a header of these comes twice."""
+
 OPEN_PATHS = frozenset({"/token", "/par", "/revoke", "/introspect", "/register", "/userinfo", "/jwks"})
 
 

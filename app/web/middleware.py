@@ -55,7 +55,7 @@ class Frame:
         if is_open:
             added += cors.ANSWER
             if scope["method"] == "OPTIONS":
-                await _end(send, 204, [*cors.PREFLIGHT, *id_headers(*ids)])
+                await _end(send, 204, [*cors.ANSWER, *cors.PREFLIGHT, *id_headers(*ids)])
                 return
         length = headers.get(b"content-length")
         if length is not None and (not length.isdigit() or int(length) > FORM_SIZE_MAX):
