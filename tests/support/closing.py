@@ -59,7 +59,7 @@ async def two_processes(folder: Path) -> AsyncIterator[tuple[Parts, list[str], h
 
 async def closing(folder: Path, rounds: int = 3) -> Closed:
     """Return the longest of ``rounds`` withdrawals by FHIR, and of as many grants whose time is over."""
-    folder.mkdir(exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
     async with two_processes(folder) as (parts, urls, http):
         person = await person_of(parts, Server(urls[0], http))
         found: dict[str, list[tuple[float, int]]] = {"withdrawn": [], "ended": []}

@@ -9,7 +9,12 @@ from app.jobs.texts import LANGUAGES, NoticeKind, notice
 
 BASE_URL = "https://regie.example.test"
 TO = "zonnestraal@example.test"
-PAGES = {"key-reused": "activity", "unusual": "activity", "new-device": "login-and-devices", "login-changed": "login-and-devices"}
+PAGES = {
+    "key-reused": "activity",
+    "unusual": "activity",
+    "new-device": "login-and-devices",
+    "login-changed": "login-and-devices",
+}
 EVERY = [(kind, language) for kind in NoticeKind for language in LANGUAGES]
 
 
