@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,11 @@ from tests.support.campaign_http import Person, Server
 from tests.support.outside import granted, parts_beside, person_of
 from tests.support.running import Program, free_port, running
 
-OPEN_FOR = timedelta(seconds=1.5)
+OPEN_FOR = timedelta(seconds=1)
+LOOKS_AFTER = 20
+"""Looks that each process is asked for after the end."""
+
+WAIT_MAX_S = 30
 
 
 @dataclass(frozen=True)
@@ -78,34 +82,28 @@ async def _closed(
 
     practice_id = await parts.database.write(new_practice)
     grant_id, token = await granted(parts, person.record_id, practice_id)
-    until = datetime.now(UTC) + OPEN_FOR
-    if not withdraws:
-
-        async def shorten(transaction: Transaction) -> None:
-            grant = await grants.one(transaction, person.record_id, grant_id)
-            assert grant is not None
-            await grants.change(
-                transaction, person.record_id, grant_id, categories=grant.categories, actions=grant.actions,
-                until=until, now=parts.clock(),
-            )  # fmt: skip
-
-        await parts.database.write(shorten)
+    looked: list[list[Look]] = [[] for _ in urls]
     is_over = asyncio.Event()
-    looking = [asyncio.create_task(_look(http, url, token, person, is_over)) for url in urls]
+    looking = [
+        asyncio.create_task(_look(http, url, token, person, looks, is_over))
+        for url, looks in zip(urls, looked, strict=True)
+    ]
+    await _until(lambda: all(any(look.status == 200 for look in looks) for looks in looked))
     if withdraws:
-        await asyncio.sleep(0.3)
         answer = await http.delete(
             f"{urls[0]}/fhir/r4/Consent/{grant_id}", headers={"Authorization": f"Bearer {person.token}"}
         )
         assert answer.status_code == 204, answer.text
         end = time.time()
     else:
-        await asyncio.sleep(OPEN_FOR.total_seconds())
+        until = datetime.now(UTC) + OPEN_FOR
+        await parts.database.write(lambda transaction: _shorten(parts, transaction, person, grant_id, until))
         end = until.timestamp()
-    await asyncio.sleep(0.5)
+    await _until(lambda: all(sum(look.begun > end for look in looks) >= LOOKS_AFTER for looks in looked))
     is_over.set()
+    await asyncio.gather(*looking)
     latest, count = 0.0, 0
-    for looks in await asyncio.gather(*looking):
+    for looks in looked:
         assert {look.status for look in looks} == {200, 403}  # open before, closed after, in each process
         after = [look for look in looks if look.begun > end]
         latest = max([latest, *(look.begun - end for look in after if look.status == 200)])
@@ -113,9 +111,27 @@ async def _closed(
     return latest * 1000, count
 
 
-async def _look(http: httpx.AsyncClient, url: str, token: str, person: Person, is_over: asyncio.Event) -> list[Look]:
-    """Return what one process answered to a practice that asked again and again."""
-    looks: list[Look] = []
+async def _shorten(parts: Parts, transaction: Transaction, person: Person, grant_id: str, until: datetime) -> None:
+    """Let a grant end at ``until``."""
+    grant = await grants.one(transaction, person.record_id, grant_id)
+    assert grant is not None
+    await grants.change(
+        transaction, person.record_id, grant_id, categories=grant.categories, actions=grant.actions, until=until,
+        now=parts.clock(),
+    )  # fmt: skip
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Return when ``condition`` holds. Raises: TimeoutError."""
+    async with asyncio.timeout(WAIT_MAX_S):
+        while not condition():  # noqa: ASYNC110 - about what several tasks have gathered
+            await asyncio.sleep(0.01)
+
+
+async def _look(
+    http: httpx.AsyncClient, url: str, token: str, person: Person, looks: list[Look], is_over: asyncio.Event
+) -> None:
+    """Let a practice ask one process again and again, and keep what it was answered."""
     while not is_over.is_set():
         begun = time.time()
         answer = await http.get(
@@ -123,7 +139,6 @@ async def _look(http: httpx.AsyncClient, url: str, token: str, person: Person, i
             headers={"Authorization": f"Bearer {token}"},
         )
         looks.append(Look(begun, answer.status_code))
-    return looks
 
 
 def closing_line(found: Closed) -> str:
