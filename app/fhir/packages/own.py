@@ -43,6 +43,10 @@ class _Head(msgspec.Struct, rename={"resource_type": "resourceType"}):
     derivation: Any = ""
 
 
+_WITHOUT_URL = frozenset({"examples", "naming-systems"})
+"""Folders with what is found by no canonical URL."""
+
+
 def own_pin(folder: Path, release: Release) -> Pin:
     """Return what Regie's own package for a release is called."""
     manifest = msgspec.json.decode((folder / release.path / "package.json").read_bytes(), type=_Manifest)
@@ -53,7 +57,7 @@ def own_definitions(folder: Path, release: Release) -> Iterator[OwnDefinition]:
     """Yield the definitions of Regie's own package for a release, by path."""
     decoder = msgspec.json.Decoder(_Head)
     for path in sorted((folder / release.path).glob("*/*.json")):
-        if path.parent.name == "examples":
+        if path.parent.name in _WITHOUT_URL:
             continue
         body = path.read_bytes()
         head = decoder.decode(body)
