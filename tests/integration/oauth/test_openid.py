@@ -1,6 +1,7 @@
 """An app that asks for it learns who the person is: id_token, userinfo, and the keys to check it with."""
 
 import json
+import sqlite3
 from base64 import urlsafe_b64decode
 from typing import Any
 
@@ -169,6 +170,17 @@ async def test_only_public_parts_of_the_keys_are_published(signed_in: World) -> 
     await tokens_of(signed_in)
     (key,) = (await signed_in.http.get("/jwks")).json()["keys"]
     assert set(key) == {"kty", "kid", "use", "alg", "n", "e"}
+
+
+async def test_the_database_alone_does_not_hold_a_key_that_signs(signed_in: World) -> None:
+    await tokens_of(signed_in)
+    (key,) = (await signed_in.http.get("/jwks")).json()["keys"]
+    modulus = urlsafe_b64decode(key["n"] + "==")
+    with sqlite3.connect(signed_in.parts.database.path) as connection:
+        ((kept,),) = connection.execute("SELECT private_key FROM signing_key").fetchall()
+    connection.close()
+    assert len(kept) > 4 * len(modulus)
+    assert modulus not in kept
 
 
 def kid_of(token: str) -> str:
