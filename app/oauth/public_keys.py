@@ -6,12 +6,13 @@ Spec: https://www.rfc-editor.org/rfc/rfc7517
 from typing import Any
 
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, KeySetSerialization
+from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
 
 from app.errors import BadRequestError
 
 KINDS = frozenset({"EC", "RSA"})
 KEYS_MAX = 50
+RSA_BITS_MIN = 2048
 
 
 def public_keys(jwks: Any, *, ignore_others: bool = False) -> KeySetSerialization:
@@ -32,6 +33,8 @@ def public_keys(jwks: Any, *, ignore_others: bool = False) -> KeySetSerializatio
         keys = KeySet.import_key_set({"keys": given}).keys
     except (JoseError, KeyError, TypeError, ValueError) as error:
         raise BadRequestError("The keys are not a JWK Set.") from error
+    if any(isinstance(key, RSAKey) and key.public_key.key_size < RSA_BITS_MIN for key in keys):
+        raise BadRequestError(f"An RSA key has at least {RSA_BITS_MIN} bits.")
     return {"keys": [key.as_dict(private=False) for key in keys]}
 
 
