@@ -90,6 +90,10 @@ def migrate_command() -> None:
     index_after_migration(_run)
 
 
+STOP_SECONDS = 8
+"""How long a process may take to finish what it began when the server is stopped."""
+
+
 @main.command()
 def serve() -> None:
     """Serve the pages, OAuth and FHIR."""
@@ -108,6 +112,8 @@ def serve() -> None:
         interface=Interfaces.ASGI,
         workers=settings.workers,
         respawn_failed_workers=True,
+        # A process that took the place of one that died may miss the signal to stop; what it answered is on disk.
+        workers_kill_timeout=STOP_SECONDS,
         log_enabled=False,
         backlog=1024,
     ).serve()
