@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749 import InvalidRequestError
 from app.access.categories import Category
 from app.access.grant import Grantee
 from app.access.requester import RequesterKind
-from app.access.smart_scope import Action
+from app.access.smart_scope import Action, Narrowed
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
 from app.audit.spate import Spate
@@ -55,7 +55,7 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person allowed on the consent page, and in which login; ``until`` is UTC."""
+    """What a person allowed on the consent page, and in which login; ``until`` is UTC, ``kinds`` are of those offered."""
 
     record_id: int
     name: str
@@ -63,6 +63,7 @@ class Decision:
     actions: Action
     until: datetime
     session_id: str
+    kinds: frozenset[Narrowed] = frozenset()
 
 
 class Changes:
@@ -122,7 +123,7 @@ class Changes:
                 record_id=decision.record_id,
                 grant_id=grant.grant_id,
                 redirect_uri=request.payload.redirect_uri,
-                scope=reduced(request.scope, decision.categories, decision.actions),
+                scope=reduced(request.scope, decision.categories, decision.actions, decision.kinds),
                 code_challenge=request.payload.data["code_challenge"],
                 release=release,
                 expires_at=to_us(

@@ -5,8 +5,10 @@ What a scope means for access is ``access/smart_scope.py``.
 Spec: https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html
 """
 
+from collections.abc import Container
+
 from app.access.categories import Category
-from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action, narrowed, parse_scope
+from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action, Narrowed, SmartScope, narrowed, parse_scope
 from app.consent.categorize import possible
 
 OFFLINE = "offline_access"
@@ -65,13 +67,28 @@ def actions_of(scope: str) -> Action:
     return mask
 
 
-def reduced(scope: str, categories: Category, actions: Action) -> str:
-    """Return what is left of ``scope`` when the person allows these categories and actions only."""
+def kinds_of(scope: str) -> dict[Narrowed, Action]:
+    """Return the kinds of resources that only scopes with tokens open, in the order asked, each with its actions."""
+    scopes = [smart for smart in map(parse_scope, scope.split()) if smart is not None]
+    kinds: dict[Narrowed, Action] = {}
+    for smart in scopes:
+        kind = _kind(smart)
+        if kind is not None and not any(_opens_whole(over, smart) for over in scopes):
+            kinds[kind] = kinds.get(kind, Action(0)) | smart.actions
+    return kinds
+
+
+def reduced(scope: str, categories: Category, actions: Action, kinds: Container[Narrowed]) -> str:
+    """Return what is left of ``scope`` when the person allows these categories, actions and kinds (``kinds_of``) only."""
+    offered = kinds_of(scope)
     kept = []
     for part in scope.split():
         smart = parse_scope(part)
         if smart is None:
             kept.append(part)
+            continue
+        kind = _kind(smart)
+        if kind in offered and kind not in kinds:
             continue
         left = smart.actions & actions
         if not left or not possible(smart.resource_type) & categories:
@@ -83,6 +100,14 @@ def reduced(scope: str, categories: Category, actions: Action) -> str:
 def _fits(part: str, contexts: frozenset[str]) -> bool:
     smart = parse_scope(part)
     return part in LAUNCH if smart is None else smart.context in contexts
+
+
+def _kind(smart: SmartScope) -> Narrowed | None:
+    return Narrowed(smart.resource_type, smart.tokens) if smart.tokens and smart.resource_type is not None else None
+
+
+def _opens_whole(over: SmartScope, smart: SmartScope) -> bool:
+    return not over.tokens and over.resource_type in (None, smart.resource_type) and smart.actions in over.actions
 
 
 def _written(part: str, actions: Action) -> str:

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
 from app.access.giving import names_consent
 from app.access.requester import RequesterKind
-from app.access.smart_scope import CHANGE, LOOK, Action, SmartScopes
+from app.access.smart_scope import CHANGE, LOOK, Action, Narrowed, SmartScopes
 from app.audit.events import Event
 from app.db.database import Transaction
 from app.oauth import launches
@@ -30,17 +30,19 @@ from app.oauth.changes import Decision
 from app.oauth.exchange import Answer
 from app.oauth.launches import Launch
 from app.oauth.server import Asked
-from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of, is_online
+from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of, is_online, kinds_of, opens_anything, reduced
 from app.portal.connections import PERIODS
 from app.portal.language import marked
-from app.portal.page import page
+from app.portal.page import language_of, page
+from app.portal.scope_words import kind_key, kind_words
 from app.portal.session import LoginParts, SignedIn, checked_form, signed_in
 from app.portal.view import trace_of
-from app.portal.wording import CATEGORIES
+from app.portal.wording import CATEGORIES, action_words
 
 SELF = "'self'"
 NOTHING_CHOSEN = marked("Choose at least one part, or choose “Do not allow”.")
 NO_PERIOD = marked("Choose a period.")
+NO_KIND = marked("Choose at least one kind, or choose “Do not allow”.")
 NO_ACTION = marked("Choose what the app may do, or choose “Do not allow”.")
 
 
@@ -51,6 +53,7 @@ class Choice:
     categories: Category
     actions: Action
     period: str
+    kinds: frozenset[Narrowed] = frozenset()
     problems: tuple[str, ...] = ()
 
     def until(self, now: datetime) -> datetime:
@@ -75,17 +78,21 @@ def choice_of(form: FormData, asked: Asked) -> Choice:
     actions = look | change  # an app that asks for one of the two: to allow it is to allow that
     if look and change:
         actions = (look if form.get("look") else Action(0)) | (change if form.get("change") else Action(0))
+    chosen = form.getlist("kind")
+    kinds = frozenset(kind for kind in kinds_of(asked.scope) if kind_key(kind) in chosen)
     period = str(form.get("period", ""))
+    is_empty = not opens_anything(reduced(asked.scope, categories, actions, kinds))
     problems = [
         problem
         for problem, is_there in (
             (NOTHING_CHOSEN, not categories & ALL_PARTS),
             (NO_ACTION, not actions),
+            (NO_KIND, bool(categories & ALL_PARTS and actions) and is_empty),
             (NO_PERIOD, period not in {key for key, _, _ in PERIODS}),
         )
         if is_there
     ]
-    return Choice(categories, actions, period, tuple(problems))
+    return Choice(categories, actions, period, kinds, tuple(problems))
 
 
 def policy(*uris: str) -> str:
@@ -142,7 +149,7 @@ def router(parts: LoginParts) -> APIRouter:
         return RedirectResponse(answer.location, answer.status, answer.headers)
 
     def consent_page(request: Request, person: SignedIn, asked: Asked, choice: Choice) -> Response:
-        scope_actions = actions_of(asked.scope)
+        scope_actions, language = actions_of(asked.scope), language_of(request)
         answer = page(
             request,
             "consent.html",
@@ -155,6 +162,10 @@ def router(parts: LoginParts) -> APIRouter:
                 (category.code, CATEGORIES[category], category in choice.categories)
                 for category in PARTS
                 if category in categories_of(asked.scope)
+            ],
+            kinds=[
+                (kind_key(kind), kind_words(kind, language), action_words(actions, language), kind in choice.kinds)
+                for kind, actions in kinds_of(asked.scope).items()
             ],
             sensitive=CATEGORIES[Category.SENSITIVE],
             sensitive_chosen=Category.SENSITIVE in choice.categories,
@@ -203,7 +214,7 @@ def router(parts: LoginParts) -> APIRouter:
                 return consent_page(request, person, asked, choice)
             until = choice.until(parts.clock())
             decision = Decision(
-                person.record_id, person.name, choice.categories, choice.actions, until, person.session_id
+                person.record_id, person.name, choice.categories, choice.actions, until, person.session_id, choice.kinds
             )
         else:
             await parts.database.write(partial(_note_denied, parts, request, person, asked))

@@ -2,19 +2,21 @@
 
 import pytest
 
-from app.access.categories import Category
-from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action
+from app.access.categories import ALL_PARTS, Category
+from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action, Narrowed
 from app.oauth.smart_scopes import (
     PERSON_CONTEXTS,
     SYSTEM_CONTEXTS,
     actions_of,
     categories_of,
     granted,
+    kinds_of,
     opens_anything,
     reduced,
 )
 
-VITAL = "Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"
+SYSTEM = "http://terminology.hl7.org/CodeSystem/observation-category"
+VITAL = f"Observation.rs?category={SYSTEM}|vital-signs"
 
 
 @pytest.mark.parametrize(
@@ -82,4 +84,22 @@ def test_categories_and_actions_are_those_of_all_parts_together() -> None:
 def test_what_a_person_leaves_out_goes_from_the_scope(
     scope: str, categories: Category, actions: Action, expected: str
 ) -> None:
-    assert reduced(scope, categories, actions) == expected
+    assert reduced(scope, categories, actions, kinds_of(scope)) == expected
+
+
+def test_kinds_are_what_only_scopes_with_tokens_open() -> None:
+    vital = Narrowed("Observation", frozenset({("category", SYSTEM, "vital-signs")}))
+    assert kinds_of(f"patient/{VITAL} patient/{VITAL.replace('.rs', '.c')} patient/Goal.rs") == {
+        vital: LOOK | Action.CREATE
+    }
+    assert kinds_of(f"patient/{VITAL} patient/Observation.rs") == {}
+    assert kinds_of(f"patient/{VITAL} patient/*.cruds") == {}
+    assert kinds_of(f"patient/{VITAL} patient/Observation.cud") == {vital: LOOK}
+
+
+def test_a_kind_that_is_left_out_goes_from_the_scope() -> None:
+    survey = VITAL.replace("vital-signs", "survey")
+    scope = f"patient/{VITAL} patient/{survey} patient/Goal.rs"
+    (vital, _) = kinds_of(scope)
+    assert reduced(scope, ALL_PARTS, LOOK, {vital}) == f"patient/{VITAL} patient/Goal.rs"
+    assert reduced(scope, ALL_PARTS, LOOK, ()) == "patient/Goal.rs"
