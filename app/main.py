@@ -34,6 +34,7 @@ from app.portal import (
     mail_address,
     measurements,
     misfits,
+    my_data,
     passkeys,
     providers,
     record,
@@ -168,6 +169,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(access_preview.router(parts))
     pages.include_router(activity.router(parts))
     pages.include_router(misfits.router(parts))
+    pages.include_router(my_data.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))
     pages.mount("/static", frame.KeptFiles(), name="static")
 

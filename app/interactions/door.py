@@ -12,6 +12,7 @@ from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
 from app.interactions.operations.as_seen_by import Preview, preview
 from app.interactions.search import Page, search
+from app.interactions.transfer import export
 from app.store.misfits import Misfit
 
 
@@ -42,6 +43,10 @@ class Interactions:
     def log_table(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
         """Return the requester's own log as lines of CSV."""
         return log_table(self._context, requester, trace)
+
+    def export(self, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:
+        """Return all of a record as lines of JSON."""
+        return export(self._context, requester, trace, record_id)
 
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
         """Return an entry of the requester's own log, and its seal."""

@@ -45,6 +45,7 @@ NAVIGATION = (
     Entry("/summary", marked("GP summary"), marked("Summary"), "file", marked("Problems, allergies and test results.")),
     Entry("/access", marked("Who may see what"), marked("Access"), "key", marked("Give access, or stop it.")),
     Entry("/activity", marked("Who looked"), marked("Looks"), "eye", marked("Every look at your record.")),
+    Entry("/my-data", marked("My data"), marked("My data"), "folder", marked("Take your record along.")),
 )
 TABS = (*NAVIGATION[:4], Entry("/menu", marked("Menu"), marked("Menu"), "menu", ""))
 

@@ -124,6 +124,10 @@ class Interactions(Protocol):
         """Return the log as lines of CSV, one at a time."""
         ...
 
+    def export(self, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:
+        """Return all of a record as lines of JSON, one at a time."""
+        ...
+
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
         """Return an entry of the log and its seal. Raises: NotFoundError."""
         ...
