@@ -11,9 +11,10 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from sqlalchemy import select
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from app.db.statements import Statement
+from app.db.statements import hot
 from app.errors import RegieError
 from app.fhir.release import Release
 from app.interactions.people import new_person
@@ -49,7 +50,7 @@ from app.web import cors
 from app.web.middleware import Frame
 from app.wiring import Parts, wire
 
-_PING = Statement("SELECT 1")
+_PING = hot(select(1))
 _JOBS_WAITING = Gauge("regie_jobs_waiting", "Jobs in the outbox that are not delivered yet.")
 _JOBS_FAILING = Gauge("regie_jobs_failing", "Those of them that failed at least once.")
 _log = structlog.get_logger()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.events import Event
 from app.audit.log import STREAM, LogEntry, firsts

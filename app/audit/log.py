@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy import tuple_ as row_of
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.events import PURPOSES, Event
 from app.audit.keys import AuditKeys
 from app.audit.tables import audit, audit_checkpoint, audit_head, audit_own_cut
 from app.db.database import Reader, Transaction
+from app.db.dialects import holds
 from app.db.statements import hot
 
 STREAM = 1
@@ -69,7 +70,7 @@ _EARLIER = hot(
     select(audit.c.n)
     .where(audit.c.record_id == bindparam("record_id"))
     .where(row_of(audit.c.instant, audit.c.n) < row_of(bindparam("instant"), bindparam("n")))
-    .where(func.instr(audit.c.body, bindparam("mark")) > 0)
+    .where(holds(audit.c.body, "mark"))
     .order_by(audit.c.instant.desc(), audit.c.n.desc())
     .limit(1)
 )

@@ -6,7 +6,7 @@ that loses entries the last of them is remembered, so that its own numbers go on
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.events import Event
 from app.audit.keys import AuditKeys

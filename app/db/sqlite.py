@@ -87,11 +87,11 @@ class SqliteReader:
 
     async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows."""
-        return self._connection.execute(statement.text, statement.parameters(parameters)).fetchall()
+        return self._connection.execute(statement.sqlite.text, statement.sqlite.parameters(parameters)).fetchall()
 
     async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
         """Return the first row, or None."""
-        cursor = self._connection.execute(statement.text, statement.parameters(parameters))
+        cursor = self._connection.execute(statement.sqlite.text, statement.sqlite.parameters(parameters))
         row = cast("Row | None", cursor.fetchone())
         cursor.close()
         return row
@@ -114,7 +114,7 @@ class SqliteTransaction(SqliteReader):
         """Return how many rows the statement changed."""
         if self.needs_savepoint:
             self._set_savepoint()
-        return self._connection.execute(statement.text, statement.parameters(parameters)).rowcount
+        return self._connection.execute(statement.sqlite.text, statement.sqlite.parameters(parameters)).rowcount
 
     async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
         """Run the statement once per row."""
@@ -122,7 +122,9 @@ class SqliteTransaction(SqliteReader):
             return 0
         if self.needs_savepoint:
             self._set_savepoint()
-        return self._connection.executemany(statement.text, [statement.parameters(row) for row in rows]).rowcount
+        return self._connection.executemany(
+            statement.sqlite.text, [statement.sqlite.parameters(row) for row in rows]
+        ).rowcount
 
     def _set_savepoint(self) -> None:
         self._connection.execute("SAVEPOINT job")

@@ -1,32 +1,67 @@
-"""SQLAlchemy writes the SQL, the bare driver runs it: a statement is compiled to text once and kept."""
+"""SQLAlchemy writes the SQL, the bare driver runs it: a statement is compiled to text once per kind of database, and kept."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.elements import CompilerElement
 
 _SQLITE = sqlite_dialect(paramstyle="named")
+_POSTGRESQL = postgresql_dialect()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class Named:
     """SQL text with named parameters (``:name``), and the values of those that the statement itself fixes."""
 
     text: str
-    fixed: dict[str, Any] = field(default_factory=dict)
+    fixed: dict[str, Any]
 
     def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return ``given`` with the fixed values added."""
         return {**self.fixed, **given} if self.fixed else given
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """SQL text with numbered parameters (``$1``), their names in that order, and the values that the statement itself fixes."""
+
+    text: str
+    names: tuple[str, ...]
+    fixed: dict[str, Any]
+
+    def parameters(self, given: dict[str, Any]) -> list[Any]:
+        """Return the values in the order of their numbers."""
+        known = {**self.fixed, **given} if self.fixed else given
+        return [known[name] for name in self.names]
+
+
+class Statement:
+    """A statement for each kind of database; its text is made when it is first needed there."""
+
+    def __init__(self, element: CompilerElement) -> None:
+        self._element = element
+
+    @cached_property
+    def sqlite(self) -> Named:
+        """The statement as SQLite takes it."""
+        compiled = self._element.compile(dialect=_SQLITE)
+        return Named(str(compiled), {name: value for name, value in compiled.params.items() if value is not None})
+
+    @cached_property
+    def postgresql(self) -> Numbered:
+        """The statement as PostgreSQL takes it."""
+        compiled: Any = self._element.compile(dialect=_POSTGRESQL)
+        fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        return Numbered(str(compiled), tuple(compiled.positiontup or ()), fixed)
+
+
 def hot(element: CompilerElement) -> Statement:
-    """Return ``element`` as text for the database; call it once, at import.
+    """Return ``element`` as a statement; call it once, at import.
 
     Every value that changes from call to call is a ``bindparam("name")``; insert statements name their columns by
     ``insert(table).values(column=bindparam("column"), ...)`` or take all of them with ``insert(table)``.
     """
-    compiled = element.compile(dialect=_SQLITE)
-    fixed = {name: value for name, value in compiled.params.items() if value is not None}
-    return Statement(str(compiled), fixed)
+    return Statement(element)

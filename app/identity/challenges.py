@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db.database import Transaction
+from app.db.dialects import holds
 from app.db.statements import hot
 from app.identity.instants import to_us
 from app.identity.tables import challenge
@@ -36,7 +37,7 @@ _SET = hot(
 _this = (_columns.bound_to == bindparam("bound_to"), _columns.purpose == bindparam("purpose"))
 _GET = hot(select(_columns.value, _columns.subject, _columns.expires_at).where(*_this))
 _END = hot(delete(challenge).where(*_this))
-_END_ABOUT = hot(delete(challenge).where(func.instr(_columns.subject, bindparam("account_id")) > 0))
+_END_ABOUT = hot(delete(challenge).where(holds(_columns.subject, "account_id")))
 _FORGET = hot(delete(challenge).where(_columns.expires_at <= bindparam("now")))
 
 

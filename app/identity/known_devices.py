@@ -8,7 +8,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db.database import Reader, Transaction
 from app.db.statements import hot

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.database import Reader, Transaction
 from app.db.statements import Statement, hot

@@ -1,9 +1,10 @@
 """Erasing a record: every row of it goes, its log of changes too."""
 
-from sqlalchemy import BindParameter, bindparam, delete, func, select
+from sqlalchemy import BindParameter, bindparam, delete, select
 
 from app.access.scope import DIRECTORY
 from app.db.database import Transaction
+from app.db.dialects import holds
 from app.db.statements import hot
 from app.store.changes import patients_of
 from app.store.tables import (
@@ -26,9 +27,7 @@ _UNLOCATE = hot(
 )
 # What practices and operators were answered is kept with the directory, and names the records it was about.
 _FORGET_ANSWERS = hot(
-    delete(idempotency).where(
-        idempotency.c.record_id == DIRECTORY, func.instr(idempotency.c.answer, bindparam("named")) > 0
-    )
+    delete(idempotency).where(idempotency.c.record_id == DIRECTORY, holds(idempotency.c.answer, "named"))
 )
 _ERASE = [
     hot(delete(table).where(table.c.record_id == _of_record))

@@ -17,11 +17,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, Table, bindparam, delete, select, update
 from sqlalchemy import tuple_ as row_of
-from sqlalchemy.sql.expression import literal_column
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db.database import Database, Transaction
+from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.errors import UnavailableError
 from app.store.changes import Indexer
@@ -35,22 +36,18 @@ _TRIES = 5
 _TABLES = {"exact": exact_index, "dates": date_index, "quantities": quantity_index, "texts": text_index}
 
 
-def _listed(name: str) -> Any:
-    return select(literal_column("value")).select_from(func.json_each(bindparam(name)).table_valued("value"))
-
-
 def _remove(table: Table) -> Statement:
     key = [column for column in table.primary_key.columns if column.name != "record_id"]
     left_over = (
         select(*key)
-        .where(table.c.record_id == bindparam("record_id"), table.c.param.not_in(_listed("kept")))
+        .where(table.c.record_id == bindparam("record_id"), table.c.param.not_in(listed("kept", Integer())))
         .limit(REMOVED_AT_ONCE)
     )
     return hot(delete(table).where(table.c.record_id == bindparam("record_id"), row_of(*key).in_(left_over)))
 
 
 _REMOVE = {name: _remove(table) for name, table in _TABLES.items()}
-_ADD = {name: hot(insert(table).prefix_with("OR IGNORE")) for name, table in _TABLES.items()}
+_ADD = {name: hot(insert(table).on_conflict_do_nothing()) for name, table in _TABLES.items()}
 _NAMES = {
     name: tuple(column.name for column in table.columns if column.name not in ("record_id", "seq"))
     for name, table in _TABLES.items()
@@ -79,7 +76,7 @@ _STILL = hot(
     select(current.c.seq).where(
         current.c.record_id == bindparam("record_id"),
         current.c.deleted.is_(False),
-        current.c.seq.in_(_listed("seqs")),
+        current.c.seq.in_(listed("seqs", BigInteger())),
     )
 )
 _DONE = hot(

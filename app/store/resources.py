@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, bindparam, literal, or_, select
 from sqlalchemy.sql import Select
-from sqlalchemy.sql.expression import literal_column
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader
+from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
@@ -259,10 +259,9 @@ def _everything(limited_types: bool, dated: bool) -> Statement:  # noqa: FBT001
         .limit(bindparam("limit"))
     )
     if dated:
-        named = func.json_each(bindparam("date_parameters")).table_valued("value")
         dates = select(date_index.c.seq).where(
             date_index.c.record_id == bindparam("record_id"),
-            date_index.c.param.in_(select(literal_column("value")).select_from(named)),
+            date_index.c.param.in_(listed("date_parameters", Integer())),
         )
         inside = dates.where(date_index.c.low <= bindparam("end"), date_index.c.high >= bindparam("start"))
         statement = statement.where(or_(change.c.seq.in_(inside), change.c.seq.not_in(dates)))

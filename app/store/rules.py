@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 import msgspec
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db.database import Reader, Transaction
 from app.db.statements import hot

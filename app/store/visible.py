@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select
+from sqlalchemy import JSON, BigInteger, ColumnElement, FromClause, Integer, Text, and_, bindparam, or_
 from sqlalchemy.sql.expression import exists, literal_column
 
 from app.access.scope import AccessScope, IndexRow, RecordAccess
 from app.access.smart_scope import Narrowed
+from app.db.dialects import items, listed, member
 from app.fhir.release import Release
 from app.fhir.search.definitions import core_definitions
 from app.fhir.search.expression import TokenValue
@@ -28,8 +29,7 @@ def visible(row: FromClause, *, limited_types: bool) -> ColumnElement[bool]:
         row.c.categories.bitwise_and(bindparam("withheld")) == 0,
     )
     if limited_types:
-        named = func.json_each(bindparam("types")).table_valued("value")
-        whole = row.c.type.in_(select(literal_column("value")).select_from(named))
+        whole = row.c.type.in_(listed("types", Text()))
         condition = and_(condition, or_(whole, _has_tokens(row)))
     return condition
 
@@ -39,22 +39,22 @@ def _has_tokens(row: FromClause) -> ColumnElement[bool]:
 
     The index has rows of current versions only, so that nothing else of these types is seen: no older version, no deletion.
     """
-    part = func.json_each(bindparam("narrowed")).table_valued("value", name="part")
-    token = func.json_each(part.c.value, "$.rows").table_valued("value", name="token")
+    part = items("narrowed", "part")
+    token = items(member(part.c.value, "rows", JSON()), "token")
     # Each is correlated by name: what SQLAlchemy does not see as the enclosing row would be looked for among all rows.
     there = (
         exists(literal_column("1"))
         .where(
             exact_index.c.record_id == bindparam("record_id"),
-            exact_index.c.param == func.json_extract(token.c.value, "$[0]"),
-            exact_index.c.hash == func.json_extract(token.c.value, "$[1]"),
+            exact_index.c.param == member(token.c.value, 0, Integer()),
+            exact_index.c.hash == member(token.c.value, 1, BigInteger()),
             exact_index.c.seq == row.c.seq,
-            exact_index.c.system_hash == func.json_extract(token.c.value, "$[2]"),
+            exact_index.c.system_hash == member(token.c.value, 2, BigInteger()),
         )
         .correlate_except(exact_index)
     )
     missing = exists(literal_column("1")).select_from(token).where(~there).correlate_except(token)
-    is_of_type = row.c.type == func.json_extract(part.c.value, "$.type")
+    is_of_type = row.c.type == member(part.c.value, "type", Text())
     return exists(literal_column("1")).select_from(part).where(is_of_type, ~missing).correlate_except(part)
 
 

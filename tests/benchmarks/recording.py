@@ -58,20 +58,22 @@ class _Recording(SqliteTransaction):
         self.steps = steps
 
     async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
-        self.steps.append(Step(statement.text, dict(statement.parameters(parameters)), fetch=True))
+        self.steps.append(Step(statement.sqlite.text, dict(statement.sqlite.parameters(parameters)), fetch=True))
         return await super().all(statement, parameters)
 
     async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
-        self.steps.append(Step(statement.text, dict(statement.parameters(parameters)), fetch=True))
+        self.steps.append(Step(statement.sqlite.text, dict(statement.sqlite.parameters(parameters)), fetch=True))
         return await super().one(statement, parameters)
 
     async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
-        self.steps.append(Step(statement.text, dict(statement.parameters(parameters))))
+        self.steps.append(Step(statement.sqlite.text, dict(statement.sqlite.parameters(parameters))))
         return await super().run(statement, parameters)
 
     async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
         if rows:
-            self.steps.append(Step(statement.text, [dict(statement.parameters(row)) for row in rows], many=True))
+            self.steps.append(
+                Step(statement.sqlite.text, [dict(statement.sqlite.parameters(row)) for row in rows], many=True)
+            )
         return await super().run_many(statement, rows)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from app.access.categories import ALL_PARTS
 from app.access.grant import Grantee
@@ -21,7 +22,7 @@ from app.access.requester import RequesterKind
 from app.access.smart_scope import LOOK
 from app.consent import grants
 from app.db.database import Transaction
-from app.db.statements import Statement
+from app.db.statements import hot
 from app.errors import UnavailableError
 from app.fhir.release import Release
 from app.oauth import tokens
@@ -107,7 +108,7 @@ async def test_what_commits_along_with_a_write_that_has_no_room_is_there_or_refu
 
 async def test_a_statement_that_finds_no_room_is_no_fault_of_the_job_that_runs_it(world: Inside) -> None:
     """SQLite undoes this statement only, not the transaction: what is refused must not look like a fault of ours."""
-    many = Statement("INSERT INTO locator SELECT 4, 'Observation', 'chosen-' || value, 7 FROM json_each(:numbers)")
+    many = hot(text("INSERT INTO locator SELECT 4, 'Observation', 'chosen-' || value, 7 FROM json_each(:numbers)"))
 
     async def job(transaction: Transaction) -> None:
         await transaction.run(many, {"numbers": json.dumps(list(range(20_000)))})

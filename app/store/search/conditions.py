@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     FromClause,
-    Select,
     Table,
+    Text,
     and_,
     bindparam,
-    func,
     not_,
     or_,
     select,
     tuple_,
 )
-from sqlalchemy.sql.expression import literal_column
 
+from app.db.dialects import items, listed, member
 from app.fhir.search.definitions import SearchParameter
 from app.store.tables import change, current, date_index, exact_index, quantity_index, text_index
 
@@ -71,7 +71,7 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
     ``probe`` asks for a form that looks each candidate up (for walking an index in order) instead of gathering all.
     """
     if form.index == "listed":
-        return change.c.id.in_(_list(number))
+        return change.c.id.in_(listed(f"c{number}_list", Text()))
     if form.index in ("id", "instant"):
         meets = _on_change(form, number)
         return not_(meets) if form.negated else meets
@@ -86,7 +86,9 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
         return _present(form, number, seq)
     elif form.index in ("linked", "coded"):
         table = exact_index
-        wanted = table.c.hash.in_(_list(number)) if form.index == "linked" else _is_coded(number)
+        wanted = (
+            table.c.hash.in_(listed(f"c{number}_list", BigInteger())) if form.index == "linked" else _is_coded(number)
+        )
         where = [is_of(table, f"p{number}", form.parameters), wanted]
     else:
         table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
@@ -100,15 +102,9 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
     return not_(found) if form.negated else found
 
 
-def _list(number: int) -> Select[Any]:
-    return select(literal_column("value")).select_from(
-        func.json_each(bindparam(f"c{number}_list")).table_valued("value")
-    )
-
-
 def _is_coded(number: int) -> ColumnElement[bool]:
-    pairs = func.json_each(bindparam(f"c{number}_list")).table_valued("value")
-    asked = select(func.json_extract(pairs.c.value, "$[0]"), func.json_extract(pairs.c.value, "$[1]"))
+    pairs = items(f"c{number}_list")
+    asked = select(*(member(pairs.c.value, place, BigInteger()) for place in (0, 1)))
     return tuple_(exact_index.c.hash, exact_index.c.system_hash).in_(asked)
 
 

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from app.db.database import Transaction
-from app.db.statements import Statement
+from app.db.statements import hot
 from app.errors import UnavailableError
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
@@ -40,8 +41,8 @@ async def index_by_less(place: Inside, without: Iterable[int]) -> Rules:
     async def job(transaction: Transaction) -> None:
         for table in TABLES:
             for number in without:
-                text = f"DELETE FROM {table} WHERE record_id = :record_id AND param = :number"  # noqa: S608
-                await transaction.run(Statement(text), {"record_id": place.record_id, "number": number})
+                spelled = f"DELETE FROM {table} WHERE record_id = :record_id AND param = :number"  # noqa: S608
+                await transaction.run(hot(text(spelled)), {"record_id": place.record_id, "number": number})
         await mark(transaction, place.record_id, less, 0)
 
     await place.parts.database.write(job)
@@ -122,7 +123,7 @@ async def test_all_brings_back_rows_that_no_rule_misses(place: Inside) -> None:
     await made(place, 2)
 
     async def job(transaction: Transaction) -> None:
-        await transaction.run(Statement("DELETE FROM exact_index"), {})
+        await transaction.run(hot(text("DELETE FROM exact_index")), {})
 
     await place.parts.database.write(job)
     assert await run(place) == 0
@@ -154,8 +155,8 @@ async def test_a_record_that_another_program_writes_to_meanwhile_is_begun_again(
     wrote = False
 
     async def other(transaction: Transaction) -> None:
-        text = "UPDATE record SET index_target = 0 WHERE record_id = :record_id"
-        await transaction.run(Statement(text), {"record_id": place.record_id})
+        spelled = "UPDATE record SET index_target = 0 WHERE record_id = :record_id"
+        await transaction.run(hot(text(spelled)), {"record_id": place.record_id})
 
     def index(release: Release, resource_type: str, tree: dict[str, object], zone: ZoneInfo) -> object:
         nonlocal wrote
@@ -195,7 +196,7 @@ async def test_who_writes_by_other_rules_leaves_those_that_both_have(place: Insi
         await mark(transaction, place.record_id, theirs, theirs.version)
         await mark_written(transaction, place.record_id, theirs.version, theirs.version)
         row = await transaction.one(
-            Statement("SELECT index_version, index_target FROM record WHERE record_id = :record_id"),
+            hot(text("SELECT index_version, index_target FROM record WHERE record_id = :record_id")),
             {"record_id": place.record_id},
         )
         assert row is not None
