@@ -37,12 +37,13 @@ from app.portal import (
     misfits,
     my_data,
     passkeys,
+    practice,
     providers,
     record,
     sign_up,
 )
 from app.portal.errors import error_page, of_regie
-from app.portal.session import LoginNeededError, to_login
+from app.portal.session import LoginNeededError, OtherDoorError, to_login, to_other_door
 from app.portal.view import trace_of
 from app.rest.application import FhirApplication, base_of
 from app.settings import Settings
@@ -145,6 +146,7 @@ def _keep_out_of_collection() -> None:
 def _add_error_handlers(pages: FastAPI) -> None:
     """Set the handlers of errors; Starlette takes them only until the first event, which is the start."""
     pages.add_exception_handler(LoginNeededError, to_login)  # type: ignore[arg-type]  # Starlette's type is for Exception
+    pages.add_exception_handler(OtherDoorError, to_other_door)  # type: ignore[arg-type]
     pages.add_exception_handler(RegieError, _regie_error)  # type: ignore[arg-type]
     pages.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
     pages.add_exception_handler(Exception, _unforeseen)
@@ -171,6 +173,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(activity.router(parts))
     pages.include_router(misfits.router(parts))
     pages.include_router(my_data.router(parts))
+    pages.include_router(practice.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))
     pages.mount("/static", frame.KeptFiles(), name="static")
 

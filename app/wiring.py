@@ -153,8 +153,10 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     )
     accounts = Accounts(database, settings.key("accounts"))
 
-    async def addresses(record_id: int) -> list[str]:
-        """Return where the person can be reached."""
+    async def addresses(record_id: int, account_id: str) -> list[str]:
+        """Return where the person can be reached, or who has a login for work."""
+        if account_id:
+            return [mail for mail in (await mail_addresses.of_account(database.reader, account_id),) if mail]
         return await mail_addresses.of_record(database.reader, record_id)
 
     async def new_link(login: str) -> tuple[str, str] | None:

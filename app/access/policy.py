@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import ALL_PARTS, EVERYTHING, Category
 from app.access.grant import Grant
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
 from app.access.smart_scope import LOOK, Action, Narrowed
+from app.access.staff import MAY_SEE
 from app.errors import AccessDeniedError
 
 DIRECTORY_TYPES = frozenset(
@@ -70,6 +71,8 @@ def _granted(
 ) -> tuple[RecordAccess, ...]:
     """Return the records that grants in force open, one entry per record; a token that rests on a grant needs that one.
 
+    Of a grant to a practice its people see what their role lets them.
+
     ``limits`` are what the token's scope leaves of each: types, and those of which only a part.
     """
     types, narrowed = limits
@@ -82,7 +85,10 @@ def _granted(
             grant.record_id != requester.record_id or grant.grant_id != requester.grant_id
         ):
             continue
-        masks[grant.record_id] = masks.get(grant.record_id, Category(0)) | grant.categories
+        seen = grant.categories if requester.staff_role is None else grant.categories & MAY_SEE[requester.staff_role]
+        if not seen & ALL_PARTS:
+            continue
+        masks[grant.record_id] = masks.get(grant.record_id, Category(0)) | seen
         reasons.setdefault(grant.record_id, []).append(f"grant {grant.grant_id}")
     return tuple(
         RecordAccess(record_id, mask, types, ", ".join(reasons[record_id]), narrowed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.access.smart_scope import SmartScopes
+from app.access.staff import StaffRole
 
 
 class RequesterKind(StrEnum):
@@ -21,11 +22,12 @@ class Requester:
 
     ``record_id``: the person's own record, for PERSON and APP. ``practice_id``: for PRACTICE. ``client_id``: the OAuth
     client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP's token rests on.
-    ``actor``: who it is in the log (``person``, ``app:<client_id>``, ``practice:<practice_id>``, ``operator``), and
-    ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
+    ``actor``: who it is in the log (``person``, ``app:<client_id>``, ``practice:<practice_id>``, with ``:<account_id>`` behind it for
+    one of its people, ``operator``), and ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
     ``bound_to``: the key or certificate that has to be shown with the token, empty for none.
     ``role``: in which role they act, empty where the kind says it; ``organisation``: the name of theirs;
-    ``on_behalf_of``: the name of whom they represent; ``assurance``: how sure it is who they are.
+    ``on_behalf_of``: the name of whom they represent; ``assurance``: how sure it is who they are;
+    ``staff_id`` and ``staff_role``: which of the people of a practice it is, and as what; empty and None for its systems.
     """
 
     kind: RequesterKind
@@ -43,3 +45,5 @@ class Requester:
     organisation: str = ""
     on_behalf_of: str = ""
     assurance: str = ""
+    staff_id: str = ""
+    staff_role: StaffRole | None = None

@@ -76,7 +76,7 @@ class Loader:
         reader = self.context.database.reader
         account = await self.accounts.by_login(reader, person.login)
         secret = self.totp_secret(person.login)
-        record_id = account.record_id if account else self._record_id(person.login)
+        record_id = (account and account.record_id) or self._record_id(person.login)
         if account is None:
             await ensure_record(self.context, record_id)
             requester = Requester(RequesterKind.PERSON, "operator", "invented data", _SCOPES, record_id=record_id)

@@ -21,6 +21,7 @@ from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from sqlalchemy import bindparam, func, insert, select, update
 
+from app.access.scope import DIRECTORY
 from app.db.database import Database, Reader, Row, Transaction
 from app.db.statements import hot
 from app.errors import ConflictError
@@ -61,12 +62,17 @@ _USE_STEP = hot(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person who can log in; ``record_id`` is their own record."""
+    """Somebody who can log in; ``record_id`` is their own record, None for a login for work (see ``staff``)."""
 
     account_id: str
     login: str
-    record_id: int
+    record_id: int | None
     name: str
+
+    @property
+    def logged_at(self) -> int:
+        """Return the record at which the log has what this login does: the own one; for work, that of the directory."""
+        return DIRECTORY if self.record_id is None else self.record_id
 
 
 def folded(login: str) -> str:
@@ -99,7 +105,7 @@ class Accounts:
         login: str,
         password_hash: str,
         name: str,
-        record_id: int,
+        record_id: int | None,
         totp_secret: str,
         now: datetime,
         account_id: str = "",
@@ -187,7 +193,7 @@ class Accounts:
         return None if row is None else _account(row[1:])
 
     async def of_record(self, reader: Reader, record_id: int) -> list[Account]:
-        """Return the accounts whose own record this is."""
+        """Return the accounts of the person whose record this is."""
         return [_account(row) for row in await reader.all(_BY_RECORD, {"record_id": record_id})]
 
     def _encrypted(self, account_id: str, secret: str) -> bytes:

@@ -12,11 +12,42 @@ account = Table(
     Column("password_hash", Text, nullable=False),
     Column("totp_secret", LargeBinary, nullable=False),
     Column("totp_last_step", BigInteger, nullable=False),
-    Column("record_id", BigInteger, nullable=False),
+    Column("record_id", BigInteger),  # None: a login for work, see staff
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("mail", Text),
     Index(None, "record_id"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("practice_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("registration", Text, nullable=False),
+    Column("is_administrator", Boolean, nullable=False),
+    Column("invited_at", BigInteger, nullable=False),
+    Column("invited_by", Text, nullable=False),
+    Column("ended_at", BigInteger),
+    Index(None, "practice_id"),
+)
+
+staff_invitation = Table(
+    "staff_invitation",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("practice_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("registration", Text, nullable=False),
+    Column("is_administrator", Boolean, nullable=False),
+    Column("invited_at", BigInteger, nullable=False),
+    Column("invited_by", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "practice_id"),
+    Index(None, "expires_at"),
 )
 
 mail_code = Table(

@@ -21,6 +21,7 @@ from app.consent.grants import candidates, once_opened_to
 from app.db.database import Connection, Inside, Reader, Transaction
 from app.errors import AccessDeniedError, RegieError, UnavailableError
 from app.fhir.release import Release
+from app.identity import staff
 from app.store.changes import record_exists
 from app.store.ids import record_in
 from app.store.visible import with_rows
@@ -82,12 +83,25 @@ class Gate:
         now = self.clock()
         grants = await candidates(reader, requester, now)
         try:
+            await self._check_staff(requester, reader)
             return with_rows(decide(requester, wish, grants, now), self.index_key)
         except AccessDeniedError as error:
             if requester.practice_id is not None and not any(grant.is_in_force(now) for grant in grants):
                 # Those who opened their record once have to see that it was tried after they closed it.
                 error.about = tuple(await once_opened_to(reader, requester.practice_id))
             raise
+
+    async def _check_staff(self, requester: Requester, reader: Reader) -> None:
+        """Do nothing if a practice's own is still that, in the same role. Raises: AccessDeniedError."""
+        if not requester.staff_id:
+            return
+        member = await staff.present(reader, requester.staff_id)
+        if (
+            member is None
+            or member.practice_id != requester.practice_id
+            or member.described.role is not requester.staff_role
+        ):
+            raise AccessDeniedError("This login is not for this practice any more.")
 
     async def look(
         self,

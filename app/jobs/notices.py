@@ -22,21 +22,31 @@ KIND = "notice"
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """The body of a job: what happened, when in microseconds UTC, told in which language."""
+    """The body of a job: what happened, when in microseconds UTC, told in which language.
+
+    ``account_id`` is whose login it is about, if it is one for work; empty for all who log in to the record of the job.
+    """
 
     kind: NoticeKind
     at_us: int
     language: str
+    account_id: str = ""
 
 
 async def notify(
-    transaction: Transaction, *, record_id: int, kind: NoticeKind, now_us: int, language: str = "nl"
+    transaction: Transaction,
+    *,
+    record_id: int,
+    kind: NoticeKind,
+    now_us: int,
+    language: str = "nl",
+    account_id: str = "",
 ) -> None:
-    """Have the person of ``record_id`` told, if ``transaction`` commits.
+    """Have the person of ``record_id`` told, or who has the login for work ``account_id``, if ``transaction`` commits.
 
     ``language`` is that of the page on which it happened, if there was one.
     """
-    body = Notice(kind, now_us, language)
+    body = Notice(kind, now_us, language, account_id)
     await outbox.put(transaction, record_id=record_id, kind=KIND, body=body, now_us=now_us)
 
 
@@ -44,7 +54,7 @@ class NoticeHandler:
     """Mails a notice to every address of its person: one message for each, so that none shows another."""
 
     def __init__(
-        self, mail: Mail, addresses: Callable[[int], Awaitable[list[str]]], *, mail_from: str, base_url: str
+        self, mail: Mail, addresses: Callable[[int, str], Awaitable[list[str]]], *, mail_from: str, base_url: str
     ) -> None:
         self._mail = mail
         self._addresses = addresses
@@ -57,7 +67,7 @@ class NoticeHandler:
 
     async def send(self, job: Job, told: Notice) -> None:
         """Mail a notice to the person that ``job`` is about; without an address nothing is sent."""
-        for address in await self._addresses(job.record_id):
+        for address in await self._addresses(job.record_id, told.account_id):
             message = notice(told.kind, to=address, language=told.language, base_url=self._base_url)
             message["From"] = self._mail_from
             # Both come from the job and not from the moment: the second try makes the same bytes.

@@ -18,7 +18,7 @@ from app.portal.language import marked
 from app.portal.login import TOO_MANY, WRONG_CODE
 from app.portal.open_session import INPUT_LENGTH_MAX, address_of, event, tell, text_of
 from app.portal.page import language_of, page
-from app.portal.session import LoginParts, checked_form, maybe_signed_in, with_form_cookie
+from app.portal.session import LoginParts, checked_form, maybe_logged_in, with_form_cookie
 from app.portal.sign_up import Filled
 
 SENT = marked("If this login name has a mail address here, a mail is on its way. Look in your mailbox.")
@@ -82,7 +82,7 @@ class Forgotten:
             await sessions.end_others(transaction, account.account_id)
             done = event(request, account, "login-changed", detail="forgotten password")
             await parts.audit.record(transaction, done)
-            await tell(request, parts, transaction, account.record_id, NoticeKind.LOGIN_CHANGED)
+            await tell(request, parts, transaction, account, NoticeKind.LOGIN_CHANGED)
             return True
 
         await parts.database.write(count)
@@ -91,7 +91,7 @@ class Forgotten:
 
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes ``/login/forgotten`` and ``/login/reset``."""
-    routes = APIRouter(include_in_schema=False, dependencies=[Depends(maybe_signed_in)])
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(maybe_logged_in)])
     steps = Forgotten(parts)
 
     @routes.get("/login/forgotten")

@@ -47,7 +47,12 @@ NAVIGATION = (
     Entry("/activity", marked("Who looked"), marked("Looks"), "eye", marked("Every look at your record.")),
     Entry("/my-data", marked("My data"), marked("My data"), "folder", marked("Take your record along.")),
 )
-TABS = (*NAVIGATION[:4], Entry("/menu", marked("Menu"), marked("Menu"), "menu", ""))
+PRACTICE_NAVIGATION = (
+    Entry("/practice", marked("People"), marked("People"), "person", marked("Who gave your practice access.")),
+)
+"""The navigation of a login for work."""
+
+MENU = Entry("/menu", marked("Menu"), marked("Menu"), "menu", "")
 
 
 @cache

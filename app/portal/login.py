@@ -23,16 +23,16 @@ from app.portal.language import marked
 from app.portal.open_session import Way, address_of, event, open_session, renew_session, text_of
 from app.portal.page import page
 from app.portal.session import (
+    LoggedIn,
     LoginParts,
-    SignedIn,
     checked_form,
     device_cookie,
     end_session,
-    maybe_signed_in,
+    logged_in,
+    maybe_logged_in,
     session_cookie,
     session_of,
     set_session,
-    signed_in,
     with_form_cookie,
 )
 
@@ -158,7 +158,7 @@ def router(parts: LoginParts) -> APIRouter:
     @routes.get("/login")
     async def ask(
         request: Request,
-        person: Annotated[SignedIn | None, Depends(maybe_signed_in)],
+        person: Annotated[LoggedIn | None, Depends(maybe_logged_in)],
         back: Annotated[str, Depends(_back_of_query)],
     ) -> Response:
         return RedirectResponse(back, 303) if person else shown(request, "login.html", back)
@@ -176,7 +176,7 @@ def router(parts: LoginParts) -> APIRouter:
     @routes.get("/login/code")
     async def ask_code(
         request: Request,
-        _: Annotated[SignedIn | None, Depends(maybe_signed_in)],
+        _: Annotated[LoggedIn | None, Depends(maybe_logged_in)],
         back: Annotated[str, Depends(_back_of_query)],
     ) -> Response:
         session = await session_of(request)
@@ -213,7 +213,7 @@ def _add_again(routes: APIRouter, steps: Login) -> None:
     @routes.get("/login/again")
     async def ask_again(
         request: Request,
-        _: Annotated[SignedIn, Depends(signed_in)],
+        _: Annotated[LoggedIn, Depends(logged_in)],
         back: Annotated[str, Depends(_back_of_query)],
     ) -> Response:
         return shown(request, "login_again.html", back)
@@ -221,7 +221,7 @@ def _add_again(routes: APIRouter, steps: Login) -> None:
     @routes.post("/login/again")
     async def again(
         request: Request,
-        _: Annotated[SignedIn, Depends(signed_in)],
+        _: Annotated[LoggedIn, Depends(logged_in)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         back, session = local_path(text_of(form, "next")), await session_of(request)

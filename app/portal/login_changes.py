@@ -18,7 +18,7 @@ from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
 from app.portal.login_settings import HERE
 from app.portal.open_session import address_of, log_change, text_of
 from app.portal.page import page
-from app.portal.session import LoginParts, SignedIn, checked_form, freshly_proven, session_cookie, set_session
+from app.portal.session import LoggedIn, LoginParts, checked_form, freshly_proven, session_cookie, set_session
 from app.portal.sign_up import Filled, code_page
 
 WRONG_CURRENT = marked("This is not the password that you have now.")
@@ -33,7 +33,7 @@ class Changes:
         self._parts = parts
         self._recovery = RecoveryCodes(parts.settings.key("recovery codes"))
 
-    async def account_of(self, person: SignedIn) -> Account:
+    async def account_of(self, person: LoggedIn) -> Account:
         """Return the account of somebody who is signed in. Raises: BadRequestError, when it was just erased."""
         account = await self._parts.accounts.get(self._parts.database.reader, person.account_id)
         if account is None:
@@ -59,7 +59,7 @@ class Changes:
         await parts.database.write(strike)
         return True
 
-    async def set_password(self, request: Request, person: SignedIn, password: str) -> str:
+    async def set_password(self, request: Request, person: LoggedIn, password: str) -> str:
         """Return the new cookie value of the one session that is left."""
         parts = self._parts
         password_hash = await parts.accounts.hash_password(password)
@@ -72,7 +72,7 @@ class Changes:
 
         return await parts.database.write(job)
 
-    async def set_phone(self, request: Request, person: SignedIn, totp_secret: str, code: str) -> None:
+    async def set_phone(self, request: Request, person: LoggedIn, totp_secret: str, code: str) -> None:
         """Take codes from another phone from now on; the one that was just typed is used up."""
         parts = self._parts
 
@@ -83,7 +83,7 @@ class Changes:
 
         await parts.database.write(job)
 
-    async def new_codes(self, request: Request, person: SignedIn) -> list[str]:
+    async def new_codes(self, request: Request, person: LoggedIn) -> list[str]:
         """Return new recovery codes."""
 
         async def job(transaction: Transaction) -> list[str]:
@@ -101,14 +101,14 @@ def router(parts: LoginParts) -> APIRouter:
     _add_phone(routes, parts, changes)
 
     @routes.get(f"{HERE}/recovery")
-    async def ask_for_codes(request: Request, person: Annotated[SignedIn, Depends(freshly_proven)]) -> Response:
+    async def ask_for_codes(request: Request, person: Annotated[LoggedIn, Depends(freshly_proven)]) -> Response:
         left = await recovery.left(parts.database.reader, person.account_id)
         return page(request, "recovery_codes.html", codes=[], left=left)
 
     @routes.post(f"{HERE}/recovery")
     async def codes(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         _: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         return page(request, "recovery_codes.html", codes=await changes.new_codes(request, person), left=0)
@@ -117,18 +117,18 @@ def router(parts: LoginParts) -> APIRouter:
 
 
 def _add_password(routes: APIRouter, parts: LoginParts, changes: Changes) -> None:
-    async def shown(request: Request, person: SignedIn, problems: list[str], status: int) -> Response:
+    async def shown(request: Request, person: LoggedIn, problems: list[str], status: int) -> Response:
         has_password = await parts.accounts.has_password(parts.database.reader, person.account_id)
         return page(request, "password.html", status=status, problems=problems, has_password=has_password)
 
     @routes.get(f"{HERE}/password")
-    async def ask(request: Request, person: Annotated[SignedIn, Depends(freshly_proven)]) -> Response:
+    async def ask(request: Request, person: Annotated[LoggedIn, Depends(freshly_proven)]) -> Response:
         return await shown(request, person, [], 200)
 
     @routes.post(f"{HERE}/password")
     async def change(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         account = await changes.account_of(person)
@@ -151,7 +151,7 @@ def _add_password(routes: APIRouter, parts: LoginParts, changes: Changes) -> Non
 def _add_phone(routes: APIRouter, parts: LoginParts, changes: Changes) -> None:
     seal = Seal(parts.settings.key("another phone"))
 
-    async def shown(request: Request, person: SignedIn, problem: str = "", status: int = 200) -> Response:
+    async def shown(request: Request, person: LoggedIn, problem: str = "", status: int = 200) -> Response:
         account = await changes.account_of(person)
         enrolment = begun(account.login, "", account.name, parts.clock())
         return code_page(
@@ -159,13 +159,13 @@ def _add_phone(routes: APIRouter, parts: LoginParts, changes: Changes) -> None:
         )
 
     @routes.get(f"{HERE}/phone")
-    async def ask(request: Request, person: Annotated[SignedIn, Depends(freshly_proven)]) -> Response:
+    async def ask(request: Request, person: Annotated[LoggedIn, Depends(freshly_proven)]) -> Response:
         return await shown(request, person)
 
     @routes.post(f"{HERE}/phone")
     async def connect(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         sealed, code = text_of(form, "sealed"), text_of(form, "code")

@@ -22,7 +22,7 @@ from app.identity.passkeys import Passkeys
 from app.portal.language import marked
 from app.portal.open_session import log_change
 from app.portal.page import near, page
-from app.portal.session import LoginParts, SignedIn, checked_form, freshly_proven, session_cookie
+from app.portal.session import LoggedIn, LoginParts, checked_form, freshly_proven, session_cookie
 
 HERE = "/login-and-devices"
 ONLY_WAY = marked("This is the only way to log in that you have. Make another one first.")
@@ -75,14 +75,14 @@ def router(parts: LoginParts) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(HERE)
-    async def show(request: Request, person: Annotated[SignedIn, Depends(freshly_proven)]) -> HTMLResponse:
+    async def show(request: Request, person: Annotated[LoggedIn, Depends(freshly_proven)]) -> HTMLResponse:
         return await _shown(request, parts, person, DONE.get(request.query_params.get("done", ""), ""))
 
     @routes.post(f"{HERE}/session/{{session_id}}/end")
     async def end(
         request: Request,
         session_id: str,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         _: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         async def job(transaction: Transaction) -> None:
@@ -96,7 +96,7 @@ def router(parts: LoginParts) -> APIRouter:
     @routes.post(f"{HERE}/others/end")
     async def end_others(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         _: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         async def job(transaction: Transaction) -> None:
@@ -109,7 +109,7 @@ def router(parts: LoginParts) -> APIRouter:
     return routes
 
 
-async def _shown(request: Request, parts: LoginParts, person: SignedIn, done: str) -> HTMLResponse:
+async def _shown(request: Request, parts: LoginParts, person: LoggedIn, done: str) -> HTMLResponse:
     reader, now, zone = parts.database.reader, parts.clock(), ZoneInfo(parts.settings.time_zone)
     keys = [
         KeyLine(

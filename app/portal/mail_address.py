@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.db.database import Transaction
 from app.errors import TooManyRequestsError
 from app.identity import mail_addresses, tries
+from app.identity.accounts import Account
 from app.identity.instants import to_us
 from app.identity.mail_addresses import MailAddresses, is_address
 from app.jobs.login_mail import MailCode, mail_code
@@ -18,21 +19,19 @@ from app.portal.login import TOO_MANY, WRONG_CODE
 from app.portal.login_settings import HERE
 from app.portal.open_session import log_change, text_of
 from app.portal.page import language_of, page
-from app.portal.session import LoginParts, SignedIn, checked_form, freshly_proven
+from app.portal.session import LoggedIn, LoginParts, checked_form, freshly_proven
 
 NO_ADDRESS = marked("This is not a mail address that we can write to.")
 
 
-async def send_code(
-    request: Request, parts: LoginParts, transaction: Transaction, account_id: str, record_id: int, mail: str
-) -> None:
+async def send_code(request: Request, parts: LoginParts, transaction: Transaction, account: Account, mail: str) -> None:
     """Mail a code to ``mail``, if the transaction commits. Raises: TooManyRequestsError."""
     now = parts.clock()
-    await tries.begin(transaction, tries.of_mail(account_id), now)
+    await tries.begin(transaction, tries.of_mail(account.account_id), now)
     addresses = MailAddresses(parts.settings.key("mail codes"))
-    code = await addresses.begin(transaction, account_id, mail, now)
+    code = await addresses.begin(transaction, account.account_id, mail, now)
     body = MailCode(to=mail, code=code, at_us=to_us(now), language=language_of(request).code)
-    await mail_code(transaction, record_id, body)
+    await mail_code(transaction, account.logged_at, body)
 
 
 def router(parts: LoginParts) -> APIRouter:
@@ -41,14 +40,14 @@ def router(parts: LoginParts) -> APIRouter:
     addresses = MailAddresses(parts.settings.key("mail codes"))
 
     @routes.get(f"{HERE}/mail")
-    async def ask(request: Request, person: Annotated[SignedIn, Depends(freshly_proven)]) -> Response:
+    async def ask(request: Request, person: Annotated[LoggedIn, Depends(freshly_proven)]) -> Response:
         known = await mail_addresses.of_account(parts.database.reader, person.account_id)
         return page(request, "mail.html", mail=known, problem="")
 
     @routes.post(f"{HERE}/mail")
     async def send(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         mail = text_of(form, "mail").strip()
@@ -56,7 +55,7 @@ def router(parts: LoginParts) -> APIRouter:
             return page(request, "mail.html", status=422, mail=mail, problem=NO_ADDRESS)
 
         async def job(transaction: Transaction) -> None:
-            await send_code(request, parts, transaction, person.account_id, person.record_id, mail)
+            await send_code(request, parts, transaction, person.account, mail)
 
         try:
             await parts.database.write(job)
@@ -65,13 +64,13 @@ def router(parts: LoginParts) -> APIRouter:
         return RedirectResponse(f"{HERE}/mail/code", 303)
 
     @routes.get(f"{HERE}/mail/code")
-    async def ask_code(request: Request, _: Annotated[SignedIn, Depends(freshly_proven)]) -> Response:
+    async def ask_code(request: Request, _: Annotated[LoggedIn, Depends(freshly_proven)]) -> Response:
         return page(request, "mail_code.html", problem="")
 
     @routes.post(f"{HERE}/mail/code")
     async def confirm(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         async def job(transaction: Transaction) -> bool:

@@ -16,7 +16,7 @@ from app.identity.instants import to_us
 from app.jobs.notices import notify
 from app.jobs.texts import NoticeKind
 from app.portal.page import language_of
-from app.portal.session import LoginParts, SignedIn, device_cookie, session_cookie
+from app.portal.session import LoggedIn, LoginParts, device_cookie, session_cookie
 from app.portal.view import trace_of
 
 INPUT_LENGTH_MAX = 256
@@ -65,31 +65,35 @@ async def _remember_device(
     """Know this browser from now on; if it was not known, the person is told, except about the one they signed up with."""
     now, cookie = parts.clock(), device_cookie(request)
     if is_told and not await known_devices.is_known(transaction, account.account_id, cookie, now):
-        await tell(request, parts, transaction, account.record_id, NoticeKind.NEW_DEVICE)
+        await tell(request, parts, transaction, account, NoticeKind.NEW_DEVICE)
     request.state.device_cookie = cookie or secrets.token_urlsafe(32)
     await known_devices.remember(transaction, account.account_id, request.state.device_cookie, now)
 
 
-async def tell(request: Request, parts: LoginParts, transaction: Transaction, record_id: int, kind: NoticeKind) -> None:
-    """Have the person told by mail, in the language of the page, if the transaction commits."""
-    language = language_of(request).code
-    await notify(transaction, record_id=record_id, kind=kind, now_us=to_us(parts.clock()), language=language)
+async def tell(
+    request: Request, parts: LoginParts, transaction: Transaction, account: Account, kind: NoticeKind
+) -> None:
+    """Have whoever has the account told by mail, in the language of the page, if the transaction commits."""
+    language, now_us = language_of(request).code, to_us(parts.clock())
+    at_work = account.account_id if account.record_id is None else ""
+    await notify(
+        transaction, record_id=account.logged_at, kind=kind, now_us=now_us, language=language, account_id=at_work
+    )
 
 
 async def log_change(
     request: Request,
     parts: LoginParts,
     transaction: Transaction,
-    person: SignedIn,
+    person: LoggedIn,
     what: str,
     *,
     is_told: bool = True,
 ) -> None:
     """Write a change of how ``person`` logs in into their log, ``what`` in words, and tell them by mail."""
-    account = Account(person.account_id, "", person.record_id, person.name)
-    await parts.audit.record(transaction, event(request, account, "login-changed", detail=what))
+    await parts.audit.record(transaction, event(request, person.account, "login-changed", detail=what))
     if is_told:
-        await tell(request, parts, transaction, person.record_id, NoticeKind.LOGIN_CHANGED)
+        await tell(request, parts, transaction, person.account, NoticeKind.LOGIN_CHANGED)
 
 
 async def renew_session(
@@ -102,19 +106,20 @@ async def renew_session(
 
 def event(request: Request, account: Account | None, action: str, *, status: int = 0, detail: str = "") -> Event:
     """Return the entry in the log for a login or logout; with a ``status`` it is a refusal."""
-    return Event(
+    entry = Event(
         **msgspec.structs.asdict(trace_of(request)),
         action=action,
         outcome="refused" if status else "success",
         status=status,
-        record_id=-1 if account is None else account.record_id,
-        # Whoever fails to log in is not known to be the person.
-        kind="" if status else "person",
-        actor="" if status else "person",
-        display="" if account is None or status else account.name,
-        ground="" if status else "own record",
+        record_id=-1 if account is None else account.logged_at,
         detail=detail,
     )
+    if account is None or status:  # whoever fails to log in is not known to be the one whose login it is
+        return entry
+    if account.record_id is None:
+        actor = f"staff:{account.account_id}"
+        return msgspec.structs.replace(entry, kind="practice", actor=actor, display=account.name)
+    return msgspec.structs.replace(entry, kind="person", actor="person", display=account.name, ground="own record")
 
 
 def text_of(form: FormData, name: str) -> str:

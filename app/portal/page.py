@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.portal import formats
-from app.portal.frame import NAVIGATION, TABS, static
+from app.portal.frame import MENU, NAVIGATION, PRACTICE_NAVIGATION, static
 from app.portal.language import COOKIE, Language, chosen
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,7 +49,7 @@ def environment(code: str) -> Environment:
     templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.filters.update(_filters(language))
     templates.filters["capital"] = formats.capital
-    templates.globals.update(language=language, static=static, navigation=NAVIGATION, tabs=TABS)
+    templates.globals.update(language=language, static=static)
     return templates
 
 
@@ -71,8 +71,12 @@ def near(request: Request, now: datetime) -> dict[str, Any]:
 def page(request: Request, template_name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page. The person who is signed in and the form token come from the session of the request."""
     query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
+    person = getattr(request.state, "person", None)
+    navigation = PRACTICE_NAVIGATION if getattr(person, "is_at_work", False) else NAVIGATION
     frame = {
-        "person": getattr(request.state, "person", None),
+        "person": person,
+        "navigation": navigation,
+        "tabs": (*navigation[:4], MENU),
         "csrf_token": getattr(request.state, "csrf_token", ""),
         "here": request.url.path,
         "here_with_query": (request.url.path if request.method == "GET" else "/") + query,

@@ -20,8 +20,8 @@ from app.portal.login_settings import HERE, can_log_in
 from app.portal.open_session import Way, address_of, event, log_change, open_session, renew_session, text_of
 from app.portal.page import language_of
 from app.portal.session import (
+    LoggedIn,
     LoginParts,
-    SignedIn,
     bound_cookie,
     checked_form,
     freshly_proven,
@@ -69,7 +69,7 @@ class PasskeySteps:
         cookie = await parts.database.write(job)
         return Outcome(cookie) if cookie else Outcome(problem=NO_PASSKEY, status=401)
 
-    async def add(self, request: Request, person: SignedIn, credential: str, name: str) -> None:
+    async def add(self, request: Request, person: LoggedIn, credential: str, name: str) -> None:
         """Keep a passkey of somebody who is signed in. Raises: BadRequestError, ConflictError."""
         parts = self._parts
 
@@ -85,7 +85,7 @@ class PasskeySteps:
         if not await parts.database.write(job):
             raise BadRequestError("The passkey was not asked for here.")
 
-    async def remove(self, request: Request, person: SignedIn, credential_id: str) -> None:
+    async def remove(self, request: Request, person: LoggedIn, credential_id: str) -> None:
         """Take away a passkey. Raises: NotFoundError; ConflictError, when nothing else opens the account."""
 
         async def job(transaction: Transaction) -> None:
@@ -125,7 +125,7 @@ def router(parts: LoginParts) -> APIRouter:
     @routes.post(f"{HERE}/passkey/options")
     async def options(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         _: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         account = await parts.accounts.get(parts.database.reader, person.account_id)
@@ -137,7 +137,7 @@ def router(parts: LoginParts) -> APIRouter:
     @routes.post(f"{HERE}/passkey")
     async def add(
         request: Request,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         name = " ".join(text_of(form, "name").split())[:NAME_LENGTH_MAX]
@@ -151,7 +151,7 @@ def router(parts: LoginParts) -> APIRouter:
     async def remove(
         request: Request,
         credential_id: str,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         _: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         try:

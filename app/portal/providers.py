@@ -22,12 +22,12 @@ from app.portal.open_session import Way, address_of, event, log_change, open_ses
 from app.portal.page import page
 from app.portal.passkeys import begin_challenge
 from app.portal.session import (
+    LoggedIn,
     LoginParts,
-    SignedIn,
     bound_cookie,
     checked_form,
     freshly_proven,
-    maybe_signed_in,
+    maybe_logged_in,
     session_of,
     set_session,
 )
@@ -94,7 +94,7 @@ class Providers:
 
         return await parts.database.write(job)
 
-    async def link(self, request: Request, person: SignedIn, client: OpenIdClient, identity: Identity) -> None:
+    async def link(self, request: Request, person: LoggedIn, client: OpenIdClient, identity: Identity) -> None:
         """Let an identity open the person's account. Raises: ConflictError."""
 
         async def job(transaction: Transaction) -> None:
@@ -104,7 +104,7 @@ class Providers:
 
         await self._parts.database.write(job)
 
-    async def unlink(self, request: Request, person: SignedIn, client: OpenIdClient) -> None:
+    async def unlink(self, request: Request, person: LoggedIn, client: OpenIdClient) -> None:
         """Let a provider open the account no more. Raises: NotFoundError, ConflictError."""
 
         async def job(transaction: Transaction) -> None:
@@ -139,7 +139,7 @@ def router(parts: LoginParts) -> APIRouter:
 
 def _add_login(routes: APIRouter, steps: Providers) -> None:
     @routes.get("/login/with/{key}")
-    async def begin(request: Request, key: str, _: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> Response:
+    async def begin(request: Request, key: str, _: Annotated[LoggedIn | None, Depends(maybe_logged_in)]) -> Response:
         client, back = steps.client(key), local_path(request.query_params.get("next", "/"))
         if not bound_cookie(request):  # the login has to end in the browser that began it, so that has to be known
             return RedirectResponse(f"/login?next={quote(back, safe='/')}", 303)
@@ -152,7 +152,7 @@ def _add_login(routes: APIRouter, steps: Providers) -> None:
 
     @routes.get("/login/from/{key}")
     async def come_back(
-        request: Request, key: str, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]
+        request: Request, key: str, person: Annotated[LoggedIn | None, Depends(maybe_logged_in)]
     ) -> Response:
         client, flow = steps.client(key), await steps.flow(request, key)
         if flow is None:
@@ -177,7 +177,7 @@ def _add_login(routes: APIRouter, steps: Providers) -> None:
 async def _linked(
     request: Request,
     steps: Providers,
-    person: SignedIn | None,
+    person: LoggedIn | None,
     client: OpenIdClient,
     flow: Flow,
     identity: Identity,
@@ -197,7 +197,7 @@ def _add_links(routes: APIRouter, steps: Providers) -> None:
     async def link(
         request: Request,
         key: str,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         _: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         client = steps.client(key)
@@ -209,7 +209,7 @@ def _add_links(routes: APIRouter, steps: Providers) -> None:
     async def unlink(
         request: Request,
         key: str,
-        person: Annotated[SignedIn, Depends(freshly_proven)],
+        person: Annotated[LoggedIn, Depends(freshly_proven)],
         _: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         try:

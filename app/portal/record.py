@@ -18,7 +18,7 @@ from app.portal.measurements import cards_of, every_code
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
-from app.portal.session import SignedIn, maybe_signed_in, signed_in, with_form_cookie
+from app.portal.session import LoggedIn, SignedIn, logged_in, maybe_signed_in, signed_in, with_form_cookie
 from app.portal.view import reading_for
 
 RECENT = timedelta(days=90)
@@ -167,7 +167,7 @@ def router(parts: Parts) -> APIRouter:
         )
 
     @routes.get("/menu")
-    async def menu(request: Request, _: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def menu(request: Request, _: Annotated[LoggedIn, Depends(logged_in)]) -> HTMLResponse:
         return page(request, "menu.html")
 
     return routes

@@ -21,15 +21,20 @@ from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, AuthenticationError
-from app.identity import known_devices, sessions
+from app.identity import known_devices, practices, sessions, staff
 from app.identity.accounts import Account, Accounts
+from app.identity.practices import Practice
 from app.identity.sessions import Session
+from app.identity.staff import StaffMember
 from app.oauth.server import AuthorizationServer
 from app.portal.frame import local_path
 from app.portal.parts import Parts
 from app.settings import Settings
 
 SCOPES = SmartScopes.of("user/*.cruds")
+LOOKING = SmartScopes.of("user/*.rs")
+WORK = "/practice"
+"""The first page of a login for work."""
 
 
 class LoginParts(Parts, Protocol):
@@ -57,6 +62,14 @@ class ProofNeededError(LoginNeededError):
     page = "/login/again"
 
 
+class OtherDoorError(AuthenticationError):
+    """Somebody is logged in for work and asks for a page of people, or the other way round; ``door`` is the page to go to."""
+
+    def __init__(self, door: str) -> None:
+        super().__init__("This page is not for this login.")
+        self.door = door
+
+
 class ExpiredFormError(AccessDeniedError):
     """The token of a form is missing, or of another session: the form is too old, or of somebody else's making."""
 
@@ -82,8 +95,56 @@ class SignedIn:
         )
 
 
-async def maybe_signed_in(request: Request) -> SignedIn | None:
-    """Return the person who is signed in, None when nobody is. A dependency."""
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """Whoever is logged in, a person or somebody of a practice: for the pages about logging in itself."""
+
+    account: Account
+    session_id: str
+
+    @property
+    def account_id(self) -> str:
+        """Return the id of the account."""
+        return self.account.account_id
+
+    @property
+    def name(self) -> str:
+        """Return the name that pages show."""
+        return self.account.name
+
+    @property
+    def is_at_work(self) -> bool:
+        """Return whether this is a login for work, which opens no record of its own."""
+        return self.account.record_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """Somebody of a practice who is logged in."""
+
+    member: StaffMember
+    practice: Practice
+    session_id: str
+
+    def requester(self) -> Requester:
+        """Return them as a requester: they look at what was granted to their practice, as far as their role lets them."""
+        described = self.member.described
+        return Requester(
+            kind=RequesterKind.PRACTICE,
+            actor=f"practice:{self.practice.practice_id}:{self.member.account_id}",
+            display=described.name,
+            scopes=LOOKING,
+            practice_id=self.practice.practice_id,
+            token_id=self.session_id,
+            staff_id=self.member.account_id,
+            staff_role=described.role,
+            role=described.role.value,
+            organisation=self.practice.name,
+        )
+
+
+async def maybe_logged_in(request: Request) -> LoggedIn | None:
+    """Return whoever is logged in, None when nobody is. A dependency."""
     _remember_form_token(request)
     parts: Parts = request.app.state.parts
     session = await session_of(request)
@@ -97,25 +158,60 @@ async def maybe_signed_in(request: Request) -> SignedIn | None:
             await sessions.seen(transaction, cookie, session, now, idle)
 
         await parts.database.write(job)
-    person = _person(session)
-    request.state.person = person
-    return person
+    request.state.person = found = LoggedIn(session.account, session.session_id)
+    return found
+
+
+async def maybe_signed_in(request: Request) -> SignedIn | None:
+    """Return the person who is signed in, None when nobody is. A dependency of pages for people.
+
+    Raises: OtherDoorError, for a login for work.
+    """
+    found = await maybe_logged_in(request)
+    if found is None:
+        return None
+    if found.account.record_id is None:
+        raise OtherDoorError(WORK)
+    return SignedIn(found.account_id, found.account.record_id, found.name, found.session_id)
+
+
+async def logged_in(request: Request) -> LoggedIn:
+    """Return whoever is logged in. A dependency of the pages about logging in. Raises: LoginNeededError, when nobody is."""
+    found = await maybe_logged_in(request)
+    if found is None:
+        raise _login_needed(request)
+    return found
+
+
+async def at_work(request: Request) -> AtWork:
+    """Return who is logged in for work. A dependency of every page of a practice.
+
+    Raises: LoginNeededError, when nobody is or who left; OtherDoorError, for a person.
+    """
+    found = await logged_in(request)
+    if not found.is_at_work:
+        raise OtherDoorError("/")
+    reader = request.app.state.parts.database.reader
+    member = await staff.present(reader, found.account_id)
+    practice = None if member is None else await practices.get(reader, member.practice_id)
+    if member is None or practice is None:
+        raise _login_needed(request)
+    return AtWork(member, practice, found.session_id)
 
 
 async def signed_in(request: Request) -> SignedIn:
     """Return the person who is signed in. A dependency of every page about a record.
 
-    Raises: LoginNeededError, when nobody is.
+    Raises: LoginNeededError, when nobody is; OtherDoorError, for a login for work.
     """
     person = await maybe_signed_in(request)
     if person is None:
-        query = f"?{request.url.query}" if request.url.query else ""
-        raise LoginNeededError(f"{request.url.path}{query}" if request.method == "GET" else "/")
+        raise _login_needed(request)
     return person
 
 
-async def freshly_proven(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
-    """Return the person who is signed in and showed a second factor a short time ago. A dependency.
+async def freshly_proven(request: Request, person: Annotated[LoggedIn, Depends(logged_in)]) -> LoggedIn:
+    """Return whoever is logged in and showed a second factor a short time ago. A dependency.
 
     Raises: LoginNeededError; ProofNeededError, when it is too long ago.
     """
@@ -139,6 +235,16 @@ async def checked_form(request: Request) -> FormData:
         raise ExpiredFormError("The form is too old.")
     _remember_form_token(request)
     return form
+
+
+def _login_needed(request: Request) -> LoginNeededError:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return LoginNeededError(f"{request.url.path}{query}" if request.method == "GET" else "/")
+
+
+def to_other_door(_: Request, error: OtherDoorError) -> Response:
+    """Return the redirect to the first page of a login; ``main`` sets it as the handler of ``OtherDoorError``."""
+    return RedirectResponse(error.door, status_code=303)
 
 
 def to_login(_: Request, error: LoginNeededError) -> Response:
@@ -191,11 +297,6 @@ def bound_cookie(request: Request) -> str:
     """Return the cookie value that forms of this browser are bound to: its session's, or one from before the login."""
     settings: Settings = request.app.state.parts.settings
     return session_cookie(request) or request.cookies.get(_name("form", settings), "")
-
-
-def _person(session: Session) -> SignedIn:
-    account: Account = session.account
-    return SignedIn(account.account_id, account.record_id, account.name, session.session_id)
 
 
 def _remember_form_token(request: Request) -> None:

@@ -27,11 +27,11 @@ from app.portal.open_session import Way, address_of, open_session, text_of
 from app.portal.page import language_of, page
 from app.portal.passkeys import as_json, begin_challenge, problem
 from app.portal.session import (
+    LoggedIn,
     LoginParts,
-    SignedIn,
     bound_cookie,
     checked_form,
-    maybe_signed_in,
+    maybe_logged_in,
     set_session,
     with_form_cookie,
 )
@@ -181,7 +181,7 @@ class SignUp:
         if account is None:
             raise ConflictError("The account was not made.")
         if is_address(account.login):
-            await send_code(request, self._parts, transaction, account_id, account.record_id, account.login)
+            await send_code(request, self._parts, transaction, account, account.login)
         return await open_session(request, self._parts, transaction, account, way, "signed up", is_new=True)
 
 
@@ -192,7 +192,7 @@ def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
     steps = SignUp(parts, new_record)
 
     @routes.get("/sign-up")
-    async def ask(request: Request, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> Response:
+    async def ask(request: Request, person: Annotated[LoggedIn | None, Depends(maybe_logged_in)]) -> Response:
         return RedirectResponse("/", 303) if person else _first_page(request, EMPTY, [], 200)
 
     @routes.post("/sign-up")

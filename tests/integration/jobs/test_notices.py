@@ -43,7 +43,7 @@ asyncio.run(main())
 """
 
 
-async def addresses(record_id: int) -> list[str]:
+async def addresses(record_id: int, account_id: str) -> list[str]:
     return [f"zonnestraal.{record_id}@example.test"]
 
 

@@ -28,7 +28,7 @@ def now_of(clock: Clock) -> datetime:
     return datetime.fromtimestamp(clock() / 1_000_000, UTC)
 
 
-async def addresses(record_id: int) -> list[str]:
+async def addresses(record_id: int, account_id: str) -> list[str]:
     return [f"zonnestraal.{record_id}@example.test"]
 
 

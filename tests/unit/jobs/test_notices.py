@@ -34,7 +34,7 @@ def job(record_id: int = 7, job_id: str = "5f0c", tries: int = 1) -> Job:
     return Job(record_id, job_id, KIND, body, AT_US, tries)
 
 
-async def addresses(record_id: int) -> list[str]:
+async def addresses(record_id: int, account_id: str) -> list[str]:
     return ADDRESSES[record_id]
 
 
