@@ -9,7 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.fhir.release import Release
-from tests.support.world import SYSTEM, Tree, World, bundle, entry, identifier, weight
+from tests.support.world import (
+    SYSTEM,
+    Tree,
+    World,
+    bundle,
+    condition,
+    encounter_of,
+    entry,
+    identifier,
+    restricted,
+    weight,
+)
 
 WHO = (
     "zonnestraal",
@@ -23,8 +34,12 @@ WHO = (
     "withdrawn",
     "sensitive",
     "operator",
+    "narrowed app",
+    "ended app",
+    "partial",
 )
-"""The person, somebody else, their apps, practices by the state of their grant, and who runs the server."""
+"""The person, somebody else, their apps, practices by the state of their grant, who runs the server; then an app of the
+person whose scope names a token, one whose grant is over, and a practice with a wide grant that is past and a small one."""
 
 BAD = (None, "unknown token", "expired token", "revoked token", "refresh token")
 """Those whom nobody knows: no token, or one that is no good."""
@@ -34,11 +49,15 @@ VISIBLE: dict[str, frozenset[str]] = {
     "app of zonnestraal": frozenset({"weight", "chosen"}),
     "granted": frozenset({"patient", "weight", "chosen", "condition"}),
     "sensitive": frozenset({"condition", "secret", "hidden-encounter"}),
+    "narrowed app": frozenset({"weight"}),
+    "partial": frozenset({"condition"}),
     "operator": frozenset({"patient", "hidden-encounter", "weight", "chosen", "condition", "secret", "goal"}),
 }
 """Which of Zonnestraal's things each may see; who isn't here sees none."""
 
-IN_FORCE = frozenset({"zonnestraal", "app of zonnestraal", "granted", "sensitive", "operator"})
+IN_FORCE = frozenset(
+    {"zonnestraal", "app of zonnestraal", "granted", "sensitive", "operator", "narrowed app", "partial"}
+)
 """Those who may know that Zonnestraal has a record at all."""
 
 WRITES = frozenset(
@@ -56,6 +75,13 @@ WRITES = frozenset(
         "conditional delete",
         "conditional delete of a secret",
         "transaction",
+        "conditional create",
+        "conditional create of a secret",
+        "conditional update of a secret",
+        "update of a secret",
+        "delete of a secret",
+        "transaction with mixed rights",
+        "transaction with a conditional reference",
     }
 )
 """Names of the rows that change the record."""
@@ -137,6 +163,37 @@ def _batch(world: World, release: Release, patient: str) -> Tree:
     return bundle("batch", entry("GET", f"Observation?patient={patient}"))
 
 
+def _batch_with(thing: str) -> Body:
+    def body(world: World, release: Release, patient: str) -> Tree:
+        del patient
+        return bundle("batch", entry("GET", world.zonnestraal.url(thing, release)[1:]))
+
+    return body
+
+
+def _named_secret(world: World, release: Release, patient: str) -> Tree:
+    named = identifier(world.zonnestraal.marker("secret"))
+    return condition(release, f"Patient/{patient}", identifier=named)
+
+
+def _over_the_secret(world: World, release: Release, patient: str) -> Tree:
+    return condition(release, f"Patient/{patient}", id=world.zonnestraal.ids[release, "secret"])
+
+
+def _mixed(world: World, release: Release, patient: str) -> Tree:
+    about = f"Patient/{patient}"
+    return bundle(
+        "transaction",
+        entry("POST", "Observation", weight(release, about)),
+        entry("POST", "Condition", condition(release, about, meta=restricted())),
+    )
+
+
+def _conditional_reference(world: World, release: Release, patient: str) -> Tree:
+    visit = encounter_of(release, f"Encounter?identifier={world.zonnestraal.marker('hidden-encounter')}")
+    return bundle("transaction", entry("POST", "Observation", weight(release, f"Patient/{patient}", **visit)))
+
+
 def _form_of_types(world: World, release: Release, patient: str) -> str:
     return f"_type=Observation,Condition&{_form(world, release, patient)}"
 
@@ -156,31 +213,72 @@ def _no_parameters(world: World, release: Release, patient: str) -> Tree:
     return {"resourceType": "Parameters"}
 
 
+_MINIMAL = ("Prefer", "return=minimal")
+"""So that what was sent does not come back."""
+
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
 # The columns, as in WHO:
-#   person, other, app, other's app | no grant, granted, expired, not yet, withdrawn, sensitive | operator
+#   person, other, app, other's app | no grant, granted, expired, not yet, withdrawn, sensitive | operator |
+#   narrowed app, ended app, partial
 ROWS = (
-    Row("metadata", "GET", "/metadata", "/metadata", "200 200 200 200  200 200 200 200 200 200  200"),
+    Row("metadata", "GET", "/metadata", "/metadata", "200 200 200 200  200 200 200 200 200 200  200  200 200 200"),
     Row(
         "smart-configuration",
         "GET",
         "/.well-known/smart-configuration",
         "/.well-known/smart-configuration",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
-    Row("read", "GET", "/{type}/{id}", "{thing}", "200 404 200 404  403 200 403 403 403 404  200", "weight"),
-    Row("head", "HEAD", "/{type}/{id}", "{thing}", "200 404 200 404  403 200 403 403 403 404  200", "weight"),
-    Row("read Patient", "GET", "/{type}/{id}", "{thing}", "200 404 404 404  403 200 403 403 403 404  200", "patient"),
-    Row("read GP", "GET", "/{type}/{id}", "{thing}", "200 404 404 404  403 200 403 403 403 200  200", "condition"),
-    Row("read secret", "GET", "/{type}/{id}", "{thing}", "200 404 404 404  403 404 403 403 403 200  200", "secret"),
-    Row("read Goal", "GET", "/{type}/{id}", "{thing}", "200 404 403 403  403 404 403 403 403 404  200", "goal"),
+    Row(
+        "read", "GET", "/{type}/{id}", "{thing}", "200 404 200 404  403 200 403 403 403 404  200  200 403 404", "weight"
+    ),
+    Row(
+        "head",
+        "HEAD",
+        "/{type}/{id}",
+        "{thing}",
+        "200 404 200 404  403 200 403 403 403 404  200  200 403 404",
+        "weight",
+    ),
+    Row(
+        "read Patient",
+        "GET",
+        "/{type}/{id}",
+        "{thing}",
+        "200 404 404 404  403 200 403 403 403 404  200  404 403 404",
+        "patient",
+    ),
+    Row(
+        "read GP",
+        "GET",
+        "/{type}/{id}",
+        "{thing}",
+        "200 404 404 404  403 200 403 403 403 200  200  403 403 200",
+        "condition",
+    ),
+    Row(
+        "read secret",
+        "GET",
+        "/{type}/{id}",
+        "{thing}",
+        "200 404 404 404  403 404 403 403 403 200  200  403 403 404",
+        "secret",
+    ),
+    Row(
+        "read Goal",
+        "GET",
+        "/{type}/{id}",
+        "{thing}",
+        "200 404 403 403  403 404 403 403 403 404  200  403 403 404",
+        "goal",
+    ),
     Row(
         "vread",
         "GET",
         "/{type}/{id}/_history/{version}",
         "{thing}/_history/1",
-        "200 404 200 404  403 200 403 403 403 404  200",
+        "200 404 200 404  403 200 403 403 403 404  200  200 403 404",
         "weight",
     ),
     Row(
@@ -188,7 +286,7 @@ ROWS = (
         "GET",
         "/{type}/{id}/_history/{version}",
         "{thing}/_history/1",
-        "200 404 404 404  403 404 403 403 403 200  200",
+        "200 404 404 404  403 404 403 403 403 200  200  403 403 404",
         "secret",
     ),
     Row(
@@ -196,7 +294,7 @@ ROWS = (
         "GET",
         "/{type}/{id}/_history",
         "{thing}/_history",
-        "200 404 200 404  403 200 403 403 403 404  200",
+        "200 404 200 404  403 200 403 403 403 404  200  200 403 404",
         "weight",
     ),
     Row(
@@ -204,7 +302,7 @@ ROWS = (
         "GET",
         "/{type}/{id}/_history",
         "{thing}/_history",
-        "200 404 404 404  403 404 403 403 403 200  200",
+        "200 404 404 404  403 404 403 403 403 200  200  403 403 404",
         "secret",
     ),
     Row(
@@ -212,70 +310,70 @@ ROWS = (
         "GET",
         "/{type}/_history",
         "/Condition/_history?patient={patient}",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  403 403 403",
     ),
     Row(
         "history of everything",
         "GET",
         "/_history",
         "/_history?patient={patient}",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "history of everything at a moment",
         "GET",
         "/_history",
         "/_history?_at=2099&_since=2026",
-        "200 200 200 200  403 200 403 403 403 200  400",
+        "200 200 200 200  403 200 403 403 403 200  400  200 403 403",
     ),
     Row(
         "search",
         "GET",
         "/{type}",
         "/Observation?patient={patient}",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "search with include",
         "GET",
         "/{type}",
         "/Observation?patient={patient}&_include=Observation:encounter&_include=Observation:subject",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "count",
         "GET",
         "/{type}",
         "/Observation?patient={patient}&_summary=count",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "search GP",
         "GET",
         "/{type}",
         "/Condition?patient={patient}&_total=accurate",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
     ),
     Row(
         "search by value set",
         "GET",
         "/{type}",
         "/Condition?patient={patient}&code:not-in=http://hl7.org/fhir/ValueSet/observation-status",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
     ),
     Row(
         "search by identifier",
         "GET",
         "/{type}",
         "/Condition?identifier=zonnestraal-secret",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
     ),
     Row(
         "search by post",
         "POST",
         "/{type}/_search",
         "/Observation/_search",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
         body=_form,
         headers=_FORM,
     ),
@@ -284,14 +382,14 @@ ROWS = (
         "GET",
         "/",
         "?_type=Observation,Condition&patient={patient}",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "search of several types by post",
         "POST",
         "/_search",
         "/_search",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
         body=_form_of_types,
         headers=_FORM,
     ),
@@ -300,14 +398,14 @@ ROWS = (
         "GET",
         "/{owner}/{id}/*",
         "/Patient/{patient}/*",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "search of a whole compartment by post",
         "POST",
         "/{owner}/{id}/*/_search",
         "/Patient/{patient}/*/_search",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
         body=_form_of_types,
         headers=_FORM,
     ),
@@ -316,14 +414,14 @@ ROWS = (
         "GET",
         "/{owner}/{id}/{type}",
         "/Patient/{patient}/Condition?_total=accurate",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
     ),
     Row(
         "search in a compartment by post",
         "POST",
         "/{owner}/{id}/{type}/_search",
         "/Patient/{patient}/Observation/_search",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
         body=_form,
         headers=_FORM,
     ),
@@ -332,42 +430,42 @@ ROWS = (
         "GET",
         "/Observation/$lastn",
         "/Observation/$lastn?patient={patient}",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "$everything",
         "GET",
         "/Patient/{id}/$everything",
         "/Patient/{patient}/$everything",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 200",
     ),
     Row(
         "part of $everything",
         "GET",
         "/Patient/{id}/$everything",
         "/Patient/{patient}/$everything?_type=Condition,Observation&start=2000&_since=2000",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 200",
     ),
     Row(
         "$everything of the one record",
         "GET",
         "/Patient/$everything",
         "/Patient/$everything",
-        "200 200 200 200  403 200 403 403 403 200  400",
+        "200 200 200 200  403 200 403 403 403 200  400  200 403 200",
     ),
     Row(
         "$as-seen-by",
         "GET",
         "/Patient/{id}/$as-seen-by",
         "/Patient/{patient}/$as-seen-by?practice={practice}",
-        "200 404 403 404  403 403 403 403 403 403  403",
+        "200 404 403 404  403 403 403 403 403 403  403  403 403 403",
     ),
     Row(
         "$summary",
         "GET",
         "/Patient/{id}/$summary",
         "/Patient/{patient}/$summary",
-        "200 404 403 404  403 200 403 403 403 403  200",
+        "200 404 403 404  403 200 403 403 403 403  200  403 403 403",
         releases=(Release.R4,),
     ),
     Row(
@@ -375,7 +473,7 @@ ROWS = (
         "GET",
         "/Patient/$summary",
         "/Patient/$summary",
-        "200 200 403 403  403 200 403 403 403 403  400",
+        "200 200 403 403  403 200 403 403 403 403  400  403 403 403",
         releases=(Release.R4,),
     ),
     Row(
@@ -383,7 +481,7 @@ ROWS = (
         "POST",
         "/Patient/{id}/$summary",
         "/Patient/{patient}/$summary",
-        "200 404 403 404  403 200 403 403 403 403  200",
+        "200 404 403 404  403 200 403 403 403 403  200  403 403 403",
         body=_no_parameters,
         releases=(Release.R4,),
     ),
@@ -392,7 +490,7 @@ ROWS = (
         "POST",
         "/Patient/$summary",
         "/Patient/$summary",
-        "200 200 403 403  403 200 403 403 403 403  400",
+        "200 200 403 403  403 200 403 403 403 403  400  403 403 403",
         body=_no_parameters,
         releases=(Release.R4,),
     ),
@@ -401,15 +499,21 @@ ROWS = (
         "GET",
         "/$delta",
         "/$delta?patient={patient}",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 200",
     ),
-    Row("$delta of the one record", "GET", "/$delta", "/$delta", "200 200 200 200  403 200 403 403 403 200  400"),
+    Row(
+        "$delta of the one record",
+        "GET",
+        "/$delta",
+        "/$delta",
+        "200 200 200 200  403 200 403 403 403 200  400  200 403 200",
+    ),
     Row(
         "$lastn by post",
         "POST",
         "/Observation/$lastn",
         "/Observation/$lastn",
-        "200 200 200 200  403 200 403 403 403 200  200",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
         body=_parameters,
     ),
     Row(
@@ -417,7 +521,7 @@ ROWS = (
         "POST",
         "/Patient/{id}/$everything",
         "/Patient/{patient}/$everything",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 200",
         body=_no_parameters,
     ),
     Row(
@@ -425,7 +529,7 @@ ROWS = (
         "POST",
         "/Patient/$everything",
         "/Patient/$everything",
-        "200 200 200 200  403 200 403 403 403 200  400",
+        "200 200 200 200  403 200 403 403 403 200  400  200 403 200",
         body=_no_parameters,
     ),
     Row(
@@ -433,7 +537,7 @@ ROWS = (
         "POST",
         "/$delta",
         "/$delta",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 200",
         body=_parameters,
     ),
     Row(
@@ -441,7 +545,7 @@ ROWS = (
         "POST",
         "/{type}/$validate",
         "/Observation/$validate",
-        "200 200 200 200  403 200 403 403 403 403  200",
+        "200 200 200 200  403 200 403 403 403 403  200  200 403 403",
         body=_weight_about,
     ),
     Row(
@@ -449,7 +553,7 @@ ROWS = (
         "GET",
         "/{type}/{id}/$validate",
         "{thing}/$validate",
-        "200 404 200 404  403 200 403 403 403 404  200",
+        "200 404 200 404  403 200 403 403 403 404  200  200 403 404",
         "weight",
     ),
     Row(
@@ -457,7 +561,7 @@ ROWS = (
         "GET",
         "/{type}/{id}/$validate",
         "{thing}/$validate",
-        "200 404 404 404  403 404 403 403 403 200  200",
+        "200 404 404 404  403 404 403 403 403 200  200  403 403 404",
         "secret",
     ),
     Row(
@@ -465,19 +569,24 @@ ROWS = (
         "POST",
         "/{type}/{id}/$validate",
         "{thing}/$validate",
-        "200 404 200 404  403 200 403 403 403 403  200",
+        "200 404 200 404  403 200 403 403 403 403  200  200 403 403",
         "weight",
         _weight_over("weight"),
     ),
     Row(
-        "$meta", "GET", "/{type}/{id}/$meta", "{thing}/$meta", "200 404 200 404  403 200 403 403 403 404  200", "weight"
+        "$meta",
+        "GET",
+        "/{type}/{id}/$meta",
+        "{thing}/$meta",
+        "200 404 200 404  403 200 403 403 403 404  200  200 403 404",
+        "weight",
     ),
     Row(
         "$meta of a secret",
         "GET",
         "/{type}/{id}/$meta",
         "{thing}/$meta",
-        "200 404 404 404  403 404 403 403 403 200  200",
+        "200 404 404 404  403 404 403 403 403 200  200  403 403 404",
         "secret",
     ),
     Row(
@@ -485,21 +594,21 @@ ROWS = (
         "GET",
         "/{type}/$meta",
         "/Condition/$meta?patient={patient}",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  403 403 403",
     ),
     Row(
         "$meta of everything",
         "GET",
         "/$meta",
         "/$meta?patient={patient}",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "$meta by POST",
         "POST",
         "/{type}/{id}/$meta",
         "{thing}/$meta",
-        "200 404 200 404  403 200 403 403 403 404  200",
+        "200 404 200 404  403 200 403 403 403 404  200  200 403 404",
         "weight",
     ),
     Row(
@@ -507,21 +616,21 @@ ROWS = (
         "POST",
         "/{type}/$meta",
         "/Condition/$meta?patient={patient}",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  403 403 403",
     ),
     Row(
         "$meta of everything by POST",
         "POST",
         "/$meta",
         "/$meta?patient={patient}",
-        "200 404 200 404  403 200 403 403 403 200  200",
+        "200 404 200 404  403 200 403 403 403 200  200  200 403 403",
     ),
     Row(
         "summary of a read",
         "GET",
         "/{type}/{id}",
         "{thing}?_summary=true",
-        "200 404 404 404  403 404 403 403 403 200  200",
+        "200 404 404 404  403 404 403 403 403 200  200  403 403 404",
         "secret",
     ),
     Row(
@@ -529,7 +638,7 @@ ROWS = (
         "POST",
         "/{type}/{id}/$meta-add",
         "{thing}/$meta-add",
-        "200 404 200 404  403 200 403 403 403 403  200",
+        "200 404 200 404  403 200 403 403 403 403  200  200 403 403",
         "weight",
         _labels,
     ),
@@ -538,24 +647,24 @@ ROWS = (
         "POST",
         "/{type}/{id}/$meta-delete",
         "{thing}/$meta-delete",
-        "200 404 403 403  403 404 403 403 403 403  200",
+        "200 404 403 403  403 404 403 403 403 403  200  403 403 403",
         "secret",
         _labels,
     ),
-    Row("log", "GET", "/AuditEvent", "/AuditEvent", "200 200 403 403  403 403 403 403 403 403  403"),
+    Row("log", "GET", "/AuditEvent", "/AuditEvent", "200 200 403 403  403 403 403 403 403 403  403  403 403 403"),
     Row(
         "log entry",
         "GET",
         "/AuditEvent/{id}",
         "/AuditEvent/{audit}",
-        "200 404 403 403  403 403 403 403 403 403  403",
+        "200 404 403 403  403 403 403 403 403 403  403  403 403 403",
     ),
     Row(
         "create",
         "POST",
         "/{type}",
         "/Observation",
-        "201 422 201 422  403 201 403 403 403 403  201",
+        "201 422 201 422  403 201 403 403 403 403  201  403 403 403",
         body=_weight_about,
     ),
     Row(
@@ -563,7 +672,7 @@ ROWS = (
         "PUT",
         "/{type}/{id}",
         "{thing}",
-        "200 405 200 405  403 200 403 403 403 403  200",
+        "200 405 200 405  403 200 403 403 403 403  200  403 403 403",
         "weight",
         _weight_over("weight"),
     ),
@@ -572,7 +681,7 @@ ROWS = (
         "PUT",
         "/{type}/{id}",
         "{thing}",
-        "200 412 200 412  403 200 403 403 403 403  200",
+        "200 412 200 412  403 200 403 403 403 403  200  403 403 403",
         "weight",
         _weight_over("weight"),
         (("If-Match", 'W/"1"'),),
@@ -582,7 +691,7 @@ ROWS = (
         "PUT",
         "/{type}",
         "/Observation?identifier=zonnestraal-weight",
-        "200 422 200 422  403 200 403 403 403 403  200",
+        "200 422 200 422  403 200 403 403 403 403  200  403 403 403",
         body=_named_weight,
     ),
     Row(
@@ -590,7 +699,7 @@ ROWS = (
         "PATCH",
         "/{type}/{id}",
         "{thing}",
-        "200 404 200 404  403 200 403 403 403 403  200",
+        "200 404 200 404  403 200 403 403 403 403  200  200 403 403",
         "weight",
         _merge,
         (("Content-Type", "application/merge-patch+json"),),
@@ -600,7 +709,7 @@ ROWS = (
         "PATCH",
         "/{type}/{id}",
         "{thing}",
-        "200 404 403 403  403 404 403 403 403 403  200",
+        "200 404 403 403  403 404 403 403 403 403  200  403 403 403",
         "secret",
         _merge,
         (("Content-Type", "application/merge-patch+json"),),
@@ -610,7 +719,7 @@ ROWS = (
         "PATCH",
         "/{type}",
         "/Observation?identifier=zonnestraal-weight",
-        "200 404 200 404  403 200 403 403 403 403  200",
+        "200 404 200 404  403 200 403 403 403 403  200  200 403 403",
         body=_fhirpath_patch,
     ),
     Row(
@@ -618,21 +727,21 @@ ROWS = (
         "DELETE",
         "/{type}",
         "/Observation?identifier=zonnestraal-weight",
-        "204 404 204 404  403 403 403 403 403 403  204",
+        "204 404 204 404  403 403 403 403 403 403  204  204 403 403",
     ),
     Row(
         "conditional delete of a secret",
         "DELETE",
         "/{type}",
         "/Condition?identifier=zonnestraal-secret",
-        "204 404 403 403  403 403 403 403 403 403  204",
+        "204 404 403 403  403 403 403 403 403 403  204  403 403 403",
     ),
     Row(
         "delete",
         "DELETE",
         "/{type}/{id}",
         "{thing}",
-        "204 404 204 404  403 403 403 403 403 403  204",
+        "204 404 204 404  403 403 403 403 403 403  204  204 403 403",
         "weight",
     ),
     Row(
@@ -640,22 +749,168 @@ ROWS = (
         "POST",
         "/",
         "/",
-        "200 422 200 422  403 200 403 403 403 403  200",
+        "200 422 200 422  403 200 403 403 403 403  200  403 403 403",
         body=_transaction,
+    ),
+    Row(
+        "HEAD of a search",
+        "HEAD",
+        "/{type}",
+        "/Observation?patient={patient}",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
+    ),
+    Row(
+        "search with revinclude",
+        "GET",
+        "/{type}",
+        "/Patient?_id={patient}&_revinclude=Condition:subject&_revinclude=Observation:subject",
+        "200 200 403 403  403 200 403 403 403 200  200  403 403 403",
+    ),
+    Row(
+        "search with a chain",
+        "GET",
+        "/{type}",
+        "/Observation?subject:Patient.identifier=zonnestraal-patient",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
+    ),
+    Row(
+        "search with a chain to a secret",
+        "GET",
+        "/{type}",
+        "/Observation?{encounter}:Encounter.identifier=zonnestraal-hidden-encounter&_total=accurate",
+        "200 200 200 200  403 200 403 403 403 200  200  200 403 403",
+    ),
+    Row(
+        "search with a reverse chain to a secret",
+        "GET",
+        "/{type}",
+        "/Patient?_has:Condition:patient:identifier=zonnestraal-secret&_total=accurate",
+        "200 200 403 403  403 200 403 403 403 200  200  403 403 403",
+    ),
+    Row(
+        "search with a filter",
+        "GET",
+        "/{type}",
+        "/Condition?_filter=identifier eq zonnestraal-secret or code eq 38341003",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
+    ),
+    Row(
+        "search of a current list",
+        "GET",
+        "/{type}",
+        "/Condition?patient={patient}&_list=$current-problems",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
+    ),
+    Row(
+        "search in an order",
+        "GET",
+        "/{type}",
+        "/Condition?patient={patient}&_sort=-_lastUpdated&_elements=identifier,meta",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
+    ),
+    Row(
+        "search of a hidden label",
+        "GET",
+        "/{type}",
+        "/Condition?_security=R&_summary=count",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
+    ),
+    Row(
+        "search by what is missing",
+        "GET",
+        "/{type}",
+        "/Condition?patient={patient}&_security:missing=false&_summary=count",
+        "200 200 200 200  403 200 403 403 403 200  200  403 403 403",
+    ),
+    Row(
+        "conditional create",
+        "POST",
+        "/{type}",
+        "/Observation",
+        "200 422 200 422  403 200 403 403 403 403  200  200 403 403",
+        body=_named_weight,
+        headers=(("If-None-Exist", "identifier=zonnestraal-weight"), _MINIMAL),
+    ),
+    Row(
+        "conditional create of a secret",
+        "POST",
+        "/{type}",
+        "/Condition",
+        "200 422 403 403  403 201 403 403 403 403  200  403 403 403",
+        body=_named_secret,
+        headers=(("If-None-Exist", "identifier=zonnestraal-secret"), _MINIMAL),
+    ),
+    Row(
+        "conditional update of a secret",
+        "PUT",
+        "/{type}",
+        "/Condition?identifier=zonnestraal-secret",
+        "200 422 403 403  403 201 403 403 403 403  200  403 403 403",
+        body=_named_secret,
+        headers=(_MINIMAL,),
+    ),
+    Row(
+        "update of a secret",
+        "PUT",
+        "/{type}/{id}",
+        "{thing}",
+        "200 405 403 403  403 405 403 403 403 403  200  403 403 403",
+        "secret",
+        _over_the_secret,
+    ),
+    Row(
+        "delete of a secret",
+        "DELETE",
+        "/{type}/{id}",
+        "{thing}",
+        "204 404 403 403  403 403 403 403 403 403  204  403 403 403",
+        "secret",
+    ),
+    Row(
+        "$validate of a delete",
+        "GET",
+        "/{type}/{id}/$validate",
+        "{thing}/$validate?mode=delete",
+        "200 404 403 403  403 403 403 403 403 403  200  403 403 403",
+        "secret",
+    ),
+    Row(
+        "batch with a read of a secret",
+        "POST",
+        "/",
+        "/",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
+        body=_batch_with("secret"),
+    ),
+    Row(
+        "transaction with mixed rights",
+        "POST",
+        "/",
+        "/",
+        "200 422 403 422  403 403 403 403 403 403  200  403 403 403",
+        body=_mixed,
+    ),
+    Row(
+        "transaction with a conditional reference",
+        "POST",
+        "/",
+        "/",
+        "200 412 403 403  403 412 403 403 403 403  200  403 403 403",
+        body=_conditional_reference,
     ),
     Row(
         "$expand of a ValueSet",
         "GET",
         "/ValueSet/$expand",
         "/ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$expand of a ValueSet by POST",
         "POST",
         "/ValueSet/$expand",
         "/ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$validate-code of a ValueSet",
@@ -664,7 +919,7 @@ ROWS = (
         "/ValueSet/$validate-code?url=http://hl7.org/fhir/ValueSet/administrative-gender"
         "&system=http://hl7.org/fhir/administrative-gender"
         "&code=male",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$validate-code of a ValueSet by POST",
@@ -673,56 +928,56 @@ ROWS = (
         "/ValueSet/$validate-code?url=http://hl7.org/fhir/ValueSet/administrative-gender"
         "&system=http://hl7.org/fhir/administrative-gender"
         "&code=male",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$validate-code of a CodeSystem",
         "GET",
         "/CodeSystem/$validate-code",
         "/CodeSystem/$validate-code?url=http://hl7.org/fhir/administrative-gender&code=male",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$validate-code of a CodeSystem by POST",
         "POST",
         "/CodeSystem/$validate-code",
         "/CodeSystem/$validate-code?url=http://hl7.org/fhir/administrative-gender&code=male",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$lookup of a CodeSystem",
         "GET",
         "/CodeSystem/$lookup",
         "/CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=male",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$lookup of a CodeSystem by POST",
         "POST",
         "/CodeSystem/$lookup",
         "/CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=male",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$subsumes of a CodeSystem",
         "GET",
         "/CodeSystem/$subsumes",
         "/CodeSystem/$subsumes?system=http://hl7.org/fhir/administrative-gender&codeA=male&codeB=female",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "$subsumes of a CodeSystem by POST",
         "POST",
         "/CodeSystem/$subsumes",
         "/CodeSystem/$subsumes?system=http://hl7.org/fhir/administrative-gender&codeA=male&codeB=female",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
     ),
     Row(
         "batch with a search",
         "POST",
         "/",
         "/",
-        "200 200 200 200  200 200 200 200 200 200  200",
+        "200 200 200 200  200 200 200 200 200 200  200  200 200 200",
         body=_batch,
     ),
 )

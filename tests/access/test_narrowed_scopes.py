@@ -12,7 +12,7 @@ from tests.support.world import THINGS, Caller, Person, Tree, World, bundle, ent
 
 R4 = Release.R4
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
-VITAL = f"category={CATEGORY}|vital-signs"
+VITAL = f"category={CATEGORY}|activity"
 CHOSEN = "5a1ad000-0000-4000-8000-00000000abce"
 WEIGHT = "code=http://loinc.org|29463-7"
 OTHER = {
@@ -47,7 +47,7 @@ def observation(person: Person, category: str, **members: Any) -> Tree:
 async def two(world: World) -> tuple[str, str]:
     """The ids of a vital sign and of a laboratory result of Zonnestraal, each with two versions."""
     owner = world.caller("zonnestraal")
-    made = [await owner.made(observation(world.zonnestraal, category)) for category in ("vital-signs", "laboratory")]
+    made = [await owner.made(observation(world.zonnestraal, category)) for category in ("activity", "laboratory")]
     for one in made:
         assert (await owner("PUT", f"/Observation/{one['id']}", one | {"language": "nl"})).status_code == 200
     return made[0]["id"], made[1]["id"]
@@ -137,7 +137,7 @@ async def test_what_loses_the_token_is_gone_and_what_gets_it_is_there(world: Wor
     changed = observation(world.zonnestraal, "laboratory", id=vital)
     assert (await owner("PUT", f"/Observation/{vital}", changed)).status_code == 200
     assert (await caller("GET", f"/Observation/{vital}")).status_code == 404
-    changed = observation(world.zonnestraal, "vital-signs", id=laboratory)
+    changed = observation(world.zonnestraal, "activity", id=laboratory)
     assert (await owner("PUT", f"/Observation/{laboratory}", changed)).status_code == 200
     assert await caller.found(f"/Observation?patient={world.zonnestraal.patients[R4]}") == [laboratory]
     assert (await owner("DELETE", f"/Observation/{laboratory}")).status_code in (200, 204)
@@ -150,7 +150,7 @@ async def test_nothing_without_the_token_can_be_written_nor_made_of_what_has_it(
     vital, laboratory = two
     person = world.zonnestraal
     caller = await narrowed(world, f"@/Observation.cruds?{VITAL}")
-    inside, outside = observation(person, "vital-signs"), observation(person, "laboratory")
+    inside, outside = observation(person, "activity"), observation(person, "laboratory")
     assert (await caller("POST", "/Observation", inside | {"language": "en"})).status_code == 201
     refused = [
         await caller("POST", "/Observation", outside),
@@ -169,7 +169,7 @@ async def test_nothing_without_the_token_can_be_written_nor_made_of_what_has_it(
 
 async def test_all_tokens_of_one_scope_have_to_be_there_and_scopes_add_up(world: World, two: tuple[str, str]) -> None:
     vital, laboratory = two
-    url = f"/Observation?patient={world.zonnestraal.patients[R4]}&category=vital-signs,laboratory"
+    url = f"/Observation?patient={world.zonnestraal.patients[R4]}&category=activity,laboratory"
     both = await narrowed(world, f"@/Observation.rs?{VITAL}&{WEIGHT}")
     assert await both.found(url) == [vital]
     none = await narrowed(world, f"@/Observation.rs?{VITAL}&code=http://loinc.org|8867-4")
@@ -182,7 +182,7 @@ async def test_all_tokens_of_one_scope_have_to_be_there_and_scopes_add_up(world:
 
 async def test_a_token_counts_with_its_system_only(world: World, two: tuple[str, str]) -> None:
     assert len(two) == 2
-    caller = await narrowed(world, "@/Observation.rs?category=https://regie.example/other|vital-signs")
+    caller = await narrowed(world, "@/Observation.rs?category=https://regie.example/other|activity")
     assert ids_of(await caller.get(f"/Observation?patient={world.zonnestraal.patients[R4]}")) == []
 
 
@@ -190,7 +190,7 @@ async def test_the_same_request_again_shows_what_was_written_if_it_has_the_token
     person = world.zonnestraal
     caller = await narrowed(world, f"@/Observation.cr?{VITAL}")
     key = {"Idempotency_Key": "narrowed-1"}
-    first = await caller("POST", "/Observation", observation(person, "vital-signs"), **key)
-    again = await caller("POST", "/Observation", observation(person, "vital-signs"), **key)
+    first = await caller("POST", "/Observation", observation(person, "activity"), **key)
+    again = await caller("POST", "/Observation", observation(person, "activity"), **key)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json()["id"] == first.json()["id"]

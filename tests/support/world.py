@@ -21,7 +21,7 @@ import httpx
 import pyotp
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from app.access.categories import ALL_PARTS, Category
+from app.access.categories import ALL_PARTS, EVERYTHING, Category
 from app.access.grant import Grant, Grantee
 from app.access.requester import RequesterKind
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
@@ -47,6 +47,17 @@ SHARED_UUID = "5a1ad000-0000-4000-8000-00000000abcd"
 DAY = timedelta(days=1)
 """How long the template's tokens and sessions last: longer than the tests of a slow machine."""
 APP_SCOPE = "patient/Observation.cruds patient/Patient.r patient/Condition.rs"
+CATEGORY_SYSTEM = {
+    Release.STU3: "http://hl7.org/fhir/observation-category",
+    Release.R4: "http://terminology.hl7.org/CodeSystem/observation-category",
+}
+NARROW_SCOPE = " ".join(
+    [
+        "patient/Patient.r",
+        *(f"patient/Observation.cruds?category={one}|vital-signs" for one in CATEGORY_SYSTEM.values()),
+    ]
+)
+"""A scope that names a token: of the observations only those of one category."""
 PASSWORD = "geen-echt-wachtwoord"
 PERSON_SCOPE = "patient/*.cruds"
 SYSTEM_SCOPE = "system/*.cruds"
@@ -257,6 +268,11 @@ def weight(release: Release, patient: str | None, value: str = "72.5", **members
     return tree | members
 
 
+def vital_signs(release: Release) -> list[Tree]:
+    """Return the category of an Observation that a scope may name."""
+    return [{"coding": [{"system": CATEGORY_SYSTEM[release], "code": "vital-signs"}]}]
+
+
 def encounter_of(release: Release, reference: str) -> Tree:
     """Return the member of an Observation that says at which Encounter it was made."""
     return {"context" if release is Release.STU3 else "encounter": {"reference": reference}}
@@ -388,7 +404,8 @@ def _thing(person: Person, release: Release, thing: str) -> Tree:
         tree = {"resourceType": "Encounter", "status": "finished", "class": ambulatory, "meta": restricted()}
         return tree | {"subject": {"reference": subject}} | named
     if thing == "weight":
-        return weight(release, subject) | encounter_of(release, person.url("hidden-encounter", release)[1:]) | named
+        visit = encounter_of(release, person.url("hidden-encounter", release)[1:])
+        return weight(release, subject, category=vital_signs(release)) | visit | named
     if thing == "chosen":
         return weight(release, subject, "80.1") | named
     if thing == "goal":
@@ -421,7 +438,10 @@ async def _fill_directory(world: World) -> None:
 
 
 async def _add_apps(world: World) -> None:
-    """Each person uses the same app; it may see measurements only, and its scope is narrower than ``patient/*``."""
+    """Each person uses the same app; it may see measurements only, and its scope is narrower than ``patient/*``.
+
+    Of Zonnestraal's there are two more: one with a scope that names a token, and one whose time is over.
+    """
     now = world.parts.clock()
 
     async def job(transaction: Transaction) -> str:
@@ -431,16 +451,28 @@ async def _add_apps(world: World) -> None:
         )  # fmt: skip
 
     client_id = world.made.clients["app"] = await world.parts.database.write(job)
-    for person in world.made.people.values():
+    zonnestraal, maanlicht = world.made.people["zonnestraal"], world.made.people["maanlicht"]
+    for name, person, scope, until in (
+        ("app of zonnestraal", zonnestraal, APP_SCOPE, now + DAY),
+        ("app of maanlicht", maanlicht, APP_SCOPE, now + DAY),
+        ("narrowed app", zonnestraal, NARROW_SCOPE, now + DAY),
+        ("ended app", zonnestraal, APP_SCOPE, now - DAY),
+    ):
+        begun = min(now, until - DAY)
 
-        async def give(transaction: Transaction, person: Person = person) -> Grant:
-            return await _give(transaction, person, Grantee.APP, client_id, Category.OWN_MEASUREMENTS, ALL_ACTIONS, now)
+        async def give(
+            transaction: Transaction, person: Person = person, begun: datetime = begun, until: datetime = until
+        ) -> Grant:
+            return await _give(
+                transaction, person, Grantee.APP, client_id, Category.OWN_MEASUREMENTS, ALL_ACTIONS, begun, until
+            )
 
-        grant = world.made.grants[f"app of {person.name}"] = await world.parts.database.write(give)
+        key = name if name.startswith("app of") else f"{name} of {person.name}"
+        grant = world.made.grants[key] = await world.parts.database.write(give)
         holder = Holder(
             RequesterKind.APP, "Meetmaatje-Test", client_id, record_id=person.record_id, grant_id=grant.grant_id
         )
-        world.made.tokens[f"app of {person.name}"] = await world.token(holder, APP_SCOPE)
+        world.made.tokens[name] = await world.token(holder, scope)
 
 
 async def _add_practices(world: World) -> None:
@@ -456,6 +488,10 @@ async def _add_practices(world: World) -> None:
         "not yet": [(zonnestraal, ALL_PARTS, ALL_ACTIONS, now + DAY, now + 2 * DAY)],
         "withdrawn": [(zonnestraal, ALL_PARTS, ALL_ACTIONS, now - DAY, now + DAY)],
         "sensitive": [(zonnestraal, Category.GP_SUMMARY | Category.SENSITIVE, LOOK, now, now + DAY)],
+        "partial": [
+            (zonnestraal, EVERYTHING, ALL_ACTIONS, now - 2 * DAY, now - DAY),
+            (zonnestraal, Category.GP_SUMMARY, Action.READ, now, now + DAY),
+        ],
         "both": [(person, ALL_PARTS, ALL_ACTIONS, now, now + DAY) for person in (zonnestraal, maanlicht)],
     }
     for name, given in states.items():
@@ -480,7 +516,9 @@ async def _add_practices(world: World) -> None:
                     min(starts_at, now), until, starts_at,
                 )  # fmt: skip
 
-            world.made.grants[f"{name} of {person.name}"] = await world.parts.database.write(give)
+            key = f"{name} of {person.name}"
+            key = f"past {key}" if name == "partial" and until < now else key
+            world.made.grants[key] = await world.parts.database.write(give)
         holder = Holder(RequesterKind.PRACTICE, f"Praktijk {name.title()}-Test", practice_id=practice_id)
         world.made.tokens[name] = await world.token(holder, SYSTEM_SCOPE)
     await world.withdraw(world.made.grants["withdrawn of zonnestraal"])
