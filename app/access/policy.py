@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.access.categories import ALL_PARTS, EVERYTHING, Category
+from app.access.categories import ALL_PARTS, Category
 from app.access.grant import Grant
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
@@ -44,10 +44,12 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], now: datet
     visible = DIRECTORY_TYPES if types is None else DIRECTORY_TYPES & types
     directory = (whole_directory(visible, narrowed),) if visible and wish.action in LOOK else ()
     if requester.kind is RequesterKind.OPERATOR:
-        everyone = RecordAccess(DIRECTORY, EVERYTHING, types, "operator", narrowed)
+        everyone = RecordAccess(DIRECTORY, ALL_PARTS, ALL_PARTS, types, "operator", narrowed)
         return AccessScope(directory or (whole_directory(types, narrowed),), everyone)
     if requester.kind is RequesterKind.PERSON:
-        return AccessScope((RecordAccess(_own(requester), EVERYTHING, types, "own record", narrowed), *directory))
+        return AccessScope(
+            (RecordAccess(_own(requester), ALL_PARTS, ALL_PARTS, types, "own record", narrowed), *directory)
+        )
     own = _granted(requester, wish, grants, (types, narrowed), now)
     if not own and (requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES or not directory):
         message = "No consent covers this request."
@@ -76,7 +78,7 @@ def _granted(
     ``limits`` are what the token's scope leaves of each: types, and those of which only a part.
     """
     types, narrowed = limits
-    masks: dict[int, Category] = {}
+    masks: dict[int, tuple[Category, Category]] = {}
     reasons: dict[int, list[str]] = {}
     for grant in grants:
         if not grant.is_in_force(now) or wish.action not in grant.actions:
@@ -88,9 +90,14 @@ def _granted(
         seen = grant.categories if requester.staff_role is None else grant.categories & MAY_SEE[requester.staff_role]
         if not seen & ALL_PARTS:
             continue
-        masks[grant.record_id] = masks.get(grant.record_id, Category(0)) | seen
+        parts, unlocked = masks.get(grant.record_id, (Category(0), Category(0)))
+        seen_parts = seen & ALL_PARTS
+        masks[grant.record_id] = (
+            parts | seen_parts,
+            unlocked | seen_parts if Category.SENSITIVE in seen else unlocked,
+        )
         reasons.setdefault(grant.record_id, []).append(f"grant {grant.grant_id}")
     return tuple(
-        RecordAccess(record_id, mask, types, ", ".join(reasons[record_id]), narrowed)
-        for record_id, mask in sorted(masks.items())
+        RecordAccess(record_id, *opened, types, ", ".join(reasons[record_id]), narrowed)
+        for record_id, opened in sorted(masks.items())
     )

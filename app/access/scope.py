@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
-from app.access.categories import ALL_PARTS, EVERYTHING, Category
+from app.access.categories import ALL_PARTS, Category
 from app.access.smart_scope import Narrowed
 
 DIRECTORY = 0
@@ -18,26 +18,20 @@ IndexRow = tuple[int, int, int]
 class RecordAccess:
     """What may be touched of one record; ``types`` None means every resource type. ``reason`` names the ground.
 
+    ``parts`` are open as far as nothing in them is sensitive, ``unlocked`` with what is: that a grant names sensitive things
+    says so of the parts that it names too, and of no others.
+
     Of the types in ``narrowed`` only what has the tokens of one of them; ``rows`` are, for each of them, the index rows that
     say so, and until they are filled in nothing of these types is inside.
     """
 
     record_id: int
-    categories: Category
+    parts: Category
+    unlocked: Category
     types: frozenset[str] | None
     reason: str
     narrowed: tuple[Narrowed, ...] = ()
     rows: tuple[tuple[str, tuple[IndexRow, ...]], ...] = ()
-
-    @property
-    def parts(self) -> Category:
-        """Return the parts of the record that are open; that sensitive things are shown too opens no part by itself."""
-        return self.categories & ALL_PARTS
-
-    @property
-    def withheld(self) -> Category:
-        """Return the categories that hide a resource even if it is also in an allowed one."""
-        return Category.SENSITIVE & ~self.categories
 
     @property
     def narrowed_types(self) -> frozenset[str]:
@@ -54,11 +48,8 @@ class RecordAccess:
 
     def reaches(self, resource_type: str, categories: int) -> bool:
         """Return whether resources of this type and mask are inside, if they have the tokens that are asked for."""
-        return (
-            (self.types is None or resource_type in self.types)
-            and categories & self.parts != 0
-            and categories & self.withheld == 0
-        )
+        opened = self.unlocked if categories & Category.SENSITIVE else self.parts
+        return (self.types is None or resource_type in self.types) and categories & opened != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +84,4 @@ class AccessScope:
 
 def whole_directory(types: frozenset[str] | None, narrowed: tuple[Narrowed, ...] = ()) -> RecordAccess:
     """Return access to the shared directory."""
-    return RecordAccess(DIRECTORY, EVERYTHING, types, "shared directory", narrowed)
+    return RecordAccess(DIRECTORY, ALL_PARTS, ALL_PARTS, types, "shared directory", narrowed)

@@ -7,7 +7,7 @@ refers to what is in it, all of it moves to that person's record, and the empty 
 
 from typing import Any
 
-from app.access.categories import EVERYTHING
+from app.access.categories import ALL_PARTS
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, RecordAccess
 from app.db.database import Reader, Transaction
@@ -40,7 +40,7 @@ async def is_placed(
 
 async def take_out(transaction: Transaction, release: Release, record_id: int) -> list[Stored]:
     """Return what waits in this record, which is removed with all that it holds."""
-    whole = RecordAccess(record_id, EVERYTHING, None, "operator")
+    whole = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "operator")
     found = await read_everything(transaction, whole, release, after=0, limit=_TOGETHER)
     await erase(transaction, record_id)
     return found

@@ -9,7 +9,7 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 
 from dataclasses import dataclass, field, replace
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import ALL_PARTS, Category
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
@@ -319,7 +319,7 @@ class Changes:
 
         Who may write but not look gets to know which one it is, which its token tells too, and not what is in it.
         """
-        whole = RecordAccess(record_id, EVERYTHING, None, "own Patient")
+        whole = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "own Patient")
         found = await read_current(self.transaction, whole, self.release, "Patient", patient_id)
         if found is None:
             message = "The record has no Patient in this release yet."

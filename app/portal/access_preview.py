@@ -68,7 +68,7 @@ def router(parts: Parts) -> APIRouter:
         language, zone = language_of(request), ZoneInfo(parts.settings.time_zone)
         moment, problem = _moment(at, parts.clock().astimezone(zone), language)
         preview = await parts.interactions.preview(person.requester(), trace_of(request), grant.grantee_id, moment)
-        shown = Category(0) if preview.access is None else preview.access.categories
+        shown = Category(0) if preview.access is None else preview.access.parts
         return page(
             request,
             "access_seen.html",
@@ -76,7 +76,7 @@ def router(parts: Parts) -> APIRouter:
             grant_id=grant_id,
             name=preview.practice,
             found=seen_parts(shown, preview.counts, language),
-            is_sensitive=Category.SENSITIVE in shown,
+            is_sensitive=preview.access is not None and bool(preview.access.unlocked),
             is_open=preview.access is not None,
             at=at,
             moment=moment,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ColumnElement, FromClause, Integer, Text, and_, bindparam, or_
 from sqlalchemy.sql.expression import exists, literal_column
 
+from app.access.categories import Category
 from app.access.scope import AccessScope, IndexRow, RecordAccess
 from app.access.smart_scope import Narrowed
 from app.db.dialects import items, listed, member
@@ -25,8 +26,11 @@ def visible(row: FromClause, *, limited_types: bool) -> ColumnElement[bool]:
     """
     condition = and_(
         row.c.record_id == bindparam("record_id"),
-        row.c.categories.bitwise_and(bindparam("categories")) != 0,
-        row.c.categories.bitwise_and(bindparam("withheld")) == 0,
+        row.c.categories.bitwise_and(bindparam("parts")) != 0,
+        or_(
+            row.c.categories.bitwise_and(int(Category.SENSITIVE)) == 0,
+            row.c.categories.bitwise_and(bindparam("unlocked")) != 0,
+        ),
     )
     if limited_types:
         whole = row.c.type.in_(listed("types", Text()))
@@ -62,8 +66,8 @@ def parameters(access: RecordAccess) -> dict[str, Any]:
     """Return the values of the condition's parameters."""
     values: dict[str, Any] = {
         "record_id": access.record_id,
-        "categories": int(access.parts),
-        "withheld": int(access.withheld),
+        "parts": int(access.parts),
+        "unlocked": int(access.unlocked),
     }
     if access.types is not None:
         whole = access.types - access.narrowed_types

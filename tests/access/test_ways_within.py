@@ -427,6 +427,17 @@ async def test_two_grants_open_what_either_opens_but_each_action_only_where_it_w
     assert (await practice("DELETE", him.url("weight"))).status_code == 204
 
 
+async def test_a_grant_that_names_sensitive_things_does_not_unlock_what_another_grant_opens(world: World) -> None:
+    practice, him = world.caller("sensitive"), world.zonnestraal
+    secret = await world.caller("zonnestraal").made(weight(R4, him.patient(), meta=restricted()))
+    assert (await practice("GET", him.url("secret"))).status_code == 200
+    await world.give("sensitive", him, Category.OWN_MEASUREMENTS)
+    assert (await practice("GET", him.url("weight"))).status_code == 200
+    assert (await practice("GET", him.url("secret"))).status_code == 200
+    assert (await practice("GET", f"/Observation/{secret['id']}")).status_code == 404
+    assert secret["id"] not in await practice.found(f"/Observation?patient={him.patients[R4]}")
+
+
 async def test_a_practice_does_not_make_sensitive_what_it_could_not_see_afterwards(world: World) -> None:
     him, owner = world.zonnestraal, world.caller("zonnestraal")
     before = await owner.changes()

@@ -142,4 +142,6 @@ async def _access_of(
     except AccessDeniedError:
         return practice.name, None
     seen = decided.of(own.record_id)
-    return practice.name, None if seen is None else replace(seen, categories=seen.categories & own.categories)
+    if seen is None:
+        return practice.name, None
+    return practice.name, replace(seen, parts=seen.parts & own.parts, unlocked=seen.unlocked & own.unlocked)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import ALL_PARTS, Category
 from app.access.scope import RecordAccess
 from app.access.smart_scope import LOOK, Action, Narrowed, SmartScopes, is_known_scope
 
@@ -45,11 +45,11 @@ def test_two_narrowed_scopes_do_not_lend_each_other_their_actions() -> None:
 
 def test_until_the_rows_are_known_nothing_is_inside() -> None:
     narrowed = (Narrowed("Observation", frozenset({VITAL})),)
-    access = RecordAccess(1, EVERYTHING, frozenset({"Observation", "Goal"}), "own record", narrowed)
+    access = RecordAccess(1, ALL_PARTS, ALL_PARTS, frozenset({"Observation", "Goal"}), "own record", narrowed)
     measured = int(Category.OWN_MEASUREMENTS)
     assert not access.covers("Observation", measured, [ROW])
     assert access.covers("Goal", measured)
-    with_rows = RecordAccess(1, EVERYTHING, access.types, "own record", narrowed, (("Observation", (ROW,)),))
+    with_rows = RecordAccess(1, ALL_PARTS, ALL_PARTS, access.types, "own record", narrowed, (("Observation", (ROW,)),))
     assert with_rows.covers("Observation", measured, [ROW])
     assert not with_rows.covers("Observation", measured)
     assert not with_rows.covers("Observation", 0, [ROW])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.access.categories import ALL_PARTS, EVERYTHING, Category
+from app.access.categories import ALL_PARTS, Category
 from app.access.grant import Grant, Grantee, as_they_stood
 from app.access.policy import DIRECTORY_TYPES, Wish, decide
 from app.access.requester import Requester, RequesterKind
@@ -63,7 +63,7 @@ def decided(who: Requester, action: Action, resource_type: str | None, grants: I
 def test_a_person_may_do_anything_with_their_own_record_and_nothing_with_another() -> None:
     scope = decided(requester(RequesterKind.PERSON, "patient/*.cruds", record_id=HER), Action.UPDATE, "Observation")
     assert [access.record_id for access in scope.records] == [HER]
-    assert scope.records[0].categories == EVERYTHING
+    assert scope.records[0].unlocked == ALL_PARTS
     assert scope.of(HIM) is None
 
 
@@ -99,8 +99,8 @@ def test_a_grant_opens_its_categories_for_its_actions_only() -> None:
     writing = decided(practice, Action.CREATE, "MedicationStatement", held).of(HER)
     assert looking is not None
     assert writing is not None
-    assert (looking.categories, looking.reason) == (Category.CARE_PLAN, "grant g1")
-    assert (writing.categories, writing.reason) == (Category.MEDICATION, "grant g2")
+    assert (looking.parts, looking.reason) == (Category.CARE_PLAN, "grant g1")
+    assert (writing.parts, writing.reason) == (Category.MEDICATION, "grant g2")
 
 
 def test_two_grants_for_the_same_action_add_up() -> None:
@@ -111,7 +111,7 @@ def test_two_grants_for_the_same_action_add_up() -> None:
         grant(HIM, Category.ALLERGIES),
     ]
     scope = decided(practice, Action.READ, None, held)
-    found = {access.record_id: (access.categories, access.reason) for access in scope.personal}
+    found = {access.record_id: (access.parts, access.reason) for access in scope.personal}
     assert found == {
         HER: (Category.CARE_PLAN | Category.MEDICATION, "grant g1, grant g2"),
         HIM: (Category.ALLERGIES, "grant g1"),
@@ -129,6 +129,20 @@ def test_what_is_sensitive_is_hidden_unless_it_was_named() -> None:
     assert without.covers("Condition", Category.GP_SUMMARY)
     assert named.covers("Condition", sensitive)
     assert not named.covers("MedicationRequest", Category.MEDICATION | Category.SENSITIVE)
+
+
+def test_a_grant_that_names_sensitive_things_unlocks_its_own_parts_only() -> None:
+    practice = requester(RequesterKind.PRACTICE, "system/*.rs")
+    held = [
+        grant(HER, Category.GP_SUMMARY | Category.SENSITIVE),
+        grant(HER, Category.MEDICATION | Category.CARE_PLAN, grant_id="g2"),
+    ]
+    for given in (held, held[::-1]):
+        both = decided(practice, Action.READ, None, given).of(HER)
+        assert both is not None
+        assert both.covers("Condition", Category.GP_SUMMARY | Category.SENSITIVE)
+        assert both.covers("MedicationRequest", Category.MEDICATION)
+        assert not both.covers("MedicationRequest", Category.MEDICATION | Category.SENSITIVE)
 
 
 def test_an_app_needs_the_very_grant_that_its_token_rests_on() -> None:
@@ -164,7 +178,7 @@ def test_an_operator_may_go_into_every_record_and_the_directory() -> None:
     everyone, directory = scope.of(HER), scope.of(DIRECTORY)
     assert everyone is not None
     assert directory is not None
-    assert (everyone.record_id, everyone.categories) == (HER, EVERYTHING)
+    assert (everyone.record_id, everyone.unlocked) == (HER, ALL_PARTS)
     assert [access.record_id for access in scope.only([HER, HIM]).records] == [HER, HIM]
 
 
