@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pyotp
 import typer
+from cryptography import x509
 from granian.constants import Interfaces
 from granian.server import Server
 
@@ -31,6 +32,8 @@ from app.identity import practices
 from app.interactions.people import record_with_patient
 from app.logs import configure_logs
 from app.oauth import clients, registration, tokens
+from app.oauth.certificates import key_with
+from app.oauth.proofs_of_clients import SELF_SIGNED
 from app.settings import Settings
 from app.wiring import Parts, wire
 
@@ -276,6 +279,13 @@ def client_add(
     public: Annotated[bool, typer.Option("--public", help="An app that can't keep a secret.")] = False,
     jwks_file: Annotated[Path | None, typer.Option(help="File with the public keys (JWK Set).")] = None,
     jwks_uri: Annotated[str | None, typer.Option(help="URL at which it publishes its public keys instead.")] = None,
+    certificate_file: Annotated[
+        Path | None, typer.Option(help="File with a certificate (PEM) that it signed itself, with which it logs in.")
+    ] = None,
+    certificate_name: Annotated[
+        str | None,
+        typer.Option(help="The name in its certificate: tls_client_auth_san_dns=NAME, or as RFC 8705 has it."),
+    ] = None,
     practice_id: Annotated[str | None, typer.Option("--practice", help="The practice whose system it is.")] = None,
     client_id: Annotated[str | None, typer.Option(help="Its client_id; made if it is not given.")] = None,
     both_releases: Annotated[
@@ -293,6 +303,11 @@ def client_add(
             jwks = json.loads(jwks_file.read_text())
         except (OSError, ValueError) as error:
             raise _stop(f"{jwks_file} can't be read as JSON.") from error
+    if certificate_file is not None:
+        try:
+            jwks = key_with(x509.load_pem_x509_certificate(certificate_file.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise _stop(f"{certificate_file} can't be read as a certificate.") from error
 
     async def work(parts: Parts) -> str:
         if practice_id is not None and await practices.get(parts.database.reader, practice_id) is None:
@@ -304,6 +319,7 @@ def client_add(
                 jwks_uri=jwks_uri, launch_uri=launch_uri,
                 practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
                 requires_par=requires_par, is_fapi=is_fapi,
+                certificate=certificate_name if certificate_file is None else SELF_SIGNED,
             )  # fmt: skip
 
         return await parts.database.write(job)

@@ -99,6 +99,7 @@ class Regie:
                 body_size_max=self.settings.body_size_max,
                 trust_forwarded=self.settings.trust_forwarded,
                 certificate_header=self.settings.client_certificate_header,
+                auth_methods=parts.oauth.auth_methods,
             )
             self.fhir[fhir.prefix] = fhir
         self.pages.state.parts = parts

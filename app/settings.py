@@ -129,6 +129,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9-]*$",
         description="The header in which a proxy hands on the certificate of a client; empty: none is believed.",
     )
+    client_certificate_authorities: str = Field(
+        default="", description="A file with the certificates (PEM) of who may say whose a client's certificate is."
+    )
     dev_loopback_keys: bool = Field(
         default=False, description="Whether the keys of clients may be fetched from this machine; for development only."
     )

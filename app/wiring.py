@@ -36,6 +36,7 @@ from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
 from app.jobs.reminders import ReminderHandler
 from app.oauth import clients
+from app.oauth.certificates import NOBODY, Authorities
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
@@ -66,6 +67,14 @@ class Parts:
     def close(self) -> None:
         """Finish what is being written and close the database."""
         self.database.close()
+
+
+def _authorities(file: str) -> Authorities:
+    """Return who may say whose a client's certificate is. Raises: ValueError, when the file holds no certificates."""
+    try:
+        return Authorities(Path(file).read_bytes()) if file else NOBODY
+    except (OSError, ValueError) as error:
+        raise ValueError("REGIE_CLIENT_CERTIFICATE_AUTHORITIES has to be a file with certificates (PEM).") from error
 
 
 def _profile_modes(settings: Settings) -> dict[RequesterKind, ProfileMode]:
@@ -147,6 +156,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         ),
         secret=settings.key,
         certificate_header=settings.client_certificate_header,
+        authorities=_authorities(settings.client_certificate_authorities),
         remote_keys=RemoteKeys(clock, allow_loopback=settings.dev_loopback_keys),
         record_patients=record_patients,
         clock=clock,

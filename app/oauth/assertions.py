@@ -4,7 +4,6 @@ Specs: https://www.rfc-editor.org/rfc/rfc7523#section-3,
 https://hl7.org/fhir/smart-app-launch/STU2.2/client-confidential-asymmetric.html
 """
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,7 +72,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
             return lambda signed: self._remote_keys.keys(url, signed.headers().get("kid"))
         if client.jwks is None:
             raise InvalidClientError
-        return KeySet.import_key_set(json.loads(client.jwks))
+        return KeySet.import_key_set(client.key_set)
 
     def process_assertion_claims(self, assertion: str, resolve_key: KeyFlexible) -> dict[str, Any]:
         """Return the claims after checking signature and claims. Raises: InvalidClientError."""

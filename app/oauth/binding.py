@@ -1,31 +1,25 @@
 """What a token is bound to, so that who finds it can do nothing with it: a DPoP key or a client certificate.
 
 A bound token says ``jkt:`` and the thumbprint of the key, or ``x5t:`` and that of the certificate. The certificate comes in a
-header of the proxy that ended TLS, as RFC 9440 writes it or as percent-encoded PEM.
+header of the proxy that ended TLS (``certificates.py``).
 
-Specs: https://www.rfc-editor.org/rfc/rfc9449, https://www.rfc-editor.org/rfc/rfc8705, https://www.rfc-editor.org/rfc/rfc9440
+Specs: https://www.rfc-editor.org/rfc/rfc9449, https://www.rfc-editor.org/rfc/rfc8705
 """
 
-import binascii
 import hmac
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote
-
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from app.db.database import Transaction
-from app.oauth import dpop
+from app.oauth import certificates, dpop
+from app.oauth.certificates import BadCertificateError
 from app.oauth.dpop import BadProofError, Proof
 from app.oauth.exchange import Payload
 from app.oauth.replay import first_use
 
 KEY, CERTIFICATE = "jkt:", "x5t:"
 SCHEMES = frozenset({"bearer", "dpop"})
-CERTIFICATE_LENGTH_MAX = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +36,10 @@ class Shown:
 
 def thumbprint(certificate: str) -> str:
     """Return the ``x5t#S256`` of a certificate as a proxy hands it on. Raises: BadProofError."""
-    if len(certificate) > CERTIFICATE_LENGTH_MAX:
-        raise BadProofError("The client certificate is too long.")
     try:
-        if certificate.startswith(":"):
-            found = x509.load_der_x509_certificate(b64decode(certificate.strip(":"), validate=True))
-        else:
-            found = x509.load_pem_x509_certificate(unquote(certificate).encode())
-    except (ValueError, binascii.Error) as error:
-        raise BadProofError("The client certificate can't be read.") from error
-    return urlsafe_b64encode(found.fingerprint(SHA256())).rstrip(b"=").decode()
+        return certificates.thumbprint(certificates.read(certificate))
+    except BadCertificateError as error:
+        raise BadProofError(str(error)) from error
 
 
 def bound_to_key(payload: Payload) -> str | None:

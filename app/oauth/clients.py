@@ -4,31 +4,28 @@ Spec: https://www.rfc-editor.org/rfc/rfc6749#section-2, https://www.rfc-editor.o
 """
 
 import json
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
+from joserfc.jwk import KeySetSerialization
 from sqlalchemy import bindparam, insert, select, update
 
 from app.access.smart_scope import is_known_scope
 from app.db.database import Database, Reader, Row, Transaction
 from app.db.statements import hot
 from app.errors import BadRequestError
+from app.fhir.release import Release
 from app.identity.instants import to_us
-from app.oauth.public_keys import public_keys
+from app.oauth.proofs_of_clients import ASSERTION, BY_NAME, NOTHING, SELF_SIGNED, check_name
+from app.oauth.public_keys import has_certificates, public_keys
+from app.oauth.redirect_uris import check_redirect_uri
 from app.oauth.remote_keys import check_url
 from app.oauth.smart_scopes import PERSON_CONTEXTS, granted, opens_anything
 from app.oauth.tables import client
-
-# The characters of RFC 3986 without the fragment's mark, quotes and the wildcard; the host ends up in a header.
-_PLAIN = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&()+,;=%-]+")
-_PLAIN_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]*")
 
 _INSERT = hot(insert(client))
 _columns = (
@@ -45,11 +42,14 @@ _columns = (
     client.c.both_releases,
     client.c.requires_par,
     client.c.is_fapi,
+    client.c.certificate,
+    client.c.launch_releases,
+    client.c.ended_at,
 )
 _SET_RELEASES = hot(
     update(client).where(client.c.client_id == bindparam("which")).values(both_releases=bindparam("both"))
 )
-_ONE = hot(select(*_columns).where(client.c.client_id == bindparam("client_id")))
+_ONE = hot(select(*_columns).where(client.c.client_id == bindparam("client_id"), client.c.ended_at.is_(None)))
 _ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
 
 
@@ -60,7 +60,9 @@ class Client(ClientMixin):
     ``owner`` is who runs it, as people read it; ``launch_uri`` where the portal opens it, None if it doesn't. ``jwks`` holds the public keys of a confidential client, or
     ``jwks_uri`` says where they are; both are None for a public one. ``practice_id`` is the practice whose system it is, None for an app. ``both_releases``: it reads both FHIR
     releases unless it says otherwise. ``requires_par``: its authorization requests have to be pushed.
-    ``is_fapi``: it is held to the FAPI 2.0 Security Profile.
+    ``is_fapi``: it is held to the FAPI 2.0 Security Profile. ``certificate``: how it proves itself with one, None if it
+    doesn't; ``launch_releases`` are the releases in which the portal may open it, the first one it likes best.
+    ``ended_at`` is in microseconds UTC, None for one that goes on.
     """
 
     client_id: str
@@ -76,6 +78,30 @@ class Client(ClientMixin):
     both_releases: bool
     requires_par: bool
     is_fapi: bool
+    certificate: str | None
+    launch_releases: tuple[Release, ...]
+    ended_at: int | None
+
+    @property
+    def auth_method(self) -> str:
+        """Return how it proves itself, as RFC 7591 calls it."""
+        if self.is_public:
+            return NOTHING
+        if self.certificate is None:
+            return ASSERTION
+        return SELF_SIGNED if self.certificate == SELF_SIGNED else BY_NAME
+
+    @property
+    def certificate_name(self) -> tuple[str, str] | None:
+        """Return the kind of name by which its certificate is known, and the name; None if it is not known by one."""
+        kind, mark, name = (self.certificate or "").partition("=")
+        return (kind, name) if mark else None
+
+    @property
+    def key_set(self) -> KeySetSerialization:
+        """Return its keys that are kept here."""
+        found: KeySetSerialization = json.loads(self.jwks) if self.jwks is not None else {"keys": []}
+        return found
 
     def get_client_id(self) -> str:
         """Return the client_id."""
@@ -101,7 +127,7 @@ class Client(ClientMixin):
         """Return whether the client may prove itself like this; only confidential clients look into tokens."""
         if self.is_public:
             return method in {"none", "refresh_token"} and endpoint != "introspection"
-        return method == "private_key_jwt"
+        return method == self.auth_method
 
     def check_response_type(self, response_type: str) -> bool:
         """Return whether the client may use the authorization endpoint so."""
@@ -131,15 +157,17 @@ async def add(
     both_releases: bool = False,
     requires_par: bool = False,
     is_fapi: bool = False,
+    certificate: str | None = None,
+    launch_releases: Sequence[Release] = (Release.R4,),
+    registration_hash: str | None = None,
 ) -> str:
     """Return the client_id of the new client, a random one unless it is given.
 
     Raises: BadRequestError, when the registration makes no sense or would be unsafe.
     """
-    if [public, jwks is not None, jwks_uri is not None].count(True) != 1:
-        raise BadRequestError("A client is either public or has keys: a JWK Set, or the URL of one.")
+    _check_proof(certificate, jwks, jwks_uri, public=public)
     if is_fapi and public:
-        raise BadRequestError("A client that is held to FAPI has keys.")
+        raise BadRequestError("A client that is held to FAPI has keys or a certificate.")
     if jwks_uri is not None:
         check_url(jwks_uri)
     if not redirect_uris and practice_id is None:
@@ -147,7 +175,7 @@ async def add(
     if practice_id is not None and public:
         raise BadRequestError("A practice's system has keys; it can't be public.")
     for uri in (*redirect_uris, *([] if launch_uri is None else [launch_uri])):
-        _check_redirect_uri(uri)
+        check_redirect_uri(uri)
     unknown = [part for part in scope.split() if not is_known_scope(part)]
     if unknown or not opens_anything(scope):
         raise BadRequestError(f"The scope names no resource or has unknown parts: {' '.join(unknown)}.")
@@ -169,6 +197,10 @@ async def add(
             "both_releases": both_releases,
             "requires_par": requires_par or is_fapi,
             "is_fapi": is_fapi,
+            "certificate": certificate,
+            "launch_releases": " ".join(release.path for release in launch_releases),
+            "registration_hash": registration_hash,
+            "ended_at": None,
         },
     )
     return client_id
@@ -202,7 +234,8 @@ def find_blocking(database: Database, client_id: str) -> Client | None:
 
 
 def _client(row: Row) -> Client:
-    client_id, name, owner, redirect_uris, launch_uri, scope, is_public, jwks, jwks_uri, practice_id, *switches = row
+    client_id, name, owner, redirect_uris, launch_uri, scope, is_public, jwks, jwks_uri, practice_id, *rest = row
+    *switches, certificate, launch_releases, ended_at = rest
     uris = tuple(json.loads(redirect_uris))
     return Client(
         client_id,
@@ -216,28 +249,20 @@ def _client(row: Row) -> Client:
         jwks_uri,
         practice_id,
         *map(bool, switches),
+        certificate,
+        tuple(release for path in launch_releases.split() for release in Release if release.path == path),
+        ended_at,
     )
 
 
-def _check_redirect_uri(redirect_uri: str) -> None:
-    """Refuse what could send a code to someone else: no fragment, https, or the device itself, or an app's own scheme."""
-    try:
-        parts = urlsplit(redirect_uri)
-        host = parts.hostname
-    except ValueError as error:
-        raise BadRequestError("A redirect URI is not a URI.") from error
-    own_scheme = "." in parts.scheme  # RFC 8252 section 7.1: a reversed domain name, such as nl.example.app:/done
-    secure = parts.scheme == "https" and bool(host)
-    if not _PLAIN.fullmatch(redirect_uri) or not _PLAIN_HOST.fullmatch(parts.netloc):
-        raise BadRequestError("A redirect URI is plain ASCII without fragment, wildcard and user name.")
-    if not (secure or own_scheme or (parts.scheme == "http" and _is_loopback(host))):
-        raise BadRequestError("A redirect URI starts with https, an app's own scheme, or http://127.0.0.1.")
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+def _check_proof(certificate: str | None, jwks: Any, jwks_uri: str | None, *, public: bool) -> None:
+    """Refuse a registration from which it is not clear how the client proves itself. Raises: BadRequestError."""
+    by_name = certificate is not None and certificate != SELF_SIGNED
+    if [public, jwks is not None, jwks_uri is not None, by_name].count(True) != 1:
+        raise BadRequestError(
+            "A client is public, or has keys (a JWK Set, or the URL of one), or a name in a certificate."
+        )
+    if by_name:
+        check_name(*str(certificate).partition("=")[::2])
+    if certificate == SELF_SIGNED and (public or (jwks is not None and not has_certificates(jwks))):
+        raise BadRequestError("A client with a certificate of its own has it as x5c in its keys.")

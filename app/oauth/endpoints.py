@@ -79,12 +79,12 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/.well-known/openid-configuration")
     async def oauth_metadata() -> JSONResponse:
         """Tell where the endpoints are and what they support (RFC 8414, OpenID Connect Discovery)."""
-        return JSONResponse(metadata.authorization_server(server.issuer))
+        return JSONResponse(metadata.authorization_server(server.issuer, server.auth_methods))
 
     @routes.get("/.well-known/smart-configuration")
     async def smart_configuration() -> JSONResponse:
         """Tell the same to SMART clients."""
-        return JSONResponse(metadata.smart_configuration(server.issuer))
+        return JSONResponse(metadata.smart_configuration(server.issuer, server.auth_methods))
 
     return routes
 

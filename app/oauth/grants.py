@@ -26,6 +26,7 @@ from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import check_repeated, described
 from app.oauth.exchange import Payload, Submitted
 from app.oauth.openid import NONCE_LENGTH_MAX
+from app.oauth.proofs_of_clients import CONFIDENTIAL, NOTHING
 from app.oauth.smart_scopes import SYSTEM_CONTEXTS, granted, opens_anything
 from app.oauth.tokens import Token
 
@@ -62,7 +63,7 @@ class S256Challenge(CodeChallenge):
 class CodeGrant(authlib_grants.AuthorizationCodeGrant):
     """A person allows a client something; the client exchanges the code for tokens."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["none", "private_key_jwt"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL]  # noqa: RUF012
     request: Submitted
     server: Server
 
@@ -148,7 +149,7 @@ def _check_openid(payload: Payload) -> None:
 class RefreshGrant(authlib_grants.RefreshTokenGrant):
     """A client trades its refresh token in for new tokens."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["none", "private_key_jwt", "refresh_token"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL, "refresh_token"]  # noqa: RUF012
     INCLUDE_NEW_REFRESH_TOKEN = True
     request: Submitted
     server: Server
@@ -174,7 +175,7 @@ class RefreshGrant(authlib_grants.RefreshTokenGrant):
 class PracticeGrant(authlib_grants.ClientCredentialsGrant):
     """A practice's system gets a token of its own; people's grants decide what it opens."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ["private_key_jwt"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
     request: Submitted
 
     def validate_requested_scope(self) -> None:

@@ -4,19 +4,25 @@ Specs: https://www.rfc-editor.org/rfc/rfc8414, https://openid.net/specs/openid-c
 https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.oauth.assertions import ALGORITHMS
 from app.oauth.dpop import ALGORITHMS as PROOF_ALGORITHMS
 from app.oauth.openid import CLAIMS
+from app.oauth.proofs_of_clients import NOTHING, SELF_SIGNED
 from app.oauth.signing import ALGORITHM
 from app.oauth.smart_scopes import LAUNCH
 
 SCOPES_SUPPORTED = (*sorted(LAUNCH), "patient/*.cruds", "patient/*.rs", "user/*.cruds", "user/*.rs", "system/*.cruds")
 
 
-def authorization_server(issuer: str) -> dict[str, Any]:
-    """Return the document at ``/.well-known/oauth-authorization-server`` and ``/.well-known/openid-configuration``."""
+def authorization_server(issuer: str, auth_methods: Sequence[str]) -> dict[str, Any]:
+    """Return the document at ``/.well-known/oauth-authorization-server`` and ``/.well-known/openid-configuration``.
+
+    ``auth_methods`` are those by which clients may prove themselves here.
+    """
+    confidential = [method for method in auth_methods if method != NOTHING]
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -33,12 +39,13 @@ def authorization_server(issuer: str) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+        "token_endpoint_auth_methods_supported": list(auth_methods),
         "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
-        "revocation_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+        "revocation_endpoint_auth_methods_supported": list(auth_methods),
         "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
-        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_methods_supported": confidential,
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "tls_client_certificate_bound_access_tokens": SELF_SIGNED in auth_methods,
         "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
@@ -50,10 +57,10 @@ def authorization_server(issuer: str) -> dict[str, Any]:
     }
 
 
-def smart_configuration(issuer: str) -> dict[str, Any]:
+def smart_configuration(issuer: str, auth_methods: Sequence[str]) -> dict[str, Any]:
     """Return the document at ``.well-known/smart-configuration``, at the root and below each FHIR base."""
     return {
-        **authorization_server(issuer),
+        **authorization_server(issuer, auth_methods),
         "capabilities": [
             "launch-ehr",
             "launch-standalone",

@@ -38,5 +38,10 @@ def public_keys(jwks: Any, *, ignore_others: bool = False) -> KeySetSerializatio
     return {"keys": [key.as_dict(private=False) for key in keys]}
 
 
+def has_certificates(jwks: Any) -> bool:
+    """Return whether each key of a JWK Set comes with the certificate that it is in (``x5c``)."""
+    return all(isinstance(key.get("x5c"), list) and key["x5c"] for key in public_keys(jwks)["keys"])
+
+
 def _kind_of(key: Any) -> str:
     return str(key.get("kty")) if isinstance(key, dict) else ""

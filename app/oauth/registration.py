@@ -6,6 +6,7 @@ client may ask, and the practice if it is for the system of one.
 Spec: https://www.rfc-editor.org/rfc/rfc7591
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from app.identity.instants import to_us
 from app.oauth import clients
 from app.oauth.errors import NO_STORE, body, described
 from app.oauth.exchange import Answer
+from app.oauth.proofs_of_clients import BY_NAME, NAMES, NOTHING, SELF_SIGNED
 from app.oauth.public_keys import public_keys
 from app.oauth.server import AuthorizationServer
 from app.oauth.tables import invitation
@@ -30,7 +32,6 @@ from app.oauth.tokens import hashed, new_value
 
 LIFETIME = timedelta(days=7)
 NAME_LENGTH_MAX = 80
-NO_PROOF = "none"
 _columns = invitation.c
 _INSERT = hot(insert(invitation))
 _this = (_columns.invitation_hash == bindparam("invitation_hash"), _columns.expires_at > bindparam("now"))
@@ -45,11 +46,28 @@ class ClientMetadata(msgspec.Struct, frozen=True):
     client_name: str
     redirect_uris: list[str] = []
     scope: str = ""
-    token_endpoint_auth_method: str = NO_PROOF
+    token_endpoint_auth_method: str = NOTHING
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
     launch_uri: str | None = None
     require_pushed_authorization_requests: bool = False
+    tls_client_auth_subject_dn: str | None = None
+    tls_client_auth_san_dns: str | None = None
+    tls_client_auth_san_uri: str | None = None
+    tls_client_auth_san_ip: str | None = None
+    tls_client_auth_san_email: str | None = None
+
+    @property
+    def certificate(self) -> str | None:
+        """Return how it proves itself with a certificate, None if it doesn't. Raises: ClientMetadataError."""
+        if self.token_endpoint_auth_method == SELF_SIGNED:
+            return SELF_SIGNED
+        given = [f"{kind}={name}" for kind in NAMES if (name := getattr(self, kind)) is not None]
+        if len(given) != (self.token_endpoint_auth_method == BY_NAME):
+            raise ClientMetadataError(
+                described("With tls_client_auth comes one name of the certificate, without it none.")
+            )
+        return given[0] if given else None
 
 
 class ClientMetadataError(OAuth2Error):
@@ -91,7 +109,9 @@ def register(server: AuthorizationServer, value: str, content: bytes, trace: Tra
         told = msgspec.json.decode(content, type=ClientMetadata)
         if not 0 < len(told.client_name) <= NAME_LENGTH_MAX:
             raise ClientMetadataError(described(f"The client_name has 1 to {NAME_LENGTH_MAX} characters."))
-        made = server.database.write_blocking(lambda transaction: _registered(transaction, value, told, now))
+        made = server.database.write_blocking(
+            lambda transaction: _registered(transaction, value, told, server.auth_methods, now)
+        )
     except InvitationError:
         server.changes.note_refusal(trace, 401, "invalid_token")
         return Answer(401, {"error": "invalid_token"}, {**NO_STORE, "WWW-Authenticate": 'Bearer error="invalid_token"'})
@@ -110,15 +130,17 @@ def register(server: AuthorizationServer, value: str, content: bytes, trace: Tra
     return Answer(201, {**kept, "scope": made.scope, **issued}, NO_STORE)
 
 
-async def _registered(transaction: Transaction, value: str, told: ClientMetadata, now: datetime) -> _Registered:
+async def _registered(
+    transaction: Transaction, value: str, told: ClientMetadata, auth_methods: Sequence[str], now: datetime
+) -> _Registered:
     """Register a client and use the invitation up, or neither. Raises: InvitationError, BadRequestError, OAuth2Error."""
     named = {"invitation_hash": hashed(value), "now": to_us(now)}
     found = await transaction.one(_ONE, named)
     if found is None:
         raise InvitationError
     ceiling, practice_id = found
-    if told.token_endpoint_auth_method not in (NO_PROOF, "private_key_jwt"):
-        raise ClientMetadataError(described("The token_endpoint_auth_method is none or private_key_jwt."))
+    if told.token_endpoint_auth_method not in auth_methods:
+        raise ClientMetadataError(described(f"The token_endpoint_auth_method is {' or '.join(auth_methods)}."))
     scope = " ".join(narrowed((told.scope or ceiling).split(), ceiling.split()))
     client_id = await clients.add(
         transaction,
@@ -126,9 +148,10 @@ async def _registered(transaction: Transaction, value: str, told: ClientMetadata
         scope=scope,
         redirect_uris=told.redirect_uris,
         launch_uri=told.launch_uri,
-        public=told.token_endpoint_auth_method == NO_PROOF,
+        public=told.token_endpoint_auth_method == NOTHING,
         jwks=told.jwks,
         jwks_uri=told.jwks_uri,
+        certificate=told.certificate,
         practice_id=practice_id,
         requires_par=told.require_pushed_authorization_requests,
         now=now,

@@ -24,6 +24,7 @@ from app.fhir.release import Release
 from app.identity.instants import to_us
 from app.oauth import binding, clients, errors, pushed, tokens
 from app.oauth.assertions import PrivateKeyJwt
+from app.oauth.certificates import NOBODY, Authorities, CertificateProofs
 from app.oauth.changes import Changes, Decision, Lifetimes
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
@@ -31,6 +32,7 @@ from app.oauth.dpop import BadProofError
 from app.oauth.exchange import Answer, Pairs, Payload, Submitted
 from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
 from app.oauth.openid import OPENID, Identity, Subject
+from app.oauth.proofs_of_clients import ASSERTION, BY_NAME, CONFIDENTIAL, NOTHING, SELF_SIGNED
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.signing import SigningKeys
 from app.oauth.smart_scopes import stays
@@ -51,8 +53,8 @@ class AuthorizationServer(AuthlibServer):
     """The authorization server of one process.
 
     ``secret`` gives a key of 32 bytes for a purpose, ``remote_keys`` those of clients.
-    ``certificate_header`` is where a proxy puts the certificate of a client, empty for nowhere. ``record_patients`` gives the ids of a record's Patient per release;
-    it is called in a worker thread.
+    ``certificate_header`` is where a proxy puts the certificate of a client, empty for nowhere; ``authorities`` say whose it
+    is. ``record_patients`` gives the ids of a record's Patient per release; it is called in a worker thread.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class AuthorizationServer(AuthlibServer):
         secret: Callable[[str], bytes],
         remote_keys: RemoteKeys,
         certificate_header: str = "",
+        authorities: Authorities = NOBODY,
         record_patients: Callable[[int], Mapping[Release, str]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -75,6 +78,9 @@ class AuthorizationServer(AuthlibServer):
         self.keys = SigningKeys(database, secret("signing keys"), lifetimes.access_token, clock)
         self.identity = Identity(issuer, secret("subjects"), lifetimes.access_token)
         self.certificate_header = certificate_header
+        self.auth_methods = [NOTHING, ASSERTION]
+        if certificate_header:
+            self.auth_methods += [SELF_SIGNED, BY_NAME] if authorities else [SELF_SIGNED]
         self._lifetimes = lifetimes
         self._record_patients = record_patients
         self._clock = clock
@@ -82,7 +88,12 @@ class AuthorizationServer(AuthlibServer):
         self.register_grant(RefreshGrant)
         self.register_grant(PracticeGrant)
         audiences = [issuer, f"{issuer}/", f"{issuer}/token", f"{issuer}/par"]
-        self.register_client_auth_method("private_key_jwt", PrivateKeyJwt(database, audiences, remote_keys, clock))
+        self.register_client_auth_method(ASSERTION, PrivateKeyJwt(database, audiences, remote_keys, clock))
+        shown = CertificateProofs(
+            lambda request: self.certificate_of(request.headers or {}), authorities, remote_keys, clock
+        )
+        self.register_client_auth_method(SELF_SIGNED, shown.self_signed)
+        self.register_client_auth_method(BY_NAME, shown.by_name)
         self.register_client_auth_method("refresh_token", lambda _, request: client_of_refresh_token(self, request))
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
@@ -359,7 +370,7 @@ class AuthorizationServer(AuthlibServer):
 class Revocation(RevocationEndpoint):
     """RFC 7009: a client gives a token back."""
 
-    CLIENT_AUTH_METHODS = ["none", "private_key_jwt"]  # noqa: RUF012 - Authlib's name and type
+    CLIENT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL]  # noqa: RUF012 - Authlib's name and type
     server: AuthorizationServer
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
@@ -374,7 +385,7 @@ class Revocation(RevocationEndpoint):
 class Introspection(IntrospectionEndpoint):
     """RFC 7662, for confidential clients and their own tokens: others' look as if they did not exist."""
 
-    CLIENT_AUTH_METHODS = ["private_key_jwt"]  # noqa: RUF012
+    CLIENT_AUTH_METHODS = CONFIDENTIAL
     server: AuthorizationServer
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002

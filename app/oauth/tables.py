@@ -25,6 +25,13 @@ client = Table(
     Column("requires_par", Boolean, nullable=False, server_default=false()),
     # Whether it is held to the FAPI 2.0 Security Profile.
     Column("is_fapi", Boolean, nullable=False, server_default=false()),
+    # The client authentication method with a certificate; by name: that kind of name, "=", and the name.
+    Column("certificate", Text),
+    # The token with which it looks after its registration.
+    Column("registration_hash", Text),
+    # The FHIR releases in which the portal may open it, separated by spaces.
+    Column("launch_releases", Text, nullable=False, server_default="r4"),
+    Column("ended_at", BigInteger),
 )
 
 authorization_code = Table(

@@ -43,6 +43,7 @@ _REQUESTER = hot(
         _columns.is_refresh.is_(False),
         _columns.expires_at > bindparam("now"),
         _columns.revoked_at.is_(None),
+        client.c.ended_at.is_(None),  # true too where there is no client
     )
 )
 _ROW = hot(select(token).where(_columns.token_hash == bindparam("token_hash")))

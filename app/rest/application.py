@@ -3,7 +3,7 @@
 parse -> authenticate -> interaction (which passes the gate) -> bytes out. Whatever goes wrong is an OperationOutcome.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -20,6 +20,7 @@ from app.oauth import binding, tokens
 from app.oauth.binding import Shown
 from app.oauth.dpop import ALGORITHMS, BadProofError
 from app.oauth.metadata import smart_configuration
+from app.oauth.proofs_of_clients import ASSERTION, NOTHING
 from app.rest.call import Call
 from app.rest.files import as_file
 from app.rest.formats import Format, in_format
@@ -48,6 +49,7 @@ class FhirApplication:
         body_size_max: int,
         trust_forwarded: bool,
         certificate_header: str = "",
+        auth_methods: Sequence[str] = (NOTHING, ASSERTION),
     ) -> None:
         self.context = context
         self.release = release
@@ -55,7 +57,7 @@ class FhirApplication:
         self.body_size_max = body_size_max
         self.trust_forwarded = trust_forwarded
         self.certificate_header = certificate_header.lower().encode()
-        self.smart_configuration: dict[str, object] = dict(smart_configuration(context.base_url))
+        self.smart_configuration: dict[str, object] = dict(smart_configuration(context.base_url, auth_methods))
         challenge = f'Bearer realm="{context.fhir_base(release)}"'
         self.challenges = [
             (b"www-authenticate", challenge.encode()),

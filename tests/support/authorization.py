@@ -29,6 +29,7 @@ from app.identity import practices
 from app.identity.accounts import Accounts
 from app.identity.instants import to_us
 from app.oauth import clients, endpoints
+from app.oauth.certificates import Authorities
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
@@ -208,7 +209,13 @@ class Authorization:
 
 @asynccontextmanager
 async def world_in(
-    folder: Path, remote_keys: RemoteKeys | None = None, *, base_url: str = ISSUER, openid_providers: str = "[]"
+    folder: Path,
+    remote_keys: RemoteKeys | None = None,
+    *,
+    base_url: str = ISSUER,
+    openid_providers: str = "[]",
+    certificate_header: str = "",
+    authorities: bytes = b"",
 ) -> AsyncIterator[World]:
     """Yield a running application on a new database in ``folder``."""
     secret = folder / "secret"
@@ -226,6 +233,8 @@ async def world_in(
             ),
             secret=settings.key,
             remote_keys=remote_keys or RemoteKeys(clock),
+            certificate_header=certificate_header,
+            authorities=Authorities(authorities),
             record_patients=lambda _: {Release.STU3: "stu3-zonnestraal", Release.R4: "r4-zonnestraal"},
             clock=clock,
         )

@@ -24,8 +24,7 @@ CERTIFICATE_HEADER = "Client-Cert"
 @pytest.fixture
 async def ready(tmp_path: Path) -> AsyncIterator[World]:
     """A world behind a proxy that hands certificates on, with the person signed in and an app that may know them."""
-    async with world_in(tmp_path) as world:
-        world.parts.oauth.certificate_header = CERTIFICATE_HEADER
+    async with world_in(tmp_path, certificate_header=CERTIFICATE_HEADER) as world:
         world.app_id = await registered(world, name="Gebonden-Test", scope=WHO, public=True)
         await world.log_in()
         yield world
