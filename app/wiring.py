@@ -81,6 +81,7 @@ def _profile_modes(settings: Settings) -> dict[RequesterKind, ProfileMode]:
     """Return how strict profiles are for each source."""
     modes = {
         RequesterKind.PERSON: settings.profile_mode_person,
+        RequesterKind.REPRESENTATIVE: settings.profile_mode_person,
         RequesterKind.APP: settings.profile_mode_app,
         RequesterKind.PRACTICE: settings.profile_mode_practice,
         RequesterKind.OPERATOR: settings.profile_mode_import,

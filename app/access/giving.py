@@ -1,11 +1,15 @@
 """Who may give, change or withdraw access in the name of a person; pure.
 
 An app that a person uses may do so only where its token says so by name, and gives nothing that it was not given itself: what
-was granted to an app can't be made larger by that app.
+was granted to an app can't be made larger by that app. A representative may do so if that is among their powers, and gives
+no more, and for no longer, than they have. Who represents somebody is for that person alone, or for the law.
 """
+
+from datetime import datetime
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
+from app.access.representation import Power
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action, SmartScopes
@@ -20,14 +24,19 @@ def names_consent(scopes: SmartScopes, action: Action) -> bool:
 
 
 def may_decide(requester: Requester, action: Action, scope: AccessScope) -> RecordAccess:
-    """Return the access on which ``requester`` may create, update or delete a grant of their own record.
+    """Return the access on which ``requester`` may create, update or delete a grant of the record they are about.
 
     ``scope`` is what policy decided for ``action`` on a Consent. Raises: AccessDeniedError.
     """
     access = None if requester.record_id is None else scope.of(requester.record_id)
-    if requester.kind not in (RequesterKind.PERSON, RequesterKind.APP) or access is None:
+    if not requester.has_one_record or access is None:
         message = "Access to a record is given by its person."
         raise AccessDeniedError(message)
+    if requester.kind is RequesterKind.REPRESENTATIVE:
+        if Power.GIVE not in access.powers:
+            message = "To give access is not among what was allowed."
+            raise AccessDeniedError(message)
+        return access
     if requester.kind is RequesterKind.APP and not all(names_consent(requester.scopes, one) for one in action):
         message = "To give access an app needs a scope that names Consent, such as patient/Consent.crud."
         raise AccessDeniedError(message)
@@ -38,17 +47,43 @@ def may_decide(requester: Requester, action: Action, scope: AccessScope) -> Reco
 
 
 def check_given(
-    requester: Requester, own: Grant | None, grantee: Grantee, categories: Category, actions: Action
+    requester: Requester, own: Grant | None, grantee: Grantee, categories: Category, actions: Action, until: datetime
 ) -> None:
-    """Do nothing if ``requester`` may let ``grantee`` have this; ``own`` is the grant that an app itself rests on.
+    """Do nothing if ``requester`` may let ``grantee`` have this; ``own`` is the grant that they themselves rest on.
 
     Raises: AccessDeniedError.
     """
-    if requester.kind is not RequesterKind.APP:
+    if requester.kind not in (RequesterKind.APP, RequesterKind.REPRESENTATIVE):
         return
-    if grantee is Grantee.APP:
-        message = "What an app may do is given to it by the person alone."
+    if grantee is not Grantee.PRACTICE:
+        message = "What an app or another person may do is given to them by the person alone."
         raise AccessDeniedError(message)
     if own is None or categories & ~own.categories or actions & ~own.actions:
-        message = "An app can't give more than it was given."
+        message = "Nobody can give more than they were given."
+        raise AccessDeniedError(message)
+    if own.mandate is None:
+        return
+    if until > own.ends_at:
+        message = "Nobody can give access for longer than they have it."
+        raise AccessDeniedError(message)
+    if Category.SENSITIVE in categories and not own.mandate.capacity.is_by_law:
+        message = "What is sensitive is given by the person alone."
+        raise AccessDeniedError(message)
+
+
+def check_changed(requester: Requester, own: Grant | None, grant: Grant) -> None:
+    """Do nothing if ``requester`` may change or withdraw ``grant``; ``own`` is the grant that they themselves rest on.
+
+    A representation is ended by its person if it rests on what they allowed; a representative who does not act by law has
+    only what they gave themselves in hand.
+    Raises: AccessDeniedError.
+    """
+    if grant.mandate is not None and (requester.kind is not RequesterKind.PERSON or grant.mandate.capacity.is_by_law):
+        message = "Who acts for somebody is for that person to say, or for the law."
+        raise AccessDeniedError(message)
+    if requester.kind is not RequesterKind.REPRESENTATIVE:
+        return
+    is_by_law = own is not None and own.mandate is not None and own.mandate.capacity.is_by_law
+    if not is_by_law and grant.rests_on != requester.grant_id:
+        message = "This access was given by somebody else."
         raise AccessDeniedError(message)

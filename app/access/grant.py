@@ -1,4 +1,4 @@
-"""A grant: what a person allowed a practice or an app. The grant table is the source of truth; this is its value."""
+"""A grant: what a practice, an app or another person may do with a record. The grant table is the source of truth; this is its value."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.access.categories import Category
+from app.access.representation import Mandate, ends_by_law
 from app.access.smart_scope import Action
 
 
@@ -14,13 +15,16 @@ class Grantee(StrEnum):
 
     PRACTICE = "practice"
     APP = "app"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What the person of ``record_id`` allowed; all instants UTC, ``until`` is the first instant at which it is over.
 
-    ``version`` counts from 1: a changed grant is a new version, and the one before is withdrawn at that instant.
+    ``version`` counts from 1: a changed grant is a new version, and the one before is withdrawn at that instant. What is given
+    to a person (``grantee_id``: their account) has a ``mandate``. ``rests_on`` is the grant of the representative who gave it,
+    and None for what the person of the record gave.
     """
 
     grant_id: str
@@ -35,13 +39,21 @@ class Grant:
     given_at: datetime
     withdrawn_at: datetime | None = None
     version: int = 1
+    mandate: Mandate | None = None
+    rests_on: str | None = None
+
+    @property
+    def ends_at(self) -> datetime:
+        """Return when it is over by itself: at its ``until``, or where the law ends a representation before."""
+        by_law = None if self.mandate is None else ends_by_law(self.mandate)
+        return self.until if by_law is None else min(self.until, by_law)
 
     def is_in_force(self, now: datetime) -> bool:
-        """Return whether the grant opens anything at ``now``; it ends at, not after, its ``until``.
+        """Return whether the grant opens anything at ``now``; it ends at, not after, its ``ends_at``.
 
         A withdrawn one never does: a clock that is turned back must not open it again.
         """
-        return self.withdrawn_at is None and self.starts_at <= now < self.until
+        return self.withdrawn_at is None and self.starts_at <= now < self.ends_at
 
 
 def as_they_stood(grants: Iterable[Grant], instant: datetime) -> list[Grant]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.access.categories import ALL_PARTS, Category
-from app.access.grant import Grant
+from app.access.grant import Grant, Grantee
+from app.access.representation import ALL_POWERS, NO_POWERS
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
 from app.access.smart_scope import LOOK, Action, Narrowed
@@ -47,11 +48,12 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], now: datet
         everyone = RecordAccess(DIRECTORY, ALL_PARTS, ALL_PARTS, types, "operator", narrowed)
         return AccessScope(directory or (whole_directory(types, narrowed),), everyone)
     if requester.kind is RequesterKind.PERSON:
-        return AccessScope(
-            (RecordAccess(_own(requester), ALL_PARTS, ALL_PARTS, types, "own record", narrowed), *directory)
+        own_record = RecordAccess(
+            _own(requester), ALL_PARTS, ALL_PARTS, types, "own record", narrowed, powers=ALL_POWERS
         )
+        return AccessScope((own_record, *directory))
     own = _granted(requester, wish, grants, (types, narrowed), now)
-    if not own and (requester.kind is RequesterKind.APP or wish.resource_type not in DIRECTORY_TYPES or not directory):
+    if not own and (requester.has_one_record or wish.resource_type not in DIRECTORY_TYPES or not directory):
         message = "No consent covers this request."
         raise AccessDeniedError(message)
     return AccessScope(own + directory)
@@ -80,24 +82,40 @@ def _granted(
     types, narrowed = limits
     masks: dict[int, tuple[Category, Category]] = {}
     reasons: dict[int, list[str]] = {}
+    powers = NO_POWERS
     for grant in grants:
-        if not grant.is_in_force(now) or wish.action not in grant.actions:
-            continue
-        if requester.kind is RequesterKind.APP and (
-            grant.record_id != requester.record_id or grant.grant_id != requester.grant_id
-        ):
+        if not grant.is_in_force(now) or wish.action not in grant.actions or not _is_theirs(requester, grant):
             continue
         seen = grant.categories if requester.staff_role is None else grant.categories & MAY_SEE[requester.staff_role]
         if not seen & ALL_PARTS:
             continue
+        if grant.mandate is not None:
+            powers = grant.mandate.powers
         parts, unlocked = masks.get(grant.record_id, (Category(0), Category(0)))
         seen_parts = seen & ALL_PARTS
         masks[grant.record_id] = (
             parts | seen_parts,
             unlocked | seen_parts if Category.SENSITIVE in seen else unlocked,
         )
-        reasons.setdefault(grant.record_id, []).append(f"grant {grant.grant_id}")
+        ground = "grant" if grant.mandate is None else "representation"
+        reasons.setdefault(grant.record_id, []).append(f"{ground} {grant.grant_id}")
     return tuple(
-        RecordAccess(record_id, *opened, types, ", ".join(reasons[record_id]), narrowed)
+        RecordAccess(record_id, *opened, types, ", ".join(reasons[record_id]), narrowed, powers=powers)
         for record_id, opened in sorted(masks.items())
     )
+
+
+def _is_theirs(requester: Requester, grant: Grant) -> bool:
+    """Return whether a grant is that of this requester; one who has one record needs the very grant they rest on."""
+    if not requester.has_one_record:
+        return grant.grantee is Grantee.PRACTICE
+    if grant.record_id != requester.record_id or grant.grant_id != requester.grant_id:
+        return False
+    if requester.kind is RequesterKind.REPRESENTATIVE:
+        return grant.mandate is not None and requester.actor == representative(grant.grantee_id)
+    return grant.mandate is None
+
+
+def representative(account_id: str) -> str:
+    """Return who the person of an account is in the log of another's record."""
+    return f"{RequesterKind.REPRESENTATIVE.value}:{account_id}"

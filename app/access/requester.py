@@ -12,6 +12,7 @@ class RequesterKind(StrEnum):
 
     PERSON = "person"
     APP = "app"
+    REPRESENTATIVE = "representative"
     PRACTICE = "practice"
     OPERATOR = "operator"
 
@@ -24,6 +25,11 @@ class Requester:
     client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP's token rests on.
     ``actor``: who it is in the log (``person``, ``app:<client_id>``, ``practice:<practice_id>``, with ``:<account_id>`` behind it for
     one of its people, ``operator``), and ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
+    ``record_id``: the one record it is about, for PERSON, APP and REPRESENTATIVE. ``practice_id``: for PRACTICE. ``client_id``: the OAuth
+    client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP or
+    a REPRESENTATIVE rests on. ``actor``: who it is in the log (``person``, ``app:<client_id>``,
+    ``representative:<account_id>``, ``practice:<practice_id>``, ``operator``), and
+    ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
     ``bound_to``: the key or certificate that has to be shown with the token, empty for none.
     ``role``: in which role they act, empty where the kind says it; ``organisation``: the name of theirs;
     ``on_behalf_of``: the name of whom they represent; ``assurance``: how sure it is who they are;
@@ -47,3 +53,8 @@ class Requester:
     assurance: str = ""
     staff_id: str = ""
     staff_role: StaffRole | None = None
+
+    @property
+    def has_one_record(self) -> bool:
+        """Return whether all it does is in one record: the person, and who acts for the person."""
+        return self.kind in (RequesterKind.PERSON, RequesterKind.APP, RequesterKind.REPRESENTATIVE)

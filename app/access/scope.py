@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 from app.access.categories import ALL_PARTS, Category
+from app.access.representation import NO_POWERS, Power
 from app.access.smart_scope import Narrowed
 
 DIRECTORY = 0
@@ -22,7 +23,7 @@ class RecordAccess:
     says so of the parts that it names too, and of no others.
 
     Of the types in ``narrowed`` only what has the tokens of one of them; ``rows`` are, for each of them, the index rows that
-    say so, and until they are filled in nothing of these types is inside.
+    say so, and until they are filled in nothing of these types is inside. ``powers`` are what may be done besides.
     """
 
     record_id: int
@@ -32,6 +33,7 @@ class RecordAccess:
     reason: str
     narrowed: tuple[Narrowed, ...] = ()
     rows: tuple[tuple[str, tuple[IndexRow, ...]], ...] = ()
+    powers: Power = NO_POWERS
 
     @property
     def narrowed_types(self) -> frozenset[str]:

@@ -24,6 +24,7 @@ CATEGORY_SYSTEM = "https://regie.example/fhir/CodeSystem/consent-category"
 GRANTEE_SYSTEMS = {
     Grantee.PRACTICE: "https://regie.example/fhir/NamingSystem/practice",
     Grantee.APP: "https://regie.example/fhir/NamingSystem/app",
+    Grantee.PERSON: "https://regie.example/fhir/NamingSystem/account",
 }
 ACTION_SYSTEM = "http://hl7.org/fhir/restful-interaction"
 ACTION_CODES = {
@@ -37,7 +38,7 @@ PURPOSE_SYSTEMS = {
     Release.STU3: "http://hl7.org/fhir/v3/ActReason",
     Release.R4: "http://terminology.hl7.org/CodeSystem/v3-ActReason",
 }
-PURPOSE_CODES = {"treatment": "TREAT", "coordination": "COC", "app": "PATRQT"}
+PURPOSE_CODES = {"treatment": "TREAT", "coordination": "COC", "app": "PATRQT", "representation": "FAMRQT"}
 """What a grant is for, and the code of HL7 v3 ActReason that says so."""
 
 TYPE_SYSTEMS = {
@@ -75,18 +76,19 @@ def told(versions: Iterable[Grant], now: datetime) -> list[Told]:
         by_grant.setdefault(grant.grant_id, []).append(grant)
     found = []
     for chain in by_grant.values():
-        found += [Told(grant, is_active=True, instant=grant.given_at) for grant in chain]
-        last = chain[-1]
-        ended = last.until if last.withdrawn_at is None else min(last.withdrawn_at, last.until)
-        if ended <= now or last.withdrawn_at is not None:
-            found.append(Told(last, is_active=False, instant=max(ended, last.given_at)))
+        for grant, following in zip(chain, [*chain[1:], None], strict=True):
+            found.append(Told(grant, is_active=True, instant=grant.given_at))
+            ended = grant.ends_at if grant.withdrawn_at is None else min(grant.withdrawn_at, grant.ends_at)
+            is_over = ended <= now or grant.withdrawn_at is not None
+            if is_over if following is None else ended < following.given_at:
+                found.append(Told(grant, is_active=False, instant=max(ended, grant.given_at)))
     return sorted(found, key=lambda one: (one.instant, one.grant.grant_id, one.grant.version, not one.is_active))
 
 
 def consent_tree(
     release: Release, version: Told, *, patient_id: str, name: str | None, organization_id: str | None
 ) -> dict[str, Any]:
-    """Return the Consent, without its meta. ``name`` is that of the practice or app, ``organization_id`` in the directory."""
+    """Return the Consent, without its meta. ``name`` is that of the practice, app or person, ``organization_id`` in the directory."""
     grant = version.grant
     parts = [_part(category) for category in Category if category in grant.categories]
     whose = {"reference": f"Patient/{patient_id}"}
@@ -101,7 +103,7 @@ def consent_tree(
         "patient": whose,
         "dateTime": instant_text(microseconds(version.grant.given_at)),
     }
-    period = {"start": _text(grant.starts_at), "end": _text(grant.until)}
+    period = {"start": _text(grant.starts_at), "end": _text(grant.ends_at)}
     provision = {
         "type": "permit",
         "period": period,

@@ -8,13 +8,14 @@ are in force.
 import base64
 import secrets
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from sqlalchemy import bindparam, func, insert, select, update
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
+from app.access.representation import Capacity, Mandate, Power
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import Action
 from app.consent.tables import access_grant
@@ -23,7 +24,7 @@ from app.db.statements import hot
 from app.errors import NotFoundError, UnprocessableError
 
 LONGEST = timedelta(days=5 * 366)
-"""No grant lasts longer: a person is asked again at least every five years."""
+"""No grant lasts longer: a person is asked again at least every five years. What a parent may do ends with the law instead."""
 
 FORMER_MAX = 1000
 """How many people hear that a practice, which may see nobody any more, tried."""
@@ -33,15 +34,13 @@ _MICROSECOND = timedelta(microseconds=1)
 _columns = access_grant.c
 
 _INSERT = hot(insert(access_grant))
-_WITHDRAW = hot(
+_withdraw = (
     update(access_grant)
-    .where(
-        _columns.record_id == bindparam("of_record"),
-        _columns.grant_id == bindparam("which"),
-        _columns.withdrawn_at.is_(None),
-    )
+    .where(_columns.record_id == bindparam("of_record"), _columns.withdrawn_at.is_(None))
     .values(withdrawn_at=bindparam("at"))
 )
+_WITHDRAW = hot(_withdraw.where(_columns.grant_id == bindparam("which")))
+_WITHDRAW_RESTING = hot(_withdraw.where(_columns.rests_on == bindparam("which")))
 _versions = (
     select(access_grant)
     .where(_columns.record_id == bindparam("record_id"), _columns.grant_id == bindparam("grant_id"))
@@ -88,10 +87,12 @@ async def give(
     now: datetime,
     starts_at: datetime | None = None,
     grant_id: str | None = None,
+    mandate: Mandate | None = None,
+    rests_on: str | None = None,
 ) -> Grant:
     """Return the new grant; it starts ``now`` unless ``starts_at`` is later. All instants are UTC.
 
-    ``grant_id`` None makes one up.
+    ``grant_id`` None makes one up. ``mandate`` is for a person, ``rests_on`` for what a representative gives.
 
     Raises: UnprocessableError, when it would open nothing or last longer than ``LONGEST``.
     """
@@ -106,6 +107,8 @@ async def give(
         until=until,
         purpose=purpose,
         given_at=now,
+        mandate=mandate,
+        rests_on=rests_on,
     )
     await _insert(transaction, grant)
     return grant
@@ -114,6 +117,7 @@ async def give(
 async def withdraw(transaction: Transaction, record_id: int, grant_id: str, at: datetime) -> Grant:
     """Return the grant as it is after being withdrawn; one that was withdrawn before keeps its earlier instant.
 
+    With that of a representative end those that they gave.
     Raises: NotFoundError, when this record has no such grant.
     """
     grant = await one(transaction, record_id, grant_id)
@@ -121,7 +125,10 @@ async def withdraw(transaction: Transaction, record_id: int, grant_id: str, at: 
         raise NotFoundError("This grant is not known.")
     if grant.withdrawn_at is not None:
         return grant
-    await transaction.run(_WITHDRAW, {"of_record": record_id, "which": grant_id, "at": _us(at)})
+    ended = {"of_record": record_id, "which": grant_id, "at": _us(at)}
+    await transaction.run(_WITHDRAW, ended)
+    if grant.mandate is not None:
+        await transaction.run(_WITHDRAW_RESTING, ended)
     return replace(grant, withdrawn_at=at)
 
 
@@ -136,10 +143,12 @@ async def change(
     now: datetime,
     purpose: str | None = None,
     starts_at: datetime | None = None,
+    mandate: Mandate | None = None,
 ) -> Grant:
     """Return the new version of ``grant_id``; the one before is withdrawn at the same instant.
 
-    Tokens that rest on the grant go on with what is left. ``purpose`` and ``starts_at`` None keep what they were.
+    Tokens that rest on the grant go on with what is left, but what a representative gave ends with the version before.
+    ``purpose``, ``starts_at`` and ``mandate`` None keep what they were.
     Raises: NotFoundError, when there is no such grant or it is over; UnprocessableError, as ``give`` does.
     """
     old = await one(transaction, record_id, grant_id)
@@ -155,6 +164,7 @@ async def change(
         until=until,
         purpose=purpose or old.purpose,
         given_at=now,
+        mandate=mandate or old.mandate,
     )
     await _insert(transaction, new)
     return new
@@ -168,7 +178,8 @@ async def _insert(transaction: Transaction, grant: Grant) -> None:
         raise UnprocessableError("A grant allows at least one action.")
     if grant.until <= grant.starts_at:
         raise UnprocessableError("A grant ends after it starts.")
-    if grant.until - grant.starts_at > LONGEST:
+    is_parent = grant.mandate is not None and grant.mandate.capacity is Capacity.PARENT
+    if grant.until - grant.starts_at > LONGEST and not is_parent:
         raise UnprocessableError("A grant lasts five years at most.")
     await transaction.run(_INSERT, _row(grant))
 
@@ -204,11 +215,18 @@ async def once_opened_to(reader: Reader, practice_id: str) -> list[int]:
     return [row[0] for row in await reader.all(_ONCE_OPENED, {"grantee_id": practice_id})]
 
 
+async def of_person(reader: Reader, account_id: str, now: datetime) -> list[Grant]:
+    """Return the representations of the person of an account that are in force at ``now``, by the name of the represented."""
+    wanted = {"grantee": Grantee.PERSON.value, "grantee_id": account_id, "now": _us(now)}
+    found = [grant for grant in map(_grant, await reader.all(_OF_GRANTEE, wanted)) if grant.is_in_force(now)]
+    return sorted(found, key=lambda grant: (grant.mandate.represented if grant.mandate else "", grant.grant_id))
+
+
 async def candidates(reader: Reader, requester: Requester, now: datetime) -> list[Grant]:
     """Return the grants that ``policy.decide`` needs for this requester: one read, none for a person or an operator."""
     if requester.kind is RequesterKind.PRACTICE and requester.practice_id is not None:
         return await of_practice(reader, requester.practice_id, now)
-    if requester.kind is RequesterKind.APP and requester.record_id is not None and requester.grant_id is not None:
+    if requester.has_one_record and requester.record_id is not None and requester.grant_id is not None:
         grant = await one(reader, requester.record_id, requester.grant_id)
         return [] if grant is None else [grant]
     return []
@@ -236,7 +254,33 @@ def _row(grant: Grant) -> dict[str, object]:
         "purpose": grant.purpose,
         "given_at": _us(grant.given_at),
         "withdrawn_at": None if grant.withdrawn_at is None else _us(grant.withdrawn_at),
+        "rests_on": grant.rests_on,
+        **_mandate_row(grant.mandate),
     }
+
+
+def _mandate_row(mandate: Mandate | None) -> dict[str, object]:
+    names = ("capacity", "represented", "powers", "birth_date", "time_zone", "agreed_at")
+    if mandate is None:
+        return dict.fromkeys(names)
+    birth_date = None if mandate.birth_date is None else mandate.birth_date.isoformat()
+    agreed_at = None if mandate.agreed_at is None else _us(mandate.agreed_at)
+    values = (mandate.capacity.value, mandate.represented, int(mandate.powers), birth_date, mandate.zone, agreed_at)
+    return dict(zip(names, values, strict=True))
+
+
+def _mandate(row: Row) -> Mandate | None:
+    capacity, represented, powers, birth_date, zone, agreed_at = row
+    if capacity is None:
+        return None
+    return Mandate(
+        Capacity(capacity),
+        represented,
+        Power(powers),
+        None if birth_date is None else date.fromisoformat(birth_date),
+        zone,
+        None if agreed_at is None else _instant(agreed_at),
+    )
 
 
 @lru_cache(maxsize=16_384)
@@ -255,6 +299,8 @@ def _grant(row: Row) -> Grant:
         purpose,
         given_at,
         withdrawn_at,
+        *mandate,
+        rests_on,
     ) = row
     return Grant(
         grant_id=grant_id,
@@ -269,4 +315,6 @@ def _grant(row: Row) -> Grant:
         purpose=purpose,
         given_at=_instant(given_at),
         withdrawn_at=None if withdrawn_at is None else _instant(withdrawn_at),
+        mandate=_mandate(tuple(mandate)),
+        rests_on=rests_on,
     )

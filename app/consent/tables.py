@@ -1,4 +1,4 @@
-"""The table of grants; instants are microseconds since 1970 UTC."""
+"""The tables of grants and of invitations to help; instants are microseconds since 1970 UTC."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
@@ -19,6 +19,31 @@ access_grant = Table(
     Column("purpose", Text, nullable=False),
     Column("given_at", BigInteger, nullable=False),
     Column("withdrawn_at", BigInteger),
+    # Of what is given to a person: as what they act, for whom, and what the law's end is reckoned from.
+    Column("capacity", Text),
+    Column("represented", Text),
+    Column("powers", Integer),
+    Column("birth_date", Text),
+    Column("time_zone", Text),
+    Column("agreed_at", BigInteger),
+    # The grant of the representative who gave this one.
+    Column("rests_on", Text),
     # What a practice may see is asked with each of its requests; grants that are over are left out by the range.
     Index(None, "grantee", "grantee_id", "ends_at"),
 )
+
+helper_invitation = Table(
+    "helper_invitation",
+    metadata,
+    Column("code_hash", Text, primary_key=True),
+    Column("record_id", BigInteger, nullable=False),
+    Column("represented", Text, nullable=False),
+    Column("called", Text, nullable=False),
+    Column("categories", Integer, nullable=False),
+    Column("actions", Integer, nullable=False),
+    Column("powers", Integer, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "record_id"),
+)
+"""Invitations that wait for the person who is to help; ``called`` is what the one who invites calls them."""

@@ -204,6 +204,12 @@ class Accounts:
         return self._cipher.decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], account_id.encode()).decode()
 
 
+async def name_of(reader: Reader, account_id: str) -> str | None:
+    """Return the name of the person of an account, None when there is none."""
+    row = await reader.one(_BY_ID, {"account_id": account_id})
+    return None if row is None else _account(row).name
+
+
 def _matches(password: str, kept: str) -> bool:
     try:
         return _hasher.verify(password, kept)

@@ -41,6 +41,8 @@ _FIND = hot(
         account.c.login,
         account.c.record_id,
         account.c.name,
+        _columns.acting_record_id,
+        _columns.acting_grant_id,
     )
     .join(account, account.c.account_id == _columns.account_id)
     .where(_columns.session_hash == bindparam("session_hash"), _columns.expires_at > bindparam("now"))
@@ -56,6 +58,11 @@ _SEEN = hot(
     update(portal_session)
     .where(_columns.session_hash == bindparam("which"))
     .values(last_seen_at=bindparam("seen"), expires_at=bindparam("expires"))
+)
+_ACT = hot(
+    update(portal_session)
+    .where(_columns.session_hash == bindparam("which"))
+    .values(acting_record_id=bindparam("record"), acting_grant_id=bindparam("grant"))
 )
 _RENEW = hot(
     update(portal_session)
@@ -86,8 +93,19 @@ _FORGET = hot(delete(portal_session).where(_columns.expires_at <= bindparam("now
 
 
 @dataclass(frozen=True, slots=True)
+class Acting:
+    """In whose record a session acts, other than its person's own, and on which grant."""
+
+    record_id: int
+    grant_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """A login; only one that ``is_whole`` opens anything. ``session_id`` tells nothing about the cookie's value."""
+    """A login; only one that ``is_whole`` opens anything. ``session_id`` tells nothing about the cookie's value.
+
+    ``acting`` None: it is about the person's own record.
+    """
 
     session_id: str
     account: Account
@@ -95,6 +113,7 @@ class Session:
     created_at: datetime
     last_seen_at: datetime
     proven_at: datetime
+    acting: Acting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +162,19 @@ async def renew(transaction: Transaction, cookie: str, now: datetime) -> str:
     return renewed
 
 
+async def act(transaction: Transaction, cookie: str, acting: Acting | None) -> None:
+    """Let a whole session be about the record of another, or (None) about the person's own again."""
+    record_id, grant_id = (None, None) if acting is None else (acting.record_id, acting.grant_id)
+    await transaction.run(_ACT, {"which": _hashed(cookie), "record": record_id, "grant": grant_id})
+
+
 async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
     """Return the session of a cookie value, half or whole; None if it is unknown or over. A point read."""
     row = await reader.one(_FIND, {"session_hash": _hashed(cookie), "now": to_us(now)})
     if row is None:
         return None
-    is_whole, created_at, last_seen_at, proven_at, session_id, account_id, login, record_id, name = row
+    is_whole, created_at, last_seen_at, proven_at, session_id, *rest = row
+    account_id, login, record_id, name, acting_record_id, acting_grant_id = rest
     return Session(
         session_id=session_id,
         account=Account(account_id, login, record_id, name),
@@ -156,6 +182,7 @@ async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
         created_at=from_us(created_at),
         last_seen_at=from_us(last_seen_at),
         proven_at=from_us(proven_at),
+        acting=None if acting_record_id is None else Acting(acting_record_id, acting_grant_id),
     )
 
 
@@ -218,6 +245,8 @@ async def _insert(
             "way": way,
             "device": device,
             "session_id": secrets.token_hex(8),
+            "acting_record_id": None,
+            "acting_grant_id": None,
         },
     )
     return cookie

@@ -84,6 +84,9 @@ portal_session = Table(
     Column("way", Text, nullable=False, server_default=text("''")),
     Column("device", Text, nullable=False, server_default=text("''")),
     Column("session_id", Text, nullable=False, server_default=text("''")),
+    # The record of another in which its person acts, and the grant on which.
+    Column("acting_record_id", BigInteger),
+    Column("acting_grant_id", Text),
     Index(None, "expires_at"),
     Index(None, "account_id"),
     Index(None, "session_id"),

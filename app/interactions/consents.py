@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
+from app.access.representation import Power
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope
 from app.consent import grants
@@ -21,6 +22,7 @@ from app.fhir.release import Release
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import parse
 from app.identity import practices
+from app.identity.accounts import name_of
 from app.interactions.beside import beside
 from app.interactions.context import Context
 from app.store.aside import Generated, aside
@@ -28,7 +30,6 @@ from app.store.changes import Draft, patients_of
 from app.store.time_zone import time_zone_of
 
 CONSENT = "Consent"
-_PERSONS = (RequesterKind.PERSON, RequesterKind.APP)
 
 
 async def holding(
@@ -61,7 +62,9 @@ async def readers(
 
 def _may_know(requester: Requester, scope: AccessScope) -> bool:
     access = None if requester.record_id is None else scope.of(requester.record_id)
-    return requester.kind in _PERSONS and access is not None and access.covers(CONSENT, int(Category.PERSONAL_DETAILS))
+    if access is None or (requester.kind is RequesterKind.REPRESENTATIVE and Power.GIVE not in access.powers):
+        return False
+    return requester.has_one_record and access.covers(CONSENT, int(Category.PERSONAL_DETAILS))
 
 
 async def generated(
@@ -83,7 +86,9 @@ async def generated(
     found = []
     for version in told(versions, context.clock()):
         grant, name, organization_id = version.grant, apps.get(version.grant.grantee_id), None
-        if grant.grantee is Grantee.PRACTICE and (practice := known.get(grant.grantee_id)) is not None:
+        if grant.grantee is Grantee.PERSON:
+            name = await name_of(reader, grant.grantee_id)
+        elif grant.grantee is Grantee.PRACTICE and (practice := known.get(grant.grantee_id)) is not None:
             name = practice.name
             organization_id = practice.organization_stu3 if release is Release.STU3 else practice.organization_r4
         tree = consent_tree(release, version, patient_id=patient_id, name=name, organization_id=organization_id)

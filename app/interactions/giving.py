@@ -10,10 +10,10 @@ from datetime import datetime
 import msgspec
 
 from app.access.categories import ALL_PARTS, Category
-from app.access.giving import CONSENT, check_given, may_decide
+from app.access.giving import CONSENT, check_changed, check_given, may_decide
 from app.access.grant import Grant, Grantee
 from app.access.policy import Wish
-from app.access.requester import Requester
+from app.access.requester import Requester, RequesterKind
 from app.access.scope import RecordAccess
 from app.access.smart_scope import Action
 from app.consent import grants
@@ -82,6 +82,7 @@ class Giving:
         practice_id = await self._practice(wanted)
         now = self.context.clock()
         await self._check(wanted, now)
+        is_given_for = self.requester.kind is RequesterKind.REPRESENTATIVE
         try:
             grant = await grants.give(
                 self.transaction, record_id=access.record_id, grantee=Grantee.PRACTICE, grantee_id=practice_id,
@@ -89,6 +90,7 @@ class Giving:
                 purpose=wanted.purpose or "treatment", now=now,
                 starts_at=None if wanted.starts_at is None else max(wanted.starts_at, now),
                 grant_id=made_id or new_id(access.record_id, microseconds(now)),
+                rests_on=self.requester.grant_id if is_given_for else None,
             )  # fmt: skip
         except UnprocessableError as error:
             error.expression = wanted.place
@@ -109,13 +111,13 @@ class Giving:
             raise _refusal("business-rule", "A grant stays under its policy.", f"{location}.policyRule")
         wanted = await self._asked(access.record_id, parsed, location)
         now = self.context.clock()
-        is_over = before.withdrawn_at is not None or before.until <= now
+        is_over = before.withdrawn_at is not None or before.ends_at <= now
         if not wanted.is_active:
             return await self._withdraw(access, before, "update")
         if is_over:
             raise _refusal("business-rule", "A grant that is over stays so: give a new one.", f"{location}.status")
         await self._same_grantee(wanted, before)
-        await self._check(wanted, now, before.grantee)
+        await self._check(wanted, now, before)
         if _is_same(wanted, before):
             return Written(standing, 200, access.reason, "")
         try:
@@ -156,10 +158,12 @@ class Giving:
         return may_decide(self.requester, action, await self.decide(Wish(action, CONSENT)))
 
     async def _one(self, access: RecordAccess, grant_id: str) -> Grant:
+        """Return a grant that the requester may change or withdraw. Raises: MethodNotAllowedError, AccessDeniedError."""
         found = await grants.one(self.transaction, access.record_id, grant_id)
         if found is None:
             message = f"{CONSENT}/{grant_id} is no grant, and a grant gets its id here: create it with POST."
             raise MethodNotAllowedError(message)
+        check_changed(self.requester, await self._own(self.context.clock()), found)
         return found
 
     async def _asked(self, record_id: int, parsed: Parsed, location: str) -> Asked:
@@ -170,8 +174,10 @@ class Giving:
     async def _practice(self, wanted: Asked) -> str:
         """Return the number of the practice that is named. Raises: InvalidResourceError."""
         place = f"{wanted.place}.actor[0].reference"
-        if wanted.grantee is not Grantee.PRACTICE:
+        if wanted.grantee is Grantee.APP:
             raise _refusal("business-rule", "An app asks for access itself, by OAuth.", place)
+        if wanted.grantee is Grantee.PERSON:
+            raise _refusal("business-rule", "Another person is asked for help on the pages.", place)
         for practice in await practices.every(self.transaction):
             organization = practice.organization_stu3 if self.release is Release.STU3 else practice.organization_r4
             named = wanted.grantee_id in (None, practice.practice_id)
@@ -181,26 +187,34 @@ class Giving:
 
     async def _same_grantee(self, wanted: Asked, before: Grant) -> None:
         place = f"{wanted.place}.actor[0].reference"
-        grantee_id = wanted.grantee_id if wanted.grantee is Grantee.APP else await self._practice(wanted)
+        grantee_id = await self._practice(wanted) if wanted.grantee is Grantee.PRACTICE else wanted.grantee_id
         if (wanted.grantee, grantee_id) != (before.grantee, before.grantee_id):
             raise _refusal("business-rule", "A grant stays with whom it was given to: give a new one.", place)
 
-    async def _check(self, wanted: Asked, now: datetime, grantee: Grantee = Grantee.PRACTICE) -> None:
+    async def _check(self, wanted: Asked, now: datetime, before: Grant | None = None) -> None:
         """Refuse what may not be given. Raises: AccessDeniedError, InvalidResourceError, UnprocessableError."""
         if len(await grants.of_record(self.transaction, self.requester.record_id or 0)) >= GIVEN_MAX:
             message = "This record has too many grants to give more like this: its person can do so on the pages."
             raise UnprocessableError(message)
-        own = await grants.candidates(self.transaction, self.requester, now)
-        check_given(self.requester, own[0] if own else None, grantee, wanted.categories, wanted.actions)
-        if wanted.purpose is not None and (wanted.purpose == "app") != (grantee is Grantee.APP):
+        grantee = Grantee.PRACTICE if before is None else before.grantee
+        check_given(self.requester, await self._own(now), grantee, wanted.categories, wanted.actions, wanted.until)
+        kept_for = {Grantee.APP: "app", Grantee.PERSON: "representation"}.get(grantee)
+        if wanted.purpose is not None and kept_for != (
+            wanted.purpose if wanted.purpose in ("app", "representation") else None
+        ):
             raise _refusal("business-rule", "This is no purpose of such a grant.", f"{wanted.place}.purpose[0]")
         if wanted.categories and not wanted.categories & ALL_PARTS:
             message = f"{Category.SENSITIVE.code} opens no part by itself: name the parts too."
             raise _refusal("business-rule", message, f"{wanted.place}.class")
 
+    async def _own(self, now: datetime) -> Grant | None:
+        """Return the grant that the requester rests on, None for the person."""
+        found = await grants.candidates(self.transaction, self.requester, now)
+        return found[0] if found else None
+
     async def _withdraw(self, access: RecordAccess, before: Grant, interaction: str) -> Written:
         now = self.context.clock()
-        if before.withdrawn_at is not None or before.until <= now:
+        if before.withdrawn_at is not None or before.ends_at <= now:
             return Written(await self.current(access, before.grant_id), 200, access.reason, "")
         await grants.withdraw(self.transaction, access.record_id, before.grant_id, now)
         await self._tell(NoticeKind.ACCESS_WITHDRAWN, now)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.access.policy import Wish
+from app.access.representation import Power
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope
 from app.access.smart_scope import Action
@@ -36,12 +37,13 @@ class LogPage:
     firsts: frozenset[int]
 
 
-def own_record(requester: Requester) -> int:
-    """Return the record whose log may be read: a person reads their own; what an app was granted has no log in it."""
-    if requester.record_id is None or requester.kind is not RequesterKind.PERSON:
+def own_log(requester: Requester, scope: AccessScope) -> tuple[int, str]:
+    """Return the record whose log may be read, and on which ground: by its person, or who may do so for them; by nobody else."""
+    access = None if requester.record_id is None else scope.of(requester.record_id)
+    if requester.record_id is None or access is None or Power.LOG not in access.powers:
         message = "The log of a record is for the person it is about."
         raise AccessDeniedError(message)
-    return requester.record_id
+    return requester.record_id, "own log" if requester.kind is RequesterKind.PERSON else access.reason
 
 
 async def log_of(context: Context, requester: Requester, trace: Trace, before: str | None, count: int) -> LogPage:
@@ -51,8 +53,7 @@ async def log_of(context: Context, requester: Requester, trace: Trace, before: s
     """
 
     async def action(scope: AccessScope) -> tuple[LogPage, Sequence[Touched]]:
-        del scope
-        record_id = own_record(requester)
+        record_id, ground = own_log(requester, scope)
         place = (END, END)
         if before is not None:
             found = _CURSOR.fullmatch(before)
@@ -65,7 +66,7 @@ async def log_of(context: Context, requester: Requester, trace: Trace, before: s
         page = tuple(entries[:size])
         following = f"{page[-1].event.instant}-{page[-1].n}" if len(entries) > size else None
         return LogPage(page, following, await firsts(context.database.reader, record_id, page)), (
-            Touched(record_id, "own log", len(page)),
+            Touched(record_id, ground, len(page)),
         )
 
     deed = Deed("log", None, "AuditEvent")
@@ -76,12 +77,11 @@ async def log_faults(context: Context, requester: Requester, trace: Trace) -> li
     """Return one sentence per fault in the requester's own log and in the chain of the record's changes."""
 
     async def action(scope: AccessScope) -> tuple[list[str], Sequence[Touched]]:
-        del scope
-        record_id = own_record(requester)
+        record_id, ground = own_log(requester, scope)
         reader = context.database.reader
         found = [fault async for fault in audit_faults_of(reader, record_id)]
         found += [fault async for fault in record_faults(reader, record_id)]
-        return found, (Touched(record_id, "own log"),)
+        return found, (Touched(record_id, ground),)
 
     deed = Deed("log", None, "AuditEvent")
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, "AuditEvent"), deed, action)
@@ -91,13 +91,12 @@ async def log_entry(context: Context, requester: Requester, trace: Trace, number
     """Return one entry about the requester's record. Raises: NotFoundError."""
 
     async def action(scope: AccessScope) -> tuple[LogEntry, Sequence[Touched]]:
-        del scope
-        record_id = own_record(requester)
+        record_id, ground = own_log(requester, scope)
         found = await entry_of(context.database.reader, record_id, number)
         if found is None:
             message = f"AuditEvent/{number} is not known."
             raise NotFoundError(message)
-        return found, (Touched(record_id, "own log", 1),)
+        return found, (Touched(record_id, ground, 1),)
 
     deed = Deed("log", None, "AuditEvent", str(number))
     return await context.gate.look(requester, trace, Wish(Action.READ, "AuditEvent"), deed, action)

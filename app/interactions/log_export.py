@@ -20,7 +20,7 @@ from app.errors import NotFoundError
 from app.fhir.instants import instant_text
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
-from app.interactions.log import own_record
+from app.interactions.log import own_log
 from app.interactions.transfer import SealLine, entry_line
 
 COLUMNS = (
@@ -36,9 +36,8 @@ async def _last(context: Context, requester: Requester, trace: Trace, deed: Deed
     """Return the requester's own record and its last entry, which is the one that says that the log was taken."""
 
     async def action(scope: AccessScope) -> tuple[int, Sequence[Touched]]:
-        del scope
-        record_id = own_record(requester)
-        return record_id, (Touched(record_id, "own log"),)
+        record_id, ground = own_log(requester, scope)
+        return record_id, (Touched(record_id, ground),)
 
     record_id = await context.gate.look(requester, trace, Wish(Action.READ, "AuditEvent"), deed, action)
     return record_id, (await extent_of(context.database.reader, record_id))[1]
@@ -73,8 +72,7 @@ async def receipt(context: Context, requester: Requester, trace: Trace, number: 
     """Return an entry about the requester's record and its seal, as two lines of JSON. Raises: NotFoundError."""
 
     async def action(scope: AccessScope) -> tuple[bytes, Sequence[Touched]]:
-        del scope
-        record_id = own_record(requester)
+        record_id, ground = own_log(requester, scope)
         reader = context.database.reader
         link = await link_of(reader, record_id, number)
         seal = await sealed(reader, context.gate.audit.keys, record_id, number, context.now_us())
@@ -82,7 +80,7 @@ async def receipt(context: Context, requester: Requester, trace: Trace, number: 
             message = f"There is no receipt for AuditEvent/{number}."
             raise NotFoundError(message)
         lines = _encode(entry_line(link)) + b"\n" + _encode(SealLine(seal)) + b"\n"
-        return lines, (Touched(record_id, "own log", 1),)
+        return lines, (Touched(record_id, ground, 1),)
 
     deed = Deed("log", None, "AuditEvent", str(number))
     return await context.gate.look(requester, trace, Wish(Action.READ, "AuditEvent"), deed, action)

@@ -59,7 +59,7 @@ async def place(
     where a resource without a patient goes along.
     Raises: AccessDeniedError, InvalidResourceError.
     """
-    if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
+    if requester.has_one_record:
         return requester.record_id if requester.record_id is not None else _denied()
     resource_type = tree["resourceType"]
     patients = named_patients(context, release, resource_type, tree)

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from app.access.policy import Wish
-from app.access.requester import Requester, RequesterKind
+from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
@@ -196,7 +196,7 @@ async def narrow(
 
     Raises: AccessDeniedError, when a practice names only patients that it has no grant of, known or not.
     """
-    if requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
+    if requester.has_one_record:
         return scope
     reader = transaction or context.database.reader
     if parsed.within is not None and parsed.within.owner.type == "Patient":

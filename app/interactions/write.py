@@ -349,7 +349,7 @@ class Changes:
                 message = "More than one resource matches If-None-Exist."
                 raise MultipleMatchesError(message)
             return found[0] if found else None
-        if self.requester.kind in (RequesterKind.PERSON, RequesterKind.APP):
+        if self.requester.has_one_record:
             identifiers = set(business_identifiers(parsed.tree))
             if identifiers & self._identified:
                 await self.finish()
@@ -384,7 +384,7 @@ class Changes:
         """Return the resource under an id that the caller chose."""
         conditions.check(None, f"{parsed.resource_type}/{resource_id}")
         kind = self.requester.kind
-        is_apps_uuid = kind in (RequesterKind.PERSON, RequesterKind.APP) and UUID_ID.fullmatch(resource_id) is not None
+        is_apps_uuid = self.requester.has_one_record and UUID_ID.fullmatch(resource_id) is not None
         if parsed.resource_type == "Patient" and kind is not RequesterKind.OPERATOR:
             is_apps_uuid = False  # which Patient a record is about is not the app's to choose
         if kind is not RequesterKind.OPERATOR and not is_apps_uuid:

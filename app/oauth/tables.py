@@ -1,6 +1,6 @@
 """Tables of the authorization server; instants are microseconds since 1970 UTC, codes and tokens are kept as hashes."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, false, text
 
 from app.db.metadata import metadata
 
@@ -78,6 +78,9 @@ token = Table(
     Column("revoked_at", BigInteger),
     Column("session_id", Text),
     Column("binding", Text),
+    # Who acts for whom, if not the person.
+    Column("account_id", Text),
+    Column("on_behalf_of", Text, nullable=False, server_default=text("''")),
     Index(None, "family_id"),
     Index(None, "grant_id"),
     Index(None, "expires_at"),

@@ -36,6 +36,8 @@ _REQUESTER = hot(
         _columns.family_id,
         client.c.both_releases,
         _columns.binding,
+        _columns.account_id,
+        _columns.on_behalf_of,
     )
     .select_from(token.outerjoin(client, client.c.client_id == _columns.client_id))
     .where(
@@ -83,6 +85,8 @@ class Token:
     revoked_at: int | None = None
     session_id: str | None = None
     binding: str | None = None
+    account_id: str | None = None
+    on_behalf_of: str = ""
 
     def check_client(self, client: object) -> bool:
         """Return whether the token was issued to this client."""
@@ -110,6 +114,8 @@ class Holder:
     release: Release | None = None
     session_id: str | None = None
     binding: str | None = None
+    account_id: str | None = None
+    on_behalf_of: str = ""
 
 
 def hashed(value: str) -> str:
@@ -156,6 +162,8 @@ async def issue(
             "revoked_at": None,
             "session_id": holder.session_id,
             "binding": holder.binding,
+            "account_id": holder.account_id,
+            "on_behalf_of": holder.on_behalf_of,
         },
     )
     return value
@@ -264,9 +272,15 @@ def _token(row: Row) -> Token:
 
 @lru_cache(maxsize=8192)
 def _requester(row: Row) -> Requester:
-    kind_name, display, scope, record_id, practice_id, client_id, grant_id, family_id, both_releases, binding = row
+    kind_name, display, scope, record_id, practice_id, client_id, grant_id, family_id, *rest = row
+    both_releases, binding, account_id, on_behalf_of = rest
     kind = RequesterKind(kind_name)
-    party = {RequesterKind.APP: client_id, RequesterKind.PRACTICE: practice_id}.get(kind)
+    parties = {
+        RequesterKind.APP: client_id,
+        RequesterKind.PRACTICE: practice_id,
+        RequesterKind.REPRESENTATIVE: account_id,
+    }
+    party = parties.get(kind)
     return Requester(
         kind=kind,
         actor=f"{kind.value}:{party}" if party else kind.value,
@@ -279,4 +293,5 @@ def _requester(row: Row) -> Requester:
         token_id=family_id,
         both_releases=bool(both_releases),
         bound_to=binding or "",
+        on_behalf_of=on_behalf_of,
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from app.access.grant import Grantee, as_they_stood
 from app.access.policy import Wish, decide
+from app.access.representation import Power
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action, SmartScopes
@@ -110,8 +111,10 @@ def _moment(context: Context, at: datetime | None) -> datetime:
 
 def _own(requester: Requester, access: RecordAccess | None) -> RecordAccess:
     """Return the access of the person, or of their app with a scope on all types. Raises: AccessDeniedError."""
-    is_own = requester.kind in (RequesterKind.PERSON, RequesterKind.APP)
-    if access is None or not is_own or access.types is not None or access.narrowed:
+    may_know = requester.has_one_record
+    if requester.kind is RequesterKind.REPRESENTATIVE:
+        may_know = access is not None and Power.GIVE in access.powers
+    if access is None or not may_know or access.types is not None or access.narrowed:
         message = "What a practice may see is shown to the person, and to an app with a scope such as patient/*.rs."
         raise AccessDeniedError(message)
     return access
