@@ -10,7 +10,7 @@ from app.access.representation import ALL_POWERS, NO_POWERS
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
 from app.access.smart_scope import LOOK, Action, Narrowed
-from app.access.staff import MAY_SEE
+from app.access.staff import MAY_SEE, StaffRole
 from app.errors import AccessDeniedError
 
 DIRECTORY_TYPES = frozenset(
@@ -59,6 +59,11 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], now: datet
     return AccessScope(own + directory)
 
 
+def shown_of(grant: Grant, role: StaffRole | None) -> Category:
+    """Return what of a grant is shown: to the people of a practice what their role lets them see, else all of it."""
+    return grant.categories if role is None else grant.categories & MAY_SEE[role]
+
+
 def _own(requester: Requester) -> int:
     if requester.record_id is None:
         message = "This login has no record."
@@ -86,7 +91,7 @@ def _granted(
     for grant in grants:
         if not grant.is_in_force(now) or wish.action not in grant.actions or not _is_theirs(requester, grant):
             continue
-        seen = grant.categories if requester.staff_role is None else grant.categories & MAY_SEE[requester.staff_role]
+        seen = shown_of(grant, requester.staff_role)
         if not seen & ALL_PARTS:
             continue
         if grant.mandate is not None:
@@ -108,7 +113,7 @@ def _granted(
 def _is_theirs(requester: Requester, grant: Grant) -> bool:
     """Return whether a grant is that of this requester; one who has one record needs the very grant they rest on."""
     if not requester.has_one_record:
-        return grant.grantee is Grantee.PRACTICE
+        return grant.grantee is Grantee.PRACTICE and requester.only_record in (None, grant.record_id)
     if grant.record_id != requester.record_id or grant.grant_id != requester.grant_id:
         return False
     if requester.kind is RequesterKind.REPRESENTATIVE:

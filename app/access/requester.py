@@ -33,7 +33,8 @@ class Requester:
     ``bound_to``: the key or certificate that has to be shown with the token, empty for none.
     ``role``: in which role they act, empty where the kind says it; ``organisation``: the name of theirs;
     ``on_behalf_of``: the name of whom they represent; ``assurance``: how sure it is who they are;
-    ``staff_id`` and ``staff_role``: which of the people of a practice it is, and as what; empty and None for its systems.
+    ``staff_id`` and ``staff_role``: which of the people of a practice it is, and as what; empty and None for its systems;
+    ``only_record``: of a practice: the one person that they look at now, None for all who granted it something.
     """
 
     kind: RequesterKind
@@ -53,6 +54,7 @@ class Requester:
     assurance: str = ""
     staff_id: str = ""
     staff_role: StaffRole | None = None
+    only_record: int | None = None
 
     @property
     def has_one_record(self) -> bool:

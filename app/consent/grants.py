@@ -70,6 +70,15 @@ _ONCE_OPENED = hot(
     .order_by(func.max(_columns.ends_at).desc())
     .limit(FORMER_MAX)
 )
+_RECORD_GRANTED = hot(
+    select(_columns.record_id)
+    .where(
+        _columns.grantee == Grantee.PRACTICE.value,
+        _columns.grantee_id == bindparam("grantee_id"),
+        _columns.grant_id == bindparam("grant_id"),
+    )
+    .limit(1)
+)
 _OF_GRANTEE = hot(_to_grantee)
 _OF_GRANTEE_IN_RECORD = hot(_to_grantee.where(_columns.record_id == bindparam("record_id")))
 
@@ -222,10 +231,16 @@ async def of_person(reader: Reader, account_id: str, now: datetime) -> list[Gran
     return sorted(found, key=lambda grant: (grant.mandate.represented if grant.mandate else "", grant.grant_id))
 
 
+async def record_granted(reader: Reader, practice_id: str, grant_id: str) -> int | None:
+    """Return the record that a grant to a practice, in force or over, is of; None when the practice has no such grant."""
+    row = await reader.one(_RECORD_GRANTED, {"grantee_id": practice_id, "grant_id": grant_id})
+    return None if row is None else row[0]
+
+
 async def candidates(reader: Reader, requester: Requester, now: datetime) -> list[Grant]:
     """Return the grants that ``policy.decide`` needs for this requester: one read, none for a person or an operator."""
     if requester.kind is RequesterKind.PRACTICE and requester.practice_id is not None:
-        return await of_practice(reader, requester.practice_id, now)
+        return await of_practice(reader, requester.practice_id, now, requester.only_record)
     if requester.has_one_record and requester.record_id is not None and requester.grant_id is not None:
         grant = await one(reader, requester.record_id, requester.grant_id)
         return [] if grant is None else [grant]

@@ -12,6 +12,7 @@ from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
 from app.interactions.operations.as_seen_by import Preview, preview
 from app.interactions.search import Page, search
+from app.interactions.shared import Shared, SharedPage, Sought, record_of_key, shared_people, shared_person
 from app.interactions.transfer import export
 from app.store.misfits import Misfit
 
@@ -51,6 +52,20 @@ class Interactions:
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
         """Return an entry of the requester's own log, and its seal."""
         return await receipt(self._context, requester, trace, number)
+
+    async def shared_people(
+        self, requester: Requester, trace: Trace, sought: Sought, after: str | None = None
+    ) -> SharedPage:
+        """Return those who shared something with the requester's practice."""
+        return await shared_people(self._context, requester, trace, sought, after)
+
+    async def shared_person(self, requester: Requester, trace: Trace) -> Shared:
+        """Return the one person that the requester looks at."""
+        return await shared_person(self._context, requester, trace)
+
+    async def record_of_key(self, practice_id: str, key: str) -> int:
+        """Return the record that a grant to a practice is of."""
+        return await record_of_key(self._context, practice_id, key)
 
     async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
         """Return what is wrong with the requester's own log."""

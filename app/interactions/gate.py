@@ -86,7 +86,9 @@ class Gate:
             await self._check_staff(requester, reader)
             return with_rows(decide(requester, wish, grants, now), self.index_key)
         except AccessDeniedError as error:
-            if requester.practice_id is not None and not any(grant.is_in_force(now) for grant in grants):
+            if requester.only_record is not None:
+                error.about = (requester.only_record,)
+            elif requester.practice_id is not None and not any(grant.is_in_force(now) for grant in grants):
                 # Those who opened their record once have to see that it was tried after they closed it.
                 error.about = tuple(await once_opened_to(reader, requester.practice_id))
             raise

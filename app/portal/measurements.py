@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
@@ -263,19 +263,58 @@ def rows_of(
     ]
 
 
+async def show_measurements(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
+    """Return the page with the last of each kind; ``frame`` has what is around it."""
+    language = language_of(request)
+    since = ("date", f"ge{reading.today - timedelta(days=400)}")
+    observations = await reading.all("Observation", ("code", every_code()), since)
+    cards = cards_of(observations, await reading.all("Goal"), reading, language)
+    shown = {card.kind.key for card in cards}
+    absent = [kind for kind in KINDS if kind.key not in shown]
+    return page(request, "measurements.html", cards=cards, absent=absent, **near(request, reading.now), **frame)
+
+
+async def show_kind(request: Request, reading: Reading, key: str, period: str, **frame: Any) -> HTMLResponse:
+    """Return the page of one kind of measurement. Raises: NotFoundError, for a kind or period that there is not."""
+    kind, language = BY_KEY.get(key), language_of(request)
+    asked = next((one for one in PERIODS if one.key == period), None)
+    if kind is None or asked is None:
+        raise NotFoundError("There is no such kind of measurement or period.")
+    first = reading.today - timedelta(days=asked.days - 1)
+    # The day before is asked for too: an instant is compared in UTC, a day of the chart is a local one.
+    since = ("date", f"ge{first - timedelta(days=1)}")
+    codes = kind.search if len(kind.series) == 1 else f"{kind.search},http://loinc.org|8480-6,http://loinc.org|8462-4"
+    found = await reading.all("Observation", ("code", codes), since)
+    start = datetime.combine(first, time(), reading.zone)
+    measured = [one for one in measurements_of(kind, found, reading.zone) if one.at >= start]
+    targets = targets_of(kind, await reading.all("Goal"))
+    rows = rows_of(kind, measured, targets, language)
+    return page(
+        request,
+        "measurement.html",
+        kind=kind,
+        period=asked,
+        periods=PERIODS,
+        unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
+        chart=draw(kind, measured, targets, asked, reading.today, language) if measured else None,
+        curve=curves(kind, measured, targets, reading.today, language) if kind.key == "glucose" else None,
+        said=said_of(kind, measured, targets, language),
+        target=target_in_words(kind, targets, language),
+        goals=list(dict.fromkeys(target.goal for target in targets if target and target.goal)),
+        rows=rows,
+        rows_open=ROWS_OPEN,
+        **near(request, reading.now),
+        **frame,
+    )
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes ``/measurements`` and ``/measurements/{kind}``."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/measurements")
     async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
-        reading, language = reading_for(parts, request, person), language_of(request)
-        since = ("date", f"ge{reading.today - timedelta(days=400)}")
-        observations = await reading.all("Observation", ("code", every_code()), since)
-        cards = cards_of(observations, await reading.all("Goal"), reading, language)
-        shown = {card.kind.key for card in cards}
-        absent = [kind for kind in KINDS if kind.key not in shown]
-        return page(request, "measurements.html", cards=cards, absent=absent, **near(request, reading.now))
+        return await show_measurements(request, reading_for(parts, request, person))
 
     @routes.get("/measurements/{key}")
     async def one_kind(
@@ -284,37 +323,6 @@ def router(parts: Parts) -> APIRouter:
         key: str,
         period: Annotated[str, Query()] = "quarter",
     ) -> HTMLResponse:
-        kind = BY_KEY.get(key)
-        asked = next((one for one in PERIODS if one.key == period), None)
-        if kind is None or asked is None:
-            raise NotFoundError("There is no such kind of measurement or period.")
-        reading, language = reading_for(parts, request, person), language_of(request)
-        first = reading.today - timedelta(days=asked.days - 1)
-        # The day before is asked for too: an instant is compared in UTC, a day of the chart is a local one.
-        since = ("date", f"ge{first - timedelta(days=1)}")
-        codes = (
-            kind.search if len(kind.series) == 1 else f"{kind.search},http://loinc.org|8480-6,http://loinc.org|8462-4"
-        )
-        found = await reading.all("Observation", ("code", codes), since)
-        start = datetime.combine(first, time(), reading.zone)
-        measured = [one for one in measurements_of(kind, found, reading.zone) if one.at >= start]
-        targets = targets_of(kind, await reading.all("Goal"))
-        rows = rows_of(kind, measured, targets, language)
-        return page(
-            request,
-            "measurement.html",
-            kind=kind,
-            period=asked,
-            periods=PERIODS,
-            unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
-            chart=draw(kind, measured, targets, asked, reading.today, language) if measured else None,
-            curve=curves(kind, measured, targets, reading.today, language) if kind.key == "glucose" else None,
-            said=said_of(kind, measured, targets, language),
-            target=target_in_words(kind, targets, language),
-            goals=list(dict.fromkeys(target.goal for target in targets if target and target.goal)),
-            rows=rows,
-            rows_open=ROWS_OPEN,
-            **near(request, reading.now),
-        )
+        return await show_kind(request, reading_for(parts, request, person), key, period)
 
     return routes

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
@@ -76,20 +76,88 @@ def greeting(now: datetime, language: Language) -> str:
     return language.gettext("Good morning") if now.hour < 12 else language.gettext("Good afternoon")
 
 
+async def _recent(reading: Reading, back: timedelta) -> list[Tree]:
+    """Return the measurements since ``back`` ago."""
+    since = ("date", f"ge{reading.today - back}")
+    return await reading.all("Observation", ("code", every_code()), since)
+
+
+async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
+    """Return the page of the care plan; ``frame`` has what is around it."""
+    language = language_of(request)
+    goals, plans, teams, requests, tasks = await reading.several(
+        "Goal", "CarePlan", "CareTeam", "ServiceRequest", "Task"
+    )
+    last = last_of(await _recent(reading, timedelta(days=400)), reading)
+    codes = careplan.result_codes(goals)
+    results = await reading.all("Observation", ("code", ",".join(codes))) if codes else []
+    shown = [plan for plan in newest_first(plans, "created", "period") if plan.get("status") not in careplan.OVER]
+    about = dict.fromkeys(named([one]) for plan in shown for one in plan.get("addresses", []))
+    return page(
+        request,
+        "care_plan.html",
+        titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
+        about=[name for name in about if name],
+        goals=careplan.goal_views(goals, last, newest_first(results, "effectiveDateTime"), language),
+        activities=careplan.activities(plans, [*requests, *tasks], reading.today, language),
+        members=careplan.members(teams),
+        **near(request, reading.now),
+        **frame,
+    )
+
+
+async def show_medication(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
+    """Return the page of the medicines."""
+    language = language_of(request)
+    requests, statements, dispenses, products = await reading.several(
+        "MedicationRequest", "MedicationStatement", "MedicationDispense", "Medication"
+    )
+    names = {f"Medication/{product['id']}": words(product.get("code")) for product in products}
+    resources = [*requests, *statements, *dispenses]
+    found = [medication.agreement_of(resource, names, language) for resource in resources]
+    overview = medication.overview([one for one in found if one], reading.today)
+    return page(
+        request,
+        "medication.html",
+        now_used=overview[medication.State.NOW],
+        planned=overview[medication.State.PLANNED],
+        stopped=overview[medication.State.STOPPED],
+        **near(request, reading.now),
+        **frame,
+    )
+
+
+async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
+    """Return the page of the GP summary."""
+    language = language_of(request)
+    conditions, episodes, allergies, compositions, vaccinations = await reading.several(
+        "Condition", "EpisodeOfCare", "AllergyIntolerance", "Composition", "Immunization"
+    )
+    results = await reading.all("Observation", ("category", ",".join(summary.LABORATORY)))
+    lines = await reading.all("Observation", ("code", "E,P"))
+    return page(
+        request,
+        "summary.html",
+        problems=summary.problems(conditions, episodes),
+        allergies=summary.allergies(allergies),
+        results=summary.results(results, reading.zone, language),
+        contacts=summary.contacts(compositions, lines),
+        vaccinations=summary.vaccinations(vaccinations),
+        **near(request, reading.now),
+        **frame,
+    )
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes ``/``, ``/care-plan``, ``/medication``, ``/summary`` and ``/menu``."""
     routes = APIRouter(include_in_schema=False)
-
-    async def recent(reading: Reading, back: timedelta) -> list[Tree]:
-        since = ("date", f"ge{reading.today - back}")
-        return await reading.all("Observation", ("code", every_code()), since)
 
     @routes.get("/")
     async def start(request: Request, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> Response:
         if person is None:
             return with_form_cookie(request, page(request, "welcome.html", sign_up_open=parts.settings.sign_up_open))
         reading, language = reading_for(parts, request, person), language_of(request)
-        observations = await recent(reading, RECENT)
+        observations = await _recent(reading, RECENT)
         goals, plans, requests, tasks = await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
         measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
         activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
@@ -108,63 +176,15 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/care-plan")
     async def care_plan(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
-        reading, language = reading_for(parts, request, person), language_of(request)
-        goals, plans, teams, requests, tasks = await reading.several(
-            "Goal", "CarePlan", "CareTeam", "ServiceRequest", "Task"
-        )
-        last = last_of(await recent(reading, timedelta(days=400)), reading)
-        codes = careplan.result_codes(goals)
-        results = await reading.all("Observation", ("code", ",".join(codes))) if codes else []
-        shown = [plan for plan in newest_first(plans, "created", "period") if plan.get("status") not in careplan.OVER]
-        about = dict.fromkeys(named([one]) for plan in shown for one in plan.get("addresses", []))
-        return page(
-            request,
-            "care_plan.html",
-            titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
-            about=[name for name in about if name],
-            goals=careplan.goal_views(goals, last, newest_first(results, "effectiveDateTime"), language),
-            activities=careplan.activities(plans, [*requests, *tasks], reading.today, language),
-            members=careplan.members(teams),
-            **near(request, reading.now),
-        )
+        return await show_care_plan(request, reading_for(parts, request, person))
 
     @routes.get("/medication")
     async def medicines(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
-        reading, language = reading_for(parts, request, person), language_of(request)
-        requests, statements, dispenses, products = await reading.several(
-            "MedicationRequest", "MedicationStatement", "MedicationDispense", "Medication"
-        )
-        names = {f"Medication/{product['id']}": words(product.get("code")) for product in products}
-        resources = [*requests, *statements, *dispenses]
-        found = [medication.agreement_of(resource, names, language) for resource in resources]
-        overview = medication.overview([one for one in found if one], reading.today)
-        return page(
-            request,
-            "medication.html",
-            now_used=overview[medication.State.NOW],
-            planned=overview[medication.State.PLANNED],
-            stopped=overview[medication.State.STOPPED],
-            **near(request, reading.now),
-        )
+        return await show_medication(request, reading_for(parts, request, person))
 
     @routes.get("/summary")
     async def gp_summary(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
-        reading, language = reading_for(parts, request, person), language_of(request)
-        conditions, episodes, allergies, compositions, vaccinations = await reading.several(
-            "Condition", "EpisodeOfCare", "AllergyIntolerance", "Composition", "Immunization"
-        )
-        results = await reading.all("Observation", ("category", ",".join(summary.LABORATORY)))
-        lines = await reading.all("Observation", ("code", "E,P"))
-        return page(
-            request,
-            "summary.html",
-            problems=summary.problems(conditions, episodes),
-            allergies=summary.allergies(allergies),
-            results=summary.results(results, reading.zone, language),
-            contacts=summary.contacts(compositions, lines),
-            vaccinations=summary.vaccinations(vaccinations),
-            **near(request, reading.now),
-        )
+        return await show_summary(request, reading_for(parts, request, person))
 
     @routes.get("/menu")
     async def menu(request: Request, _: Annotated[LoggedIn, Depends(logged_in)]) -> HTMLResponse:
