@@ -1,4 +1,4 @@
-"""Who may give, change or withdraw access in the name of a person; pure.
+"""Who may give, change or withdraw access in the name of a person, and who may ask for it; pure.
 
 An app that a person uses may do so only where its token says so by name, and gives nothing that it was not given itself: what
 was granted to an app can't be made larger by that app. A representative may do so if that is among their powers, and gives
@@ -87,3 +87,18 @@ def check_changed(requester: Requester, own: Grant | None, grant: Grant) -> None
     if not is_by_law and grant.rests_on != requester.grant_id:
         message = "This access was given by somebody else."
         raise AccessDeniedError(message)
+
+
+def may_ask(requester: Requester, action: Action) -> str:
+    """Return the practice for which ``requester`` may ask people for access (create) or see what it asked for (read).
+
+    To ask opens nothing, so that no grant is needed for it. Raises: AccessDeniedError.
+    """
+    if requester.kind is not RequesterKind.PRACTICE or requester.practice_id is None:
+        message = "Only a practice asks for access like this; an app does by OAuth."
+        raise AccessDeniedError(message)
+    types = requester.scopes.types_for(action)
+    if types is not None and CONSENT not in types:
+        message = f"The token's scope does not allow this on {CONSENT}."
+        raise AccessDeniedError(message)
+    return requester.practice_id

@@ -1,6 +1,6 @@
-"""The tables of grants and of invitations to help; instants are microseconds since 1970 UTC."""
+"""The tables of grants, of invitations to help and of requests for access; instants are microseconds since 1970 UTC."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
 from app.db.metadata import metadata
 
@@ -47,3 +47,34 @@ helper_invitation = Table(
     Index(None, "record_id"),
 )
 """Invitations that wait for the person who is to help; ``called`` is what the one who invites calls them."""
+
+access_request = Table(
+    "access_request",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", Text, primary_key=True),
+    Column("practice_id", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("categories", Integer, nullable=False),
+    Column("actions", Integer, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("waits_until", BigInteger, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("grant_id", Text, nullable=False),
+    Column("closed_until", BigInteger),
+    # A practice reads its own requests, and how many it made in the last hour is counted with each.
+    Index(None, "practice_id", "asked_at"),
+)
+
+access_code = Table(
+    "access_code",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "code_hash", unique=True),
+)

@@ -87,6 +87,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def moment_of(us: int) -> datetime:
+    """Return microseconds since 1970 UTC as a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
 def instant(us: int) -> str:
     """Return microseconds since 1970 UTC as a FHIR instant in UTC, with six digits of a second."""
     moment = _EPOCH + timedelta(microseconds=us)

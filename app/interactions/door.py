@@ -5,7 +5,10 @@ from datetime import datetime
 
 from app.access.requester import Requester
 from app.audit.events import Trace
+from app.consent.requests import Wanted
 from app.fhir.release import Release
+from app.interactions import access_requests as asking
+from app.interactions.access_requests import Asked
 from app.interactions.context import Context
 from app.interactions.log import LogPage, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
@@ -70,6 +73,14 @@ class Interactions:
     async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
         """Return what is wrong with the requester's own log."""
         return await log_faults(self._context, requester, trace)
+
+    async def request_access(self, requester: Requester, trace: Trace, code: str, wanted: Wanted) -> Asked:
+        """Return the request of the requester's practice to the person who made the code."""
+        return await asking.request_access(self._context, requester, trace, code, wanted)
+
+    async def access_requests(self, requester: Requester, trace: Trace) -> list[Asked]:
+        """Return what the requester's practice asked for."""
+        return await asking.access_requests(self._context, requester, trace)
 
     async def preview(self, requester: Requester, trace: Trace, practice_id: str, at: datetime | None) -> Preview:
         """Return how much of the requester's own record a practice may see."""

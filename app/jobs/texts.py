@@ -13,6 +13,7 @@ from typing import NamedTuple
 class NoticeKind(StrEnum):
     """What happened that a person should know of, also when it was not they who did it."""
 
+    ACCESS_ASKED = "access-asked"
     ACCESS_GIVEN = "access-given"
     ACCESS_CHANGED = "access-changed"
     ACCESS_WITHDRAWN = "access-withdrawn"
@@ -34,6 +35,11 @@ class _Text(NamedTuple):
 
 _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
     "nl": {
+        NoticeKind.ACCESS_ASKED: _Text(
+            "Iemand vraagt u om toegang",
+            "U gaf iemand een code. Daarmee is nu gevraagd of zij in uw dossier mogen kijken.",
+            "U beslist zelf. Wie het vraagt, ziet u op deze pagina, als u bent ingelogd:\n{page}",
+        ),
         NoticeKind.ACCESS_GIVEN: _Text(
             "Iemand kan nu in uw dossier kijken",
             "U gaf toegang tot een deel van uw dossier. Wie dat is, ziet u als u bent ingelogd.",
@@ -83,6 +89,11 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
         ),
     },
     "en": {
+        NoticeKind.ACCESS_ASKED: _Text(
+            "Someone asks you for access",
+            "You gave someone a code. With it they now ask whether they may look in your record.",
+            "You decide. You see who asks on this page, after logging in:\n{page}",
+        ),
         NoticeKind.ACCESS_GIVEN: _Text(
             "Someone can now look in your record",
             "You gave access to a part of your record. You see to whom after logging in.",
@@ -138,6 +149,7 @@ _CLOSING = {
     "en": "This message was made automatically. You can't answer it.\nWe never ask for your password or code by mail.",
 }
 _PAGES = {
+    NoticeKind.ACCESS_ASKED: "/access",
     NoticeKind.ACCESS_GIVEN: "/access",
     NoticeKind.ACCESS_CHANGED: "/access",
     NoticeKind.ACCESS_WITHDRAWN: "/access",

@@ -160,6 +160,8 @@ def _operations(release: Release) -> list[dict[str, Any]]:
         "validate": f"{standard}/Resource-validate",
         "delta": "https://regie.example/fhir/OperationDefinition/delta",
         "as-seen-by": "https://regie.example/fhir/OperationDefinition/as-seen-by",
+        "request-access": "https://regie.example/fhir/OperationDefinition/request-access",
+        "access-requests": "https://regie.example/fhir/OperationDefinition/access-requests",
         "expand": f"{standard}/ValueSet-expand",
         "validate-code": f"{standard}/ValueSet-validate-code",
         "lookup": f"{standard}/CodeSystem-lookup",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
-from app.rest import bundles, handlers, operations, terminology
+from app.rest import access_requests, bundles, handlers, operations, terminology
 from app.rest.call import Handler
 
 
@@ -45,6 +45,13 @@ ROUTES = (
     Route("GET", "/Patient/$everything", operations.everything, "operation-everything"),
     Route("GET", "/Patient/{id}/$everything", operations.everything, "operation-everything"),
     Route("GET", "/Patient/{id}/$as-seen-by", operations.as_seen_by, "operation-as-seen-by"),
+    Route(
+        "POST",
+        "/Consent/$request-access",
+        operations.posted(access_requests.request_access),
+        "operation-request-access",
+    ),
+    Route("GET", "/Consent/$access-requests", access_requests.access_requests, "operation-access-requests"),
     Route("GET", "/Patient/$summary", operations.summary, "operation-summary"),
     Route("GET", "/Patient/{id}/$summary", operations.summary, "operation-summary"),
     Route("POST", "/Patient/$summary", operations.posted(operations.summary), "operation-summary"),
@@ -53,6 +60,7 @@ ROUTES = (
     Route("POST", "/Observation/$lastn", operations.posted(operations.lastn), "operation-lastn"),
     Route("POST", "/Patient/$everything", operations.posted(operations.everything), "operation-everything"),
     Route("POST", "/Patient/{id}/$everything", operations.posted(operations.everything), "operation-everything"),
+    Route("POST", "/Patient/{id}/$as-seen-by", operations.posted(operations.as_seen_by), "operation-as-seen-by"),
     Route("POST", "/{type}/$validate", operations.validate, "operation-validate"),
     Route("GET", "/{type}/{id}/$validate", operations.validate, "operation-validate"),
     Route("POST", "/{type}/{id}/$validate", operations.validate, "operation-validate"),

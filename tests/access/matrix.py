@@ -194,6 +194,15 @@ def _conditional_reference(world: World, release: Release, patient: str) -> Tree
     return bundle("transaction", entry("POST", "Observation", weight(release, f"Patient/{patient}", **visit)))
 
 
+def _request(world: World, release: Release, patient: str) -> Tree:
+    """Return a request with a code that is no good, or with Zonnestraal's: what is answered is the same."""
+    code = world.made.codes["zonnestraal"] if patient == world.zonnestraal.patients[release] else "AAAA-AAAA"
+    values = {"valueString": code}, {"valueCode": "medication"}, {"valueDateTime": "2027-06-01"}
+    names = ("code", "category", "until")
+    named = [{"name": name, **value} for name, value in zip(names, values, strict=True)]
+    return {"resourceType": "Parameters", "parameter": named}
+
+
 def _form_of_types(world: World, release: Release, patient: str) -> str:
     return f"_type=Observation,Condition&{_form(world, release, patient)}"
 
@@ -459,6 +468,29 @@ ROWS = (
         "/Patient/{id}/$as-seen-by",
         "/Patient/{patient}/$as-seen-by?practice={practice}",
         "200 404 403 404  403 403 403 403 403 403  403  403 403 403",
+    ),
+    Row(
+        "$as-seen-by by post",
+        "POST",
+        "/Patient/{id}/$as-seen-by",
+        "/Patient/{patient}/$as-seen-by?practice={practice}",
+        "200 404 403 404  403 403 403 403 403 403  403  403 403 403",
+        body=_no_parameters,
+    ),
+    Row(
+        "$request-access",
+        "POST",
+        "/Consent/$request-access",
+        "/Consent/$request-access",
+        "403 403 403 403  202 202 202 202 202 202  403  403 403 202",
+        body=_request,
+    ),
+    Row(
+        "$access-requests",
+        "GET",
+        "/Consent/$access-requests",
+        "/Consent/$access-requests?request=urn:uuid:5a1ad000-0000-4000-8000-0000000000aa",
+        "403 403 403 403  200 200 200 200 200 200  403  403 403 200",
     ),
     Row(
         "$summary",

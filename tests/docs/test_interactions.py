@@ -21,7 +21,8 @@ COMPLEX: Tree = {"resourceType": "Parameters", "parameter": [{"name": "_count", 
 VALUES = {"_type": "Goal", "mode": "create", "profile": "http://example.org/p", "_elements": "status", "_summary": "true",
           "_sort": "_id", "_include": "Observation:subject", "_revinclude": "Provenance:target",
           "_total": "none", "_since": "2026", "_at": "2026", "_release": "both", "start": "2026", "end": "2026",
-          "practice": "nobody", "at": "2026"}  # fmt: skip
+          "code": "AAAA-AAAA", "category": "medication", "action": "read", "purpose": "COC", "until": "2027", "text": "a",
+          "request": "urn:a", "practice": "nobody", "at": "2026"}  # fmt: skip
 """A value for each parameter that is no number."""
 
 
@@ -188,6 +189,9 @@ def _operations(world: World, fresh: Tree, never_goal: str, gone: str) -> Iterat
     yield Ask("operation-as-seen-by", 400, "GET", f"{as_seen_by}&at=2099")
     yield Ask("operation-as-seen-by", 403, "GET", as_seen_by, who="granted")
     yield Ask("operation-as-seen-by", 404, "GET", f"/{him.patient()}/$as-seen-by?practice=nobody")
+    yield Ask("operation-as-seen-by", 415, "POST", as_seen_by, "{}", text)
+    yield Ask("operation-as-seen-by", 422, "POST", as_seen_by, COMPLEX)
+    yield from _requests(text)
     yield Ask("operation-meta", 410, "GET", f"{gone}/$meta")
     yield Ask("operation-validate", 200, "POST", "/Goal/$validate", fresh)
     yield Ask("operation-validate", 400, "POST", "/Goal/$validate?mode=guess", fresh)
@@ -205,6 +209,23 @@ def _operations(world: World, fresh: Tree, never_goal: str, gone: str) -> Iterat
         yield Ask(name, 410, "POST", f"{gone}/${name[10:]}", LABELS)
         yield Ask(name, 412, "POST", url, LABELS, (("If_Match", 'W/"99"'),))
         yield Ask(name, 415, "POST", url, "{}", text)
+
+
+def _requests(text: tuple[tuple[str, str], ...]) -> Iterator[Ask]:
+    name, url = "operation-request-access", "/Consent/$request-access"
+    asked = f"{url}?code=AAAA-AAAA&category=medication&until=2027-06-01"
+    yield Ask(name, 202, "POST", asked, who="no grant")
+    yield Ask(name, 400, "POST", f"{url}?code=AAAA-AAAA", who="no grant")
+    yield Ask(name, 403, "POST", asked)
+    yield Ask(name, 415, "POST", url, "{}", text, who="no grant")
+    yield Ask(name, 422, "POST", f"{url}?code=AAAA-AAAA&category=sensitive&until=2027-06-01", who="no grant")
+    for _ in range(59):
+        yield Ask(name, 202, "POST", asked, who="no grant")
+    yield Ask(name, 429, "POST", asked, who="no grant")
+    name, url = "operation-access-requests", "/Consent/$access-requests"
+    yield Ask(name, 200, "GET", url, who="no grant")
+    yield Ask(name, 400, "GET", f"{url}?colour=blue", who="no grant")
+    yield Ask(name, 403, "GET", url)
 
 
 def _terminology() -> Iterator[Ask]:
@@ -279,10 +300,11 @@ async def test_every_parameter_in_the_table_is_taken(tmp_path: Path, release: Re
                     .replace("{type}/{id}", him.url("weight", release)[1:])
                 )
                 url = url.replace("{type}", "Observation").replace("{version}", "1")
+                asker = world.caller("no grant", release) if name == "operation-access-requests" else me
                 for parameter in line.parameters:
                     if parameter == "patient" and "{id}" in path:
                         continue
-                    answer = await me("GET", f"{url}?{parameter}={values.get(parameter, '1')}")
+                    answer = await asker("GET", f"{url}?{parameter}={values.get(parameter, '1')}")
                     assert answer.status_code in (200, 400, 404), (name, url, parameter, answer.text)
                     assert "no other parameters" not in answer.text, (name, url, parameter)
                     assert "no parameters" not in answer.text, (name, url, parameter)

@@ -66,6 +66,7 @@ class Samples:
         self.names |= {"other_patient": person.patients[Release.STU3]}
         practices = self.world.made.practices
         self.names |= {"practice_id": practices["no grant"], "seeing_practice": practices["granted"]}
+        self.names |= {"access_code": self.world.made.codes["zonnestraal"]}
         self.names |= {"soon": (self.world.parts.clock() + timedelta(days=90)).date().isoformat()}
         self.names |= {"patient": person.patient().partition("/")[2], "withdrawn": self.world.made.tokens["withdrawn"]}
         self.names |= {thing: person.url(thing).rpartition("/")[2] for thing in ("weight", "condition", "goal")}

@@ -25,7 +25,7 @@ from app.access.categories import ALL_PARTS, EVERYTHING, Category
 from app.access.grant import Grant, Grantee
 from app.access.requester import RequesterKind
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
-from app.consent import grants
+from app.consent import codes, grants
 from app.db.database import Transaction
 from app.db.migrate import migrate
 from app.fhir.release import Release
@@ -110,6 +110,7 @@ class Made:
     practices: dict[str, str] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
     clients: dict[str, str] = field(default_factory=dict)
     organization: dict[Release, str] = field(default_factory=dict)
 
@@ -423,6 +424,8 @@ async def _add_account(world: World, person: Person) -> None:
             transaction, login=person.name, password_hash=hashed, name=person.family, record_id=person.record_id,
             totp_secret=pyotp.random_base32(), now=now,
         )  # fmt: skip
+        made = await codes.make(transaction, world.parts.context.cursor_key, person.record_id, now)
+        world.made.codes[person.name] = made
         half = await sessions.begin_half(transaction, account_id, now)
         return await sessions.make_whole(transaction, half, account_id, now, DAY)
 
