@@ -17,7 +17,8 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.interactions.erase import erase_record
 from app.interactions.people import record_with_patient
-from app.interactions.record_import import import_export, import_resources
+from app.interactions.record_import import import_resources
+from app.interactions.restore import Brought, bring_in
 from app.interactions.time_zone import change_time_zone
 from app.interactions.transfer import export, faults, read_head
 from app.oauth.erase import erase as erase_tokens
@@ -150,9 +151,7 @@ def _bring_in(run: Runner, path: Path, release: str) -> None:
         is_export = read_head(file.readline()) is not None
         file.seek(0)
         if is_export:
-            brought = run(lambda parts: import_export(parts.context, OPERATOR, _trace(), file, refused))
-            patients = [f"{known.path} Patient/{patient}" for known, patient in brought.patients.items()]
-            typer.echo(f"{brought.written} resources are in the record of {', '.join(patients)}.")
+            _tell(run(lambda parts: _restored(parts, file)))
         elif release:
             wanted = _release(release)
             written = run(lambda parts: import_resources(parts.context, OPERATOR, _trace(), wanted, file, refused))
@@ -161,6 +160,20 @@ def _bring_in(run: Runner, path: Path, release: str) -> None:
             raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
     if refused.lines:
         raise _stop(f"{refused.lines} lines were refused.")
+
+
+async def _restored(parts: Parts, file: BinaryIO) -> Brought:
+    brought = await bring_in(parts.context, OPERATOR, _trace(), file)
+    await reindex(parts.database, brought.record_id, parts.context.index)
+    return brought
+
+
+def _tell(brought: Brought) -> None:
+    patients = ", ".join(f"{release.path} Patient/{patient}" for release, patient in brought.patients.items())
+    if brought.is_new:
+        typer.echo(f"{brought.changes} changes are in the record of {patients}.")
+    else:
+        typer.echo(f"The record of {patients} is here already, with all that is in this export. Nothing was changed.")
 
 
 class _Refused:

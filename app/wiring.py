@@ -27,6 +27,7 @@ from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
 from app.interactions.forget import Forgetter, LogCutter
 from app.interactions.gate import Gate
+from app.interactions.restore import INDEX
 from app.interactions.terminology_server import TerminologyServer
 from app.interactions.watch import Watcher
 from app.jobs import notices, reminders
@@ -34,6 +35,7 @@ from app.jobs.deliver import Deliverer, Handler
 from app.jobs.login_mail import CODE_KIND, RESET_KIND, LoginMail
 from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
+from app.jobs.outbox import Job
 from app.jobs.reminders import ReminderHandler
 from app.oauth import clients
 from app.oauth.certificates import NOBODY, Authorities
@@ -43,6 +45,7 @@ from app.oauth.server import AuthorizationServer
 from app.settings import Settings
 from app.store.changes import patients_of
 from app.store.indexing import IndexRows, index_rows
+from app.store.reindex import SWIFT, reindex
 
 _log = structlog.get_logger()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -184,7 +187,13 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     mail = mail_at(settings.mail_url.get_secret_value())
     login_mail = LoginMail(mail, new_link, **way_out)
     notice_handler = NoticeHandler(mail, addresses, **way_out)
+
+    async def make_index(job: Job) -> None:
+        """Make the index of a record that was brought in."""
+        await reindex(database, job.record_id, index, SWIFT)
+
     handlers: dict[str, Handler] = {
+        INDEX: make_index,
         notices.KIND: notice_handler,
         reminders.KIND: ReminderHandler(notice_handler, stands),
         CODE_KIND: login_mail.code,

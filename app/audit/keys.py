@@ -8,7 +8,7 @@ Specs: https://www.rfc-editor.org/rfc/rfc8032, https://www.rfc-editor.org/rfc/rf
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +22,7 @@ from app.audit.tables import audit_key
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
 
+KEY_BYTES = 32
 _ALL = hot(select(audit_key).order_by(audit_key.c.number))
 _INSERT = hot(insert(audit_key))
 
@@ -86,6 +87,26 @@ def key_of(keys: Sequence[PublicKey], instant: int) -> PublicKey:
 async def published(reader: Reader) -> list[PublicKey]:
     """Return all keys, the oldest first."""
     return [PublicKey(*row) for row in await reader.all(_ALL, {})]
+
+
+def keys_of(jwks: Sequence[Mapping[str, object]]) -> list[PublicKey]:
+    """Return the keys of a JWK Set as they were published, the oldest first.
+
+    Raises: ValueError, if they are none, out of order, or one is not vouched for by the one before it.
+    """
+    found: list[PublicKey] = []
+    for number, jwk in enumerate(jwks, 1):
+        raw, since, endorsement = (from_base64url(str(jwk.get("x"))), jwk.get("since"), str(jwk.get("endorsement", "")))
+        key = PublicKey(number, raw, since if isinstance(since, int) else -1, from_base64url(endorsement))
+        before = found[-1] if found else None
+        if len(raw) != KEY_BYTES or key.since <= (before.since if before else -1):
+            raise ValueError("This is no key of a log.")
+        if before and not before.verifies(key.endorsement, endorsed_text(key.since, key.raw)):
+            raise ValueError("A key is not vouched for by the one before it.")
+        found.append(key)
+    if not found:
+        raise ValueError("There is no key.")
+    return found
 
 
 class AuditKeys:

@@ -8,7 +8,7 @@ seal: two people's seals can't both hold if the chain was told differently to ea
 from msgspec import Struct
 from sqlalchemy import select
 
-from app.audit.keys import AuditKeys, base64url, key_of, published
+from app.audit.keys import AuditKeys, base64url, from_base64url, key_of, keys_of, published
 from app.audit.links import hash_of
 from app.audit.log import STREAM, entry_of
 from app.audit.tables import audit_cut
@@ -71,3 +71,14 @@ async def sealed(reader: Reader, keys: AuditKeys, record_id: int, last: int, now
         [one.as_jwk() for one in known],
         Cut(cut[0], cut[1], cut[2].hex(), base64url(cut[3])) if cut else None,
     )  # fmt: skip
+
+
+def is_sound(seal: Seal) -> bool:
+    """Return whether a seal was signed by the key that it names, which follows from those before it; whose it is is not said."""
+    try:
+        key = key_of(keys_of(seal.keys), seal.instant)
+        signature = from_base64url(seal.signature)
+    except ValueError:
+        return False
+    text = sealed_text(seal.stream, seal.n, seal.record_id, seal.number, seal.instant, seal.hash)
+    return key.thumbprint == seal.kid and key.verifies(signature, text)

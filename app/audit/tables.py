@@ -83,3 +83,13 @@ audit_alert = Table(
     Column("told_at", BigInteger, nullable=False),
 )
 """For each kind of sign: whether its person wants no mail, and when one was last sent, in microseconds UTC."""
+
+audit_earlier = Table(
+    "audit_earlier",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("log", Integer, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("lines", LargeBinary, nullable=False),
+)
+"""Logs about a record from where it was before, as sealed lines, in parts."""

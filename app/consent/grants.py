@@ -179,8 +179,21 @@ async def change(
     return new
 
 
+async def keep(transaction: Transaction, grant: Grant, now: datetime) -> None:
+    """Keep a version of a grant that was given elsewhere: one that is not over is withdrawn ``now``, so that it opens nothing."""
+    if grant.withdrawn_at is None and grant.until > now:
+        grant = replace(grant, withdrawn_at=now)
+    await _insert(transaction, grant)
+
+
 async def _insert(transaction: Transaction, grant: Grant) -> None:
-    """Write a version. Raises: UnprocessableError, when it would open nothing or last longer than ``LONGEST``."""
+    """Write a version. Raises: as ``check`` does."""
+    check(grant)
+    await transaction.run(_INSERT, _row(grant))
+
+
+def check(grant: Grant) -> None:
+    """Raise UnprocessableError for a grant that would open nothing or last longer than ``LONGEST``."""
     if not grant.categories & ~Category.SENSITIVE:
         raise UnprocessableError("A grant names at least one part of the record.")
     if not grant.actions:
@@ -190,7 +203,6 @@ async def _insert(transaction: Transaction, grant: Grant) -> None:
     is_parent = grant.mandate is not None and grant.mandate.capacity is Capacity.PARENT
     if grant.until - grant.starts_at > LONGEST and not is_parent:
         raise UnprocessableError("A grant lasts five years at most.")
-    await transaction.run(_INSERT, _row(grant))
 
 
 async def one(reader: Reader, record_id: int, grant_id: str) -> Grant | None:

@@ -47,6 +47,7 @@ _TOTP = hot(
 _SET_PASSWORD = hot(
     update(account).where(account.c.account_id == bindparam("which")).values(password_hash=bindparam("new"))
 )
+_MOVE = hot(update(account).where(account.c.record_id == bindparam("old")).values(record_id=bindparam("new")))
 _SET_TOTP = hot(
     update(account)
     .where(account.c.account_id == bindparam("which"))
@@ -220,3 +221,8 @@ def _matches(password: str, kept: str) -> bool:
 def _account(row: Row) -> Account:
     account_id, login, record_id, name = row
     return Account(account_id, login, record_id, name)
+
+
+async def move(transaction: Transaction, record_id: int, to: int) -> None:
+    """Let who logs in to a record log in to another one from now on, which takes its place."""
+    await transaction.run(_MOVE, {"old": record_id, "new": to})

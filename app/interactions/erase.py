@@ -6,7 +6,7 @@ from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY
 from app.access.smart_scope import Action
-from app.audit import alerts
+from app.audit import alerts, earlier
 from app.audit.events import Event, Trace
 from app.consent import erase as consent
 from app.db.database import Transaction
@@ -39,7 +39,7 @@ async def erase_record(
         if not await record_exists(transaction, record_id):
             raise NotFoundError("There is no such record.")
         removed = 0
-        for one in (erase, consent.erase, identity.erase, jobs.erase, alerts.erase, *others):
+        for one in (erase, consent.erase, identity.erase, jobs.erase, alerts.erase, earlier.erase, *others):
             removed += await one(transaction, record_id)
         return removed, [event(requester, trace, deed, Touched(record_id, access.reason))]
 

@@ -11,8 +11,8 @@ A change and a log entry have their hashes and their exact bytes, so that both c
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, BinaryIO
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -31,13 +31,19 @@ from app.audit.log import chained as entry_hash
 from app.audit.seal import Seal, sealed
 from app.consent.grants import of_record
 from app.db.database import Row
-from app.errors import AccessDeniedError, ConflictError, NotFoundError
+from app.errors import AccessDeniedError, ConflictError, NotFoundError, UnprocessableError
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.store.changes import GENESIS, chained, patients_of
 from app.store.export import Standing, changes_until, standing_of
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, FORMAT)
+"""What can be read: in the first, the versions of a grant had no numbers and stood in the order of their instants."""
+
+LINE_MAX = 64 * 1024 * 1024
+"""Bytes in a line: more than any resource that is taken in."""
+
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -90,8 +96,19 @@ class ChangeLine(Struct, tag_field="line", tag="change", omit_defaults=True):
         )  # fmt: skip
 
 
+class MandateLine(Struct):
+    """As what somebody acts for the person, and what the law's end is reckoned from; ``powers`` is a mask."""
+
+    capacity: str
+    represented: str
+    powers: int
+    birth_date: date | None
+    zone: str
+    agreed_at: datetime | None
+
+
 class GrantLine(Struct, tag_field="line", tag="grant"):
-    """What was allowed to whom, and until when."""
+    """A version of what was allowed to whom, and until when; ``version`` counts from 1, and is 0 where it was not told."""
 
     id: str
     grantee: str
@@ -103,6 +120,9 @@ class GrantLine(Struct, tag_field="line", tag="grant"):
     purpose: str
     given_at: datetime
     withdrawn_at: datetime | None
+    version: int = 0
+    mandate: MandateLine | None = None
+    rests_on: str | None = None
 
 
 class EntryLine(Struct, tag_field="line", tag="audit"):
@@ -128,15 +148,25 @@ _line: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _event = msgspec.json.Decoder(Event)
 
 
-async def export(context: Context, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:
-    """Yield the lines of a record, each with its end. The log tells of it before the first line goes out.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record that somebody may take along whole, as it stands when the log has said so; ``last`` is its last entry."""
 
-    What is changed meanwhile is not in it. Raises: AccessDeniedError, unless all of the record is open to the requester;
-    NotFoundError; ConflictError, when the record is erased meanwhile.
+    record_id: int
+    scope: AccessScope
+    standing: Standing
+    entries: int
+    last: int
+
+
+async def taken(context: Context, requester: Requester, trace: Trace, record_id: int) -> Taken:
+    """Return where a record stands that is taken along; the log tells of it.
+
+    Raises: AccessDeniedError, unless all of the record is open to the requester; NotFoundError.
     """
     reader = context.database.reader
 
-    async def action(scope: AccessScope) -> tuple[Standing, Sequence[Touched]]:
+    async def action(scope: AccessScope) -> tuple[tuple[AccessScope, Standing], Sequence[Touched]]:
         access = scope.of(record_id)
         # What an app or a practice was granted has no log in it, even if it is all the rest.
         if requester.kind not in (RequesterKind.PERSON, RequesterKind.OPERATOR) or access is None or access.types:
@@ -144,16 +174,30 @@ async def export(context: Context, requester: Requester, trace: Trace, record_id
         found = await standing_of(reader, record_id)
         if found is None:
             raise NotFoundError("There is no such record.")
-        return found, (Touched(record_id, access.reason, found.seq),)
+        return (scope, found), (Touched(record_id, access.reason, found.seq),)
 
-    standing = await context.gate.look(requester, trace, Wish(Action.READ), Deed("export"), action)
+    scope, standing = await context.gate.look(requester, trace, Wish(Action.READ), Deed("export"), action)
+    return Taken(record_id, scope, standing, *await extent_of(reader, record_id))
+
+
+async def export(context: Context, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:
+    """Yield the lines of a record, each with its end. The log tells of it before the first line goes out.
+
+    What is changed meanwhile is not in it. Raises: as ``taken`` does; ConflictError, when the record is erased meanwhile.
+    """
+    async for line in lines_of(context, await taken(context, requester, trace, record_id)):
+        yield line
+
+
+async def lines_of(context: Context, found: Taken) -> AsyncIterator[bytes]:
+    """Yield the lines of a record as it stood, each with its end. Raises: ConflictError, when it is erased meanwhile."""
+    reader, record_id, standing = context.database.reader, found.record_id, found.standing
     grants = await of_record(reader, record_id)
-    entries, last_entry = await extent_of(reader, record_id)
     patients = {release.path: patient for release, patient in (await patients_of(reader, record_id)).items()}
     yield _encode(
         Head(
             FORMAT, record_id, context.clock(), standing.time_zone, patients, standing.seq, standing.hash.hex(),
-            len(grants), entries,
+            len(grants), found.entries,
         )
     ) + b"\n"  # fmt: skip
     last = 0
@@ -164,9 +208,9 @@ async def export(context: Context, requester: Requester, trace: Trace, record_id
         raise ConflictError("The record was erased while it was read.")
     for grant in grants:
         yield _encode(_grant_line(grant)) + b"\n"
-    async for link in links_until(reader, record_id, last_entry):
+    async for link in links_until(reader, record_id, found.last):
         yield _encode(entry_line(link)) + b"\n"
-    seal = await sealed(reader, context.gate.audit.keys, record_id, last_entry, context.now_us())
+    seal = await sealed(reader, context.gate.audit.keys, record_id, found.last, context.now_us())
     if seal is not None:
         yield _encode(SealLine(seal)) + b"\n"
 
@@ -187,9 +231,13 @@ def _change_line(row: Row) -> ChangeLine:
 def _grant_line(grant: Grant) -> GrantLine:
     categories = [category.code for category in Category if category in grant.categories]
     actions = [str(action.name).lower() for action in Action if action in grant.actions]
+    mandate = None
+    if (told := grant.mandate) is not None:
+        powers, born = int(told.powers), told.birth_date
+        mandate = MandateLine(told.capacity.value, told.represented, powers, born, told.zone, told.agreed_at)
     return GrantLine(
         grant.grant_id, grant.grantee.value, grant.grantee_id, categories, actions, grant.starts_at, grant.until,
-        grant.purpose, grant.given_at, grant.withdrawn_at,
+        grant.purpose, grant.given_at, grant.withdrawn_at, grant.version, mandate, grant.rests_on,
     )  # fmt: skip
 
 
@@ -204,12 +252,22 @@ def read_head(line: bytes) -> Head | None:
         head = _head.decode(line)
     except msgspec.DecodeError:
         return None
-    return head if head.format == FORMAT else None
+    return head if head.format in FORMATS else None
 
 
 def read_line(line: bytes) -> Line:
     """Return a line after the first. Raises: msgspec.DecodeError."""
     return _line.decode(line)
+
+
+def lines_within(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file. Raises: UnprocessableError, for one that is longer than ``LINE_MAX``."""
+    number = 1
+    while line := file.readline(LINE_MAX + 1):
+        if len(line) > LINE_MAX:
+            raise UnprocessableError(f"Line {number} is too long.")
+        yield line
+        number += 1
 
 
 def faults(lines: Iterable[bytes]) -> Iterator[str]:

@@ -7,14 +7,11 @@ from app.db.database import Database, Reader, Transaction
 from app.db.statements import hot
 from app.store.tables import idempotency
 
-IMPORTS = "import"
-"""The client under which an import remembers where it puts a record: that is never forgotten."""
-
 AT_ONCE = 500
 
 _old = (
     select(idempotency.c.record_id, idempotency.c.client, idempotency.c.key)
-    .where(idempotency.c.instant < bindparam("before"), idempotency.c.client != IMPORTS)
+    .where(idempotency.c.instant < bindparam("before"))
     .order_by(idempotency.c.instant)
 )
 _ANY = hot(_old.limit(1))

@@ -21,7 +21,7 @@ from sqlalchemy import BigInteger, Integer, Table, bindparam, delete, select, up
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.dialects.postgresql import insert
 
-from app.db.database import Database, Transaction
+from app.db.database import Connection, Transaction
 from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.errors import UnavailableError
@@ -97,11 +97,14 @@ class Pace:
 GENTLE = Pace(50, 0.03)
 """For a database that others write to: they wait for one batch, some milliseconds, and try again within the rest."""
 
+SWIFT = Pace(200, 0.01)
+"""For a record that somebody waits for, beside others who write."""
+
 ALONE = Pace(1000, 0.0)
 """For a database that nobody else uses."""
 
 
-async def to_reindex(database: Database, *, after: int, limit: int, everything: bool = False) -> list[int]:
+async def to_reindex(database: Connection, *, after: int, limit: int, everything: bool = False) -> list[int]:
     """Return records numbered above ``after`` whose index is of other rules, or with ``everything`` all of them, in order."""
     values = {"after": after, "limit": limit}
     statement = _ALL if everything else _STALE
@@ -112,7 +115,7 @@ async def to_reindex(database: Database, *, after: int, limit: int, everything: 
 
 
 async def reindex(
-    database: Database, record_id: int, index: Indexer, pace: Pace = GENTLE, *, everything: bool = False
+    database: Connection, record_id: int, index: Indexer, pace: Pace = GENTLE, *, everything: bool = False
 ) -> int:
     """Return how many resources were gone over to make the index of a record by this program's rules.
 
@@ -133,7 +136,7 @@ async def reindex(
     raise UnavailableError(message)
 
 
-async def _begin(database: Database, record_id: int, *, everything: bool) -> Rules | None:
+async def _begin(database: Connection, record_id: int, *, everything: bool) -> Rules | None:
     """Return the rules whose rows are right and stay, None if nothing is to be done."""
     ours = current_rules()
 
@@ -149,7 +152,7 @@ async def _begin(database: Database, record_id: int, *, everything: bool) -> Rul
     return await database.write(job)
 
 
-async def _take_out(database: Database, statement: Statement, record_id: int, kept: str, pace: Pace) -> None:
+async def _take_out(database: Connection, statement: Statement, record_id: int, kept: str, pace: Pace) -> None:
     async def job(transaction: Transaction) -> int:
         return await transaction.run(statement, {"record_id": record_id, "kept": kept})
 
@@ -159,7 +162,7 @@ async def _take_out(database: Database, statement: Statement, record_id: int, ke
         await asyncio.sleep(pace.rest if removed else 0)
 
 
-async def _fill(database: Database, record_id: int, index: Indexer, pace: Pace, kept: frozenset[int]) -> int:
+async def _fill(database: Connection, record_id: int, index: Indexer, pace: Pace, kept: frozenset[int]) -> int:
     """Return how many resources got their rows. What is written meanwhile comes by too, as its number is higher."""
     count = after = 0
     zone = await time_zone_of(database.reader, record_id) or ZoneInfo("UTC")
@@ -186,7 +189,7 @@ def _made(
 
 
 async def _add(
-    database: Database, record_id: int, versions: list[Stored], made: dict[str, list[dict[str, Any]]]
+    database: Connection, record_id: int, versions: list[Stored], made: dict[str, list[dict[str, Any]]]
 ) -> None:
     seqs = msgspec.json.encode([version.seq for version in versions]).decode()
 
@@ -199,7 +202,7 @@ async def _add(
     await database.write(job)
 
 
-async def _end(database: Database, record_id: int) -> bool:
+async def _end(database: Connection, record_id: int) -> bool:
     """Return whether the record is done: nobody else wrote to it by other rules."""
     ours = current_rules()
 

@@ -10,7 +10,7 @@ import pytest
 from app.db.database import Transaction
 from app.interactions.forget import Forgetter, LogCutter
 from app.store.find import answer_to, keep_answer
-from app.store.forget import AT_ONCE, IMPORTS
+from app.store.forget import AT_ONCE
 from tests.support.in_process import Inside, inside
 
 KEPT = timedelta(days=90)
@@ -51,13 +51,6 @@ async def kept(place: Inside, client: str, count: int) -> None:
             await keep_answer(transaction, place.record_id, client, f"k{number}", bytes(32), 1, b"[]")
 
     await place.parts.database.write(job)
-
-
-async def test_where_an_import_put_a_record_is_not_forgotten(place: Inside) -> None:
-    await kept(place, IMPORTS, 1)
-    await kept(place, "app", 1)
-    assert await place.parts.forgetter.forget_due() == 1
-    assert await answer_to(place.parts.database.reader, place.record_id, IMPORTS, "k0") is not None
 
 
 async def test_a_great_many_are_forgotten_in_one_go(place: Inside) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import io
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,12 +19,12 @@ from app.access.categories import EVERYTHING, Category
 from app.access.grant import Grantee
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import ALL_ACTIONS, SmartScopes
-from app.audit import alerts
+from app.audit import alerts, earlier
 from app.audit.events import Trace
 from app.consent import grants
 from app.db.database import Transaction
 from app.db.metadata import metadata
-from app.errors import AccessDeniedError, NotFoundError, UnprocessableError
+from app.errors import AccessDeniedError, ConflictError, NotFoundError, UnprocessableError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.identity import challenges, identities, known_devices, resets, sessions, tries
@@ -32,15 +33,16 @@ from app.identity.mail_addresses import MailAddresses
 from app.identity.openid import Identity
 from app.identity.passkeys import Passkeys
 from app.identity.recovery import RecoveryCodes
-from app.interactions import record_import
 from app.interactions.erase import erase_record
-from app.interactions.record_import import Brought, import_export, import_resources
-from app.interactions.transfer import ChangeLine, export, faults
+from app.interactions.record_import import import_resources
+from app.interactions.restore import Brought, bring_in
+from app.interactions.transfer import ChangeLine, export, faults, read_line
 from app.jobs import outbox
 from app.oauth import codes, launches, tokens
 from app.oauth.erase import erase as erase_tokens
 from app.store.changes import GENESIS, chained
 from app.store.ids import new_id, record_in
+from app.store.reindex import ALONE, reindex
 from tests.support.in_process import Inside, inside
 from tests.support.passkey import Device
 
@@ -90,10 +92,9 @@ class Told:
         self.lines[line] = issues
 
 
-async def brought_in(person: Inside, lines: list[bytes], file: BinaryIO | None = None) -> Brought:
-    told = Told({})
-    brought = await import_export(person.parts.context, OPERATOR, TRACE, file or io.BytesIO(b"".join(lines)), told)
-    assert told.lines == {}
+async def brought_in(person: Inside, lines: list[bytes]) -> Brought:
+    brought = await bring_in(person.parts.context, OPERATOR, TRACE, io.BytesIO(b"".join(lines)))
+    await reindex(person.parts.database, brought.record_id, person.parts.context.index, ALONE)
     return brought
 
 
@@ -259,6 +260,7 @@ async def fill(person: Inside) -> None:
         await sessions.begin_half(transaction, account_id, now)
         await fill_logins(person, transaction, account_id)
         await alerts.switch(transaction, record_id, frozenset())
+        await earlier.keep(transaction, record_id, [b"{}\n"])
         await tries.begin(transaction, tries.of_code(account_id), now)
         grant = await grants.give(
             transaction, record_id=record_id, grantee=Grantee.APP, grantee_id=APP_ID, actions=ALL_ACTIONS,
@@ -379,108 +381,178 @@ async def test_a_record_is_erased_once(person: Inside) -> None:
 # ------------------------------------------------------------------------------------------------------------- import
 
 
-async def test_an_erased_record_comes_back_with_its_ids(person: Inside) -> None:
+def content(lines: list[bytes]) -> list[dict[str, Any]]:
+    """What an export says of the record itself: not when and by whom it was made, and not what the log says."""
+    found = [json.loads(line) for line in lines]
+    kept = [line for line in found if line["line"] in ("export", "change", "grant")]
+    return [{name: value for name, value in line.items() if name not in ("exported_at", "entries")} for line in kept]
+
+
+async def test_an_erased_record_comes_back_whole(person: Inside) -> None:
     before = await everything(person, person.patient_id)
     lines = await exported(person)
     await erased(person)
     brought = await brought_in(person, lines)
-    assert brought.patients == {Release.R4: person.patient_id}
-    assert brought.written == len(before) == 4
-    assert await record(person, person.patient_id) == person.record_id
-    assert await everything(person, person.patient_id) == before
-
-
-async def test_a_copy_beside_the_original_has_ids_of_its_own_and_refers_to_itself(person: Inside) -> None:
-    before = await everything(person, person.patient_id)
-    brought = await brought_in(person, await exported(person))
-    (patient_id,) = brought.patients.values()
-    assert patient_id != person.patient_id
-    after = await everything(person, patient_id)
-    names = {
-        f"{a['resourceType']}/{a['id']}": f"{b['resourceType']}/{b['id']}" for a, b in zip(before, after, strict=True)
-    }
-    assert not set(names) & set(names.values())
-    text = json.dumps(before)
-    for old, new in names.items():
-        text = text.replace(f'"{old}"', f'"{new}"').replace(f'"{old.split("/")[1]}"', f'"{new.split("/")[1]}"')
-    assert after == json.loads(text)
+    assert brought == Brought(person.record_id, {Release.R4: person.patient_id}, 7, is_new=True)
+    assert content(await exported(person)) == content(lines)
     assert await everything(person, person.patient_id) == before
     await asyncio.to_thread(person.soundness.check)
 
 
-class BreaksOff(io.BytesIO):
-    """A file that can be read so many lines, and then no more."""
-
-    lines = 10**6
-
-    def readline(self, size: int | None = -1) -> bytes:
-        """Return a line, or fail."""
-        self.lines -= 1
-        if self.lines < 0:
-            raise OSError("The disk is gone.")
-        return super().readline(size)
-
-
-async def test_an_import_that_broke_off_goes_on_where_it_was(person: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_import, "GROUP", 2)
+async def test_what_was_granted_comes_back_as_history_and_opens_nothing(person: Inside) -> None:
+    await fill(person)
     lines = await exported(person)
-    whole = len(lines)
-    for kept in (1, 2, 3):
-        file = BreaksOff(b"".join(lines))
-        file.lines = 1 + whole + kept  # the first line, the rest to its end, and some of the resources
-        with pytest.raises(OSError, match="gone"):
-            await brought_in(person, lines, file)
-    brought = await brought_in(person, lines)
-    again = await brought_in(person, lines)
-    assert brought == again
-    (patient_id,) = brought.patients.values()
-    copy = person.soundness.changes(await record(person, patient_id))
-    assert [change.version for change in copy] == [1, 1, 1, 1]
+    (given,) = [json.loads(line) for line in lines if line.startswith(b'{"line":"grant"')]
+    await erased(person)
+    person.clock.move(hours=1)
+    await brought_in(person, lines)
+    (kept,) = await grants.of_record(person.parts.database.reader, person.record_id)
+    assert (kept.grant_id, kept.version, kept.withdrawn_at) == (given["id"], 1, person.clock.now)
+    assert not kept.is_in_force(person.clock.now)
+
+
+async def test_what_is_brought_in_again_changes_nothing(person: Inside) -> None:
+    lines = await exported(person)
+    await erased(person)
+    first = await brought_in(person, lines)
+    rows = counted(person)
+    assert await brought_in(person, lines) == replace(first, is_new=False)
+    assert counted(person) == rows
+    body = person.observation("after")
+    assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, [body], Told({})) == 1
+    assert await brought_in(person, lines) == replace(first, is_new=False)
     await asyncio.to_thread(person.soundness.check)
+
+
+async def test_an_import_that_breaks_off_leaves_nothing(person: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = await exported(person)
+    await erased(person)
+    before = counted(person)
+
+    async def fails(*_: Any, **__: Any) -> None:
+        raise OSError("The disk is gone.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "put", fails)
+        with pytest.raises(OSError, match="gone"):
+            await brought_in(person, lines)
+    assert counted(person) == before
+    assert (await brought_in(person, lines)).is_new
+
+
+async def refused(person: Inside, lines: list[bytes], why: str) -> None:
+    before = counted(person)
+    with pytest.raises((UnprocessableError, ConflictError), match=why):
+        await brought_in(person, lines)
+    after = counted(person)
+    assert after.pop("audit") > before.pop("audit"), "it stands in the log that it was refused"
+    changed_tables = {name for name in after if after[name] != before[name]}
+    assert changed_tables <= {"audit_head", "audit_checkpoint"}
+
+
+def forged(lines: list[bytes], *changes: ChangeLine) -> list[bytes]:
+    """An export that is sound in itself, with other changes and nothing else."""
+    head, digest, found = json.loads(lines[0]), GENESIS, []
+    for seq, change in enumerate(changes, 1):
+        change.seq = seq
+        digest = chained(digest, change.fields(head["record_id"]), change.exact_body)
+        change.hash = digest.hex()
+        found.append(msgspec.json.encode(change) + b"\n")
+    return [changed(lines[0], changes=len(changes), hash=digest.hex(), grants=0, entries=0), *found]
+
+
+def changes_of(lines: list[bytes]) -> list[ChangeLine]:
+    found = [read_line(line) for line in lines[1:]]
+    return [line for line in found if isinstance(line, ChangeLine)]
+
+
+async def test_a_record_is_not_brought_in_beside_itself_or_over_another(person: Inside) -> None:
+    lines = await exported(person)
+    changes = changes_of(lines)
+    assert not (await brought_in(person, lines)).is_new
+    await refused(
+        person, forged(lines, *changes[:-2], replace_body(changes[-2], b"72.50", b"70.00"), changes[-1]), "in use"
+    )
+
+
+def replace_body(line: ChangeLine, old: bytes, new: bytes) -> ChangeLine:
+    assert old in line.exact_body or not old
+    return msgspec.structs.replace(line, body=Raw(line.exact_body.replace(old, new)), text="")
+
+
+async def test_an_export_with_something_odd_is_refused_with_the_line(person: Inside) -> None:
+    """Each is sound as a chain: whoever makes a file can make its hashes too."""
+    lines = await exported(person)
+    patient, first, *rest = changes_of(lines)
+    other = person.patient_id[:-1] + ("0" if person.patient_id[-1] != "0" else "1")
+    await erased(person)
+    year = 365 * 24 * 3600 * 1_000_000
+    change = msgspec.structs.replace
+    odd: dict[str, tuple[ChangeLine, ...]] = {
+        "is not kept as a resource": (patient, change(first, type="AuditEvent")),
+        "made in another record": (patient, change(first, id=new_id(1, 1))),
+        "another patient's record|not in the patient's own record": (
+            patient,
+            replace_body(first, person.patient_id.encode(), other.encode()),
+        ),
+        "does not follow": (patient, change(first, version=2)),
+        "does not follow from": (patient, first, change(first, operation="create")),
+        "does not follow from the": (patient, change(first, operation="delete", body=msgspec.UNSET)),
+        "still to come": (patient, change(first, instant=first.instant + year)),
+        "before that of an earlier": (patient, change(first, instant=first.instant - year)),
+        "in no part": (patient, change(first, categories=0)),
+        "in no part of": (patient, change(first, categories=1 << 20)),
+        "another id, version or time": (patient, replace_body(first, b'"versionId":"1"', b'"versionId":"2"')),
+        "Observation.status": (patient, replace_body(first, b'"final"', b'"nonsense"')),
+        "Patient of another": (
+            replace_body(change(patient, id=other), person.patient_id.encode(), other.encode()),
+            first,
+        ),
+        "Patient of r4 is not in": (change(first),),
+        "is not JSON|can't be read|not sound": (patient, replace_body(first, b"{", b"[{")),
+    }
+    for why, changes in odd.items():
+        await refused(person, forged(lines, *changes), why)
+    assert rest
 
 
 async def test_an_export_that_is_not_sound_is_not_imported(person: Inside) -> None:
     lines = await exported(person)
-    before = counted(person)
-    with pytest.raises(UnprocessableError, match="altered"):
-        await brought_in(person, [line.replace(b"71.00", b"17.00") for line in lines])
-    assert counted(person) == before
-
-
-async def test_an_export_from_a_time_zone_that_nobody_knows_is_not_imported(person: Inside) -> None:
-    lines = await exported(person)
-    before = counted(person)["record"]
-    with pytest.raises(UnprocessableError, match="time zone"):
-        await brought_in(person, [changed(lines[0], time_zone="../Mars"), *lines[1:]])
-    assert counted(person)["record"] == before
-
-
-async def test_an_export_brings_in_no_log_entry_as_a_resource(person: Inside) -> None:
-    lines = await exported(person)
-    record_id = json.loads(lines[0])["record_id"]
-    added = ChangeLine(1, 4, "AuditEvent", "made-up", 1, 0, "create", 1, "person", "", 1, "", Raw(b'{"id":"made-up"}'))
-    added.hash = chained(GENESIS, added.fields(record_id), added.exact_body).hex()
-    forged = [
-        changed(lines[0], changes=1, hash=added.hash, grants=0, entries=0),
-        msgspec.json.encode(added) + b"\n",
-    ]
-    assert list(faults(forged)) == []
-    told = Told({})
-    brought = await import_export(person.parts.context, OPERATOR, TRACE, io.BytesIO(b"".join(forged)), told)
-    assert (brought.written, list(told.lines)) == (0, [2])
-    assert told.lines[2][0].code == "not-supported"
+    await erased(person)
+    await refused(person, [line.replace(b"71.00", b"17.00") for line in lines], "altered")
+    await refused(person, [changed(lines[0], time_zone="../Mars"), *lines[1:]], "time zone")
+    signature = json.loads(lines[-1])["seal"]["signature"].encode()
+    await refused(person, [line.replace(signature, b"A" * len(signature)) for line in lines], "seal")
+    await refused(person, [lines[0], *lines[2:-2], lines[1], *lines[-2:]], "not sound|order")
 
 
 async def test_nobody_gets_the_number_of_an_erased_record_by_making_an_export(person: Inside) -> None:
-    earlier = await exported(person)
+    lines = await exported(person)
     await erased(person)
     # Sound in itself, but its log is not the one that is kept here.
-    head = changed(earlier[0], entries=0)
-    forged = [head, *(line for line in earlier[1:] if json.loads(line)["line"] == "change")]
-    assert list(faults(forged)) == []
-    brought = await brought_in(person, forged)
-    (patient_id,) = brought.patients.values()
-    assert await record(person, patient_id) != person.record_id
+    await refused(person, forged(lines, *changes_of(lines)), "in use")
+
+
+async def test_an_export_of_the_first_form_still_comes_in_with_the_versions_of_its_grants(person: Inside) -> None:
+    await fill(person)
+
+    async def job(transaction: Transaction) -> None:
+        (grant,) = await grants.of_record(transaction, person.record_id)
+        await grants.change(
+            transaction, person.record_id, grant.grant_id, categories=Category.MEDICATION, actions=ALL_ACTIONS,
+            until=grant.until, now=person.clock.now,
+        )  # fmt: skip
+
+    person.clock.move(minutes=1)
+    await person.parts.database.write(job)
+    lines = await exported(person)
+    old = [re.sub(rb',"version":\d', b"", line) if line.startswith(b'{"line":"grant"') else line for line in lines]
+    assert old != lines
+    old[0] = changed(lines[0], format=1)
+    await erased(person)
+    await brought_in(person, old)
+    kept = await grants.of_record(person.parts.database.reader, person.record_id)
+    assert [(grant.version, int(grant.categories)) for grant in kept] == [(2, 2), (1, 3)]
 
 
 async def test_lines_of_fhir_go_in_and_each_that_is_refused_is_told_of(person: Inside) -> None:
