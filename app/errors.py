@@ -61,6 +61,10 @@ class AuthenticationError(RegieError):
     status, issue = 401, "login"
 
 
+class NonceNeededError(AuthenticationError):
+    """The proof that comes with a token needs a value of this server (RFC 9449 section 9)."""
+
+
 class AccessDeniedError(RegieError):
     """No rule and no grant allows this."""
 

@@ -100,6 +100,7 @@ class Regie:
                 trust_forwarded=self.settings.trust_forwarded,
                 certificate_header=self.settings.client_certificate_header,
                 auth_methods=parts.oauth.auth_methods,
+                nonces=parts.oauth.nonces,
             )
             self.fhir[fhir.prefix] = fhir
         self.pages.state.parts = parts

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     client_certificate_authorities: str = Field(
         default="", description="A file with the certificates (PEM) of who may say whose a client's certificate is."
     )
+    dpop_nonces: bool = Field(
+        default=False, description="Whether DPoP proofs have to hold a nonce of this server (RFC 9449 section 8)."
+    )
     dev_loopback_keys: bool = Field(
         default=False, description="Whether the keys of clients may be fetched from this machine; for development only."
     )

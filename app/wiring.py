@@ -40,6 +40,7 @@ from app.jobs.reminders import ReminderHandler
 from app.oauth import clients
 from app.oauth.certificates import NOBODY, Authorities
 from app.oauth.changes import Lifetimes
+from app.oauth.nonces import Nonces
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
 from app.settings import Settings
@@ -161,6 +162,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         secret=settings.key,
         certificate_header=settings.client_certificate_header,
         authorities=_authorities(settings.client_certificate_authorities),
+        nonces=Nonces(settings.key("nonces")) if settings.dpop_nonces else None,
         remote_keys=RemoteKeys(clock, allow_loopback=settings.dev_loopback_keys),
         record_patients=record_patients,
         clock=clock,

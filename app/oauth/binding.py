@@ -16,6 +16,7 @@ from app.oauth import certificates, dpop
 from app.oauth.certificates import BadCertificateError
 from app.oauth.dpop import BadProofError, Proof
 from app.oauth.exchange import Payload
+from app.oauth.nonces import Nonces
 from app.oauth.replay import first_use
 
 KEY, CERTIFICATE = "jkt:", "x5t:"
@@ -48,18 +49,20 @@ def bound_to_key(payload: Payload) -> str | None:
     return None if named is None else KEY + named
 
 
-def of_token_request(proof: str, certificate: str, url: str, now: datetime) -> tuple[str | None, Proof | None]:
+def of_token_request(
+    proof: str, certificate: str, url: str, now: datetime, nonces: Nonces | None = None
+) -> tuple[str | None, Proof | None]:
     """Return what a token that is asked for at ``url`` is to be bound to, None for nothing, and the proof to be used up.
 
     Raises: BadProofError.
     """
     if proof:
-        found = dpop.checked(proof, method="POST", url=url, now=now)
+        found = dpop.checked(proof, method="POST", url=url, now=now, nonces=nonces)
         return KEY + found.jkt, found
     return (CERTIFICATE + thumbprint(certificate), None) if certificate else (None, None)
 
 
-def of_use(bound_to: str, shown: Shown, now: datetime) -> Proof | None:
+def of_use(bound_to: str, shown: Shown, now: datetime, nonces: Nonces | None = None) -> Proof | None:
     """Return the proof to be used up when a token is used as it has to be; None where there is none to use up.
 
     Raises: BadProofError.
@@ -67,7 +70,9 @@ def of_use(bound_to: str, shown: Shown, now: datetime) -> Proof | None:
     if bound_to.startswith(KEY):
         if shown.scheme != "dpop":
             raise BadProofError("This token is used with DPoP.")
-        proof = dpop.checked(shown.proof, method=shown.method, url=shown.url, now=now, access_token=shown.token)
+        proof = dpop.checked(
+            shown.proof, method=shown.method, url=shown.url, now=now, access_token=shown.token, nonces=nonces
+        )
         if not hmac.compare_digest(bound_to, KEY + proof.jkt):
             raise BadProofError("The token is bound to another key.")
         return proof

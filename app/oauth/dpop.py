@@ -16,6 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from app.errors import BadRequestError
+from app.oauth.nonces import Nonces
 from app.oauth.public_keys import public_keys
 
 ALGORITHMS = ["ES256", "ES384", "RS256", "RS384"]
@@ -32,6 +33,10 @@ class BadProofError(Exception):
     """The proof is missing, or proves nothing; the text is for who builds the client."""
 
 
+class NonceNeededError(BadProofError):
+    """The proof is right, but has no nonce of this server, or an old one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A proof that is right, as long as its ``jti`` comes for the first time; ``jkt`` is the thumbprint of the key."""
@@ -40,10 +45,12 @@ class Proof:
     jti: str
 
 
-def checked(proof: str, *, method: str, url: str, now: datetime, access_token: str | None = None) -> Proof:
-    """Return what a proof for this request says; with an access token it has to name that one.
+def checked(
+    proof: str, *, method: str, url: str, now: datetime, access_token: str | None = None, nonces: Nonces | None = None
+) -> Proof:
+    """Return what a proof for this request says; with an access token it has to name that one, with ``nonces`` have one.
 
-    Raises: BadProofError.
+    Raises: BadProofError, NonceNeededError.
     """
     if not proof.isascii() or len(proof) > PROOF_LENGTH_MAX:
         raise BadProofError("The proof is too long, or no JWT.")
@@ -60,6 +67,8 @@ def checked(proof: str, *, method: str, url: str, now: datetime, access_token: s
     except (JoseError, ValueError, TypeError, KeyError, RecursionError, BadRequestError) as error:
         raise BadProofError("The proof is no JWT that is signed with the key in it.") from error
     _check(claims, method, url, now, access_token)
+    if nonces is not None and not nonces.is_good(str(claims.get("nonce")), now):
+        raise NonceNeededError("The proof needs the nonce that comes with this answer.")
     return Proof(key.thumbprint(), claims["jti"])
 
 

@@ -8,7 +8,14 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError
 
 from app.errors import RegieError, UnavailableError
+from app.oauth import nonces
 from app.oauth.exchange import Answer, Payload
+
+
+class UseNonceError(OAuth2Error):
+    """A DPoP proof has to hold the nonce that comes with the answer."""
+
+    error = nonces.ERROR
 
 
 class InvalidProofError(OAuth2Error):
@@ -29,6 +36,7 @@ DESCRIPTIONS = {
     "unauthorized_client": "The client may not use this grant type.",
     "unsupported_grant_type": "The grant_type is authorization_code, refresh_token or client_credentials.",
     "unsupported_response_type": "The response_type is code.",
+    nonces.ERROR: "The DPoP proof has to hold the nonce in the header DPoP-Nonce.",
     "unsupported_token_type": "The token_type_hint is access_token or refresh_token.",
 }
 _MARK = "Regie: "

@@ -30,7 +30,7 @@ from app.oauth.proofs_of_clients import CONFIDENTIAL, NOTHING
 from app.oauth.smart_scopes import SYSTEM_CONTEXTS, granted, opens_anything
 from app.oauth.tokens import Token
 
-_S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_SHA256 = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Server(Protocol):
@@ -55,7 +55,7 @@ class S256Challenge(CodeChallenge):
         parameters = grant.request.payload.data
         if parameters.get("code_challenge_method") != "S256":
             raise InvalidRequestError(described("code_challenge_method is S256; plain or none is refused."))
-        if not _S256_CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
+        if not _SHA256.fullmatch(parameters.get("code_challenge", "")):
             raise InvalidRequestError(described("code_challenge is missing or no SHA-256 in base64url."))
         super().validate_code_challenge(grant, redirect_uri)
 
@@ -91,6 +91,8 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
             super().validate_authorization_request()
             self.server.release_asked(payload)
             _check_openid(payload)
+            if "dpop_jkt" in payload.data and not _SHA256.fullmatch(payload.data["dpop_jkt"]):
+                raise InvalidRequestError(described("dpop_jkt is no thumbprint of a key."))
             if "launch" in (payload.scope or "").split() and "launch" not in payload.data:
                 raise InvalidRequestError(described("The scope launch needs the launch that the app was opened with."))
         except OAuth2Error as error:

@@ -28,9 +28,10 @@ from app.oauth.certificates import NOBODY, Authorities, CertificateProofs
 from app.oauth.changes import Changes, Decision, Lifetimes
 from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
-from app.oauth.dpop import BadProofError
+from app.oauth.dpop import BadProofError, NonceNeededError
 from app.oauth.exchange import Answer, Pairs, Payload, Submitted
 from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
+from app.oauth.nonces import Nonces
 from app.oauth.openid import OPENID, Identity, Subject
 from app.oauth.proofs_of_clients import ASSERTION, BY_NAME, CONFIDENTIAL, NOTHING, SELF_SIGNED
 from app.oauth.remote_keys import RemoteKeys
@@ -54,7 +55,8 @@ class AuthorizationServer(AuthlibServer):
 
     ``secret`` gives a key of 32 bytes for a purpose, ``remote_keys`` those of clients.
     ``certificate_header`` is where a proxy puts the certificate of a client, empty for nowhere; ``authorities`` say whose it
-    is. ``record_patients`` gives the ids of a record's Patient per release; it is called in a worker thread.
+    is. ``nonces`` are those that DPoP proofs have to hold, None for none. ``record_patients`` gives the ids of a record's
+    Patient per release; it is called in a worker thread.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class AuthorizationServer(AuthlibServer):
         remote_keys: RemoteKeys,
         certificate_header: str = "",
         authorities: Authorities = NOBODY,
+        nonces: Nonces | None = None,
         record_patients: Callable[[int], Mapping[Release, str]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -78,6 +81,7 @@ class AuthorizationServer(AuthlibServer):
         self.keys = SigningKeys(database, secret("signing keys"), lifetimes.access_token, clock)
         self.identity = Identity(issuer, secret("subjects"), lifetimes.access_token)
         self.certificate_header = certificate_header
+        self.nonces = nonces
         self.auth_methods = [NOTHING, ASSERTION]
         if certificate_header:
             self.auth_methods += [SELF_SIGNED, BY_NAME] if authorities else [SELF_SIGNED]
@@ -129,10 +133,15 @@ class AuthorizationServer(AuthlibServer):
         request.pushed = ""
 
         def run() -> Answer:
+            bound_to = self._binding(headers, "/par")
             client: Client = self.authenticate_client(request, Revocation.CLIENT_AUTH_METHODS, "par")
             request.payload.data["client_id"] = client.client_id
             self.get_consent_grant(request)
             kept = [pair for pair in pairs if not pair[0].startswith("client_")] + [("client_id", client.client_id)]
+            if bound_to is not None and bound_to.startswith(binding.KEY):
+                if binding.bound_to_key(request.payload) not in (None, bound_to):
+                    raise errors.InvalidProofError(errors.described("dpop_jkt names another key than the proof."))
+                kept.append(("dpop_jkt", bound_to.removeprefix(binding.KEY)))
             if "request_uri" in request.payload.data or sum(map(len, chain(*kept))) > pushed.LENGTH_MAX:
                 raise InvalidRequestError(
                     errors.described("A pushed request has no request_uri, and is not that long.")
@@ -180,7 +189,7 @@ class AuthorizationServer(AuthlibServer):
         request = self.submitted("POST", "/token", pairs, trace, headers)
 
         def run() -> Answer:
-            request.binding = self._binding(headers)
+            request.binding = self._binding(headers, "/token")
             answer: Answer = self.create_token_response(request)
             return answer
 
@@ -190,13 +199,15 @@ class AuthorizationServer(AuthlibServer):
         """Return the client's certificate as the proxy handed it on, empty for none."""
         return headers.get(self.certificate_header, "") if self.certificate_header else ""
 
-    def _binding(self, headers: Mapping[str, str]) -> str | None:
-        """Return what a token is to be bound to. Raises: InvalidProofError."""
+    def _binding(self, headers: Mapping[str, str], path: str) -> str | None:
+        """Return what a token is to be bound to. Raises: InvalidProofError, UseNonceError."""
         now = self._clock()
         try:
             found, proof = binding.of_token_request(
-                headers.get("dpop", ""), self.certificate_of(headers), f"{self.issuer}/token", now
+                headers.get("dpop", ""), self.certificate_of(headers), self.issuer + path, now, self.nonces
             )
+        except NonceNeededError as error:
+            raise errors.UseNonceError from error
         except BadProofError as error:
             raise errors.InvalidProofError(errors.described(str(error))) from error
         if proof is not None and not self.database.write_blocking(binding.use(proof, now)):
@@ -356,6 +367,8 @@ class AuthorizationServer(AuthlibServer):
                 self.changes.note_refusal(trace, answer.status, str(answer.body.get("error", "")))
         except RegieError as error:
             return errors.of_regie(error)
+        if self.nonces is not None:
+            answer.headers["DPoP-Nonce"] = self.nonces.current(self._clock())
         return answer
 
     @staticmethod

@@ -4,9 +4,9 @@ Specs: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo, https://w
 """
 
 from app.audit.events import Trace
-from app.oauth import binding, tokens
+from app.oauth import binding, nonces, tokens
 from app.oauth.binding import Shown
-from app.oauth.dpop import BadProofError
+from app.oauth.dpop import BadProofError, NonceNeededError
 from app.oauth.errors import NO_STORE
 from app.oauth.exchange import Answer
 from app.oauth.openid import OPENID
@@ -21,8 +21,13 @@ def userinfo(server: AuthorizationServer, shown: Shown | None, trace: Trace) -> 
     found = tokens.read_blocking(server.database, shown.token)
     if found is None or found.is_refresh or not found.is_active(server.now_us()):
         return _refused("invalid_token")
-    if not _is_proven(server, found, shown):
-        return _refused("invalid_token")
+    try:
+        if not _is_proven(server, found, shown):
+            return _refused("invalid_token")
+    except NonceNeededError:
+        nonce = "" if server.nonces is None else server.nonces.current(server.now())
+        headers = {**NO_STORE, "WWW-Authenticate": f'DPoP error="{nonces.ERROR}"', "DPoP-Nonce": nonce}
+        return Answer(401, {"error": nonces.ERROR}, headers)
     if OPENID not in found.scope.split():
         return _refused("insufficient_scope", 403)
     if not server.changes.tell_who(found, trace):
@@ -31,9 +36,12 @@ def userinfo(server: AuthorizationServer, shown: Shown | None, trace: Trace) -> 
 
 
 def _is_proven(server: AuthorizationServer, found: Token, shown: Shown) -> bool:
+    """Return whether a token comes with what it is bound to. Raises: NonceNeededError."""
     now = server.now()
     try:
-        proof = binding.of_use(found.binding or "", shown, now)
+        proof = binding.of_use(found.binding or "", shown, now, server.nonces)
+    except NonceNeededError:
+        raise
     except BadProofError:
         return False
     return proof is None or server.database.write_blocking(binding.use(proof, now))

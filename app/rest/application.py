@@ -11,15 +11,16 @@ import structlog
 
 from app.access.requester import Requester
 from app.audit.events import Trace
-from app.errors import AuthenticationError, MethodNotAllowedError, RegieError, UnavailableError
+from app.errors import AuthenticationError, MethodNotAllowedError, NonceNeededError, RegieError, UnavailableError
 from app.fhir.release import Release
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
 from app.interactions.gate import Deed
-from app.oauth import binding, tokens
+from app.oauth import binding, dpop, nonces, tokens
 from app.oauth.binding import Shown
 from app.oauth.dpop import ALGORITHMS, BadProofError
 from app.oauth.metadata import smart_configuration
+from app.oauth.nonces import Nonces
 from app.oauth.proofs_of_clients import ASSERTION, NOTHING
 from app.rest.call import Call
 from app.rest.files import as_file
@@ -50,6 +51,7 @@ class FhirApplication:
         trust_forwarded: bool,
         certificate_header: str = "",
         auth_methods: Sequence[str] = (NOTHING, ASSERTION),
+        nonces: Nonces | None = None,
     ) -> None:
         self.context = context
         self.release = release
@@ -57,12 +59,9 @@ class FhirApplication:
         self.body_size_max = body_size_max
         self.trust_forwarded = trust_forwarded
         self.certificate_header = certificate_header.lower().encode()
+        self.nonces = nonces
         self.smart_configuration: dict[str, object] = dict(smart_configuration(context.base_url, auth_methods))
-        challenge = f'Bearer realm="{context.fhir_base(release)}"'
-        self.challenges = [
-            (b"www-authenticate", challenge.encode()),
-            (b"www-authenticate", f'DPoP algs="{" ".join(ALGORITHMS)}"'.encode()),
-        ]
+        self.challenges = (f'Bearer realm="{context.fhir_base(release)}"', f'DPoP algs="{" ".join(ALGORITHMS)}"')
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; ``scope["path"]`` is the whole path."""
@@ -130,7 +129,10 @@ class FhirApplication:
 
     def _error_headers(self, request: FhirRequest, error: RegieError) -> list[tuple[bytes, bytes]]:
         if isinstance(error, AuthenticationError):
-            return list(self.challenges)
+            told = "" if request.token is None else ', error="invalid_token"'
+            if isinstance(error, NonceNeededError):
+                told = f', error="{nonces.ERROR}"'
+            return [(b"www-authenticate", f"{challenge}{told}".encode()) for challenge in self.challenges]
         if isinstance(error, MethodNotAllowedError):
             allowed = [method for method in methods(request.parts) if method != request.method]
             return [(b"allow", ", ".join(allowed).encode())]
@@ -142,17 +144,19 @@ class FhirApplication:
         found = None
         if token is not None:
             found = await tokens.find(self.context.database.reader, token, self.context.clock())
-        if found is not None and not await self._is_proven(request, token or "", found):
-            found = None
-        if found is None:
-            message = "A valid access token is needed: Authorization: Bearer [token]."
-            error = AuthenticationError(message)
+        try:
+            if found is None or not await self._is_proven(request, token or "", found):
+                raise AuthenticationError("A valid access token is needed: Authorization: Bearer [token].")
+        except AuthenticationError as error:
             await self.context.gate.refused(None, request.trace, Deed("authenticate", self.release), error)
-            raise error
+            raise
         return found
 
     async def _is_proven(self, request: FhirRequest, token: str, found: Requester) -> bool:
-        """Return whether a token comes as it has to: with the key or certificate that it is bound to, if it is."""
+        """Return whether a token comes as it has to: with the key or certificate that it is bound to, if it is.
+
+        Raises: NonceNeededError.
+        """
         headers = request.headers
         if not found.bound_to and headers[b"authorization"][:1] in b"bB":
             return True
@@ -166,13 +170,17 @@ class FhirApplication:
             "/".join([self.context.fhir_base(self.release), *(quote(part, safe="") for part in request.parts)]),
         )
         try:
-            proof = binding.of_use(found.bound_to, shown, now)
+            proof = binding.of_use(found.bound_to, shown, now, self.nonces)
+        except dpop.NonceNeededError as error:
+            raise NonceNeededError("The proof needs the nonce in the header DPoP-Nonce.") from error
         except BadProofError:
             return False
         return proof is None or await self.context.database.write(binding.use(proof, now))
 
     async def _send(self, send: Send, request: FhirRequest, response: FhirResponse, ids: tuple[str, str, str]) -> None:
         headers = [*_ALWAYS, *id_headers(*ids), *response.headers]
+        if self.nonces is not None and b"dpop" in request.headers:
+            headers.append((b"dpop-nonce", self.nonces.current(self.context.clock()).encode()))
         if response.status not in (204, 304):
             headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})

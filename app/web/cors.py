@@ -9,7 +9,7 @@ ALLOWED_HEADERS = (
     b"MedMij-Request-ID, Prefer, X-Correlation-ID, X-Request-ID"
 )
 EXPOSED_HEADERS = (
-    b"Content-Location, ETag, Idempotency-Replayed, Last-Modified, Location, Regie-Seq, WWW-Authenticate, "
+    b"Content-Location, DPoP-Nonce, ETag, Idempotency-Replayed, Last-Modified, Location, Regie-Seq, WWW-Authenticate, "
     b"X-Correlation-ID, X-Request-ID"
 )
 ANSWER = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", EXPOSED_HEADERS)]

@@ -6,8 +6,10 @@ from pathlib import Path
 from joserfc.jwk import ECKey
 
 from app.access.requester import RequesterKind
-from app.oauth.binding import thumbprint
+from app.oauth.binding import thumbprint, use
+from app.oauth.dpop import Proof
 from app.oauth.tokens import Holder
+from tests.support.database import opened
 from tests.support.proofs import certificate, proof
 from tests.support.world import BASE_URL, PERSON_SCOPE, Caller, World, world_in
 
@@ -20,9 +22,9 @@ async def bound(world: World, binding: str) -> str:
     return await world.token(holder, PERSON_SCOPE)
 
 
-def shown(token: str, url: str, method: str = "GET", key: ECKey = KEY) -> dict[str, str]:
+def shown(token: str, url: str, method: str = "GET", key: ECKey = KEY, **claims: str) -> dict[str, str]:
     """Return the headers of a request with DPoP."""
-    made = proof(key, method, f"{BASE_URL}/fhir/r4{url}", datetime.now(UTC), access_token=token)
+    made = proof(key, method, f"{BASE_URL}/fhir/r4{url}", datetime.now(UTC), access_token=token, **claims)
     return {"Authorization": f"DPoP {token}", "DPoP": made}
 
 
@@ -69,3 +71,31 @@ async def test_a_certificate_that_no_proxy_vouches_for_proves_nothing(world: Wor
     caller = Caller(world.http, token)
     answer = await caller("GET", world.zonnestraal.url("weight"), Client_Cert=certificate("mine"))
     assert answer.status_code == 401
+
+
+async def test_a_server_that_wants_nonces_says_which_one_to_use(tmp_path: Path) -> None:
+    async with world_in(tmp_path, dpop_nonces=True) as world:
+        token, url = await bound(world, f"jkt:{KEY.thumbprint()}"), world.zonnestraal.url("weight")
+        caller = Caller(world.http, None)
+        answer = await caller("GET", url, **shown(token, url))
+        assert answer.status_code == 401
+        assert 'error="use_dpop_nonce"' in answer.headers["www-authenticate"]
+        nonce = answer.headers["dpop-nonce"]
+        right = await caller("GET", url, **shown(token, url, nonce=nonce))
+        assert right.status_code == 200
+        assert right.headers["dpop-nonce"]
+        assert (await caller("GET", url, **shown(token, url, nonce="of-another"))).status_code == 401
+
+
+async def test_a_proof_is_good_once_in_all_processes(tmp_path: Path) -> None:
+    used = Proof("key", "once"), datetime.now(UTC)
+    with opened(tmp_path, "oauth") as one, opened(tmp_path, "oauth") as other:
+        assert await one.write(use(*used))
+        assert not await other.write(use(*used))
+
+
+async def test_a_refused_token_is_called_invalid_and_a_missing_one_is_not(world: World) -> None:
+    caller = Caller(world.http, None)
+    answer = await caller("GET", "/Observation", Authorization="Bearer unknown")
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert "error" not in (await caller("GET", "/Observation")).headers["www-authenticate"]
