@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench conformance oracle lock venv installed installed-tests chromium wrk
+.PHONY: help serve test check format bench conformance oracle lock venv installed installed-tests chromium postgresql wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -26,7 +26,7 @@ serve: installed ## serve on http://127.0.0.1:8000 with invented people (PORT=90
 	@.venv/bin/regie demo
 	@exec .venv/bin/regie serve
 
-test: installed-tests chromium ## run all tests (ARGS="-k word" for some)
+test: installed-tests chromium postgresql ## run all tests (ARGS="-k word" for some)
 	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 check: installed-tests ## lint, format, types, imports, docs
@@ -102,6 +102,9 @@ endef
 
 chromium:
 	$(call system,chromium,chromium fonts-liberation,Opening the pages in a browser)
+
+postgresql:
+	$(call system,pg_ctlcluster,postgresql,The database of some tests)
 
 wrk:
 	$(call system,wrk,wrk,The benchmark)

@@ -13,7 +13,9 @@ from sqlalchemy import make_url
 from app.access.requester import RequesterKind
 from app.audit.log import AuditLog
 from app.consent import grants
-from app.db.sqlite import SqliteDatabase, run_now
+from app.db.database import Database
+from app.db.postgres import PostgresDatabase
+from app.db.sqlite import SqliteDatabase
 from app.errors import UnavailableError
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
@@ -44,7 +46,7 @@ from app.oauth.nonces import Nonces
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
 from app.settings import Settings
-from app.store.changes import patients_of
+from app.store.changes import PATIENTS, patients_in
 from app.store.indexing import IndexRows, index_rows
 from app.store.reindex import SWIFT, reindex
 
@@ -57,7 +59,7 @@ class Parts:
     """Everything that is wired together once."""
 
     settings: Settings
-    database: SqliteDatabase
+    database: Database
     audit: AuditLog
     accounts: Accounts
     context: Context
@@ -98,18 +100,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def database_path(settings: Settings) -> Path:
-    """Return the SQLite file of the settings. Raises: UnavailableError, for another kind of database."""
-    url = make_url(settings.database_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        message = "REGIE_DATABASE_URL has to be sqlite:///FILE."
-        raise UnavailableError(message)
-    return Path(url.database)
+def open_database(url: str) -> Database:
+    """Return the database of an URL, opened. Raises: UnavailableError, for one that Regie does not know."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return SqliteDatabase(Path(parsed.database))
+    if parsed.get_backend_name() == "postgresql":
+        return PostgresDatabase(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
+    message = "REGIE_DATABASE_URL has to be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
+    raise UnavailableError(message)
 
 
 def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     """Return the parts, with the database open."""
-    database = SqliteDatabase(database_path(settings))
+    database = open_database(settings.database_url)
 
     def now_us() -> int:
         since = clock() - _EPOCH
@@ -150,7 +154,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
         context.conformance.ask_elsewhere(server.verdict)
 
     def record_patients(record_id: int) -> dict[Release, str]:
-        return run_now(patients_of(database.reader, record_id))
+        return patients_in(database.read_blocking(PATIENTS, {"record_id": record_id}))
 
     oauth = AuthorizationServer(
         database,

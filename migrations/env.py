@@ -15,7 +15,7 @@ import app.jobs.tables
 import app.oauth.tables
 import app.store.tables  # noqa: F401 - with this, the metadata knows the tables of every package
 from app.db.metadata import metadata
-from app.db.migrate import opened
+from app.db.migrate import in_transaction
 from app.settings import Settings
 
 
@@ -29,5 +29,4 @@ handed_in = cast("Connection | None", context.config.attributes.get("connection"
 if handed_in is not None:
     run(handed_in)
 else:
-    with opened(Settings().database_url) as own:
-        run(own)
+    in_transaction(Settings().database_url, run)

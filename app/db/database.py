@@ -68,6 +68,11 @@ class Connection(Protocol):
 class Database(Connection, Protocol):
     """One database, opened."""
 
+    @property
+    def url(self) -> str:
+        """What opens it again, password included: not for logs."""
+        ...
+
     def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Do what ``write`` does, for code that runs in a worker thread (never call it in an event loop's thread)."""
         ...

@@ -1,46 +1,57 @@
 """The schema, brought up to what this code expects, and the question whether it is.
 
-The migrations are in ``migrations/``, beside the package. All that are due run in one transaction: it begins with the
-write lock, so of two processes that migrate at once the second waits and finds nothing to do, and one that fails or is
-killed leaves the schema as it was.
+The migrations are in ``migrations/``, beside the package. All that are due run in one transaction: it begins with a lock, so
+of two processes that migrate at once the second waits and finds nothing to do, and one that fails or is killed leaves the
+schema as it was.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
-from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.errors import UnavailableError
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+LOCK = 0x5265676965
+"""The number of the advisory lock that a migration holds on PostgreSQL."""
+
 _LOCK_TIMEOUT_S = 60
+T = TypeVar("T")
 
 
 def migrate(url: str, migrations: Path = MIGRATIONS) -> list[str]:
     """Return the revisions that were applied, oldest first; empty when the schema was current already.
 
-    A SQLite file, and the folder that it is to be in, are made when they are absent.
-    Raises: UnavailableError, if the schema is of a newer release than this code; sqlalchemy.exc.OperationalError, if
-    another process holds the database.
+    A SQLite file, and the folder that it is to be in, are made when they are absent; a database of PostgreSQL has to be there.
+    Raises: UnavailableError, if the schema is of a newer release than this code, or the database sorts texts otherwise than
+    by their characters' numbers; sqlalchemy.exc.DBAPIError, if another process holds the database.
     """
     config = _config(migrations)
     if folder := _sqlite_folder(url):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # For its owner only, and so is what SQLite puts beside it; one that is there keeps the rights it was given.
         Path(make_url(url).database or "").touch(mode=0o600)
-    with opened(url) as connection:
+
+    def work(connection: Connection) -> list[str]:
+        _check_order(connection)
         applied = set(_applied(connection, config))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return [revision for revision in reversed(_applied(connection, config)) if revision not in applied]
+
+    return in_transaction(url, work)
 
 
 def is_current(url: str, migrations: Path = MIGRATIONS) -> bool:
@@ -51,26 +62,55 @@ def is_current(url: str, migrations: Path = MIGRATIONS) -> bool:
     folder = _sqlite_folder(url)
     if folder is not None and not Path(make_url(url).database or "").exists():
         return False
-    with opened(url, to_write=False) as connection:
-        heads = ScriptDirectory.from_config(_config(migrations)).get_heads()
+    heads = ScriptDirectory.from_config(_config(migrations)).get_heads()
+
+    def work(connection: Connection) -> bool:
         return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)
 
+    return in_transaction(url, work, to_write=False)
 
-@contextmanager
-def opened(url: str, *, to_write: bool = True) -> Iterator[Connection]:
-    """Give a connection in one transaction: committed at the end, undone by an exception.
 
-    With ``to_write`` it holds the write lock from its beginning.
+def in_transaction(url: str, work: Callable[[Connection], T], *, to_write: bool = True) -> T:
+    """Return what ``work`` returned, in one transaction: committed at its end, undone by an exception.
+
+    With ``to_write`` it holds the lock of those who migrate from its beginning.
     """
-    engine = create_engine(url, poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _leave_transactions_alone)
-        event.listen(engine, "begin", _begin_to_write if to_write else _begin_to_read)
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        # In a thread of its own: whoever calls may have an event loop already.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, _in_postgresql(parsed, work, to_write=to_write)).result()
+    engine = create_engine(parsed, poolclass=NullPool)
+    event.listen(engine, "connect", _leave_transactions_alone)
+    event.listen(engine, "begin", _begin_to_write if to_write else _begin_to_read)
     try:
         with engine.begin() as connection:
-            yield connection
+            return work(connection)
     finally:
         engine.dispose()
+
+
+async def _in_postgresql(url: URL, work: Callable[[Connection], T], *, to_write: bool) -> T:
+    engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            if to_write:
+                await connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+def _check_order(connection: Connection) -> None:
+    """Do nothing if texts sort by their characters' numbers, which searches by a beginning and cursors rely on."""
+    if connection.dialect.name != "postgresql":
+        return
+    if not connection.execute(text("SELECT 'B' < 'a' AND 'z' < 'é'")).scalar():  # no language puts both so
+        message = (
+            "The database has to be made with LC_COLLATE 'C': CREATE DATABASE regie TEMPLATE template0 LC_COLLATE 'C'."
+        )
+        raise UnavailableError(message)
 
 
 def _leave_transactions_alone(connection: sqlite3.Connection, _record: object) -> None:

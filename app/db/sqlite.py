@@ -14,12 +14,12 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from app.db.database import Gatherer, Row, Transaction
 from app.db.statements import Statement
+from app.db.waiting import Gathered, Waiting, tell
 from app.errors import UnavailableError
 
 T = TypeVar("T")
@@ -41,26 +41,6 @@ _NOT_NOW = frozenset(
     }
 )
 """Errors of the disk or of another process; the low byte of a code says which kind it is."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A job that waits for the writer, and whom to tell."""
-
-    job: Callable[[Transaction], Awaitable[Any]]
-    loop: asyncio.AbstractEventLoop | None
-    future: Any
-    result: Any = None
-    error: BaseException | None = None
-
-    def tell(self) -> None:
-        """Set the future's outcome; for an asyncio future, call it in the loop's thread."""
-        if self.future.done():  # the caller went away (a cancelled request); the change stays
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
 
 
 def run_now(coroutine: Awaitable[T]) -> T:
@@ -107,7 +87,7 @@ class SqliteTransaction(SqliteReader):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.gathered: list[tuple[Gatherer, Any]] = []
+        self.gathered = Gathered()
         self.needs_savepoint = False
 
     async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
@@ -122,9 +102,8 @@ class SqliteTransaction(SqliteReader):
             return 0
         if self.needs_savepoint:
             self._set_savepoint()
-        return self._connection.executemany(
-            statement.sqlite.text, [statement.sqlite.parameters(row) for row in rows]
-        ).rowcount
+        form = statement.sqlite
+        return self._connection.executemany(form.text, [form.parameters(row) for row in rows]).rowcount
 
     def _set_savepoint(self) -> None:
         self._connection.execute("SAVEPOINT job")
@@ -132,16 +111,11 @@ class SqliteTransaction(SqliteReader):
 
     def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
         """Hand ``items`` to ``gatherer`` just before the commit."""
-        self.gathered.extend((gatherer, item) for item in items)
+        self.gathered.add(gatherer, items)
 
     async def flush(self) -> None:
         """Let every gatherer write what it was handed."""
-        by_gatherer: dict[int, tuple[Gatherer, list[Any]]] = {}
-        for gatherer, item in self.gathered:
-            by_gatherer.setdefault(id(gatherer), (gatherer, []))[1].append(item)
-        self.gathered = []
-        for gatherer, items in by_gatherer.values():
-            await gatherer.flush(self, items)
+        await self.gathered.flush(self)
 
 
 class SqliteDatabase:
@@ -152,7 +126,7 @@ class SqliteDatabase:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._closed = False
         self._writer_connection = self._connect(read_only=False)
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
@@ -182,6 +156,11 @@ class SqliteDatabase:
         return connection
 
     @property
+    def url(self) -> str:
+        """What opens it again."""
+        return f"sqlite:///{self.path}"
+
+    @property
     def reader(self) -> SqliteReader:
         """The reader of the calling thread."""
         reader = getattr(self._local, "reader", None)
@@ -193,14 +172,14 @@ class SqliteDatabase:
         """Return what ``job`` returned, after its changes are durable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._hand_in(_Waiting(job, loop, future))
+        self._hand_in(Waiting(job, loop, future))
         # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
         return await future
 
     def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Return what ``job`` returned, after its changes are durable; for worker threads."""
         future: Future[T] = Future()
-        self._hand_in(_Waiting(job, None, future))
+        self._hand_in(Waiting(job, None, future))
         return future.result()
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
@@ -218,7 +197,7 @@ class SqliteDatabase:
         for connection in reversed(self._opened):
             connection.close()
 
-    def _hand_in(self, waiting: _Waiting) -> None:
+    def _hand_in(self, waiting: Waiting) -> None:
         if self._closed:
             message = "The server is stopping."
             raise UnavailableError(message)
@@ -227,7 +206,7 @@ class SqliteDatabase:
     def _write_forever(self) -> None:
         while True:
             first = self._waiting.get()
-            group: list[_Waiting] = []
+            group: list[Waiting] = []
             following = first
             while following is not None:
                 group.append(following)
@@ -239,11 +218,11 @@ class SqliteDatabase:
                     break
             if group:
                 self._commit_group(group)
-                self._tell(group)
+                tell(group)
             if following is None:
                 return
 
-    def _commit_group(self, group: list[_Waiting]) -> None:
+    def _commit_group(self, group: list[Waiting]) -> None:
         """Run and commit all jobs of ``group``; every one ends with a result or an error."""
         connection = self._writer_connection
         try:
@@ -265,9 +244,9 @@ class SqliteDatabase:
                     # The transaction stays open and uncommitted; the next group can't begin, and comes here to try again.
                     failure.add_note(f"Rolling back failed too: {type(also).__name__}.")
 
-    def _run_in_savepoint(self, transaction: SqliteTransaction, waiting: _Waiting) -> None:
+    def _run_in_savepoint(self, transaction: SqliteTransaction, waiting: Waiting) -> None:
         connection = self._writer_connection
-        gathered_before = len(transaction.gathered)
+        gathered_before = transaction.gathered.count
         transaction.needs_savepoint = True
         try:
             waiting.result = run_now(waiting.job(transaction))
@@ -277,25 +256,8 @@ class SqliteDatabase:
                 raise  # no fault of the job, and the next would meet it too: nothing of the group is committed
             if not transaction.needs_savepoint:
                 connection.execute("ROLLBACK TO job")
-            del transaction.gathered[gathered_before:]
+            transaction.gathered.cut(gathered_before)
             waiting.error = error  # it is the caller's, who gets it raised
         if not transaction.needs_savepoint:
             connection.execute("RELEASE job")
         transaction.needs_savepoint = False
-
-    @staticmethod
-    def _tell(group: list[_Waiting]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
-        for waiting in group:
-            if waiting.loop is None:
-                waiting.tell()
-            else:
-                by_loop.setdefault(waiting.loop, []).append(waiting)
-        for loop, theirs in by_loop.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_tell_all, theirs)
-
-
-def _tell_all(group: list[_Waiting]) -> None:
-    for waiting in group:
-        waiting.tell()

@@ -6,7 +6,7 @@ reading it locks it, so that a person's changes are strictly ordered.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.db.database import Reader, Transaction
+from app.db.database import Reader, Row, Transaction
 from app.db.statements import Statement, hot
 from app.errors import NotFoundError
 from app.fhir.release import Release
@@ -121,7 +121,7 @@ _SET_PATIENT = {
     )
     for release, column in _PATIENT_COLUMN.items()
 }
-_PATIENTS = hot(select(record.c.patient_stu3, record.c.patient_r4).where(record.c.record_id == bindparam("record_id")))
+PATIENTS = hot(select(record.c.patient_stu3, record.c.patient_r4).where(record.c.record_id == bindparam("record_id")))
 _RECORDS = hot(
     select(record.c.record_id).where(record.c.record_id != 0, record.c.status == ACTIVE).order_by(record.c.record_id)
 )
@@ -158,13 +158,17 @@ async def open_record(transaction: Transaction, record_id: int, time_zone: str) 
 
 async def record_exists(reader: Reader, record_id: int) -> bool:
     """Return whether there is such a record, open or not."""
-    return await reader.one(_PATIENTS, {"record_id": record_id}) is not None
+    return await reader.one(PATIENTS, {"record_id": record_id}) is not None
 
 
 async def patients_of(reader: Reader, record_id: int) -> dict[Release, str]:
     """Return the ids of the person's Patient resources, per release that has one."""
-    row = await reader.one(_PATIENTS, {"record_id": record_id})
-    found = zip(Release, row or (None, None), strict=True)
+    return patients_in(await reader.all(PATIENTS, {"record_id": record_id}))
+
+
+def patients_in(rows: Sequence[Row]) -> dict[Release, str]:
+    """Return what ``patients_of`` does, of the rows that ``PATIENTS`` found."""
+    found = zip(Release, rows[0] if rows else (None, None), strict=True)
     return {release: patient for release, patient in found if patient is not None}
 
 

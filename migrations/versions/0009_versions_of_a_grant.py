@@ -3,7 +3,7 @@
 Step:      expand, 1 of 1. Each grant that is there is its own first version; the table is made anew, as its key changes.
 Runs with: the code of this release only, older code doesn't know the column.
 Locks:     access_grant while it is copied.
-Tried on:  SQLite, with data of 0.1.   Way back: none once a grant was changed; before that, copy the table back.
+Tried on:  SQLite, with data of 0.1; PostgreSQL, empty.   Way back: none once a grant was changed; before that, copy the table back.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,8 @@ _COLUMNS = (
 def upgrade() -> None:
     op.drop_index(op.f("ix_access_grant_grantee_grantee_id_ends_at"), "access_grant")
     op.rename_table("access_grant", "access_grant_before")
+    if op.get_context().dialect.name == "postgresql":  # where a key keeps its name, which is the new one's too
+        op.execute("ALTER TABLE access_grant_before RENAME CONSTRAINT pk_access_grant TO pk_access_grant_before")
     op.create_table(
         "access_grant",
         sa.Column("record_id", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -28,6 +28,7 @@ from app.fhir.release import Release
 from app.oauth import tokens
 from app.oauth.tokens import Holder
 from tests.support.campaign_http import Person, Server, new_people
+from tests.support.database import file_of, on_sqlite
 from tests.support.in_process import Inside, inside
 from tests.support.processes import served, started_by
 from tests.support.running import Program, free_port
@@ -51,7 +52,7 @@ def assert_unavailable(answer: httpx.Response) -> None:
 @contextmanager
 def full(world: Inside) -> Iterator[None]:
     """Let the database grow by no page more."""
-    writer = world.parts.database._writer_connection
+    writer = on_sqlite(world.parts.database)._writer_connection
     (pages,) = writer.execute("PRAGMA page_count").fetchone()
     writer.execute(f"PRAGMA max_page_count={pages}")
     try:
@@ -132,8 +133,8 @@ async def test_nothing_is_shown_while_the_log_cannot_take_it(world: Inside) -> N
 
 
 async def test_a_database_that_another_process_holds_is_a_503_until_it_lets_go(world: Inside) -> None:
-    world.parts.database._writer_connection.execute("PRAGMA busy_timeout=100")
-    other = sqlite3.connect(world.parts.database.path, isolation_level=None)
+    on_sqlite(world.parts.database)._writer_connection.execute("PRAGMA busy_timeout=100")
+    other = sqlite3.connect(file_of(world.parts.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     body = world.observation("held")
     try:
@@ -147,7 +148,7 @@ async def test_a_database_that_another_process_holds_is_a_503_until_it_lets_go(w
 
 
 async def test_a_write_waits_for_another_process_that_lets_go_in_time(world: Inside) -> None:
-    other = sqlite3.connect(world.parts.database.path, isolation_level=None, check_same_thread=False)
+    other = sqlite3.connect(file_of(world.parts.database), isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     asyncio.get_running_loop().call_later(0.3, other.execute, "ROLLBACK")
     answer = await world.create(world.observation("waited"))
@@ -213,13 +214,13 @@ async def test_a_clock_that_is_turned_back_does_not_open_a_withdrawn_grant_again
 
 async def test_a_log_file_that_lost_its_end_holds_whole_changes_only(world: Inside, tmp_path: Path) -> None:
     """What a power cut may take is what nobody was told of: the log file is synced before an answer."""
-    writer = world.parts.database._writer_connection
+    writer = on_sqlite(world.parts.database)._writer_connection
     assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     for number in range(12):
         assert (await world.create(world.observation(f"whole-{number}", padding=number * 3000))).status_code == 201
     whole = world.soundness.changes(world.record_id)
-    database = world.parts.database.path
+    database = file_of(world.parts.database)
     main, log = database.read_bytes(), database.with_name(f"{database.name}-wal").read_bytes()
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
@@ -236,7 +237,7 @@ async def test_a_log_file_that_lost_its_end_holds_whole_changes_only(world: Insi
         copy.with_name(f"{copy.name}-wal").write_bytes(log[:cut] + tail)
         opened = sqlite3.connect(copy)
         opened.execute("SELECT count(*) FROM change").fetchone()
-        left = Soundness(copy, world.soundness.secret_file, world.soundness.base_url)
+        left = Soundness(f"sqlite:///{copy}", world.soundness.secret_file, world.soundness.base_url)
         await asyncio.to_thread(left.check)
         changes = left.changes(world.record_id)
         assert changes == whole[: len(changes)]
@@ -287,7 +288,7 @@ async def test_a_server_whose_files_may_not_grow_refuses_and_goes_on_when_they_m
             assert_unavailable(refused)
             for pid in started_by(process):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-            soundness = Soundness(tmp_path / "regie.sqlite3", tmp_path / "secret", program.url)
+            soundness = Soundness(f"sqlite:///{tmp_path / 'regie.sqlite3'}", tmp_path / "secret", program.url)
             await check_after(server, person, done, soundness)
 
 
@@ -315,4 +316,6 @@ async def test_a_server_on_a_full_disk_refuses_and_goes_on_when_there_is_room(tm
             done, refused = await write_until_refused(server, person)
             assert_unavailable(refused)
             ballast.unlink()
-            await check_after(server, person, done, Soundness(database, tmp_path / "secret", program.url))
+            await check_after(
+                server, person, done, Soundness(f"sqlite:///{database}", tmp_path / "secret", program.url)
+            )

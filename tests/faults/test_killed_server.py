@@ -45,11 +45,6 @@ class Campaign:
     """A server whose worker dies again within 5.5 s takes it that something is wrong, and ends."""
     done_unanswered: int = 0
 
-    @property
-    def database(self) -> Path:
-        """The database's file."""
-        return self.program.folder / "regie.sqlite3"
-
     async def start(self) -> None:
         """See to it that a server is ready: one that is started, or one that starts its only worker anew by itself."""
         if self.process is not None:
@@ -95,7 +90,7 @@ class Campaign:
         time.sleep(self.random.uniform(0.05, LOAD_MAX_S))
         how, has_one = self.random.random(), self.program.environment["REGIE_WORKERS"] == "1"
         if self.random.random() < 0.7:
-            log = self.database.with_name(f"{self.database.name}-wal")
+            log = Path(f"{self.program.database_url.removeprefix('sqlite:///')}-wal")
             before, until = log.stat().st_mtime_ns, time.monotonic() + 0.2
             while log.stat().st_mtime_ns == before and time.monotonic() < until:
                 time.sleep(0.00005)
@@ -148,7 +143,7 @@ async def _campaign(folder: Path, seed: int) -> None:
         people = await new_people(program, server, 2)
         clients = clients_of(server, people, seed)
         followers = [Follower(server, person, release) for person in people for release in Release]
-        soundness = Soundness(campaign.database, program.folder / "secret", program.url)
+        soundness = Soundness(program.database_url, program.folder / "secret", program.url)
         while campaign.kills < KILLS:
             await asyncio.gather(
                 *(client.load() for client in clients),
@@ -210,5 +205,5 @@ async def test_a_process_that_dies_is_replaced_while_the_other_goes_on(tmp_path:
             for client in clients:
                 await client.settle()
                 await client.check()
-        soundness = Soundness(tmp_path / "regie.sqlite3", tmp_path / "secret", program.url)
+        soundness = Soundness(program.database_url, tmp_path / "secret", program.url)
         await asyncio.to_thread(soundness.check)

@@ -35,7 +35,7 @@ async def world(program: Program) -> AsyncIterator[tuple[Parts, Server]]:
     with parts_beside(program) as parts:
         async with httpx.AsyncClient(timeout=30, limits=limits) as http:
             yield parts, Server(program.url, http)
-    soundness = Soundness(program.folder / "regie.sqlite3", program.folder / "secret", program.url)
+    soundness = Soundness(program.database_url, program.folder / "secret", program.url)
     await asyncio.to_thread(soundness.check)
 
 
@@ -190,7 +190,7 @@ async def test_who_follows_a_record_while_eight_write_misses_nothing(program: Pr
 
         writing = asyncio.gather(*(write(writer) for writer in writers))
         await asyncio.gather(writing, read_from_the_start(), *(follow(follower) for follower in followers))
-        soundness = Soundness(program.folder / "regie.sqlite3", program.folder / "secret", program.url)
+        soundness = Soundness(program.database_url, program.folder / "secret", program.url)
         for follower in followers:
             await follower.check(soundness)
         seqs = [one.seq for one in soundness.changes(person.record_id) if one.release == Release.R4.value]

@@ -4,15 +4,17 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from app.db.metadata import metadata
-from app.db.migrate import MIGRATIONS, is_current, migrate, opened
+from app.db.migrate import MIGRATIONS, in_transaction, is_current, migrate
 from app.errors import UnavailableError
+from tests.support import postgres
 
 ROOT = MIGRATIONS.parent
 
@@ -41,14 +43,13 @@ def trial(tmp_path: Path) -> Path:
 
 
 def names_of_tables(url: str) -> set[str]:
-    with opened(url) as connection:
-        rows = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
-        return {row.name for row in rows}
+    return in_transaction(url, lambda connection: set(inspect(connection).get_table_names()))
 
 
 def table_options(url: str) -> set[tuple[str, int, int]]:
     """What Alembic does not compare: WITHOUT ROWID and STRICT."""
-    with opened(url) as connection:
+
+    def work(connection: Connection) -> set[tuple[str, int, int]]:
         rows = connection.execute(text("PRAGMA table_list")).mappings()
         return {
             (row["name"], row["wr"], row["strict"])
@@ -56,12 +57,23 @@ def table_options(url: str) -> set[tuple[str, int, int]]:
             if not row["name"].startswith("sqlite_") and row["name"] != "alembic_version"
         }
 
+    return in_transaction(url, work)
+
+
+def differences(connection: Connection) -> list[Any]:
+    """What the models have that the database has not, and the other way round."""
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return list(compare_metadata(context, metadata))
+
+
+def say_revision(url: str, revision: str) -> None:
+    spelled = text("UPDATE alembic_version SET version_num = :revision").bindparams(revision=revision)
+    in_transaction(url, lambda connection: connection.execute(spelled).rowcount)
+
 
 def test_an_empty_database_that_is_migrated_equals_the_models(url: str, tmp_path: Path) -> None:
     migrate(url)
-    with opened(url) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
+    assert in_transaction(url, differences) == []
     from_models = f"sqlite:///{tmp_path / 'models.sqlite3'}"
     engine = create_engine(from_models)
     metadata.create_all(engine)
@@ -87,15 +99,13 @@ def test_a_database_is_current_only_after_all_migrations(url: str) -> None:
 @pytest.mark.parametrize("revision", ["0000", "9999"])
 def test_a_schema_of_another_release_is_not_current(url: str, revision: str) -> None:
     migrate(url)
-    with opened(url) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    say_revision(url, revision)
     assert not is_current(url)
 
 
 def test_a_schema_of_a_newer_release_is_left_alone(url: str) -> None:
     migrate(url)
-    with opened(url) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    say_revision(url, "9999")
     before = names_of_tables(url)
     with pytest.raises(UnavailableError, match="newer release"):
         migrate(url)
@@ -123,3 +133,25 @@ def test_of_two_processes_that_migrate_at_once_one_does_it_and_the_other_waits(u
     applied = sorted(int(process.communicate(timeout=60)[0]) for process in both)
     assert [process.returncode for process in both] == [0, 0]
     assert applied == [0, len(list((MIGRATIONS / "versions").glob("*.py")))]
+
+
+def test_postgresql_gets_the_same_tables() -> None:
+    url = postgres.server().new()
+    try:
+        assert not is_current(url)
+        assert migrate(url) != []
+        assert is_current(url)
+        assert in_transaction(url, differences) == []
+        assert migrate(url) == []
+    finally:
+        postgres.server().drop(url)
+
+
+def test_a_database_that_sorts_texts_as_a_language_does_is_refused() -> None:
+    server = postgres.server()
+    server.run("CREATE DATABASE sorted TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'nl'")
+    try:
+        with pytest.raises(UnavailableError, match="LC_COLLATE"):
+            migrate(server.url("sorted"))
+    finally:
+        server.drop(server.url("sorted"))

@@ -69,7 +69,7 @@ def test_the_index_of_an_older_database_is_made_anew(program: Program) -> None:
     assert index_of(file) == fresh
     assert program.run("migrate") == "The database is up to date."
     assert program.run("reindex") == "The index is up to date."
-    Soundness(file, program.folder / "secret", program.url).check()
+    Soundness(program.database_url, program.folder / "secret", program.url).check()
 
 
 def test_indexing_that_was_killed_goes_on_when_it_is_run_again(program: Program) -> None:

@@ -21,8 +21,7 @@ from pydantic import SecretStr
 from starlette.responses import PlainTextResponse, Response
 
 from app.audit.log import AuditLog
-from app.db.database import Transaction
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database, Transaction
 from app.errors import RegieError
 from app.fhir.release import Release
 from app.identity import practices
@@ -77,7 +76,7 @@ class Parts:
     """What the routes under test need."""
 
     settings: Settings
-    database: SqliteDatabase
+    database: Database
     audit: AuditLog
     accounts: Accounts
     oauth: AuthorizationServer

@@ -17,6 +17,7 @@ from app.rest.application import FhirApplication
 from app.settings import Settings
 from app.store.ids import record_in
 from app.wiring import Parts, wire
+from tests.support.database import new_url, taken_away
 from tests.support.soundness import Soundness
 
 BASE_URL = "http://127.0.0.1:8000"
@@ -75,7 +76,7 @@ class Inside:
 @asynccontextmanager
 async def inside(folder: Path) -> AsyncIterator[Inside]:
     """Give a migrated database with one person, and that person's token."""
-    url = f"sqlite:///{folder / 'regie.sqlite3'}"
+    url = new_url(folder)
     migrate(url)
     settings = Settings(
         database_url=url, secret_file=folder / "secret", base_url=BASE_URL, access_token_lifetime=timedelta(days=1)
@@ -88,12 +89,13 @@ async def inside(folder: Path) -> AsyncIterator[Inside]:
     transport = httpx.ASGITransport(app=application)
     try:
         async with httpx.AsyncClient(transport=transport, base_url=f"{BASE_URL}/fhir/r4") as http:
-            soundness = Soundness(folder / "regie.sqlite3", settings.secret_file, BASE_URL)
+            soundness = Soundness(url, settings.secret_file, BASE_URL)
             made = Inside(parts, clock, soundness, http)
             await _add_person(made)
             yield made
     finally:
         parts.close()
+        taken_away(url)
 
 
 async def _add_person(made: Inside) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.database import url_in
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = (sys.executable, "-c", "from app.cli import main; main()")
 READY_WITHIN_S = 30
@@ -35,11 +37,16 @@ class Program:
         """The file that ``serve`` writes its log to."""
         return self.folder / "serve.log"
 
+    @property
+    def database_url(self) -> str:
+        """The database of all programs in this folder."""
+        return url_in(self.folder)
+
     def variables(self) -> dict[str, str]:
         """Return the environment of every command: nothing of REGIE_... comes from outside."""
         outside = {name: value for name, value in os.environ.items() if not name.startswith("REGIE_")}
         own = {
-            "REGIE_DATABASE_URL": f"sqlite:///{self.folder / 'regie.sqlite3'}",
+            "REGIE_DATABASE_URL": self.database_url,
             "REGIE_SECRET_FILE": str(self.folder / "secret"),
             "REGIE_PORT": str(self.port),
             "REGIE_BASE_URL": self.url,

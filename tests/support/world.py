@@ -38,6 +38,7 @@ from app.oauth.tokens import Holder
 from app.settings import Settings
 from app.store.ids import new_id, new_record_id
 from app.wiring import Parts
+from tests.support.database import copied, new_url, taken_away
 
 BASE_URL = "http://127.0.0.1:8000"
 SYSTEM = "https://regie.example/test"
@@ -105,6 +106,7 @@ class Made:
     """What the first world made, to be found again in the copies: the people, the tokens and who holds them."""
 
     folder: Path
+    url: str
     people: dict[str, Person] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     practices: dict[str, str] = field(default_factory=dict)
@@ -324,17 +326,20 @@ async def world_in(folder: Path, **settings: Any) -> AsyncIterator[World]:
     if not _templates:
         _templates.append(await _template())
     made = _templates[0]
-    for name in ("regie.sqlite3", "secret"):
-        shutil.copy(made.folder / name, folder / name)
-    async with _running(folder, made, settings) as world:
-        yield world
+    shutil.copy(made.folder / "secret", folder / "secret")
+    url = copied(made.url, folder)
+    try:
+        async with _running(folder, url, made, settings) as world:
+            yield world
+    finally:
+        taken_away(url)
 
 
 @asynccontextmanager
-async def _running(folder: Path, made: Made, settings: Mapping[str, Any]) -> AsyncIterator[World]:
+async def _running(folder: Path, url: str, made: Made, settings: Mapping[str, Any]) -> AsyncIterator[World]:
     application = create_app(
         Settings(
-            database_url=f"sqlite:///{folder / 'regie.sqlite3'}",
+            database_url=url,
             secret_file=folder / "secret",
             base_url=BASE_URL,
             mail_url=f"file:{folder / 'mail'}",
@@ -353,9 +358,9 @@ async def _running(folder: Path, made: Made, settings: Mapping[str, Any]) -> Asy
 async def _template() -> Made:
     folder = Path(tempfile.mkdtemp(prefix="regie-world-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    made = Made(folder)
-    migrate(f"sqlite:///{folder / 'regie.sqlite3'}")
-    async with _running(folder, made, {}) as world:
+    made = Made(folder, new_url(folder))
+    migrate(made.url)
+    async with _running(folder, made.url, made, {}) as world:
         made.tokens["operator"] = await world.token(Holder(RequesterKind.OPERATOR, "operator"), SYSTEM_SCOPE)
         for name, family, bsn in (
             ("zonnestraal", "Zonnestraal-Testpersoon", "999900006"),

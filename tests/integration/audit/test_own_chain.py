@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text as spelled
 
 from app.audit.events import Event
 from app.audit.keys import AuditKeys, published
@@ -17,10 +18,10 @@ from app.audit.log import CHECKPOINT_EVERY_US, AuditLog, chained
 from app.audit.retention import cut
 from app.audit.seal import Seal, sealed
 from app.audit.verify import faults, faults_of
-from app.db.database import Transaction
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database, Transaction
+from app.db.statements import hot
 from app.interactions.transfer import EntryLine, SealLine
-from tests.support.database import opened
+from tests.support.database import file_of, opened
 
 SECRET = bytes(range(32))
 HER, HIM = 5, 6
@@ -36,7 +37,7 @@ _spec.loader.exec_module(script)
 class Place:
     """A log about two people that goes on by ``go_on``."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
         self.now = 1_000_000
         self.log = AuditLog(SECRET, self._tick)
@@ -99,7 +100,7 @@ class Place:
 
     def tamper(self, *statements: str, values: Iterable[tuple[object, ...]] = ((),)) -> None:
         """Change the file behind the server's back."""
-        connection = sqlite3.connect(self.database.path)
+        connection = sqlite3.connect(file_of(self.database))
         with connection:
             for statement in statements:
                 connection.executemany(statement, values)
@@ -310,8 +311,8 @@ async def test_entries_from_before_they_had_numbers_are_counted_by_the_first_tha
     assert await place.server_faults() == []
 
 
+ALL = hot(spelled("SELECT n, body FROM audit ORDER BY n"))
+
+
 async def rows(place: Place) -> list[tuple[int, bytes]]:
-    connection = sqlite3.connect(place.database.path)
-    found = connection.execute("SELECT n, body FROM audit ORDER BY n").fetchall()
-    connection.close()
-    return found
+    return [(n, body) for n, body in await place.database.reader.all(ALL, {})]

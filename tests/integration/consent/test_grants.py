@@ -11,8 +11,7 @@ from app.access.grant import Grant, Grantee
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import LOOK, SmartScopes
 from app.consent import grants
-from app.db.database import Transaction
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database, Transaction
 from app.errors import NotFoundError, UnprocessableError
 from tests.support.database import opened
 
@@ -22,13 +21,13 @@ ALL = SmartScopes.of("patient/*.cruds")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+def database(tmp_path: Path) -> Iterator[Database]:
     with opened(tmp_path, "consent") as database:
         yield database
 
 
 async def given(
-    database: SqliteDatabase,
+    database: Database,
     record_id: int = 7,
     grantee_id: str = "klaproos",
     *,
@@ -55,7 +54,7 @@ async def given(
     return await database.write(job)
 
 
-async def withdrawn(database: SqliteDatabase, grant: Grant, at: datetime) -> Grant:
+async def withdrawn(database: Database, grant: Grant, at: datetime) -> Grant:
     """Return the grant after its person withdrew it."""
 
     async def job(transaction: Transaction) -> Grant:
@@ -64,13 +63,13 @@ async def withdrawn(database: SqliteDatabase, grant: Grant, at: datetime) -> Gra
     return await database.write(job)
 
 
-async def test_a_grant_is_read_back_as_it_was_given(database: SqliteDatabase) -> None:
+async def test_a_grant_is_read_back_as_it_was_given(database: Database) -> None:
     grant = await given(database)
     assert await grants.one(database.reader, 7, grant.grant_id) == grant
     assert await grants.one(database.reader, 8, grant.grant_id) is None
 
 
-async def test_a_practice_has_the_grants_of_all_people_who_said_yes_to_it(database: SqliteDatabase) -> None:
+async def test_a_practice_has_the_grants_of_all_people_who_said_yes_to_it(database: Database) -> None:
     first, second = await given(database, 7), await given(database, 8)
     await given(database, 9, "andere-praktijk")
     await given(database, 10, lifetime=timedelta(seconds=1))
@@ -79,7 +78,7 @@ async def test_a_practice_has_the_grants_of_all_people_who_said_yes_to_it(databa
     assert await grants.of_practice(database.reader, "klaproos", later, 8) == [second]
 
 
-async def test_a_withdrawn_grant_is_history_and_opens_nothing(database: SqliteDatabase) -> None:
+async def test_a_withdrawn_grant_is_history_and_opens_nothing(database: Database) -> None:
     grant = await given(database)
     at = NOW + timedelta(days=1)
     ended = await withdrawn(database, grant, at)
@@ -89,13 +88,13 @@ async def test_a_withdrawn_grant_is_history_and_opens_nothing(database: SqliteDa
     assert await grants.of_record(database.reader, 7) == [ended]
 
 
-async def test_withdrawing_twice_keeps_the_first_instant(database: SqliteDatabase) -> None:
+async def test_withdrawing_twice_keeps_the_first_instant(database: Database) -> None:
     grant = await given(database)
     first = await withdrawn(database, grant, NOW + timedelta(days=1))
     assert await withdrawn(database, grant, NOW + timedelta(days=2)) == first
 
 
-async def test_nobody_withdraws_the_grant_of_another_record(database: SqliteDatabase) -> None:
+async def test_nobody_withdraws_the_grant_of_another_record(database: Database) -> None:
     grant = await given(database)
 
     async def job(transaction: Transaction) -> Grant:
@@ -106,7 +105,7 @@ async def test_nobody_withdraws_the_grant_of_another_record(database: SqliteData
     assert await grants.one(database.reader, 7, grant.grant_id) == grant
 
 
-async def test_a_changed_grant_is_a_new_version_and_the_one_before_is_withdrawn(database: SqliteDatabase) -> None:
+async def test_a_changed_grant_is_a_new_version_and_the_one_before_is_withdrawn(database: Database) -> None:
     old = await given(database)
     later = NOW + timedelta(days=1)
 
@@ -140,7 +139,7 @@ async def test_a_changed_grant_is_a_new_version_and_the_one_before_is_withdrawn(
     ],
 )
 async def test_a_grant_of_nothing_or_without_a_sensible_end_is_refused(
-    database: SqliteDatabase, categories: Category, lifetime: timedelta
+    database: Database, categories: Category, lifetime: timedelta
 ) -> None:
     with pytest.raises(UnprocessableError):
         await given(database, categories=categories, lifetime=lifetime)
@@ -148,7 +147,7 @@ async def test_a_grant_of_nothing_or_without_a_sensible_end_is_refused(
 
 
 async def test_an_app_rests_on_its_own_grant_a_practice_on_all_of_its_own_a_person_on_none(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     of_app = await given(database, grantee=Grantee.APP, grantee_id="app")
     of_practice = await given(database)

@@ -12,8 +12,7 @@ from app.access.smart_scope import LOOK
 from app.consent import codes, requests
 from app.consent.requests import NOBODY, AccessRequest, Answer, State, Wanted
 from app.consent.tables import access_code
-from app.db.database import Transaction
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database, Transaction
 from app.db.statements import hot
 from app.errors import ConflictError, NotFoundError, TooManyRequestsError
 from tests.support.database import opened
@@ -25,13 +24,13 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+def database(tmp_path: Path) -> Iterator[Database]:
     with opened(tmp_path, "consent") as database:
         yield database
 
 
 async def asked(
-    database: SqliteDatabase, record_id: int | None = 7, practice: str = "klaproos", now: datetime = NOW
+    database: Database, record_id: int | None = 7, practice: str = "klaproos", now: datetime = NOW
 ) -> AccessRequest:
     """Return a new request for medication."""
     return await database.write(
@@ -40,30 +39,30 @@ async def asked(
 
 
 async def answered(
-    database: SqliteDatabase, request: AccessRequest, said: Answer, now: datetime = NOW, *, closes: bool = False
+    database: Database, request: AccessRequest, said: Answer, now: datetime = NOW, *, closes: bool = False
 ) -> None:
     """Answer a request as its person."""
     await database.write(lambda transaction: requests.answer(transaction, request, said, now, closes=closes))
 
 
-async def code_of(database: SqliteDatabase, record_id: int, now: datetime = NOW) -> str:
+async def code_of(database: Database, record_id: int, now: datetime = NOW) -> str:
     """Return a new code."""
     return await database.write(lambda transaction: codes.make(transaction, KEY, record_id, now))
 
 
-async def taken(database: SqliteDatabase, code: str, now: datetime = NOW) -> int | None:
+async def taken(database: Database, code: str, now: datetime = NOW) -> int | None:
     """Return whose code it is, which ends it."""
     return await database.write(lambda transaction: codes.take(transaction, KEY, code, now))
 
 
-async def test_a_code_names_its_record_once_however_it_is_typed(database: SqliteDatabase) -> None:
+async def test_a_code_names_its_record_once_however_it_is_typed(database: Database) -> None:
     code = await code_of(database, 7)
     assert len(code.replace("-", "")) == codes.LENGTH
     assert await taken(database, f" {code.lower().replace('-', ' ')} ") == 7
     assert await taken(database, code) is None
 
 
-async def test_a_new_code_ends_the_one_before_and_a_day_ends_each(database: SqliteDatabase) -> None:
+async def test_a_new_code_ends_the_one_before_and_a_day_ends_each(database: Database) -> None:
     first, second = await code_of(database, 7), await code_of(database, 7)
     assert await codes.standing(database.reader, 7, NOW) == NOW + codes.LIFETIME
     assert await taken(database, first) is None
@@ -73,14 +72,14 @@ async def test_a_new_code_ends_the_one_before_and_a_day_ends_each(database: Sqli
     assert await taken(database, third, NOW + codes.LIFETIME - MINUTE) == 7
 
 
-async def test_a_code_is_not_kept_as_it_is(database: SqliteDatabase) -> None:
+async def test_a_code_is_not_kept_as_it_is(database: Database) -> None:
     code = (await code_of(database, 7)).replace("-", "")
     rows = await database.reader.all(hot(select(access_code)), {})
     assert len(rows) == 1
     assert code.encode() not in repr(rows).encode()
 
 
-async def test_a_request_waits_for_its_person_and_ends_by_itself(database: SqliteDatabase) -> None:
+async def test_a_request_waits_for_its_person_and_ends_by_itself(database: Database) -> None:
     request = await asked(database)
     assert await requests.of_record(database.reader, 7, NOW) == ([request], [])
     assert await requests.one(database.reader, 7, request.request_id) == request
@@ -93,7 +92,7 @@ async def test_a_request_waits_for_its_person_and_ends_by_itself(database: Sqlit
 
 @pytest.mark.parametrize("second", [Answer.ACCEPTED, Answer.DECLINED])
 @pytest.mark.parametrize("first", [Answer.ACCEPTED, Answer.DECLINED])
-async def test_a_request_is_answered_once(database: SqliteDatabase, first: Answer, second: Answer) -> None:
+async def test_a_request_is_answered_once(database: Database, first: Answer, second: Answer) -> None:
     request = await asked(database)
     await answered(database, request, first)
     with pytest.raises(ConflictError):
@@ -101,14 +100,14 @@ async def test_a_request_is_answered_once(database: SqliteDatabase, first: Answe
     assert (await requests.one(database.reader, 7, request.request_id)).answer is first
 
 
-async def test_a_request_is_of_one_person_only(database: SqliteDatabase) -> None:
+async def test_a_request_is_of_one_person_only(database: Database) -> None:
     request = await asked(database)
     with pytest.raises(NotFoundError):
         await requests.one(database.reader, 8, request.request_id)
     assert await requests.of_record(database.reader, 8, NOW) == ([], [])
 
 
-async def test_declined_and_reaching_nobody_look_like_waiting_until_the_time_is_over(database: SqliteDatabase) -> None:
+async def test_declined_and_reaching_nobody_look_like_waiting_until_the_time_is_over(database: Database) -> None:
     declined, unknown = await asked(database), await asked(database, None)
     await answered(database, declined, Answer.DECLINED)
     assert unknown.record_id == NOBODY
@@ -119,7 +118,7 @@ async def test_declined_and_reaching_nobody_look_like_waiting_until_the_time_is_
 
 
 async def test_who_does_not_want_to_be_asked_again_is_not_for_a_year_and_by_that_practice_only(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     await answered(database, await asked(database), Answer.DECLINED, closes=True)
     again = await asked(database)
@@ -129,7 +128,7 @@ async def test_who_does_not_want_to_be_asked_again_is_not_for_a_year_and_by_that
     assert (await asked(database, now=NOW + requests.CLOSED)).record_id == 7
 
 
-async def test_the_door_can_be_opened_again(database: SqliteDatabase) -> None:
+async def test_the_door_can_be_opened_again(database: Database) -> None:
     await answered(database, await asked(database), Answer.DECLINED, closes=True)
     _, closed = await requests.of_record(database.reader, 7, NOW)
     assert [one.practice_id for one in closed] == ["klaproos"]
@@ -138,7 +137,7 @@ async def test_the_door_can_be_opened_again(database: SqliteDatabase) -> None:
     assert (await asked(database)).record_id == 7
 
 
-async def test_three_of_a_practice_wait_for_one_person_at_most(database: SqliteDatabase) -> None:
+async def test_three_of_a_practice_wait_for_one_person_at_most(database: Database) -> None:
     reached = [(await asked(database)).record_id for _ in range(requests.OPEN_MAX + 1)]
     assert reached == [7] * requests.OPEN_MAX + [NOBODY]
     assert (await asked(database, 8)).record_id == 8
@@ -147,7 +146,7 @@ async def test_three_of_a_practice_wait_for_one_person_at_most(database: SqliteD
     assert (await asked(database)).record_id == 7
 
 
-async def test_a_practice_asks_so_often_in_an_hour_whoever_it_reaches(database: SqliteDatabase) -> None:
+async def test_a_practice_asks_so_often_in_an_hour_whoever_it_reaches(database: Database) -> None:
     for number in range(requests.HOURLY_MAX):
         await asked(database, None if number % 2 else 100 + number)
     with pytest.raises(TooManyRequestsError):
@@ -156,7 +155,7 @@ async def test_a_practice_asks_so_often_in_an_hour_whoever_it_reaches(database: 
     assert (await asked(database, now=NOW + timedelta(hours=1))).record_id == 7
 
 
-async def test_what_was_asked_of_an_erased_person_is_told_on_as_if_it_waited(database: SqliteDatabase) -> None:
+async def test_what_was_asked_of_an_erased_person_is_told_on_as_if_it_waited(database: Database) -> None:
     request = await asked(database)
     assert await database.write(lambda transaction: requests.erase(transaction, 7)) == 1
     (told,) = await requests.of_practice(database.reader, "klaproos", NOW)
@@ -165,7 +164,7 @@ async def test_what_was_asked_of_an_erased_person_is_told_on_as_if_it_waited(dat
     )  # fmt: skip
 
 
-async def test_what_reached_nobody_is_forgotten_in_time(database: SqliteDatabase) -> None:
+async def test_what_reached_nobody_is_forgotten_in_time(database: Database) -> None:
     await asked(database, None)
     later = NOW + requests.WAITS + requests.TOLD + MINUTE
     await asked(database, practice="distel", now=later)

@@ -17,6 +17,7 @@ from app.jobs import outbox
 from app.jobs.notices import Notice
 from app.jobs.texts import NoticeKind
 from tests.support.authorization import PASSWORD, RECORD, Authorization, World
+from tests.support.database import file_of
 
 SESSION = "regie-session"
 
@@ -64,7 +65,7 @@ async def test_cookies_are_kept_from_scripts_and_other_sites(world: World) -> No
 
 async def test_the_database_has_no_cookie_password_or_secret_in_it(world: World) -> None:
     await world.log_in()
-    with sqlite3.connect(world.parts.database.path) as connection:
+    with sqlite3.connect(file_of(world.parts.database)) as connection:
         dump = "\n".join(connection.iterdump())
     connection.close()
     for secret in (world.http.cookies[SESSION], PASSWORD, world.totp_secret, world.totp_secret.encode().hex()):

@@ -11,6 +11,7 @@ import pytest
 
 from app.audit.log import entries_of
 from tests.support.authorization import PASSWORD, RECORD, World
+from tests.support.database import file_of
 
 SETTINGS = "/login-and-devices"
 SESSION = "regie-session"
@@ -96,7 +97,7 @@ async def test_recovery_codes_are_guessed_no_faster_than_other_codes(world: Worl
 async def test_the_database_has_no_recovery_code_in_it(world: World) -> None:
     await world.log_in()
     codes = await codes_of(world)
-    with sqlite3.connect(world.parts.database.path) as connection:
+    with sqlite3.connect(file_of(world.parts.database)) as connection:
         dump = "\n".join(connection.iterdump())
     connection.close()
     assert not [code for code in codes if code in dump or code.replace("-", "") in dump]

@@ -43,6 +43,7 @@ from app.oauth.erase import erase as erase_tokens
 from app.store.changes import GENESIS, chained
 from app.store.ids import new_id, record_in
 from app.store.reindex import ALONE, reindex
+from tests.support.database import file_of
 from tests.support.in_process import Inside, inside
 from tests.support.passkey import Device
 
@@ -118,8 +119,10 @@ async def everything(person: Inside, patient_id: str) -> list[dict[str, Any]]:
 
 async def record(person: Inside, patient_id: str) -> int:
     with person.soundness.opened() as connection:
-        (found,) = connection.execute("SELECT record_id FROM record WHERE patient_r4 = ?", (patient_id,)).fetchone()
-    return int(found)
+        found = {
+            patient: record_id for record_id, patient in connection.execute("SELECT record_id, patient_r4 FROM record")
+        }
+    return int(found[patient_id])
 
 
 # ------------------------------------------------------------------------------------------------------------- export
@@ -323,7 +326,7 @@ async def test_after_an_erasure_only_the_audit_log_has_anything_of_the_person(pe
 
 async def test_what_was_erased_is_not_in_the_file_either(person: Inside) -> None:
     await fill(person)
-    file = person.parts.database.path
+    file = file_of(person.parts.database)
     marks = [b"names-others", b"with-a-key", b"71.00"]
     copy = file.with_name("copy.sqlite3")
     with sqlite3.connect(file) as source, sqlite3.connect(copy) as target:

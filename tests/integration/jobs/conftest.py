@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database
 from tests.support.database import opened
 
 
@@ -32,6 +32,6 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
+def database(tmp_path: Path) -> Iterator[Database]:
     with opened(tmp_path, "jobs") as database:
         yield database

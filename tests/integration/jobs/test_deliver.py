@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from app.db.database import Database, Transaction
-from app.db.sqlite import SqliteDatabase
 from app.errors import UnavailableError
 from app.jobs import outbox
 from app.jobs.deliver import FIRST_DELAY, Deliverer, delay_after
 from app.jobs.outbox import Job, Waiting
+from app.wiring import open_database
+from tests.support.database import file_of
 
 if TYPE_CHECKING:
     from tests.integration.jobs.conftest import Clock
@@ -40,7 +41,7 @@ class Handler:
 class Breaking:
     """A database of which some writes fail, as if the process or the disk had gone just before."""
 
-    def __init__(self, database: SqliteDatabase, fails: Callable[[int], bool]) -> None:
+    def __init__(self, database: Database, fails: Callable[[int], bool]) -> None:
         self._database = database
         self._fails = fails
         self._writes = 0
@@ -70,7 +71,7 @@ def deliverer(database: Any, clock: "Clock", handler: Callable[[Job], Awaitable[
     return Deliverer(database, {"letter": handler}, now_us=clock, lease=LEASE, **more)
 
 
-async def test_a_job_is_delivered_once_and_then_gone(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_a_job_is_delivered_once_and_then_gone(database: Database, clock: "Clock") -> None:
     handler = Handler()
     await put(database, clock)
     works = deliverer(database, clock, handler)
@@ -79,7 +80,7 @@ async def test_a_job_is_delivered_once_and_then_gone(database: SqliteDatabase, c
     assert await works.waiting() == Waiting(0, 0, 0)
 
 
-async def test_a_change_that_is_undone_leaves_no_job(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_a_change_that_is_undone_leaves_no_job(database: Database, clock: "Clock") -> None:
     async def change(transaction: Transaction) -> None:
         await outbox.put(transaction, record_id=7, kind="letter", body={}, now_us=clock())
         raise UnavailableError("The change can't be made.")
@@ -89,7 +90,7 @@ async def test_a_change_that_is_undone_leaves_no_job(database: SqliteDatabase, c
     assert (await outbox.waiting(database.reader, 2**60)).jobs == 0
 
 
-async def test_each_failure_is_kept_and_doubles_the_wait(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_each_failure_is_kept_and_doubles_the_wait(database: Database, clock: "Clock") -> None:
     handler = Handler()
     handler.failure = ConnectionRefusedError("zonnestraal@example.test")
     await put(database, clock)
@@ -106,18 +107,19 @@ async def test_each_failure_is_kept_and_doubles_the_wait(database: SqliteDatabas
     assert await works.waiting() == Waiting(0, 0, 0)
 
 
-async def test_of_a_failure_only_its_name_is_kept(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_of_a_failure_only_its_name_is_kept(database: Database, clock: "Clock") -> None:
     handler = Handler()
     handler.failure = ConnectionRefusedError("zonnestraal@example.test")
     await put(database, clock)
     await deliverer(database, clock, handler).deliver_due()
-    with database.path.with_name(f"{database.path.name}-wal").open("rb") as file:
+    path = file_of(database)
+    with path.with_name(f"{path.name}-wal").open("rb") as file:
         written = file.read()
     assert b"ConnectionRefusedError" in written
     assert b"zonnestraal" not in written
 
 
-async def test_a_failing_job_does_not_hold_up_the_others(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_a_failing_job_does_not_hold_up_the_others(database: Database, clock: "Clock") -> None:
     delivered = []
 
     async def handler(job: Job) -> None:
@@ -132,9 +134,7 @@ async def test_a_failing_job_does_not_hold_up_the_others(database: SqliteDatabas
     assert await works.waiting() == Waiting(1, 1, 1)
 
 
-async def test_a_job_of_an_unknown_kind_waits_for_a_release_that_knows_it(
-    database: SqliteDatabase, clock: "Clock"
-) -> None:
+async def test_a_job_of_an_unknown_kind_waits_for_a_release_that_knows_it(database: Database, clock: "Clock") -> None:
     await put(database, clock, kind="of-tomorrow")
     handler = Handler()
     await deliverer(database, clock, handler).deliver_due()
@@ -145,7 +145,7 @@ async def test_a_job_of_an_unknown_kind_waits_for_a_release_that_knows_it(
 
 
 async def test_killed_after_the_delivery_it_is_delivered_again_after_the_lease(
-    database: SqliteDatabase, clock: "Clock"
+    database: Database, clock: "Clock"
 ) -> None:
     handler = Handler()
     await put(database, clock)
@@ -161,7 +161,7 @@ async def test_killed_after_the_delivery_it_is_delivered_again_after_the_lease(
     assert (await works.waiting()).jobs == 0
 
 
-async def test_an_end_that_is_not_written_breaks_off_no_other_job(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_an_end_that_is_not_written_breaks_off_no_other_job(database: Database, clock: "Clock") -> None:
     handler = Handler()
     await put(database, clock, 4)
     broken = Breaking(database, fails=lambda write: write == 3)
@@ -171,7 +171,7 @@ async def test_an_end_that_is_not_written_breaks_off_no_other_job(database: Sqli
     assert (await outbox.waiting(database.reader, 2**60)).jobs == 1
 
 
-async def test_many_deliverers_at_once_never_hold_the_same_job(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_many_deliverers_at_once_never_hold_the_same_job(database: Database, clock: "Clock") -> None:
     held: set[str] = set()
     delivered: Counter[str] = Counter()
 
@@ -183,7 +183,7 @@ async def test_many_deliverers_at_once_never_hold_the_same_job(database: SqliteD
         delivered[job.job_id] += 1
 
     await put(database, clock, 60)
-    elsewhere = SqliteDatabase(database.path)  # as another process would have it
+    elsewhere = open_database(database.url)  # as another process would have it
     works = [deliverer(place, clock, handler, at_once=4) for place in (database, elsewhere) for _ in range(3)]
 
     async def until_nothing_is_due(one: Deliverer) -> None:
@@ -197,7 +197,7 @@ async def test_many_deliverers_at_once_never_hold_the_same_job(database: SqliteD
     assert len(delivered) == 60
 
 
-async def test_who_lost_the_lease_does_not_move_the_job_of_who_has_it(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_who_lost_the_lease_does_not_move_the_job_of_who_has_it(database: Database, clock: "Clock") -> None:
     async def claim(transaction: Transaction) -> list[Job]:
         return await outbox.claim(transaction, now_us=clock(), lease_us=LEASE // MOMENT, limit=8)
 
@@ -215,9 +215,7 @@ async def test_who_lost_the_lease_does_not_move_the_job_of_who_has_it(database: 
     assert await database.write(postpone) == (False, True)
 
 
-async def test_a_handler_out_of_time_keeps_its_lease_before_the_next_try(
-    database: SqliteDatabase, clock: "Clock"
-) -> None:
+async def test_a_handler_out_of_time_keeps_its_lease_before_the_next_try(database: Database, clock: "Clock") -> None:
     async def stuck(_job: Job) -> None:
         await asyncio.Event().wait()
 
@@ -232,14 +230,12 @@ async def test_a_handler_out_of_time_keeps_its_lease_before_the_next_try(
     assert handler.delivered.total() == 1
 
 
-def test_a_handler_may_not_outlive_its_lease(database: SqliteDatabase) -> None:
+def test_a_handler_may_not_outlive_its_lease(database: Database) -> None:
     with pytest.raises(ValueError, match="outlive its lease"):
         Deliverer(database, {}, lease=timedelta(minutes=1), time_limit=timedelta(minutes=1))
 
 
-async def test_it_runs_until_told_to_stop_and_finishes_what_is_in_hand(
-    database: SqliteDatabase, clock: "Clock"
-) -> None:
+async def test_it_runs_until_told_to_stop_and_finishes_what_is_in_hand(database: Database, clock: "Clock") -> None:
     stop, begun, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
     finished = []
 
@@ -259,7 +255,7 @@ async def test_it_runs_until_told_to_stop_and_finishes_what_is_in_hand(
     assert (await outbox.waiting(database.reader, 2**60)).jobs == 0
 
 
-async def test_an_outage_of_the_database_does_not_end_the_loop(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_an_outage_of_the_database_does_not_end_the_loop(database: Database, clock: "Clock") -> None:
     stop = asyncio.Event()
     delivered = []
 
@@ -275,7 +271,7 @@ async def test_an_outage_of_the_database_does_not_end_the_loop(database: SqliteD
     assert (await outbox.waiting(database.reader, 2**60)).jobs == 0
 
 
-async def test_a_look_that_finds_nothing_does_not_ask_the_writer(database: SqliteDatabase, clock: "Clock") -> None:
+async def test_a_look_that_finds_nothing_does_not_ask_the_writer(database: Database, clock: "Clock") -> None:
     await put(database, clock)
     before_it_is_due = type(clock)(clock() - 1)
     writes_nothing = Breaking(database, fails=lambda _write: True)

@@ -8,8 +8,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.db.database import Transaction
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database, Transaction
 from app.jobs import notices
 from app.jobs.deliver import Deliverer
 from app.jobs.mail import FileMail
@@ -25,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[3]
 KILLED_AFTER_SENDING = """
 import asyncio, os, sys
 from pathlib import Path
-from app.db.sqlite import SqliteDatabase
 from app.jobs import notices
 from app.jobs.deliver import Deliverer
+from app.wiring import open_database
 from tests.integration.jobs.test_notices import handler_into
 
 async def main() -> None:
@@ -37,7 +36,7 @@ async def main() -> None:
         await handler(job)
         os._exit(9)
 
-    await Deliverer(SqliteDatabase(Path(sys.argv[1])), {notices.KIND: and_die}, now_us=lambda: int(sys.argv[3])).deliver_due()
+    await Deliverer(open_database(sys.argv[1]), {notices.KIND: and_die}, now_us=lambda: int(sys.argv[3])).deliver_due()
 
 asyncio.run(main())
 """
@@ -53,7 +52,7 @@ def handler_into(folder: Path) -> NoticeHandler:
     )
 
 
-async def withdraw(database: SqliteDatabase, clock: "Clock") -> None:
+async def withdraw(database: Database, clock: "Clock") -> None:
     """Put the notice that a change of consent would put."""
 
     async def change(transaction: Transaction) -> None:
@@ -75,7 +74,7 @@ def ended_with(program: str, *arguments: str) -> int:
     return subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=30).returncode
 
 
-async def test_a_notice_becomes_a_file(database: SqliteDatabase, clock: "Clock", tmp_path: Path) -> None:
+async def test_a_notice_becomes_a_file(database: Database, clock: "Clock", tmp_path: Path) -> None:
     await withdraw(database, clock)
     works = Deliverer(database, {notices.KIND: handler_into(tmp_path / "mail")}, now_us=clock)
     assert await works.deliver_due() == 1
@@ -87,11 +86,11 @@ async def test_a_notice_becomes_a_file(database: SqliteDatabase, clock: "Clock",
 
 
 async def test_killed_after_sending_the_second_mail_is_the_same_mail(
-    database: SqliteDatabase, clock: "Clock", tmp_path: Path
+    database: Database, clock: "Clock", tmp_path: Path
 ) -> None:
     await withdraw(database, clock)
     folder = tmp_path / "mail"
-    arguments = (str(database.path), str(folder), str(clock()))
+    arguments = (database.url, str(folder), str(clock()))
     assert ended_with(KILLED_AFTER_SENDING, *arguments) == 9
     (file,) = folder.iterdir()
     first = file.read_bytes()

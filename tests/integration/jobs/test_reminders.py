@@ -10,8 +10,7 @@ from app.access.categories import Category
 from app.access.grant import Grant, Grantee
 from app.access.smart_scope import LOOK
 from app.consent import grants
-from app.db.database import Transaction
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database, Transaction
 from app.identity.instants import to_us
 from app.jobs import reminders
 from app.jobs.deliver import Deliverer
@@ -32,7 +31,7 @@ async def addresses(record_id: int, account_id: str) -> list[str]:
     return [f"zonnestraal.{record_id}@example.test"]
 
 
-def deliverer(database: SqliteDatabase, clock: Clock, folder: Path) -> Deliverer:
+def deliverer(database: Database, clock: Clock, folder: Path) -> Deliverer:
     """Return what mails reminders into a folder, as the server is wired."""
     notices = NoticeHandler(
         FileMail(folder), addresses, mail_from="regie@example.test", base_url="https://regie.example.test"
@@ -45,7 +44,7 @@ def deliverer(database: SqliteDatabase, clock: Clock, folder: Path) -> Deliverer
     return Deliverer(database, {reminders.KIND: ReminderHandler(notices, stands)}, now_us=clock)
 
 
-async def given(database: SqliteDatabase, clock: Clock, lifetime: timedelta) -> Grant:
+async def given(database: Database, clock: Clock, lifetime: timedelta) -> Grant:
     """Return a grant whose end is to be told of."""
 
     async def job(transaction: Transaction) -> Grant:
@@ -74,7 +73,7 @@ SOON, ENDED = "Over twee weken stopt een toegang tot uw dossier", "Een toegang t
 
 
 async def test_the_first_mail_goes_two_weeks_ahead_the_second_on_the_day(
-    database: SqliteDatabase, clock: Clock, tmp_path: Path
+    database: Database, clock: Clock, tmp_path: Path
 ) -> None:
     works, folder = deliverer(database, clock, tmp_path / "mail"), tmp_path / "mail"
     await given(database, clock, timedelta(days=92))
@@ -85,7 +84,7 @@ async def test_the_first_mail_goes_two_weeks_ahead_the_second_on_the_day(
     assert (await works.waiting()).jobs == 0
 
 
-async def test_of_a_short_access_only_the_end_is_told(database: SqliteDatabase, clock: Clock, tmp_path: Path) -> None:
+async def test_of_a_short_access_only_the_end_is_told(database: Database, clock: Clock, tmp_path: Path) -> None:
     works = deliverer(database, clock, tmp_path / "mail")
     await given(database, clock, timedelta(days=10))
     assert (await works.waiting()).jobs == 0  # what is not due yet does not wait
@@ -97,7 +96,7 @@ async def test_of_a_short_access_only_the_end_is_told(database: SqliteDatabase, 
 
 @pytest.mark.parametrize("withdrawn", [True, False])
 async def test_of_what_was_withdrawn_or_changed_nothing_is_told(
-    database: SqliteDatabase, clock: Clock, tmp_path: Path, withdrawn: bool
+    database: Database, clock: Clock, tmp_path: Path, withdrawn: bool
 ) -> None:
     works = deliverer(database, clock, tmp_path / "mail")
     grant = await given(database, clock, timedelta(days=92))

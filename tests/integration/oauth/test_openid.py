@@ -15,6 +15,7 @@ from app.consent import grants
 from app.db.database import Transaction
 from app.oauth import clients
 from tests.support.authorization import ISSUER, RECORD, REDIRECT_URI, World
+from tests.support.database import file_of
 
 SCOPE = "openid fhirUser patient/Observation.rs offline_access"
 
@@ -176,7 +177,7 @@ async def test_the_database_alone_does_not_hold_a_key_that_signs(signed_in: Worl
     await tokens_of(signed_in)
     (key,) = (await signed_in.http.get("/jwks")).json()["keys"]
     modulus = urlsafe_b64decode(key["n"] + "==")
-    with sqlite3.connect(signed_in.parts.database.path) as connection:
+    with sqlite3.connect(file_of(signed_in.parts.database)) as connection:
         ((kept,),) = connection.execute("SELECT private_key FROM signing_key").fetchall()
     connection.close()
     assert len(kept) > 4 * len(modulus)

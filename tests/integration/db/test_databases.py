@@ -1,4 +1,4 @@
-"""The one writer and its readers."""
+"""The one writer and its readers, on both kinds of database."""
 
 import asyncio
 import threading
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, create_engine, insert, select
+from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, insert, select
 
-from app.db.database import Transaction
-from app.db.sqlite import SqliteDatabase
+from app.db.database import Database, Transaction
+from app.db.migrate import in_transaction
 from app.db.statements import hot
 from app.errors import UnavailableError
+from app.wiring import open_database
+from tests.support import postgres
 
 metadata = MetaData()
 number = Table("number", metadata, Column("n", BigInteger, primary_key=True, autoincrement=False))
@@ -22,15 +24,16 @@ ALL = hot(select(number.c.n).order_by(number.c.n))
 ONE = hot(select(number.c.n).where(number.c.n == bindparam("n")))
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
-    path = tmp_path / "numbers.sqlite3"
-    engine = create_engine(f"sqlite:///{path}")
-    metadata.create_all(engine)
-    engine.dispose()
-    opened = SqliteDatabase(path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'numbers.sqlite3'}" if is_sqlite else postgres.server().new()
+    in_transaction(url, metadata.create_all)
+    opened = open_database(url)
     yield opened
     opened.close()
+    if not is_sqlite:
+        postgres.server().drop(url)
 
 
 async def add(transaction: Transaction, n: int) -> int:
@@ -38,16 +41,16 @@ async def add(transaction: Transaction, n: int) -> int:
     return n
 
 
-async def numbers(database: SqliteDatabase) -> list[int]:
+async def numbers(database: Database) -> list[int]:
     return [row[0] for row in await database.reader.all(ALL, {})]
 
 
-async def test_what_was_answered_can_be_read_at_once(database: SqliteDatabase) -> None:
+async def test_what_was_answered_can_be_read_at_once(database: Database) -> None:
     assert await database.write(partial(add, n=7)) == 7
     assert await database.reader.one(ONE, {"n": 7}) == (7,)
 
 
-async def test_a_job_that_fails_takes_nothing_of_those_along_that_commit_with_it(database: SqliteDatabase) -> None:
+async def test_a_job_that_fails_takes_nothing_of_those_along_that_commit_with_it(database: Database) -> None:
     async def failing(transaction: Transaction) -> None:
         await add(transaction, 1000)
         raise KeyError("on purpose")
@@ -59,7 +62,7 @@ async def test_a_job_that_fails_takes_nothing_of_those_along_that_commit_with_it
     assert await numbers(database) == list(range(50))
 
 
-async def test_what_is_gathered_is_written_once_for_all_who_commit_together(database: SqliteDatabase) -> None:
+async def test_what_is_gathered_is_written_once_for_all_who_commit_together(database: Database) -> None:
     class Totals:
         def __init__(self) -> None:
             self.groups: list[list[int]] = []
@@ -82,7 +85,7 @@ async def test_what_is_gathered_is_written_once_for_all_who_commit_together(data
     assert len(totals.groups) < 20
 
 
-async def test_a_reader_is_not_held_up_by_a_writer_and_sees_only_what_is_committed(database: SqliteDatabase) -> None:
+async def test_a_reader_is_not_held_up_by_a_writer_and_sees_only_what_is_committed(database: Database) -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     async def slow(transaction: Transaction) -> None:
@@ -98,7 +101,7 @@ async def test_a_reader_is_not_held_up_by_a_writer_and_sees_only_what_is_committ
     assert await numbers(database) == [1]
 
 
-async def test_a_request_that_goes_away_does_not_undo_what_it_asked(database: SqliteDatabase) -> None:
+async def test_a_request_that_goes_away_does_not_undo_what_it_asked(database: Database) -> None:
     go_on = threading.Event()
 
     async def slow(transaction: Transaction) -> None:
@@ -113,7 +116,7 @@ async def test_a_request_that_goes_away_does_not_undo_what_it_asked(database: Sq
     assert await numbers(database) == [1, 2]
 
 
-def test_worker_threads_write_and_read_too(database: SqliteDatabase) -> None:
+def test_worker_threads_write_and_read_too(database: Database) -> None:
     threads = [
         threading.Thread(target=lambda n=n: database.write_blocking(lambda transaction: add(transaction, n)))
         for n in range(8)
@@ -125,7 +128,7 @@ def test_worker_threads_write_and_read_too(database: SqliteDatabase) -> None:
     assert [row[0] for row in database.read_blocking(ALL, {})] == list(range(8))
 
 
-async def test_a_database_that_is_closing_takes_no_more(database: SqliteDatabase) -> None:
+async def test_a_database_that_is_closing_takes_no_more(database: Database) -> None:
     database.close()
     with pytest.raises(UnavailableError):
         await database.write(partial(add, n=1))

@@ -1,0 +1,361 @@
+"""PostgreSQL: one writer for all processes that commits in groups, and a pool of connections to read with.
+
+What a person is owed in order stays in order: a group of jobs runs in one transaction, which holds an advisory lock from its
+beginning, so that everything that one process decides while it writes still holds when it commits, as on SQLite. Jobs of a
+group share the commit; if one fails after it changed something, the group is begun again without it, with savepoints.
+
+A connection that is lost before the commit was sent is replaced and the group done again: nothing had happened. If it is lost
+during the commit, the database is asked by the transaction's number what became of it.
+
+Sources: https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS,
+https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT, https://magicstack.github.io/asyncpg/
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar, cast
+
+import asyncpg
+
+from app.db.database import Gatherer, Row, Transaction
+from app.db.statements import Statement
+from app.db.waiting import Gathered, Waiting, tell
+from app.errors import UnavailableError
+
+T = TypeVar("T")
+GROUP_LIMIT = 256
+READERS = 8
+"""Connections of one process that read; the writer has one of its own."""
+
+WRITER_LOCK = 0x5265676966
+"""The number of the advisory lock that who writes holds."""
+
+_CONNECT_TIMEOUT_S = 5.0
+_RESTS_S = (0.2, 0.5, 1.0, 2.0)
+"""Seconds between tries while the database is away."""
+
+_BEGIN = "SELECT pg_current_xact_id()::text FROM (SELECT pg_advisory_xact_lock($1)) AS held"
+_STATUS = "SELECT pg_xact_status($1::text::xid8)"
+_SESSION = {
+    "application_name": "regie",
+    "default_transaction_isolation": "read committed",
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+}
+_OPTIONS: dict[str, Any] = {
+    "server_settings": _SESSION,
+    "timeout": _CONNECT_TIMEOUT_S,
+    "statement_cache_size": 1024,
+    "max_cached_statement_lifetime": 0,
+    "max_cacheable_statement_size": 0,
+}
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+    OSError,
+    TimeoutError,
+)
+"""The database is away, came back, or has been migrated: what has not been committed did not happen."""
+
+_NOT_NOW = (
+    *_LOST,
+    asyncpg.DiskFullError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,
+)
+"""No fault of the job that meets it, and the next would meet it too."""
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """A connection that keeps nothing between two uses, so that it needs no reset: no cursors, listeners or settings."""
+
+    def get_reset_query(self) -> str:
+        """Return no query."""
+        return ""
+
+
+class PostgresReader:
+    """The connections of one event loop as ``Reader``; made when the first is needed."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+        self._keeper: AsyncIterator[None] | None = None
+
+    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows. Raises: UnavailableError, when the database can't be reached."""
+        form = statement.postgresql
+        return cast("list[Row]", await self._read("fetch", form.text, form.parameters(parameters)))
+
+    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        """Return the first row, or None. Raises: UnavailableError, when the database can't be reached."""
+        form = statement.postgresql
+        return cast("Row | None", await self._read("fetchrow", form.text, form.parameters(parameters)))
+
+    async def _read(self, method: str, text: str, values: list[Any]) -> Any:
+        for is_last in (False, True):  # a connection from before a restart of the database is found out by its use
+            try:
+                pool = self._pool or await self._open()
+                async with pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
+                    return await getattr(connection, method)(text, *values)
+            except _LOST as error:
+                if is_last:
+                    message = "The record can't be read now. Try again later."
+                    raise UnavailableError(message) from error
+                if self._pool is not None:
+                    await self._pool.expire_connections()
+        return None
+
+    async def _open(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                pool = await asyncpg.create_pool(
+                    self._url, min_size=1, max_size=READERS, connection_class=_Connection, **_OPTIONS
+                )
+                self._keeper = self._until_the_end(pool)
+                await anext(self._keeper)
+                self._pool = pool
+            return self._pool
+
+    async def _until_the_end(self, pool: asyncpg.Pool) -> AsyncIterator[None]:
+        """Close the connections when the event loop ends, which closes the generators that it ran."""
+        try:
+            yield
+        finally:
+            pool.terminate()
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Close the connections; for the event loop's own thread."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+
+class PostgresTransaction:
+    """The writer's connection as ``Transaction``."""
+
+    __slots__ = ("changed", "connection", "gathered")
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self.connection = connection
+        self.gathered = Gathered()
+        self.changed = False
+
+    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows."""
+        form = statement.postgresql
+        return cast("list[Row]", await self.connection.fetch(form.text, *form.parameters(parameters)))
+
+    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        """Return the first row, or None."""
+        form = statement.postgresql
+        return cast("Row | None", await self.connection.fetchrow(form.text, *form.parameters(parameters)))
+
+    async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
+        """Return how many rows the statement changed."""
+        self.changed = True
+        form = statement.postgresql
+        told = await self.connection.execute(form.text, *form.parameters(parameters))
+        return int(told.rsplit(" ", 1)[-1])
+
+    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
+        """Run the statement once per row, all in one go."""
+        if not rows:
+            return 0
+        self.changed = True
+        form = statement.postgresql
+        text = f"{form.text} RETURNING 1"
+        return len(await self.connection.fetchmany(text, [form.parameters(row) for row in rows]))
+
+    def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
+        """Hand ``items`` to ``gatherer`` just before the commit."""
+        self.gathered.add(gatherer, items)
+
+
+class PostgresDatabase:
+    """One database, opened by this process: a thread that writes, and a reader for each event loop."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._readers: dict[asyncio.AbstractEventLoop, PostgresReader] = {}
+        self._closed = False
+        self._connection: asyncpg.Connection | None = None
+        self._runner = asyncio.Runner()
+        self._loop = self._runner.get_loop()
+        self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue()
+        self._thread = threading.Thread(target=self._run, name="postgres-writer", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with self._runner as runner:
+            runner.run(self._write_forever())
+
+    @property
+    def reader(self) -> PostgresReader:
+        """The reader of the calling event loop."""
+        loop = asyncio.get_running_loop()
+        reader = self._readers.get(loop)
+        if reader is None:
+            for known in [one for one in self._readers if one.is_closed()]:
+                del self._readers[known]
+            reader = self._readers[loop] = PostgresReader(self.url)
+        return reader
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned, after its changes are durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._hand_in(Waiting(job, loop, future))
+        # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
+        return await future
+
+    def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned, after its changes are durable; for worker threads."""
+        future: Future[T] = Future()
+        self._hand_in(Waiting(job, None, future))
+        return future.result()
+
+    def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows, for worker threads."""
+        return asyncio.run_coroutine_threadsafe(self._read(statement, parameters), self._loop).result()
+
+    async def _read(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        return await self.reader.all(statement, parameters)
+
+    def close(self) -> None:
+        """Finish what was handed in, then close all connections."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.call_soon_threadsafe(self._waiting.put_nowait, None)
+        self._thread.join()
+        for loop, reader in self._readers.items():
+            if not loop.is_closed():
+                reader.close()
+
+    def _hand_in(self, waiting: Waiting) -> None:
+        if self._closed:
+            message = "The server is stopping."
+            raise UnavailableError(message)
+        self._loop.call_soon_threadsafe(self._waiting.put_nowait, waiting)
+
+    async def _write_forever(self) -> None:
+        following: Waiting | None = None
+        while True:
+            following = await self._waiting.get()
+            group: list[Waiting] = []
+            while following is not None and len(group) < GROUP_LIMIT:
+                group.append(following)
+                if self._waiting.empty():
+                    break
+                following = self._waiting.get_nowait()
+            if group:
+                await self._commit_group(group)
+                tell(group)
+            if following is None:
+                if self._connection is not None:
+                    await self._connection.close()
+                return
+
+    async def _commit_group(self, group: list[Waiting]) -> None:
+        """Run and commit all jobs of ``group``; every one ends with a result or an error."""
+        left = list(group)
+        rests = [*_RESTS_S]
+        while left:
+            try:
+                left = await self._try(left, with_savepoints=len(left) < len(group))
+            except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
+                self._drop()
+                if isinstance(error, _LOST) and rests:
+                    await asyncio.sleep(rests.pop(0))
+                    continue
+                failure = UnavailableError("The record could not be written now. Try again later.")
+                failure.__cause__ = error
+                for waiting in left:
+                    waiting.error = failure
+                return
+
+    async def _try(self, group: list[Waiting], *, with_savepoints: bool) -> list[Waiting]:
+        """Return those of ``group`` that are to be done again because one failed that had changed something; then none is done."""
+        connection = await self._connected()
+        await connection.execute("BEGIN")
+        number = await connection.fetchval(_BEGIN, WRITER_LOCK)
+        transaction = PostgresTransaction(connection)
+        for waiting in group:
+            gathered_before = transaction.gathered.count
+            transaction.changed = False
+            if with_savepoints:
+                await connection.execute("SAVEPOINT job")
+            try:
+                waiting.result = await waiting.job(transaction)
+                waiting.error = None
+            except _NOT_NOW:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                waiting.error = error  # it is the caller's, who gets it raised
+                transaction.gathered.cut(gathered_before)
+                if with_savepoints:
+                    await connection.execute("ROLLBACK TO job")
+                elif transaction.changed or isinstance(error, asyncpg.PostgresError):
+                    await connection.execute("ROLLBACK")
+                    return [other for other in group if other is not waiting]
+        await transaction.gathered.flush(transaction)
+        await self._commit(connection, number)
+        return []
+
+    async def _commit(self, connection: asyncpg.Connection, number: str) -> None:
+        """Commit transaction ``number``. Raises: ConnectionError, when it is known that it was not."""
+        try:
+            told = await connection.execute("COMMIT")
+        except _LOST as error:
+            self._drop()
+            if await self._was_committed(number):
+                return
+            message = "The connection was lost before the commit."
+            raise ConnectionError(message) from error
+        if told != "COMMIT":
+            message = f"The transaction ended with {told}."
+            raise RuntimeError(message)
+
+    async def _was_committed(self, number: str) -> bool:
+        """Return whether transaction ``number`` was committed. Raises: UnavailableError, when nobody can tell."""
+        for rest in (0.0, *_RESTS_S, 0.0):
+            await asyncio.sleep(rest)
+            try:
+                status = await (await self._connected()).fetchval(_STATUS, number)
+            except _LOST:
+                self._drop()
+                continue
+            if status in ("committed", "aborted"):
+                return bool(status == "committed")
+        message = (
+            "The database went away while it was writing: look whether the change is there before you send it again."
+        )
+        raise UnavailableError(message)
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self.url, connection_class=_Connection, **_OPTIONS)
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None

@@ -1,0 +1,77 @@
+"""What both kinds of database share of writing: jobs that wait for the writer, and what is gathered until it commits."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from app.db.database import Gatherer, Transaction
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A job that waits for the writer, and whom to tell: ``loop`` is that of an asyncio future, None for a thread's future."""
+
+    job: Callable[[Transaction], Awaitable[Any]]
+    loop: asyncio.AbstractEventLoop | None
+    future: Any
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        """Set the future's outcome; for an asyncio future, call it in the loop's thread."""
+        if self.future.done():  # the caller went away (a cancelled request); the change stays
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+def tell(group: Iterable[Waiting]) -> None:
+    """Tell all who wait what became of their jobs, each in their own thread."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
+    for waiting in group:
+        if waiting.loop is None:
+            waiting.tell()
+        else:
+            by_loop.setdefault(waiting.loop, []).append(waiting)
+    for loop, theirs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_tell_all, theirs)
+
+
+def _tell_all(group: list[Waiting]) -> None:
+    for waiting in group:
+        waiting.tell()
+
+
+class Gathered:
+    """What the jobs of one commit left for gatherers, in the order that it came."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self) -> None:
+        self._items: list[tuple[Gatherer, Any]] = []
+
+    @property
+    def count(self) -> int:
+        """How much there is."""
+        return len(self._items)
+
+    def add(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
+        """Take ``items`` for ``gatherer``."""
+        self._items.extend((gatherer, item) for item in items)
+
+    def cut(self, count: int) -> None:
+        """Forget all but the first ``count``."""
+        del self._items[count:]
+
+    async def flush(self, transaction: Transaction) -> None:
+        """Let every gatherer write what it was handed."""
+        by_gatherer: dict[int, tuple[Gatherer, list[Any]]] = {}
+        for gatherer, item in self._items:
+            by_gatherer.setdefault(id(gatherer), (gatherer, []))[1].append(item)
+        self._items = []
+        for gatherer, items in by_gatherer.values():
+            await gatherer.flush(transaction, items)

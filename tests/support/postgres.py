@@ -1,0 +1,121 @@
+"""PostgreSQL for tests: a server of this process in a temporary folder, on a free port of this machine, and databases on it.
+
+It does not wait for the disk, which changes nothing of what is tested here; tests of faults start one of their own that does.
+"""
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "unix_socket_directories": "",
+    "log_min_messages": "fatal",
+}
+_numbers = count(1)
+
+
+@dataclass
+class Server:
+    """A running server; ``binaries`` is the folder of its programs."""
+
+    binaries: Path
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self, **settings: str) -> None:
+        """Start it and wait until it answers."""
+        options = [f"-c{name}={value}" for name, value in {**_SETTINGS, **settings}.items()]
+        command = [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *options]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=self.folder, user=_user())
+        ready = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ends = time.monotonic() + 30
+        while subprocess.run(ready, check=False).returncode:
+            assert self.process.poll() is None, "PostgreSQL did not start"
+            assert time.monotonic() < ends, "PostgreSQL did not answer"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for child in (self.process.pid, *map(int, children)):
+            os.kill(child, 9)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it, with an end to what its clients do."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(2)
+            self.process.wait(30)
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def new(self, template: str = "template0") -> str:
+        """Return the URL of a new database, empty or a copy of one to which nobody is connected (a name or an URL)."""
+        name = f"regie{next(_numbers)}"
+        self.run(f'CREATE DATABASE {name} TEMPLATE {template.rsplit("/", 1)[-1]} LC_COLLATE "C"')
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Take a database away."""
+        self.run(f"DROP DATABASE {url.rsplit('/', 1)[-1]} WITH (FORCE)")
+
+    def run(self, text: str, database: str = "postgres") -> str:
+        """Return what the server answers to SQL, one row per line, columns apart by a bar."""
+        command = [str(self.binaries / "psql"), "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", text, self.url(database)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def made(folder: Path) -> Server:
+    """Return a server with its data in ``folder``, not started yet; the test is skipped where there is no PostgreSQL."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
+    folder.chmod(0o755)
+    if user := _user():
+        shutil.chown(folder, user)
+    command = [str(binaries / "initdb"), "-D", str(folder / "data"), "--auth=trust", "--encoding=UTF8", "--locale=C"]
+    command += ["--username=postgres", "--no-sync"]
+    subprocess.run(command, check=True, capture_output=True, cwd=folder, user=user)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return Server(binaries, folder, free.getsockname()[1])
+
+
+@cache
+def server() -> Server:
+    """Return this process's server; it is made at the first call and ends with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    own = made(folder)
+    atexit.register(own.stop)
+    own.start(fsync="off", synchronous_commit="off", full_page_writes="off")
+    return own
+
+
+@cache
+def _binaries() -> Path | None:
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    found = shutil.which("pg_ctl")
+    return folders[-1] if folders else Path(found).resolve().parent if found else None
+
+
+def _user() -> str | None:
+    """Return the user to run it as: PostgreSQL refuses to run as root."""
+    return "postgres" if os.geteuid() == 0 else None
