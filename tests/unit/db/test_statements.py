@@ -1,0 +1,37 @@
+"""Every statement of the program is one for both kinds of database."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import app
+from app.db.statements import Statement
+
+
+def statements() -> Iterator[tuple[str, Statement]]:
+    """Give the statements that modules hold, alone or in a table of them."""
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+            for one in held:
+                if isinstance(one, Statement):
+                    yield f"{module.name}.{name}", one
+
+
+EVERY = dict(statements())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_statement_has_the_same_parameters_on_both(name: str) -> None:
+    sqlite, postgresql = EVERY[name].sqlite, EVERY[name].postgresql
+    assert postgresql.fixed.items() <= sqlite.fixed.items(), "SQLite has the beginning of a LIMIT besides"
+    for parameter in postgresql.names:
+        assert f":{parameter}" in sqlite.text
+    assert [f"${number + 1}" in postgresql.text for number in range(len(postgresql.names))].count(False) == 0
+    assert "POSTCOMPILE" not in sqlite.text + postgresql.text, "values change from call to call"
+
+
+def test_there_are_statements_to_look_at() -> None:
+    assert len(EVERY) > 150
