@@ -22,7 +22,9 @@ from app.logs import configure_logs
 from app.oauth import endpoints
 from app.portal import (
     access_change,
+    access_codes,
     access_preview,
+    access_requests,
     activity,
     apps,
     authorize,
@@ -170,6 +172,8 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
         pages.include_router(sign_up.router(parts, partial(new_person, parts.context)))
     pages.include_router(measurements.router(parts))
     pages.include_router(connections.router(parts))
+    pages.include_router(access_codes.router(parts))
+    pages.include_router(access_requests.router(parts))
     pages.include_router(access_change.router(parts))
     pages.include_router(access_preview.router(parts))
     pages.include_router(activity.router(parts))

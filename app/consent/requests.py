@@ -77,7 +77,11 @@ _ANSWER = hot(
 )
 _REOPEN = hot(
     update(access_request)
-    .where(_c.record_id == bindparam("of_record"), _c.practice_id == bindparam("of_practice"))
+    .where(
+        _c.record_id == bindparam("of_record"),
+        _c.practice_id == bindparam("of_practice"),
+        _c.closed_until.is_not(None),
+    )
     .values(closed_until=null())
 )
 _ERASE = hot(
@@ -221,9 +225,9 @@ async def answer(
         raise ConflictError(message)
 
 
-async def reopen(transaction: Transaction, record_id: int, practice_id: str) -> None:
-    """Let a practice ask this person again."""
-    await transaction.run(_REOPEN, {"of_record": record_id, "of_practice": practice_id})
+async def reopen(transaction: Transaction, record_id: int, practice_id: str) -> bool:
+    """Return whether a practice can ask this person again that could not before."""
+    return await transaction.run(_REOPEN, {"of_record": record_id, "of_practice": practice_id}) > 0
 
 
 async def erase(transaction: Transaction, record_id: int) -> int:

@@ -8,28 +8,28 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from app.access.categories import EVERYTHING
 from app.access.grant import Grant, Grantee
-from app.access.smart_scope import CHANGE, LOOK, Action
 from app.consent import grants
 from app.db.database import Transaction
 from app.errors import NotFoundError
 from app.jobs.texts import NoticeKind
-from app.portal.connections import AS_IT_IS, PERIODS, Access, Wish, event_of, fields, named, notify_of, wish_of
+from app.portal.connections import (
+    AS_IT_IS,
+    PERIODS,
+    PURPOSES,
+    Access,
+    Wish,
+    event_of,
+    fields,
+    may_have,
+    named,
+    notify_of,
+    wish_of,
+)
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.session import SignedIn, checked_form, signed_in
-
-
-def _actions(wish: Wish, before: Grant) -> Action:
-    """Return what is allowed after a change: an app never gets more than it asked for."""
-    if before.grantee is Grantee.PRACTICE:
-        return LOOK | Action.CREATE | Action.UPDATE if wish.may_add else LOOK
-    return before.actions if wish.may_add or not _may_offer_add(before) else before.actions & LOOK
-
-
-def _may_offer_add(grant: Grant) -> bool:
-    """Return whether there is a choice of looking only: not for an app that asked for one of both."""
-    return grant.grantee is Grantee.PRACTICE or bool(grant.actions & LOOK and grant.actions & CHANGE)
 
 
 async def change_access(parts: Parts, request: Request, person: SignedIn, before: Grant, wish: Wish) -> None:
@@ -45,7 +45,7 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
             person.record_id,
             before.grant_id,
             categories=wish.categories,
-            actions=_actions(wish, before),
+            actions=wish.actions,
             until=wish.until(now, before.until),
             now=now,
             purpose=wish.purpose,
@@ -67,8 +67,13 @@ def router(parts: Parts) -> APIRouter:
         return found
 
     def change_page(request: Request, access: Access, before: Grant, wish: Wish) -> HTMLResponse:
+        is_app = before.grantee is Grantee.APP
         shown = fields(
-            wish, ((*AS_IT_IS, timedelta()), *PERIODS), is_app=access.is_app, may_offer_add=_may_offer_add(before)
+            wish,
+            ((*AS_IT_IS, timedelta()), *PERIODS),
+            most=(EVERYTHING, may_have(before)),
+            purposes=() if is_app else PURPOSES,
+            ends=access.until,
         )
         return page(request, "access_change.html", status=422 if wish.errors else 200, access=access, **shown)
 
@@ -77,9 +82,7 @@ def router(parts: Parts) -> APIRouter:
         request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str
     ) -> HTMLResponse:
         before = await open_one(person, grant_id)
-        wish = Wish(
-            before.grantee_id, before.categories, AS_IT_IS[0], bool(before.actions & CHANGE), before.purpose, errors={}
-        )
+        wish = Wish(before.grantee_id, before.categories, AS_IT_IS[0], before.actions, before.purpose, errors={})
         return change_page(request, await named(parts, person, grant_id, language_of(request)), before, wish)
 
     @routes.post("/access/{grant_id}/change")

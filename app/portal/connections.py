@@ -1,5 +1,6 @@
 """Who may see what: the grants of a person, giving one to a practice, and withdrawing one."""
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
+from app.access.categories import ALL_PARTS, EVERYTHING, PARTS, Category, from_codes
 from app.access.grant import Grant, Grantee
 from app.access.smart_scope import LOOK, Action
 from app.audit.events import Event
@@ -29,7 +30,8 @@ from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.session import SignedIn, checked_form, signed_in
 from app.portal.view import trace_of
-from app.portal.wording import CATEGORIES, action_words, category_names
+from app.portal.waiting import waiting_for
+from app.portal.wording import CATEGORIES, WAYS, action_words, category_names
 
 PERIODS = (
     ("3-months", marked("3 months"), timedelta(days=92)),
@@ -38,6 +40,10 @@ PERIODS = (
     ("open", marked("Until I stop it (5 years at most)"), timedelta(days=5 * 365)),
 )
 AS_IT_IS = ("as-it-is", marked("As it is now"))
+AS_ASKED = ("as-asked", marked("As they ask"))
+GIVEN = LOOK | Action.CREATE | Action.UPDATE
+"""What the pages let a practice do at most; it removes nothing."""
+
 PURPOSES = (
     ("treatment", marked("To treat me")),
     ("coordination", marked("To plan care together with others")),
@@ -122,13 +128,13 @@ class Wish:
     practice_id: str
     categories: Category
     period: str
-    may_add: bool
+    actions: Action
     purpose: str
     errors: dict[str, str]
 
     def until(self, now: datetime, before: datetime | None = None) -> datetime:
-        """Return when the chosen period ends; ``before`` is when it ended so far."""
-        if before is not None and self.period == AS_IT_IS[0]:
+        """Return when the chosen period ends; ``before`` is when it ended so far, or is asked to end."""
+        if before is not None and self.period in (AS_IT_IS[0], AS_ASKED[0]):
             return before
         return now + next(length for key, _, length in PERIODS if key == self.period)
 
@@ -139,22 +145,48 @@ def wish_of(form: FormData, known: list[Practice], language: Language, changed: 
     ``changed`` is the grant that is to be changed, which stays with whom it was given to.
     """
     practice_id = str(form.get("practice", "")) if changed is None else changed.grantee_id
-    period, purpose = str(form.get("period", "")), str(form.get("purpose", "treatment"))
-    chosen = [str(code) for code in form.getlist("category")]
-    offered = {category.code for category in (*PARTS, Category.SENSITIVE)}
-    categories = from_codes([code for code in chosen if code in offered])
+    purpose = str(form.get("purpose", "treatment"))
     errors = {}
     if changed is None and practice_id not in {practice.practice_id for practice in known}:
         errors["practice"] = language.gettext("Choose a practice.")
-    if not categories & ALL_PARTS:
-        errors["category"] = language.gettext("Choose at least one part.")
     if changed is not None and changed.grantee is Grantee.APP:
         purpose = changed.purpose
     elif purpose not in dict(PURPOSES):
         errors["purpose"] = language.gettext("Choose what it is for.")
-    if period not in {key for key, _, _ in PERIODS} | ({AS_IT_IS[0]} if changed else set()):
+    periods = {key for key, _, _ in PERIODS} | ({AS_IT_IS[0]} if changed else set())
+    allowed = GIVEN if changed is None else may_have(changed)
+    return ticked(form, practice_id, purpose, (EVERYTHING, allowed), periods, language, errors)
+
+
+def may_have(grant: Grant) -> Action:
+    """Return what a grant can be made to allow: an app never gets more than it asked for."""
+    return grant.actions if grant.grantee is Grantee.APP else GIVEN | grant.actions
+
+
+def ticked(
+    form: FormData,
+    practice_id: str,
+    purpose: str,
+    most: tuple[Category, Action],
+    periods: Container[str],
+    language: Language,
+    errors: dict[str, str],
+) -> Wish:
+    """Return the parts, actions and period that a form says, ``most`` at most; ``errors`` are those of other fields."""
+    offered = {category.code for category in Category if category in most[0]}
+    categories = from_codes([str(code) for code in form.getlist("category") if code in offered])
+    keys, period = form.getlist("action"), str(form.get("period", ""))
+    actions = Action(0)
+    for way in WAYS:
+        if way.key in keys:
+            actions |= way.actions & most[1]
+    if not categories & ALL_PARTS:
+        errors["category"] = language.gettext("Choose at least one part.")
+    if not actions:
+        errors["action"] = language.gettext("Choose what they may do.")
+    if period not in periods:
         errors["period"] = language.gettext("Choose a period.")
-    return Wish(practice_id, categories, period, "add" in form, purpose, errors)
+    return Wish(practice_id, categories, period, actions, purpose, errors)
 
 
 def event_of(request: Request, person: SignedIn, action: str, grant: Grant) -> Event:
@@ -206,7 +238,7 @@ async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wi
             grantee=Grantee.PRACTICE,
             grantee_id=wish.practice_id,
             categories=wish.categories,
-            actions=LOOK | Action.CREATE | Action.UPDATE if wish.may_add else LOOK,
+            actions=wish.actions,
             until=wish.until(now),
             purpose=wish.purpose,
             now=now,
@@ -244,21 +276,29 @@ async def named(parts: Parts, person: SignedIn, grant_id: str, language: Languag
 
 def fields(
     wish: Wish,
-    periods: tuple[tuple[str, str, timedelta], ...],
+    periods: Sequence[tuple[str, str, timedelta]],
     *,
-    is_app: bool = False,
-    may_offer_add: bool = True,
+    most: tuple[Category, Action] = (EVERYTHING, GIVEN),
+    purposes: Sequence[tuple[str, str]] = PURPOSES,
+    ends: datetime | None = None,
 ) -> dict[str, Any]:
-    """Return what the fields of a form about access show."""
+    """Return what the fields of a form about access show.
+
+    ``most`` is what there is to choose from; ``ends`` the local end of a period that is told by its day.
+    """
     return {
         "wish": wish,
-        "offered": [(category.code, CATEGORIES[category], category in wish.categories) for category in PARTS],
-        "sensitive": CATEGORIES[Category.SENSITIVE],
+        "offered": [
+            (category.code, CATEGORIES[category], category in wish.categories)
+            for category in PARTS
+            if category in most[0]
+        ],
+        "sensitive": CATEGORIES[Category.SENSITIVE] if Category.SENSITIVE in most[0] else None,
         "sensitive_chosen": Category.SENSITIVE in wish.categories,
+        "ways": [(way, bool(way.actions & wish.actions)) for way in WAYS if way.actions & most[1]],
         "periods": periods,
-        "purposes": PURPOSES,
-        "is_app": is_app,
-        "may_offer_add": may_offer_add,
+        "purposes": purposes,
+        "ends": ends,
     }
 
 
@@ -287,7 +327,10 @@ def router(parts: Parts) -> APIRouter:
         now = parts.clock().astimezone(ZoneInfo(parts.settings.time_zone))
         current = [access for access in found if access.state in ("in-force", "planned")]
         past = [access for access in found if access not in current]
-        return page(request, "access.html", current=current, past=past, done=done, **near(request, now))
+        waiting = await waiting_for(parts, person.record_id, language_of(request))
+        return page(
+            request, "access.html", current=current, past=past, waiting=waiting, done=done, **near(request, now)
+        )
 
     @routes.get("/access/new")
     async def ask(
@@ -295,7 +338,7 @@ def router(parts: Parts) -> APIRouter:
     ) -> HTMLResponse:
         known = await practices.every(parts.database.reader)
         only = known[0].practice_id if len(known) == 1 else ""
-        wish = Wish(only, Category(0), "1-year", may_add=False, purpose="treatment", errors={})
+        wish = Wish(only, Category(0), "1-year", Action(0), "treatment", errors={})
         return form_page(request, known, wish, q)
 
     @routes.post("/access/new")

@@ -20,6 +20,7 @@ from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import LoggedIn, SignedIn, logged_in, maybe_signed_in, signed_in, with_form_cookie
 from app.portal.view import reading_for
+from app.portal.waiting import waiting_for
 
 RECENT = timedelta(days=90)
 LOOKS_SHOWN = 3
@@ -169,6 +170,7 @@ def router(parts: Parts) -> APIRouter:
             now=reading.now,
             cards=cards_of(observations, goals, reading, language),
             tasks=plan_tasks(activities, measured, reading.today),
+            waiting=await waiting_for(parts, person.record_id, language),
             accesses=[one for one in await accesses(parts, person, language) if one.state == "in-force"],
             looks=looks(others, reading.zone, language)[:LOOKS_SHOWN],
             **near(request, reading.now),

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from app.access.categories import PARTS, Category
-from app.access.smart_scope import CHANGE, LOOK, Action
+from app.access.smart_scope import LOOK, Action
+from app.portal.formats import joined
 from app.portal.language import Language, marked
 
 
@@ -70,17 +71,39 @@ TYPES = {
 ELSE = marked("other parts of the record")
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Something that a grant can let somebody do, as people choose it; ``phrase`` follows "may"."""
+
+    key: str
+    actions: Action
+    name: str
+    about: str
+    phrase: str
+
+
+WAYS = (
+    Way("look", LOOK, marked("Look"), marked("Read the parts that you tick."), marked("look")),
+    Way("add", Action.CREATE, marked("Add data"), marked("Such as results and a new care plan."), marked("add data")),
+    Way(
+        "change",
+        Action.UPDATE | Action.DELETE,
+        marked("Change data"),
+        marked("Such as a measurement that was written down wrongly. You can see what it was before."),
+        marked("change data"),
+    ),
+)
+
+
 def category_names(mask: Category, language: Language) -> list[str]:
     """Return the names of the parts in a mask, in the usual order; the sensitive mark is not among them."""
     return [language.gettext(CATEGORIES[category].name) for category in PARTS if category in mask]
 
 
 def action_words(actions: Action, language: Language) -> str:
-    """Return what a grant lets somebody do: look, add, or both."""
-    can_look, can_change = bool(actions & LOOK), bool(actions & CHANGE)
-    if can_look and can_change:
-        return language.gettext("May look and add data")
-    return language.gettext("May look") if can_look else language.gettext("May add data")
+    """Return what a grant lets somebody do: look, add, change, or more of these."""
+    ways = [language.gettext(way.phrase) for way in WAYS if way.actions & actions]
+    return language.gettext("May %(ways)s") % {"ways": joined(ways, language)}
 
 
 def type_words(resource_type: str, language: Language) -> str:

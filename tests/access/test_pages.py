@@ -65,7 +65,9 @@ def filled(route: str, world: World) -> tuple[str, str]:
     """Return method and URL of a route, with Zonnestraal's ids where it takes any."""
     method, path = route.split(" ")
     grant = world.made.grants["granted of zonnestraal"].grant_id
-    return method, path.replace("{grant_id}", grant).replace("{key}", "weight").replace("{number}", "1")
+    return method, path.replace("{grant_id}", grant).replace("{request_id}", never_made()).replace(
+        "{key}", "weight"
+    ).replace("{number}", "1")
 
 
 async def session(world: World, who: str) -> httpx.AsyncClient:
@@ -199,8 +201,9 @@ async def test_what_a_person_changes_in_the_browser_holds_at_the_next_request(wo
     assert (await practice("GET", him.url("weight"))).status_code == 200
     async with await session(world, "zonnestraal") as browser:
         shown = await browser.get(f"/access/{grant.grant_id}/change")
-        assert shown.text.count("checked") == 6  # three parts, that it may add, what for and until when
+        assert shown.text.count("checked") == 8  # three parts, what they may do (3), what for and until when
         form = {"csrf_token": await form_token(browser), "category": "gp-summary", "period": "as-it-is"}
+        form["action"] = "look"
         empty = await browser.post(f"/access/{grant.grant_id}/change", data=form | {"category": "sensitive"})
         assert empty.status_code == 422
         answer = await browser.post(f"/access/{grant.grant_id}/change", data=form | {"purpose": "coordination"})
@@ -217,6 +220,7 @@ async def test_a_changed_app_goes_on_with_what_is_left(world: World) -> None:
     app = world.caller("app of zonnestraal")
     async with await session(world, "zonnestraal") as browser:
         form = {"csrf_token": await form_token(browser), "category": "own-measurements", "period": "3-months"}
+        form["action"] = "look"
         answer = await browser.post(f"/access/{grant.grant_id}/change", data=form)
         assert answer.status_code == 303, answer.text
     assert (await app("GET", him.url("weight"))).status_code == 200
@@ -269,6 +273,7 @@ async def test_what_a_person_gives_in_the_browser_is_open_at_the_next_request(wo
             "practice": world.made.practices["no grant"],
             "category": "own-measurements",
             "period": "1-year",
+            "action": "look",
         }
         answer = await browser.post("/access/new", data=form)
         assert answer.status_code == 303, answer.text

@@ -93,7 +93,9 @@ def test_a_practice_is_connected_as_the_page_says(tmp_path: Path) -> None:
         reader.answers["client_id"] = lambda: client_id
         assert reader.follow(2) == ["Bearer system/*.rs"]
         assert reader.follow(3) == ["403"]
-        given = submit(browser, "/access/new", practice=practice_id, category="care-plan", period="1-year")
+        given = submit(
+            browser, "/access/new", practice=practice_id, category="care-plan", action="look", period="1-year"
+        )
         assert given.status_code == 303, given.text
         assert reader.follow(3) == ["200"]
         assert len(reader.blocks) == 4

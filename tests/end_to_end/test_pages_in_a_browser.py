@@ -167,6 +167,7 @@ def test_a_person_gives_and_stops_access_without_javascript(
     page.get_by_text(practice).click()
     page.locator("label", has_text="Doelen, afspraken").click()
     page.locator("label", has_text="Eigen metingen").click()
+    page.locator("label", has_text="De delen lezen die u aanvinkt").click()
     page.locator("label", has_text="3 maanden").click()
     page.get_by_role("button", name="Toegang geven", exact=True).click()
     assert page.get_by_role("status").inner_text() == "De toegang is gegeven."

@@ -62,21 +62,28 @@ def form(*pairs: tuple[str, str]) -> FormData:
 
 
 def test_a_complete_form_is_a_wish_without_errors() -> None:
-    filled = form(("practice", "p1"), ("category", "medication"), ("category", "sensitive"), ("period", "1-year"))
+    filled = form(
+        ("practice", "p1"),
+        ("category", "medication"),
+        ("category", "sensitive"),
+        ("period", "1-year"),
+        ("action", "look"),
+        ("action", "change"),
+    )
     wish = wish_of(filled, PRACTICES, DUTCH)
     assert wish.errors == {}
     assert wish.categories == Category.MEDICATION | Category.SENSITIVE
-    assert not wish.may_add
+    assert wish.actions == LOOK | Action.UPDATE
 
 
 @pytest.mark.parametrize(
     ("pairs", "wrong"),
     [
-        ([], {"practice", "category", "period"}),
-        ([("practice", "p9"), ("category", "medication"), ("period", "1-year")], {"practice"}),
-        ([("practice", "p1"), ("category", "sensitive"), ("period", "1-year")], {"category"}),
-        ([("practice", "p1"), ("category", "nonsense"), ("period", "1-year")], {"category"}),
-        ([("practice", "p1"), ("category", "medication"), ("period", "forever")], {"period"}),
+        ([], {"practice", "category", "action", "period"}),
+        ([("practice", "p9"), ("category", "medication"), ("action", "add"), ("period", "1-year")], {"practice"}),
+        ([("practice", "p1"), ("category", "sensitive"), ("action", "add"), ("period", "1-year")], {"category"}),
+        ([("practice", "p1"), ("category", "nonsense"), ("action", "add"), ("period", "1-year")], {"category"}),
+        ([("practice", "p1"), ("category", "medication"), ("action", "add"), ("period", "forever")], {"period"}),
     ],
 )
 def test_what_is_missing_is_said_at_its_field(pairs: list[tuple[str, str]], wrong: set[str]) -> None:
@@ -93,9 +100,10 @@ def test_every_category_has_words() -> None:
     ("actions", "expected"),
     [
         (LOOK, "Mag kijken"),
-        (ALL_ACTIONS, "Mag kijken en gegevens toevoegen"),
+        (ALL_ACTIONS, "Mag kijken, gegevens toevoegen en gegevens veranderen"),
         (LOOK | Action.CREATE, "Mag kijken en gegevens toevoegen"),
-        (CHANGE, "Mag gegevens toevoegen"),
+        (CHANGE, "Mag gegevens toevoegen en gegevens veranderen"),
+        (Action.UPDATE, "Mag gegevens veranderen"),
     ],
 )
 def test_actions_are_said_in_words(actions: Action, expected: str) -> None:
