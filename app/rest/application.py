@@ -30,13 +30,23 @@ from app.rest.request import FhirRequest
 from app.rest.response import FhirResponse
 from app.rest.routes import Route, match, methods
 from app.web import cors
+from app.web.middleware import HSTS
 from app.web.tracing import client_address, id_headers, request_ids
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _log = structlog.get_logger()
-_ALWAYS = [*cors.ANSWER, (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_ALWAYS = [
+    (b"server", b"Regie"),
+    *cors.ANSWER,
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+"""Nothing of an answer is to be kept, or to act as a page; what apps ask from another origin goes by CORS."""
 
 
 class FhirApplication:
@@ -60,6 +70,7 @@ class FhirApplication:
         self.trust_forwarded = trust_forwarded
         self.certificate_header = certificate_header.lower().encode()
         self.nonces = nonces
+        self.always = [*_ALWAYS, HSTS] if context.base_url.startswith("https://") else _ALWAYS
         self.smart_configuration: dict[str, object] = dict(smart_configuration(context.base_url, auth_methods))
         self.challenges = (f'Bearer realm="{context.fhir_base(release)}"', f'DPoP algs="{" ".join(ALGORITHMS)}"')
 
@@ -178,7 +189,7 @@ class FhirApplication:
         return proof is None or await self.context.database.write(binding.use(proof, now))
 
     async def _send(self, send: Send, request: FhirRequest, response: FhirResponse, ids: tuple[str, str, str]) -> None:
-        headers = [*_ALWAYS, *id_headers(*ids), *response.headers]
+        headers = [*self.always, *id_headers(*ids), *response.headers]
         if self.nonces is not None and b"dpop" in request.headers:
             headers.append((b"dpop-nonce", self.nonces.current(self.context.clock()).encode()))
         if response.status not in (204, 304):

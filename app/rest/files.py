@@ -17,7 +17,6 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,10
 _UNKNOWN = "application/octet-stream"
 _HEADERS = [
     (b"content-disposition", b"attachment"),
-    (b"content-security-policy", b"default-src 'none'; sandbox"),
     (b"vary", b"Accept"),
 ]
 

@@ -20,13 +20,16 @@ _POLICY = (
     b"manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 _PROTECTION = [
+    (b"server", b"Regie"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
-_HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+_NOT_KEPT = (b"cache-control", b"no-store")
+HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
 
 class Frame:
@@ -47,15 +50,15 @@ class Frame:
         address = client_address(scope, headers, trust_forwarded=self.trust_forwarded)
         scope.setdefault("state", {})["trace"] = Trace(ids[0], address, ids[1], ids[2])
         path = scope["path"]
-        # A page that needs another policy, as the consent page does, sends its own.
-        added = [*_PROTECTION, (b"content-security-policy", _POLICY), *id_headers(*ids)]
+        # A page that needs another policy, as the consent page does, sends its own; so does what may be kept.
+        added = [*_PROTECTION, (b"content-security-policy", _POLICY), _NOT_KEPT, *id_headers(*ids)]
         if self.is_https:
-            added.append(_HSTS)
+            added.append(HSTS)
         is_open = cors.is_open(path)
         if is_open:
             added += cors.ANSWER
             if scope["method"] == "OPTIONS":
-                await _end(send, 204, [*cors.ANSWER, *cors.PREFLIGHT, *id_headers(*ids)])
+                await _end(send, 204, [*added, *cors.PREFLIGHT])
                 return
         length = headers.get(b"content-length")
         if length is not None and (not length.isdigit() or int(length) > FORM_SIZE_MAX):

@@ -337,19 +337,17 @@ async def world_in(folder: Path, **settings: Any) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def _running(folder: Path, url: str, made: Made, settings: Mapping[str, Any]) -> AsyncIterator[World]:
-    application = create_app(
-        Settings(
-            database_url=url,
-            secret_file=folder / "secret",
-            base_url=BASE_URL,
-            mail_url=f"file:{folder / 'mail'}",
-            **settings,
-        )
-    )
+    usual = {
+        "database_url": url,
+        "secret_file": folder / "secret",
+        "base_url": BASE_URL,
+        "mail_url": f"file:{folder / 'mail'}",
+    }
+    application = create_app(Settings(**{**usual, **settings}))
     application.open()
     try:
         transport = httpx.ASGITransport(app=application)
-        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+        async with httpx.AsyncClient(transport=transport, base_url=application.settings.base_url) as http:
             yield World(application, http, made)
     finally:
         application.close()

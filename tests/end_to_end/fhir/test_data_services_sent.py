@@ -125,7 +125,7 @@ async def test_a_document_is_a_resource_and_a_file_at_the_same_url(world: World)
         file = await me("GET", url, Accept=accept)
         assert (file.status_code, file.headers["content-type"], file.content) == (200, "application/pdf", PDF)
         assert file.headers["content-disposition"] == "attachment"
-        assert file.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert file.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
         assert file.headers["x-content-type-options"] == "nosniff"
     assert (await me("HEAD", url, Accept="*/*")).headers["content-length"] == str(len(PDF))
     assert (await me("GET", url, Accept="*/*", If_None_Match=file.headers["etag"])).status_code == 304
