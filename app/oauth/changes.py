@@ -171,7 +171,10 @@ class Changes:
 
         async def job(transaction: Transaction) -> bool:
             await tokens.forget(transaction, now)
-            if not await _used_up(transaction, earlier, to_us(now)):
+            if isinstance(earlier, Token) and client.is_fapi:
+                if not await tokens.is_good(transaction, earlier, now):
+                    return False
+            elif not await _used_up(transaction, earlier, to_us(now)):
                 await self._audit.record(transaction, _reuse(earlier, trace))
                 return False
             grant = await grants.one(transaction, earlier.record_id or 0, earlier.grant_id or "")

@@ -152,9 +152,13 @@ class RefreshGrant(authlib_grants.RefreshTokenGrant):
     """A client trades its refresh token in for new tokens."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL, "refresh_token"]  # noqa: RUF012
-    INCLUDE_NEW_REFRESH_TOKEN = True
     request: Submitted
     server: Server
+
+    @property
+    def INCLUDE_NEW_REFRESH_TOKEN(self) -> bool:  # noqa: N802 - Authlib's name
+        """Return whether the refresh token changes with its use; one that is held by who has keys stays with FAPI."""
+        return not self.request.client.is_fapi
 
     def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
         """Return a refresh token that is good; one that was used ends its whole family."""

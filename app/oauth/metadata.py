@@ -11,7 +11,7 @@ from app.oauth.assertions import ALGORITHMS
 from app.oauth.dpop import ALGORITHMS as PROOF_ALGORITHMS
 from app.oauth.openid import CLAIMS
 from app.oauth.proofs_of_clients import NOTHING, SELF_SIGNED
-from app.oauth.signing import ALGORITHM
+from app.oauth.signing import ALGORITHM, FAPI_ALGORITHM
 from app.oauth.smart_scopes import LAUNCH
 
 SCOPES_SUPPORTED = (*sorted(LAUNCH), "patient/*.cruds", "patient/*.rs", "user/*.cruds", "user/*.rs", "system/*.cruds")
@@ -48,7 +48,7 @@ def authorization_server(issuer: str, auth_methods: Sequence[str]) -> dict[str, 
         "tls_client_certificate_bound_access_tokens": SELF_SIGNED in auth_methods,
         "dpop_signing_alg_values_supported": PROOF_ALGORITHMS,
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "id_token_signing_alg_values_supported": [ALGORITHM, FAPI_ALGORITHM],
         "claims_supported": list(CLAIMS),
         "claims_parameter_supported": False,
         "request_parameter_supported": False,

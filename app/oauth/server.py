@@ -35,7 +35,7 @@ from app.oauth.nonces import Nonces
 from app.oauth.openid import OPENID, Identity, Subject
 from app.oauth.proofs_of_clients import ASSERTION, BY_NAME, CONFIDENTIAL, NOTHING, SELF_SIGNED
 from app.oauth.remote_keys import RemoteKeys
-from app.oauth.signing import SigningKeys
+from app.oauth.signing import ALGORITHM, FAPI_ALGORITHM, SigningKeys
 from app.oauth.smart_scopes import stays
 from app.oauth.tokens import Token
 
@@ -264,11 +264,11 @@ class AuthorizationServer(AuthlibServer):
             if not self.changes.exchange(earlier, token, request):
                 raise InvalidGrantError
             if isinstance(earlier, AuthorizationCode) and OPENID in token["scope"].split():
-                token["id_token"] = self._id_token(earlier, token)
+                token["id_token"] = self._id_token(earlier, token, request.client)
         elif not self.changes.give_to_practice(token, request):
             raise UnauthorizedClientError
 
-    def _id_token(self, code: AuthorizationCode, answer: Mapping[str, str]) -> str:
+    def _id_token(self, code: AuthorizationCode, answer: Mapping[str, str], client: Client) -> str:
         claims = self.identity.id_token_claims(
             self.subject(code),
             scope=answer["scope"],
@@ -277,7 +277,7 @@ class AuthorizationServer(AuthlibServer):
             nonce=code.nonce,
             now=self._clock(),
         )
-        return self.keys.signed(claims)
+        return self.keys.signed(claims, FAPI_ALGORITHM if client.is_fapi else ALGORITHM)
 
     # --------------------------------------------------------------------------- revocation and introspection endpoint
 

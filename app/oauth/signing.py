@@ -25,7 +25,8 @@ from app.identity.instants import to_us
 from app.oauth.tables import signing_key
 
 ALGORITHM = "RS256"
-KEY_BITS = 2048
+FAPI_ALGORITHM = "PS256"
+KEY_BITS = 3072
 PUBLISHED_BEFORE = timedelta(hours=1)
 """How long a new key is published before it signs: longer than anybody keeps the key set (``KEPT``)."""
 
@@ -68,13 +69,13 @@ class SigningKeys:
         self._clock = clock
         self._opened: dict[int, SigningKey] = {}
 
-    def signed(self, claims: dict[str, Any]) -> str:
+    def signed(self, claims: dict[str, Any], algorithm: str = ALGORITHM) -> str:
         """Return a JWT of ``claims``, signed with the key of the moment; for code in a worker thread."""
         now_us = to_us(self._clock())
         keys = self._all()
         current = [one for one in keys if one.signs_from <= now_us][-1:] or keys[:1]
-        header = {"alg": ALGORITHM, "kid": current[0].key.kid}
-        return jwt.encode(header, claims, current[0].key, algorithms=[ALGORITHM])
+        header = {"alg": algorithm, "kid": current[0].key.kid}
+        return jwt.encode(header, claims, current[0].key, algorithms=[algorithm])
 
     def published(self) -> dict[str, Any]:
         """Return the JWK Set of all keys whose signatures hold now or soon; for code in a worker thread."""
@@ -121,7 +122,7 @@ class SigningKeys:
         if number not in self._opened:
             nonce, encrypted = private_key[:_NONCE_BYTES], private_key[_NONCE_BYTES:]
             der = self._cipher.decrypt(nonce, encrypted, str(number).encode())
-            key = RSAKey.import_key(der, {"use": "sig", "alg": ALGORITHM})
+            key = RSAKey.import_key(der, {"use": "sig"})
             key.ensure_kid()
             self._opened[number] = SigningKey(number, key, signs_from)
         return self._opened[number]

@@ -198,6 +198,12 @@ async def use(transaction: Transaction, old: Token, now_us: int) -> bool:
     return False
 
 
+async def is_good(transaction: Transaction, held: Token, now: datetime) -> bool:
+    """Return whether a token is good still."""
+    row = await transaction.one(_ROW, {"token_hash": held.token_hash})
+    return row is not None and _token(row).is_active(to_us(now))
+
+
 async def revoke(transaction: Transaction, revoked: Token, now_us: int) -> None:
     """Revoke an access token, or a refresh token with all that came from the same authorization (RFC 7009)."""
     if revoked.is_refresh:

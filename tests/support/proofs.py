@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 def proof(
-    key: ECKey,
+    key: ECKey | RSAKey,
     method: str,
     url: str,
     now: datetime,

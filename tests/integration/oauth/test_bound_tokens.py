@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -11,7 +10,7 @@ from joserfc.jwk import ECKey, OctKey
 
 from app.db.database import Transaction
 from app.oauth import clients
-from tests.support.authorization import ISSUER, REDIRECT_URI, SCOPE, Authorization, World, world_in
+from tests.support.authorization import ISSUER, REDIRECT_URI, Authorization, World, world_in
 from tests.support.proofs import certificate, proof
 
 KEY = ECKey.generate_key("P-256")
@@ -164,73 +163,3 @@ async def test_a_system_hears_what_its_token_is_bound_to(ready: World) -> None:
     token = (await ready.http.post("/token", data=form, headers={"DPoP": made})).json()["access_token"]
     told = (await ready.http.post("/introspect", data={"token": token, **ready.assertion()})).json()
     assert (told["token_type"], told["cnf"]) == ("DPoP", {"jkt": KEY.thumbprint()})
-
-
-async def fapi_client(world: World) -> None:
-    """Make the app one that is held to FAPI, whose key is the practice system's."""
-    world.system_key = ECKey.generate_key("P-256", {"kid": "system-1"})
-    keys = {"keys": [world.system_key.as_dict(private=False)]}
-    world.app_id = world.system_id = await registered(world, name="Fapi-Test", scope=SCOPE, jwks=keys, is_fapi=True)
-
-
-async def test_a_client_that_is_held_to_fapi_pushes_proves_itself_and_binds_its_tokens(ready: World) -> None:
-    await fapi_client(ready)
-    es256 = {"alg": "ES256"}
-    authorization = Authorization(ready)
-    assert "error=invalid_request" in (await ready.http.get(authorization.url())).headers["location"]
-    parameters = dict(parse_qsl(urlsplit(authorization.url()).query))
-    pushed = await ready.http.post("/par", data=parameters | ready.assertion(header=es256, aud=ISSUER))
-    url = str(httpx.URL("/authorize", params={"client_id": ready.app_id, "request_uri": pushed.json()["request_uri"]}))
-    answer = await ready.post(
-        url, decision="allow", category=["own-measurements"], look="yes", change="yes", period="1-year"
-    )
-    authorization.redirect = answer.headers["location"]
-    assert authorization.returned["iss"] == ISSUER
-    form = {
-        "grant_type": "authorization_code",
-        "code": authorization.returned["code"],
-        "redirect_uri": REDIRECT_URI,
-        "code_verifier": authorization.verifier,
-    }
-    bare = await ready.http.post("/token", data=form | ready.assertion(header=es256, aud=ISSUER))
-    assert bare.json()["error"] == "invalid_request"
-    own = proof(KEY, "POST", TOKEN_URL, ready.clock.now)
-    assertion = ready.assertion(header=es256, aud=ISSUER)
-    body = (await ready.http.post("/token", data=form | assertion, headers={"DPoP": own})).json()
-    assert body["token_type"] == "DPoP"
-
-
-async def test_with_fapi_an_assertion_is_for_the_issuer_alone(ready: World) -> None:
-    await fapi_client(ready)
-    parameters = dict(parse_qsl(urlsplit(Authorization(ready).url()).query))
-    for aud in (TOKEN_URL, [ISSUER], [ISSUER, TOKEN_URL]):
-        answer = await ready.http.post("/par", data=parameters | ready.assertion(header={"alg": "ES256"}, aud=aud))
-        assert answer.json()["error"] == "invalid_client", aud
-
-
-async def test_with_fapi_a_code_holds_a_minute(ready: World) -> None:
-    await fapi_client(ready)
-    es256 = {"alg": "ES256"}
-    authorization = Authorization(ready)
-    parameters = dict(parse_qsl(urlsplit(authorization.url()).query))
-    pushed = await ready.http.post("/par", data=parameters | ready.assertion(header=es256, aud=ISSUER))
-    url = str(httpx.URL("/authorize", params={"client_id": ready.app_id, "request_uri": pushed.json()["request_uri"]}))
-    answer = await ready.post(
-        url, decision="allow", category=["own-measurements"], look="yes", change="yes", period="1-year"
-    )
-    authorization.redirect = answer.headers["location"]
-    ready.clock.move(seconds=60)
-    form = {
-        "grant_type": "authorization_code",
-        "code": authorization.returned["code"],
-        "redirect_uri": REDIRECT_URI,
-        "code_verifier": authorization.verifier,
-        **ready.assertion(header=es256, aud=ISSUER),
-    }
-    own = proof(KEY, "POST", TOKEN_URL, ready.clock.now)
-    assert (await ready.http.post("/token", data=form, headers={"DPoP": own})).json()["error"] == "invalid_grant"
-
-
-async def test_a_public_client_can_not_be_held_to_fapi(ready: World) -> None:
-    with pytest.raises(Exception, match="FAPI"):
-        await registered(ready, name="Open-Test", scope=SCOPE, public=True, is_fapi=True)

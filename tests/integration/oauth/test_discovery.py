@@ -25,6 +25,5 @@ async def test_openid_clients_read_the_same(world: World) -> None:
     openid = (await world.http.get("/.well-known/openid-configuration")).json()
     assert openid == (await world.http.get("/.well-known/oauth-authorization-server")).json()
     assert (await world.http.get(openid["userinfo_endpoint"])).status_code == 401
-    assert (await world.http.get(openid["jwks_uri"])).json()["keys"][0]["alg"] in openid[
-        "id_token_signing_alg_values_supported"
-    ]
+    assert openid["id_token_signing_alg_values_supported"] == ["RS256", "PS256"]
+    assert (await world.http.get(openid["jwks_uri"])).json()["keys"][0]["kty"] == "RSA"
