@@ -1,0 +1,146 @@
+"""PostgreSQL is killed, restarted and cut off while it is written to: what was answered is there, once, and the rest is not."""
+
+import asyncio
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select
+
+from app.db.database import Transaction
+from app.db.migrate import in_transaction
+from app.db.postgres import PostgresDatabase
+from app.db.statements import hot
+from app.errors import UnavailableError
+from tests.support import postgres
+from tests.support.postgres import Server
+
+KILLS = 4
+WRITERS = 8
+metadata = MetaData()
+# Without a key: what is written twice would be there twice.
+mark = Table("mark", metadata, Column("n", BigInteger, nullable=False))
+ADD = hot(insert(mark))
+ALL = hot(select(mark.c.n))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server that waits for the disk, as one has to that people rely on."""
+    folder = tmp_path / "postgresql"
+    folder.mkdir()
+    for outer in (tmp_path, *tmp_path.parents[:2]):  # its own user has to come there
+        outer.chmod(0o755)
+    made = postgres.made(folder)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[PostgresDatabase]:
+    url = server.new()
+    in_transaction(url, metadata.create_all)
+    opened = PostgresDatabase(url)
+    yield opened
+    opened.close()
+
+
+async def add(transaction: Transaction, n: int) -> None:
+    await transaction.run(ADD, {"n": n})
+
+
+async def marks(database: PostgresDatabase) -> Counter[int]:
+    for _ in range(50):
+        try:
+            return Counter(n for (n,) in await database.reader.all(ALL, {}))
+        except UnavailableError:
+            await asyncio.sleep(0.2)
+    pytest.fail("The database did not come back.")
+
+
+async def test_what_was_answered_is_there_once_whenever_the_database_is_killed(
+    server: Server, database: PostgresDatabase
+) -> None:
+    chance = random.Random(5)
+    answered: set[int] = set()
+    unknown: set[int] = set()
+    over = asyncio.Event()
+
+    async def write(first: int) -> None:
+        n = first
+        while not over.is_set():
+            try:
+                await database.write(partial(add, n=n))
+                answered.add(n)
+            except UnavailableError as error:
+                if "look whether" in str(error):
+                    unknown.add(n)
+            n += WRITERS
+
+    writers = [asyncio.create_task(write(first)) for first in range(WRITERS)]
+    for _ in range(KILLS):
+        await asyncio.sleep(chance.uniform(0.2, 0.6))
+        await asyncio.to_thread(server.kill)
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        await asyncio.to_thread(server.start)
+    await asyncio.sleep(0.5)
+    over.set()
+    await asyncio.gather(*writers)
+    found = await marks(database)
+    assert len(answered) > WRITERS
+    assert not answered - found.keys(), "answered, and lost"
+    assert not found.keys() - answered - unknown, "refused, and there all the same"
+    assert set(found.values()) == {1}
+
+
+async def test_a_connection_that_is_cut_while_a_job_writes_is_replaced_and_the_job_done_once(
+    server: Server, database: PostgresDatabase
+) -> None:
+    cuts = 0
+
+    async def cut(transaction: Transaction) -> None:
+        nonlocal cuts
+        await add(transaction, 1)
+        if not cuts:
+            cuts += 1
+            server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'regie'")
+
+    await database.write(cut)
+    await database.write(partial(add, n=2))
+    assert await marks(database) == {1: 1, 2: 1}
+
+
+async def test_readers_go_on_after_a_restart(server: Server, database: PostgresDatabase) -> None:
+    await database.write(partial(add, n=1))
+    assert await marks(database) == {1: 1}
+    server.stop()
+    with pytest.raises(UnavailableError):
+        await database.reader.all(ALL, {})
+    server.start()
+    assert await marks(database) == {1: 1}
+
+
+async def test_a_writer_that_gets_no_turn_says_so_and_changes_nothing(
+    server: Server, database: PostgresDatabase
+) -> None:
+    other = PostgresDatabase(database.url)
+    holding, go_on = threading.Event(), threading.Event()
+
+    async def hold(transaction: Transaction) -> None:
+        await add(transaction, 1)
+        holding.set()
+        await asyncio.to_thread(go_on.wait, 60)
+
+    held = asyncio.create_task(other.write(hold))
+    await asyncio.to_thread(holding.wait, 60)
+    with pytest.raises(UnavailableError):
+        await database.write(partial(add, n=2))
+    go_on.set()
+    await held
+    assert await marks(database) == {1: 1}
+    other.close()
