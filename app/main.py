@@ -40,6 +40,7 @@ from app.portal import (
     my_data,
     passkeys,
     practice,
+    practice_person,
     providers,
     record,
     sign_up,
@@ -180,6 +181,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(misfits.router(parts))
     pages.include_router(my_data.router(parts))
     pages.include_router(practice.router(parts))
+    pages.include_router(practice_person.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))
     pages.mount("/static", frame.KeptFiles(), name="static")
 

@@ -64,6 +64,15 @@ def referred(reference: Any) -> list[str]:
     return ["/".join(text.split("/_history")[0].split("/")[-2:]) for text in found]
 
 
+def person_name(patient: Tree) -> str:
+    """Return the name of a person as people read it, the official one first; empty when there is none."""
+    names = sorted(listed(patient.get("name")), key=lambda name: name.get("use") != "official")
+    written = (
+        str(name.get("text") or " ".join([*listed(name.get("given")), str(name.get("family") or "")])) for name in names
+    )
+    return next((" ".join(text.split()) for text in written if text.strip()), "")
+
+
 def day_of(value: str | None) -> date | None:
     """Return the day in a FHIR date or dateTime as written; a month or year counts from its first day.
 

@@ -75,6 +75,8 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
     navigation = PRACTICE_NAVIGATION if getattr(person, "is_at_work", False) else NAVIGATION
     frame = {
         "person": person,
+        "shared": None,
+        "base": "",
         "navigation": navigation,
         "tabs": (*navigation[:4], MENU),
         "csrf_token": getattr(request.state, "csrf_token", ""),

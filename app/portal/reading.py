@@ -12,6 +12,7 @@ from app.audit.events import Trace
 from app.audit.log import LogEntry
 from app.fhir.elements import Tree
 from app.fhir.release import Release
+from app.interactions.shared import Shared, SharedPage, Sought
 
 ONE_RELEASE = {
     "ServiceRequest": (Release.R4,),
@@ -134,6 +135,20 @@ class Interactions(Protocol):
 
     async def log_faults(self, requester: Requester, trace: Trace) -> list[str]:
         """Return one sentence per fault of the log, none when it is sound."""
+        ...
+
+    async def shared_people(
+        self, requester: Requester, trace: Trace, sought: Sought, after: str | None = None
+    ) -> SharedPage:
+        """Return those who shared something with the practice of who asks."""
+        ...
+
+    async def shared_person(self, requester: Requester, trace: Trace) -> Shared:
+        """Return the one person that who asks looks at. Raises: AccessDeniedError, when nothing is shared."""
+        ...
+
+    async def record_of_key(self, practice_id: str, key: str) -> int:
+        """Return the record that a grant to a practice is of. Raises: NotFoundError."""
         ...
 
     async def preview(self, requester: Requester, trace: Trace, practice_id: str, at: datetime | None) -> Preview:

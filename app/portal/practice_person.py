@@ -1,0 +1,73 @@
+"""The pages of a practice about one person: what they shared, shown by the pages that they have themselves.
+
+Each look goes through the interactions as the one who looks, held to what this person granted and to the role. There is no way
+around a grant, in an emergency neither.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+
+from app.errors import AccessDeniedError
+from app.portal.measurements import show_kind, show_measurements
+from app.portal.page import language_of, page
+from app.portal.practice import PEOPLE, view_of
+from app.portal.reading import Reading
+from app.portal.record import show_care_plan, show_medication, show_summary
+from app.portal.session import AtWork, LoginParts, at_work
+from app.portal.view import trace_of
+
+Show = Callable[..., Awaitable[HTMLResponse]]
+"""Makes a page of a request and a record; the rest of its arguments is the frame."""
+
+
+async def _overview(request: Request, _: Reading, **frame: Any) -> HTMLResponse:
+    return page(request, "practice_person.html", **frame)
+
+
+def router(parts: LoginParts) -> APIRouter:
+    """Return the routes below ``/practice/people``."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def shown(request: Request, who: AtWork, key: str, show: Show, part: str = "", *more: Any) -> HTMLResponse:
+        """Return a page about one person, or a calm one when it is not open (any more)."""
+        record_id = await parts.interactions.record_of_key(who.practice.practice_id, key)
+        requester, trace = replace(who.requester(), only_record=record_id), trace_of(request)
+        zone = ZoneInfo(parts.settings.time_zone)
+        now = parts.clock().astimezone(zone)
+        try:
+            shared = view_of(await parts.interactions.shared_person(requester, trace), now, zone, language_of(request))
+            if part and part not in dict(shared.pages):
+                raise AccessDeniedError("This part was not shared.")
+            reading = Reading(parts.interactions, requester, trace, now, zone)
+            return await show(request, reading, *more, shared=shared, base=f"{PEOPLE}/{key}")
+        except AccessDeniedError as error:
+            return page(request, "practice_ended.html", status=error.status)
+
+    def add(path: str, show: Show) -> None:
+        async def one(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> HTMLResponse:
+            return await shown(request, who, grant_id, show, path)
+
+        routes.add_api_route(f"{PEOPLE}/{{grant_id}}{path}", one, methods=["GET"])
+
+    add("", _overview)
+    add("/measurements", show_measurements)
+    add("/care-plan", show_care_plan)
+    add("/medication", show_medication)
+    add("/summary", show_summary)
+
+    @routes.get(f"{PEOPLE}/{{grant_id}}/measurements/{{key}}")
+    async def kind(
+        request: Request,
+        who: Annotated[AtWork, Depends(at_work)],
+        grant_id: str,
+        key: str,
+        period: Annotated[str, Query()] = "quarter",
+    ) -> HTMLResponse:
+        return await shown(request, who, grant_id, show_kind, "/measurements", key, period)
+
+    return routes
