@@ -40,7 +40,9 @@ from app.portal import (
     my_data,
     passkeys,
     practice,
+    practice_join,
     practice_person,
+    practice_staff,
     providers,
     record,
     sign_up,
@@ -182,6 +184,8 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(my_data.router(parts))
     pages.include_router(practice.router(parts))
     pages.include_router(practice_person.router(parts))
+    pages.include_router(practice_staff.router(parts))
+    pages.include_router(practice_join.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))
     pages.mount("/static", frame.KeptFiles(), name="static")
 

@@ -1,64 +1,148 @@
 """The people of practices: who was invited with which role, and until when they belong to it.
 
-A login for work is an account without a record; ``staff`` says for which practice. Who left keeps their row, so that the log can
-be read, and loses the account.
+A login for work is an account without a record; ``staff`` says for which practice. An invitation is a link that is good once, for a
+week. Who left keeps their row, so that the log can be read, and loses the account with all that opens it.
 """
 
+import hashlib
+import re
+import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.access.staff import StaffRole
 from app.db.database import Reader, Row, Transaction
 from app.db.statements import hot
+from app.errors import ConflictError, NotFoundError, UnprocessableError
+from app.identity.erase import erase_account
 from app.identity.instants import from_us, to_us
-from app.identity.tables import staff
+from app.identity.tables import staff, staff_invitation
+
+LIFETIME = timedelta(days=7)
+NAME_LENGTH_MAX = 100
+_REGISTRATION = re.compile(r"(?:(?:AGB|BIG|UZI) ?)?[0-9]{8,11}")
+"""A number in a register of care: AGB has 8 digits, UZI 9, BIG 11."""
 
 _columns = staff.c
+_invited = staff_invitation.c
 _INSERT = hot(insert(staff))
 _ONE = hot(select(staff).where(_columns.account_id == bindparam("account_id"), _columns.ended_at.is_(None)))
+_OF_PRACTICE = hot(
+    select(staff)
+    .where(_columns.practice_id == bindparam("practice_id"), _columns.ended_at.is_(None))
+    .order_by(_columns.name, _columns.account_id)
+)
+_CHANGE = hot(
+    update(staff)
+    .where(_columns.account_id == bindparam("which"))
+    .values(role=bindparam("new_role"), is_administrator=bindparam("administers"))
+)
+_END = hot(update(staff).where(_columns.account_id == bindparam("which")).values(ended_at=bindparam("at")))
+_INVITE = hot(insert(staff_invitation))
+_valid = _invited.expires_at > bindparam("now")
+_INVITATION = hot(select(staff_invitation).where(_invited.token_hash == bindparam("token_hash"), _valid))
+_INVITATIONS = hot(
+    select(staff_invitation).where(_invited.practice_id == bindparam("practice_id"), _valid).order_by(_invited.name)
+)
+_USE = hot(
+    delete(staff_invitation).where(
+        _invited.token_hash == bindparam("token_hash"), _invited.practice_id == bindparam("practice_id")
+    )
+)
+_FORGET = hot(delete(staff_invitation).where(_invited.expires_at <= bindparam("now")))
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What somebody is at a practice; ``registration`` is their number in a register (UZI, AGB), empty when not told."""
+    """What somebody is at a practice; ``registration`` is their number in a register (UZI, AGB), empty when not told.
+
+    Raises: UnprocessableError, when name or number can't be.
+    """
 
     name: str
     role: StaffRole
     is_administrator: bool = False
     registration: str = ""
 
+    def __post_init__(self) -> None:
+        """Check the name and the number."""
+        if not 0 < len(self.name) <= NAME_LENGTH_MAX or not self.name.isprintable() or not self.name.strip():
+            raise UnprocessableError(f"The name has 1 to {NAME_LENGTH_MAX} characters.")
+        if self.registration and not _REGISTRATION.fullmatch(self.registration):
+            raise UnprocessableError("The registration is a number of 8 to 11 digits, with AGB, BIG or UZI before it.")
+        if self.role is StaffRole.NONE and not self.is_administrator:
+            raise UnprocessableError("Somebody of a practice has a role in care, or administers it.")
+
+    @property
+    def words(self) -> str:
+        """Return it for the log."""
+        parts = [self.name, self.role.value, *(["administrator"] if self.is_administrator else [])]
+        return ", ".join([*parts, *([self.registration] if self.registration else [])])
+
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """Somebody who belongs to a practice, or did until ``ended_at``."""
+    """Somebody who belongs to a practice."""
 
     account_id: str
     practice_id: str
     described: Described
     invited_at: datetime
     invited_by: str
-    ended_at: datetime | None = None
 
 
-async def join(transaction: Transaction, member: StaffMember) -> None:
-    """Let the account of ``member`` belong to their practice."""
-    described = member.described
-    await transaction.run(
-        _INSERT,
-        {
-            "account_id": member.account_id,
-            "practice_id": member.practice_id,
-            "name": described.name,
-            "role": described.role.value,
-            "registration": described.registration,
-            "is_administrator": described.is_administrator,
-            "invited_at": to_us(member.invited_at),
-            "invited_by": member.invited_by,
-            "ended_at": None,
-        },
-    )
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Somebody who may join a practice; ``key`` names it and opens nothing."""
+
+    key: str
+    practice_id: str
+    described: Described
+    invited_at: datetime
+    invited_by: str
+    expires_at: datetime
+
+
+async def invite(transaction: Transaction, practice_id: str, described: Described, by: str, now: datetime) -> str:
+    """Return the secret of a new invitation, to be handed to the one it is for."""
+    token = secrets.token_urlsafe(32)
+    await transaction.run(_FORGET, {"now": to_us(now)})
+    row = {"token_hash": _hashed(token), "practice_id": practice_id, **_row(described)}
+    times = {"invited_at": to_us(now), "invited_by": by, "expires_at": to_us(now + LIFETIME)}
+    await transaction.run(_INVITE, {**row, **times})
+    return token
+
+
+async def invitation(reader: Reader, token: str, now: datetime) -> Invitation | None:
+    """Return what a secret invites to, None when it was used or withdrawn, is too old or never was."""
+    row = await reader.one(_INVITATION, {"token_hash": _hashed(token), "now": to_us(now)})
+    return None if row is None else _invitation(row)
+
+
+async def invitations(reader: Reader, practice_id: str, now: datetime) -> list[Invitation]:
+    """Return who may still join a practice, by name."""
+    return [_invitation(row) for row in await reader.all(_INVITATIONS, {"practice_id": practice_id, "now": to_us(now)})]
+
+
+async def withdraw(transaction: Transaction, practice_id: str, key: str) -> None:
+    """End an invitation of a practice. Raises: NotFoundError."""
+    if not await transaction.run(_USE, {"token_hash": key, "practice_id": practice_id}):
+        raise NotFoundError("There is no such invitation.")
+
+
+async def join(transaction: Transaction, token: str, account_id: str, now: datetime) -> StaffMember:
+    """Return who the account belongs to from now on; the invitation is used up. Raises: NotFoundError, when there is none."""
+    invited = await invitation(transaction, token, now)
+    if invited is None:
+        raise NotFoundError("There is no such invitation.")
+    await withdraw(transaction, invited.practice_id, invited.key)
+    member = StaffMember(account_id, invited.practice_id, invited.described, invited.invited_at, invited.invited_by)
+    row = {"account_id": account_id, "practice_id": member.practice_id, **_row(member.described)}
+    times = {"invited_at": to_us(member.invited_at), "invited_by": member.invited_by, "ended_at": None}
+    await transaction.run(_INSERT, {**row, **times})
+    return member
 
 
 async def present(reader: Reader, account_id: str) -> StaffMember | None:
@@ -67,13 +151,72 @@ async def present(reader: Reader, account_id: str) -> StaffMember | None:
     return None if row is None else _member(row)
 
 
+async def of_practice(reader: Reader, practice_id: str) -> list[StaffMember]:
+    """Return who belongs to a practice now, by name."""
+    return [_member(row) for row in await reader.all(_OF_PRACTICE, {"practice_id": practice_id})]
+
+
+async def one_of(reader: Reader, practice_id: str, account_id: str) -> StaffMember:
+    """Return one who belongs to a practice now. Raises: NotFoundError."""
+    member = await present(reader, account_id)
+    if member is None or member.practice_id != practice_id:
+        raise NotFoundError("Nobody with this login belongs to this practice.")
+    return member
+
+
+async def change(
+    transaction: Transaction, practice_id: str, account_id: str, role: StaffRole, *, administers: bool
+) -> StaffMember:
+    """Return somebody in their new role, in force at their next request.
+
+    Raises: NotFoundError; ConflictError, when nobody would be left to administer the practice; UnprocessableError.
+    """
+    member = await one_of(transaction, practice_id, account_id)
+    described = Described(member.described.name, role, administers, member.described.registration)
+    await transaction.run(_CHANGE, {"which": account_id, "new_role": role.value, "administers": administers})
+    await _check_administered(transaction, member)
+    return StaffMember(account_id, practice_id, described, member.invited_at, member.invited_by)
+
+
+async def end(transaction: Transaction, practice_id: str, account_id: str, now: datetime) -> StaffMember:
+    """Return who left: their login is erased with all its sessions.
+
+    Raises: NotFoundError; ConflictError, when nobody would be left to administer the practice.
+    """
+    member = await one_of(transaction, practice_id, account_id)
+    await transaction.run(_END, {"which": account_id, "at": to_us(now)})
+    await _check_administered(transaction, member)
+    await erase_account(transaction, account_id)
+    return member
+
+
+async def _check_administered(transaction: Transaction, member: StaffMember) -> None:
+    """Raise ConflictError if ``member`` was the last who administered the practice."""
+    others = await of_practice(transaction, member.practice_id)
+    if member.described.is_administrator and not any(one.described.is_administrator for one in others):
+        raise ConflictError("Somebody has to administer the practice.")
+
+
+def _row(described: Described) -> dict[str, object]:
+    return {
+        "name": described.name,
+        "role": described.role.value,
+        "registration": described.registration,
+        "is_administrator": described.is_administrator,
+    }
+
+
 def _member(row: Row) -> StaffMember:
-    account_id, practice_id, name, role, registration, is_administrator, invited_at, invited_by, ended_at = row
-    return StaffMember(
-        account_id,
-        practice_id,
-        Described(name, StaffRole(role), bool(is_administrator), registration),
-        from_us(invited_at),
-        invited_by,
-        None if ended_at is None else from_us(ended_at),
-    )
+    account_id, practice_id, name, role, registration, is_administrator, invited_at, invited_by, _ = row
+    described = Described(name, StaffRole(role), bool(is_administrator), registration)
+    return StaffMember(account_id, practice_id, described, from_us(invited_at), invited_by)
+
+
+def _invitation(row: Row) -> Invitation:
+    key, practice_id, name, role, registration, is_administrator, invited_at, invited_by, expires_at = row
+    described = Described(name, StaffRole(role), bool(is_administrator), registration)
+    return Invitation(key, practice_id, described, from_us(invited_at), invited_by, from_us(expires_at))
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -48,7 +48,21 @@ NAVIGATION = (
     Entry("/my-data", marked("My data"), marked("My data"), "folder", marked("Take your record along.")),
 )
 PRACTICE_NAVIGATION = (
-    Entry("/practice", marked("People"), marked("People"), "person", marked("Who gave your practice access.")),
+    Entry("/practice", marked("People"), marked("People"), "people", marked("Who gave your practice access.")),
+    Entry(
+        "/practice/staff",
+        marked("Colleagues"),
+        marked("Colleagues"),
+        "person",
+        marked("For the administrator: logins and roles."),
+    ),
+    Entry(
+        "/practice/systems",
+        marked("Systems"),
+        marked("Systems"),
+        "lock",
+        marked("For the administrator: the keys of your systems."),
+    ),
 )
 """The navigation of a login for work."""
 

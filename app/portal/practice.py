@@ -29,6 +29,14 @@ ROLES = {
 }
 """The roles in words."""
 
+ROLE_TEXTS = {
+    StaffRole.GP: marked("Sees all that was granted."),
+    StaffRole.PRACTICE_NURSE: marked("Sees all that was granted, but not what is sensitive."),
+    StaffRole.ASSISTANT: marked("Sees appointments, messages, personal details and own measurements."),
+    StaffRole.NONE: marked("Sees nothing of people."),
+}
+"""What each role sees, in words."""
+
 PAGES = (
     ("/measurements", marked("Measurements"), Category.OWN_MEASUREMENTS),
     ("/care-plan", marked("Care plan"), Category.CARE_PLAN),

@@ -101,6 +101,7 @@ class LoggedIn:
 
     account: Account
     session_id: str
+    member: StaffMember | None = None
 
     @property
     def account_id(self) -> str:
@@ -115,7 +116,12 @@ class LoggedIn:
     @property
     def is_at_work(self) -> bool:
         """Return whether this is a login for work, which opens no record of its own."""
-        return self.account.record_id is None
+        return self.member is not None
+
+    @property
+    def is_administrator(self) -> bool:
+        """Return whether they administer a practice."""
+        return self.member is not None and self.member.described.is_administrator
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,11 @@ class AtWork:
     member: StaffMember
     practice: Practice
     session_id: str
+
+    @property
+    def account_id(self) -> str:
+        """Return the id of the account."""
+        return self.member.account_id
 
     def requester(self) -> Requester:
         """Return them as a requester: they look at what was granted to their practice, as far as their role lets them."""
@@ -150,6 +161,11 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
     session = await session_of(request)
     if session is None or not session.is_whole:
         return None
+    member = None
+    if session.account.record_id is None:
+        member = await staff.present(parts.database.reader, session.account.account_id)
+        if member is None:
+            return None
     now = parts.clock()
     if now - session.last_seen_at >= sessions.SEEN_EVERY:
         cookie, idle = session_cookie(request), parts.settings.session_lifetime
@@ -158,7 +174,7 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
             await sessions.seen(transaction, cookie, session, now, idle)
 
         await parts.database.write(job)
-    request.state.person = found = LoggedIn(session.account, session.session_id)
+    request.state.person = found = LoggedIn(session.account, session.session_id, member)
     return found
 
 
@@ -189,14 +205,12 @@ async def at_work(request: Request) -> AtWork:
     Raises: LoginNeededError, when nobody is or who left; OtherDoorError, for a person.
     """
     found = await logged_in(request)
-    if not found.is_at_work:
+    if found.member is None:
         raise OtherDoorError("/")
-    reader = request.app.state.parts.database.reader
-    member = await staff.present(reader, found.account_id)
-    practice = None if member is None else await practices.get(reader, member.practice_id)
-    if member is None or practice is None:
+    practice = await practices.get(request.app.state.parts.database.reader, found.member.practice_id)
+    if practice is None:
         raise _login_needed(request)
-    return AtWork(member, practice, found.session_id)
+    return AtWork(found.member, practice, found.session_id)
 
 
 async def signed_in(request: Request) -> SignedIn:
@@ -220,6 +234,18 @@ async def freshly_proven(request: Request, person: Annotated[LoggedIn, Depends(l
         path = request.url.path
         raise ProofNeededError(path if request.method == "GET" else f"/{path.split('/')[1]}")
     return person
+
+
+async def administers(
+    who: Annotated[AtWork, Depends(at_work)], _: Annotated[LoggedIn, Depends(freshly_proven)]
+) -> AtWork:
+    """Return who administers a practice, and showed a second factor a short time ago. A dependency.
+
+    Raises: as ``at_work`` and ``freshly_proven``; AccessDeniedError, for the others of the practice.
+    """
+    if not who.member.described.is_administrator:
+        raise AccessDeniedError("This is for who administers the practice.")
+    return who
 
 
 async def checked_form(request: Request) -> FormData:
