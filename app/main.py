@@ -43,6 +43,7 @@ from app.portal import (
     practice_join,
     practice_person,
     practice_staff,
+    practice_systems,
     providers,
     record,
     sign_up,
@@ -185,6 +186,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(practice.router(parts))
     pages.include_router(practice_person.router(parts))
     pages.include_router(practice_staff.router(parts))
+    pages.include_router(practice_systems.router(parts))
     pages.include_router(practice_join.router(parts))
     pages.include_router(frame.router(is_https=parts.settings.is_https))
     pages.mount("/static", frame.KeptFiles(), name="static")

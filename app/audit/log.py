@@ -185,13 +185,19 @@ async def entry_of(reader: Reader, record_id: int, n: int) -> LogEntry | None:
     return LogEntry(row[1], _decode(row[2])) if row else None
 
 
+def practice_of(actor: str) -> str:
+    """Return the practice of an actor such as ``practice:<practice_id>:<account_id>``, without who of its people it is."""
+    return ":".join(actor.split(":")[:2])
+
+
 async def firsts(reader: Reader, record_id: int, entries: Sequence[LogEntry]) -> frozenset[int]:
     """Return the numbers of those of ``entries`` (newest first) before which the same practice had none about this record."""
-    oldest = {entry.event.actor: entry for entry in entries if entry.event.kind == "practice"}
+    oldest = {practice_of(entry.event.actor): entry for entry in entries if entry.event.kind == "practice"}
     found = set()
     for actor, entry in oldest.items():
-        # Within a text of JSON a quote has a backslash before it: this can only be the member itself.
-        mark = b'"actor":' + msgspec.json.encode(actor)
+        # Within a text of JSON a quote has a backslash before it: this can only be the member itself. Its end is left open:
+        # the first look of a colleague is not the first of the practice.
+        mark = b'"actor":' + msgspec.json.encode(actor).rstrip(b'"')
         place = {"record_id": record_id, "instant": entry.event.instant, "n": entry.n, "mark": mark}
         if await reader.one(_EARLIER, place) is None:
             found.add(entry.n)

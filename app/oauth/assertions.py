@@ -67,12 +67,22 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
 
         Raises: InvalidClientError, for a client that has none.
         """
-        url = client.jwks_uri
-        if url is not None:
-            return lambda signed: self._remote_keys.keys(url, signed.headers().get("kid"))
-        if client.jwks is None:
-            raise InvalidClientError
-        return KeySet.import_key_set(client.key_set)
+        url, kept = client.jwks_uri, None
+        if client.jwks is not None:
+            kept = KeySet.import_key_set(client.key_set)
+        if url is None:
+            if kept is None:
+                raise InvalidClientError
+            return kept
+
+        def found(signed: Any) -> KeySet:
+            """Return the keys kept here if one of them is meant, else those at the URL: both are good during a change."""
+            kid = signed.headers().get("kid")
+            if kept is not None and any(kid in (key.kid, key.thumbprint()) for key in kept.keys):
+                return kept
+            return self._remote_keys.keys(url, kid)
+
+        return found
 
     def process_assertion_claims(self, assertion: str, resolve_key: KeyFlexible) -> dict[str, Any]:
         """Return the claims after checking signature and claims. Raises: InvalidClientError."""

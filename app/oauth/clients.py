@@ -50,6 +50,11 @@ _SET_RELEASES = hot(
     update(client).where(client.c.client_id == bindparam("which")).values(both_releases=bindparam("both"))
 )
 _ONE = hot(select(*_columns).where(client.c.client_id == bindparam("client_id"), client.c.ended_at.is_(None)))
+_OF_PRACTICE = hot(
+    select(*_columns)
+    .where(client.c.practice_id == bindparam("practice_id"), client.c.ended_at.is_(None))
+    .order_by(client.c.name, client.c.client_id)
+)
 _ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
 
 
@@ -220,6 +225,11 @@ async def get(reader: Reader, client_id: str) -> Client | None:
 async def every(reader: Reader) -> list[Client]:
     """Return all clients, by name."""
     return [_client(row) for row in await reader.all(_ALL, {})]
+
+
+async def of_practice(reader: Reader, practice_id: str) -> list[Client]:
+    """Return the systems of a practice, by name."""
+    return [_client(row) for row in await reader.all(_OF_PRACTICE, {"practice_id": practice_id})]
 
 
 async def names(reader: Reader) -> dict[str, str]:

@@ -60,6 +60,7 @@ _REVOKE_FAMILY = hot(_unrevoked.where(_columns.family_id == bindparam("family"))
 _REVOKE_GRANT = hot(
     _unrevoked.where(_columns.record_id == bindparam("of_record"), _columns.grant_id == bindparam("which"))
 )
+_REVOKE_CLIENT = hot(_unrevoked.where(_columns.client_id == bindparam("of_client")))
 _FORGET_TOKENS = hot(delete(token).where(_columns.expires_at < bindparam("before")))
 _FORGET_CODES = hot(delete(authorization_code).where(authorization_code.c.expires_at < bindparam("before")))
 
@@ -220,6 +221,11 @@ async def revoke_family(transaction: Transaction, family_id: str, now_us: int) -
 async def revoke_of_grant(transaction: Transaction, record_id: int, grant_id: str, now: datetime) -> int:
     """Return how many tokens were revoked that rest on a grant; call it where the grant is withdrawn."""
     return await transaction.run(_REVOKE_GRANT, {"of_record": record_id, "which": grant_id, "at": to_us(now)})
+
+
+async def revoke_of_client(transaction: Transaction, client_id: str, now_us: int) -> int:
+    """Return how many tokens of a client were revoked."""
+    return await transaction.run(_REVOKE_CLIENT, {"of_client": client_id, "at": now_us})
 
 
 async def forget(transaction: Transaction, now: datetime) -> None:

@@ -26,7 +26,7 @@ from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.session import SignedIn, checked_form, signed_in
 from app.portal.view import trace_of
-from app.portal.wording import type_words
+from app.portal.wording import ROLES, type_words
 
 PAGE_SIZE = 40
 JSON_LINES = "application/x-ndjson"
@@ -113,8 +113,10 @@ def _who(event: Event, language: Language) -> str:
     if _is_person(event):
         return language.gettext("You")
     name = event.display or language.gettext("Someone who is not known")
-    if event.organisation:
-        name = f"{name} ({event.organisation})"
+    role = next((language.gettext(name) for role, name in ROLES.items() if role.value == event.role), "")
+    about = ", ".join(part for part in (role, event.organisation) if part)
+    if about:
+        name = f"{name} ({about})"
     if event.on_behalf_of:
         return language.gettext("%(name)s, in the name of %(person)s,") % {"name": name, "person": event.on_behalf_of}
     return name

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from app.portal.page import page
 from app.portal.parts import Parts
-from app.portal.session import SignedIn, freshly_proven, signed_in
+from app.portal.session import SignedIn, freshly_signed_in, signed_in
 from app.portal.view import trace_of
 
 HERE = "/my-data"
@@ -22,7 +22,7 @@ def router(parts: Parts) -> APIRouter:
         return page(request, "my_data.html")
 
     @routes.get(f"{HERE}/record.ndjson")
-    async def record(request: Request, person: Annotated[SignedIn, Depends(freshly_proven)]) -> StreamingResponse:
+    async def record(request: Request, person: Annotated[SignedIn, Depends(freshly_signed_in)]) -> StreamingResponse:
         lines = parts.interactions.export(person.requester(), trace_of(request), person.record_id)
         headers = {"Content-Disposition": 'attachment; filename="regie-record.ndjson"', "Cache-Control": "no-store"}
         return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)

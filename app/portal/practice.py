@@ -17,26 +17,10 @@ from app.portal.language import Language, marked
 from app.portal.page import language_of, page
 from app.portal.session import WORK, AtWork, LoginParts, at_work
 from app.portal.view import trace_of
-from app.portal.wording import category_names
+from app.portal.wording import ROLES, category_names
 
 PEOPLE = f"{WORK}/people"
 NAME_LENGTH_MAX = 80
-ROLES = {
-    StaffRole.GP: marked("GP"),
-    StaffRole.PRACTICE_NURSE: marked("Practice nurse"),
-    StaffRole.ASSISTANT: marked("Assistant"),
-    StaffRole.NONE: marked("No role in care"),
-}
-"""The roles in words."""
-
-ROLE_TEXTS = {
-    StaffRole.GP: marked("Sees all that was granted."),
-    StaffRole.PRACTICE_NURSE: marked("Sees all that was granted, but not what is sensitive."),
-    StaffRole.ASSISTANT: marked("Sees appointments, messages, personal details and own measurements."),
-    StaffRole.NONE: marked("Sees nothing of people."),
-}
-"""What each role sees, in words."""
-
 PAGES = (
     ("/measurements", marked("Measurements"), Category.OWN_MEASUREMENTS),
     ("/care-plan", marked("Care plan"), Category.CARE_PLAN),

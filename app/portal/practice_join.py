@@ -25,9 +25,9 @@ from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
 from app.portal.mail_address import send_code
 from app.portal.open_session import Way, address_of, event, open_session, text_of
 from app.portal.page import page
-from app.portal.practice import ROLES
 from app.portal.session import WORK, LoginParts, checked_form, maybe_logged_in, set_session, with_form_cookie
 from app.portal.sign_up import LOGIN_TAKEN, Filled, code_page, filled_of
+from app.portal.wording import ROLES
 
 JOIN = f"{WORK}/join"
 BEGIN = marked("Make my login")

@@ -23,9 +23,9 @@ from app.interactions.gate import Deed, Touched, event
 from app.portal.language import marked
 from app.portal.open_session import text_of
 from app.portal.page import near, page
-from app.portal.practice import ROLE_TEXTS, ROLES
 from app.portal.session import WORK, AtWork, LoginParts, administers, checked_form
 from app.portal.view import trace_of
+from app.portal.wording import ROLE_TEXTS, ROLES
 
 STAFF = f"{WORK}/staff"
 NO_SUCH_ROLE = marked("Choose a role, or administrator.")

@@ -236,6 +236,16 @@ async def freshly_proven(request: Request, person: Annotated[LoggedIn, Depends(l
     return person
 
 
+async def freshly_signed_in(
+    person: Annotated[SignedIn, Depends(signed_in)], _: Annotated[LoggedIn, Depends(freshly_proven)]
+) -> SignedIn:
+    """Return the person who is signed in and showed a second factor a short time ago. A dependency.
+
+    Raises: as ``signed_in`` and ``freshly_proven``.
+    """
+    return person
+
+
 async def administers(
     who: Annotated[AtWork, Depends(at_work)], _: Annotated[LoggedIn, Depends(freshly_proven)]
 ) -> AtWork:

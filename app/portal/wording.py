@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.access.categories import PARTS, Category
 from app.access.smart_scope import LOOK, Action
+from app.access.staff import StaffRole
 from app.portal.formats import joined
 from app.portal.language import Language, marked
 
@@ -93,6 +94,23 @@ WAYS = (
         marked("change data"),
     ),
 )
+
+
+ROLES = {
+    StaffRole.GP: marked("GP"),
+    StaffRole.PRACTICE_NURSE: marked("Practice nurse"),
+    StaffRole.ASSISTANT: marked("Assistant"),
+    StaffRole.NONE: marked("No role in care"),
+}
+"""The roles in words."""
+
+ROLE_TEXTS = {
+    StaffRole.GP: marked("Sees all that was granted."),
+    StaffRole.PRACTICE_NURSE: marked("Sees all that was granted, but not what is sensitive."),
+    StaffRole.ASSISTANT: marked("Sees appointments, messages, personal details and own measurements."),
+    StaffRole.NONE: marked("Sees nothing of people."),
+}
+"""What each role sees, in words."""
 
 
 def category_names(mask: Category, language: Language) -> list[str]:

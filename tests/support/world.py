@@ -25,12 +25,14 @@ from app.access.categories import ALL_PARTS, EVERYTHING, Category
 from app.access.grant import Grant, Grantee
 from app.access.requester import RequesterKind
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
+from app.access.staff import StaffRole
 from app.consent import codes, grants
 from app.db.database import Transaction
 from app.db.migrate import migrate
 from app.fhir.release import Release
-from app.identity import practices, sessions
+from app.identity import practices, sessions, staff
 from app.identity.instants import to_us
+from app.identity.staff import Described
 from app.interactions.people import ensure_record
 from app.main import Regie, create_app
 from app.oauth import clients, tokens
@@ -370,6 +372,7 @@ async def _template() -> Made:
         await _fill_directory(world)
         await _add_apps(world)
         await _add_practices(world)
+        await _add_staff(world)
         await _add_bad_tokens(world)
     return made
 
@@ -433,6 +436,55 @@ async def _add_account(world: World, person: Person) -> None:
         return await sessions.make_whole(transaction, half, account_id, now, DAY)
 
     world.made.cookies[person.name] = await world.parts.database.write(job)
+
+
+STAFF = {
+    "gp of granted": ("granted", StaffRole.GP, False),
+    "nurse of granted": ("granted", StaffRole.PRACTICE_NURSE, False),
+    "assistant of granted": ("granted", StaffRole.ASSISTANT, False),
+    "administrator of granted": ("granted", StaffRole.NONE, True),
+    "gp of no grant": ("no grant", StaffRole.GP, True),
+    "gp of expired": ("expired", StaffRole.GP, True),
+    "gp of not yet": ("not yet", StaffRole.GP, True),
+    "gp of withdrawn": ("withdrawn", StaffRole.GP, True),
+    "gp of sensitive": ("sensitive", StaffRole.GP, True),
+    "nurse of sensitive": ("sensitive", StaffRole.PRACTICE_NURSE, False),
+    "gp of both": ("both", StaffRole.GP, True),
+    "assistant of both": ("both", StaffRole.ASSISTANT, False),
+    "left granted": ("granted", StaffRole.GP, False),
+}
+"""People who log in for work, by practice, role, and whether they administer it; the last one left."""
+
+
+def staff_name(who: str) -> str:
+    """Return the name of somebody of a practice."""
+    return f"{who.title()}-Testmedewerker"
+
+
+async def _add_staff(world: World) -> None:
+    """Let people log in for work, each with a session that has passed both factors."""
+    now = world.parts.clock()
+    hashed = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    for who, (practice, role, administers) in STAFF.items():
+        described = Described(staff_name(who), role, administers)
+
+        async def job(
+            transaction: Transaction, who: str = who, practice: str = practice, described: Described = described
+        ) -> str:
+            practice_id = world.made.practices[practice]
+            account_id = await world.parts.accounts.create(
+                transaction, login=who, password_hash=hashed, name=described.name, record_id=None,
+                totp_secret=pyotp.random_base32(), now=now,
+            )  # fmt: skip
+            token = await staff.invite(transaction, practice_id, described, "operator", now)
+            await staff.join(transaction, token, account_id, now)
+            half = await sessions.begin_half(transaction, account_id, now)
+            cookie = await sessions.make_whole(transaction, half, account_id, now, DAY)
+            if who.startswith("left"):
+                await staff.end(transaction, practice_id, account_id, now)
+            return cookie
+
+        world.made.cookies[who] = await world.parts.database.write(job)
 
 
 async def _fill_directory(world: World) -> None:

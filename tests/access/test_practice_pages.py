@@ -1,0 +1,271 @@
+"""The pages of a practice: which of its people sees what of whom, and that nothing is left when a grant or a login ends."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from app.access.categories import Category
+from app.access.staff import StaffRole
+from app.audit.log import entries_of
+from app.db.database import Transaction
+from app.fhir.release import Release
+from app.identity import staff
+from tests.access.test_pages import routes_of, session
+from tests.support.world import STAFF, Person, World, condition, restricted, staff_name
+
+ENGLISH = {"accept-language": "en"}
+PARTS = ("", "/measurements", "/measurements/weight", "/care-plan", "/medication", "/summary")
+"""The pages about one person."""
+
+
+@asynccontextmanager
+async def at_work(world: World, who: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a browser in which somebody of a practice is logged in, which reads English."""
+    async with await session(world, who) as browser:
+        browser.headers.update(ENGLISH)
+        yield browser
+
+
+def person_url(world: World, grant: str = "granted of zonnestraal") -> str:
+    """Return the page about the person who gave a grant."""
+    return f"/practice/people/{world.made.grants[grant].grant_id}"
+
+
+def secrets_of(person: Person) -> list[str]:
+    """Return what must not be shown of a person whom nobody let in."""
+    ids = [resource_id for (_, thing), resource_id in person.ids.items() if thing != "chosen"]
+    return [person.family, person.bsn, str(person.record_id), *ids]
+
+
+async def account_of(world: World, who: str) -> str:
+    """Return the account of a login."""
+    account = await world.parts.accounts.by_login(world.parts.database.reader, who)
+    assert account is not None
+    return account.account_id
+
+
+SEEN = {
+    "gp of granted": {"", "/measurements", "/measurements/weight", "/summary"},
+    "nurse of granted": {"", "/measurements", "/measurements/weight", "/summary"},
+    "assistant of granted": {"", "/measurements", "/measurements/weight"},
+    "administrator of granted": set(),
+}
+"""Which pages about Zonnestraal each of a practice sees, to which measurements, GP summary and personal details were granted."""
+
+
+@pytest.mark.parametrize("who", SEEN)
+async def test_each_sees_what_was_granted_as_far_as_the_role_goes(world: World, who: str) -> None:
+    async with at_work(world, who) as browser:
+        for part in PARTS:
+            answer = await browser.get(person_url(world) + part)
+            assert answer.status_code == (200 if part in SEEN[who] else 403), part
+            assert (world.zonnestraal.family in answer.text) == (part in SEEN[who]), part
+
+
+@pytest.mark.parametrize("practice", ["expired", "not yet", "withdrawn"])
+async def test_a_grant_that_is_not_in_force_shows_nobody(world: World, practice: str) -> None:
+    async with at_work(world, f"gp of {practice}") as browser:
+        shown = (await browser.get("/practice")).text
+        assert "Nobody shares anything with you now." in shown
+        for part in PARTS:
+            answer = await browser.get(person_url(world, f"{practice} of zonnestraal") + part)
+            assert (answer.status_code, "not open to you now" in answer.text) == (403, True)
+            assert not any(secret in answer.text + shown for secret in secrets_of(world.zonnestraal))
+
+
+async def test_a_grant_to_another_practice_is_like_one_that_was_never_given(world: World) -> None:
+    foreign, never = person_url(world), "/practice/people/abcdefghijklmnopqrstuvwx"
+    for who in ("gp of no grant", "gp of both"):
+        async with at_work(world, who) as browser:
+            for part in PARTS:
+                answers = [await browser.get(url + part) for url in (foreign, never)]
+                texts = [
+                    answer.text.replace(url, "URL").replace(answer.headers["x-request-id"], "REQUEST")
+                    for answer, url in zip(answers, (foreign, never), strict=True)
+                ]
+                assert answers[0].status_code == 404
+                assert texts[0] == texts[1]
+
+
+async def test_a_name_is_shown_only_where_personal_details_were_granted(world: World) -> None:
+    async with at_work(world, "gp of sensitive") as browser:
+        shown = (await browser.get("/practice")).text
+        assert "A person who does not share their name" in shown
+        assert not any(secret in shown for secret in secrets_of(world.zonnestraal))
+        found = (await browser.get("/practice?name=Zonnestraal")).text
+        assert "Nobody who shared their personal details" in found
+
+
+async def test_the_list_is_searched_within_those_who_granted_something(world: World) -> None:
+    async with at_work(world, "gp of granted") as browser:
+        assert world.zonnestraal.family in (await browser.get("/practice?name=zonne")).text
+        for query in ("name=Maanlicht", f"name={world.maanlicht.family}", "born=1970-01-01", "name=%5C,%7C%24%00"):
+            answer = await browser.get(f"/practice?{query}")
+            assert answer.status_code == 200, query
+            assert "Nobody who shared their personal details" in answer.text
+            assert world.zonnestraal.family not in answer.text
+        assert (await browser.get("/practice?born=yesterday")).status_code == 422
+        assert (await browser.get("/practice?name=" + "x" * 81)).status_code == 422
+
+
+async def test_the_cursor_of_another_practice_is_of_no_use(world: World) -> None:
+    foreign = world.made.grants["granted of zonnestraal"].grant_id
+    async with at_work(world, "gp of both") as browser:
+        own = re.findall(r"/practice/people/([a-z0-9]+)", (await browser.get("/practice")).text)
+        assert len(own) == 2
+        assert (await browser.get(f"/practice?after={foreign}")).status_code == 404
+        assert (await browser.get("/practice?after=nonsense")).status_code == 404
+        rest = await browser.get(f"/practice?after={own[0]}")
+        assert re.findall(r"/practice/people/([a-z0-9]+)", rest.text) == own[1:]
+
+
+async def test_what_is_sensitive_is_for_the_gp(world: World) -> None:
+    him = world.zonnestraal
+    for release in Release:
+        secret = condition(release, him.patient(release), code={"text": "Iets gevoeligs"}, meta=restricted())
+        await world.caller("zonnestraal", release).made(secret)
+    for who, is_seen in (("gp of sensitive", True), ("nurse of sensitive", False)):
+        async with at_work(world, who) as browser:
+            answer = await browser.get(person_url(world, "sensitive of zonnestraal") + "/summary")
+            assert (answer.status_code, "Iets gevoeligs" in answer.text) == (200, is_seen)
+
+
+async def test_a_part_that_was_not_shared_is_not_called_empty(world: World) -> None:
+    async with at_work(world, "gp of granted") as browser:
+        shown = (await browser.get(person_url(world) + "/summary")).text
+        assert "No allergies are known here." not in shown
+        assert shown.count("This part was not shared with your practice") == 2  # allergies, and laboratory
+
+
+async def test_each_page_says_on_which_grant_it_rests_and_that_it_is_seen(world: World) -> None:
+    async with at_work(world, "assistant of granted") as browser:
+        for part in SEEN["assistant of granted"]:
+            shown = (await browser.get(person_url(world) + part)).text
+            assert "They see in their own list that you looked, with your name." in shown
+            assert "Your role sees a part of this." in shown
+            assert re.search(r"Given on .*, until .*: Own measurements, GP summary, Personal details", shown)
+
+
+async def test_the_person_sees_name_role_and_practice_of_who_looked(world: World) -> None:
+    async with at_work(world, "assistant of granted") as browser:
+        assert (await browser.get(person_url(world) + "/measurements")).status_code == 200
+    async with at_work(world, "zonnestraal") as browser:
+        shown = " ".join((await browser.get("/activity")).text.split())
+    assert f"{staff_name('assistant of granted')} (Assistant, Praktijk Granted-Test)" in shown
+    assert shown.count(staff_name("assistant of granted")) == 1  # one page view is one line
+    entries = await entries_of(world.parts.database.reader, world.zonnestraal.record_id, (2**62, 2**62), 20)
+    looked = [entry.event for entry in entries if entry.event.display == staff_name("assistant of granted")]
+    assert {(one.kind, one.role, one.organisation) for one in looked} == {
+        ("practice", "assistant", "Praktijk Granted-Test")
+    }
+    account_id = await account_of(world, "assistant of granted")
+    assert {one.actor for one in looked} == {f"practice:{world.made.practices['granted']}:{account_id}"}
+    assert sum(one.count for one in looked if one.resource_type == "Observation") == 4  # two in each release
+
+
+async def test_a_refused_look_is_in_the_persons_log(world: World) -> None:
+    async with at_work(world, "gp of withdrawn") as browser:
+        await browser.get(person_url(world, "withdrawn of zonnestraal"))
+    entries = await entries_of(world.parts.database.reader, world.zonnestraal.record_id, (2**62, 2**62), 5)
+    refused = entries[0].event
+    assert (refused.outcome, refused.display) == ("refused", staff_name("gp of withdrawn"))
+
+
+async def test_a_grant_that_ends_while_the_page_is_open_closes_it(world: World) -> None:
+    async with at_work(world, "gp of granted") as browser:
+        url = person_url(world) + "/measurements"
+        assert (await browser.get(url)).status_code == 200
+        await world.withdraw(world.made.grants["granted of zonnestraal"])
+        answer = await browser.get(url)
+        assert (answer.status_code, "not open to you now" in answer.text) == (403, True)
+        assert world.zonnestraal.family not in answer.text
+        assert "Nobody shares anything with you now." in (await browser.get("/practice")).text
+
+
+async def test_who_leaves_loses_all_at_the_next_request(world: World) -> None:
+    account_id = await account_of(world, "gp of granted")
+    async with at_work(world, "gp of granted") as browser:
+        assert (await browser.get(person_url(world))).status_code == 200
+
+        async def job(transaction: Transaction) -> None:
+            await staff.end(transaction, world.made.practices["granted"], account_id, world.parts.clock())
+
+        await world.parts.database.write(job)
+        for url in ("/practice", person_url(world), "/login-and-devices", "/menu"):
+            answer = await browser.get(url)
+            assert (answer.status_code, answer.headers["location"][:7]) == (303, "/login?"), url
+
+
+async def test_who_left_is_nobody(world: World) -> None:
+    async with at_work(world, "left granted") as browser:
+        assert (await browser.get("/practice")).status_code == 303
+
+
+async def test_another_role_holds_at_the_next_request(world: World) -> None:
+    account_id = await account_of(world, "gp of granted")
+    async with at_work(world, "gp of granted") as browser:
+        assert (await browser.get(person_url(world) + "/summary")).status_code == 200
+
+        async def job(transaction: Transaction) -> None:
+            await staff.change(
+                transaction, world.made.practices["granted"], account_id, StaffRole.ASSISTANT, administers=False
+            )
+
+        await world.parts.database.write(job)
+        assert (await browser.get(person_url(world) + "/summary")).status_code == 403
+        assert (await browser.get(person_url(world) + "/measurements")).status_code == 200
+
+
+@pytest.mark.parametrize("who", ["gp of both", "administrator of granted"])
+async def test_a_login_for_work_opens_no_page_of_a_person(world: World, who: str) -> None:
+    async with at_work(world, who) as browser:
+        for route in routes_of(world.application.pages):
+            method, path = route.split(" ")
+            if (
+                method != "GET"
+                or "{" in path
+                or path.startswith(("/practice", "/login", "/sign-up", "/.well", "/health"))
+            ):
+                continue
+            answer = await browser.get(path)
+            assert answer.status_code < 500
+            assert not any(person.family in answer.text for person in world.made.people.values()), path
+            if path in ("/", "/measurements", "/access", "/activity", "/summary", "/care-plan", "/medication"):
+                assert (answer.status_code, answer.headers["location"]) == (303, "/practice"), path
+
+
+async def test_a_persons_login_opens_no_page_of_a_practice(world: World) -> None:
+    async with at_work(world, "zonnestraal") as browser:
+        for path in ("/practice", person_url(world), "/practice/staff", "/practice/systems"):
+            answer = await browser.get(path)
+            assert (answer.status_code, answer.headers["location"], answer.text) == (303, "/", ""), path
+
+
+@pytest.mark.parametrize("who", [who for who, (_, _, administers) in STAFF.items() if not administers])
+async def test_only_an_administrator_changes_logins_and_keys(world: World, who: str) -> None:
+    account_id = await account_of(world, "gp of both")
+    async with at_work(world, who) as browser:
+        for path in ("/practice/staff", "/practice/systems", f"/practice/staff/{account_id}"):
+            assert (await browser.get(path)).status_code == (303 if who.startswith("left") else 403), path
+
+
+async def test_an_administrator_reaches_nobody_of_another_practice(world: World) -> None:
+    stranger = await account_of(world, "gp of both")
+    async with at_work(world, "administrator of granted") as browser:
+        token = (await browser.get("/practice/staff")).text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        assert (await browser.get(f"/practice/staff/{stranger}")).status_code == 404
+        for act in ("change", "end"):
+            data = {"csrf_token": token, "role": "gp"}
+            assert (await browser.post(f"/practice/staff/{stranger}/{act}", data=data)).status_code == 404
+    assert await staff.present(world.parts.database.reader, stranger) is not None
+
+
+async def test_a_second_grant_adds_to_the_first(world: World) -> None:
+    await world.give("granted", world.zonnestraal, Category.MEDICATION)
+    async with at_work(world, "gp of granted") as browser:
+        answer = await browser.get(person_url(world) + "/medication")
+        assert answer.status_code == 200
+        assert answer.text.count("Given on") == 2
