@@ -19,6 +19,7 @@ from app.identity.devices import device_of
 from app.identity.enrolment import Enrolment, Seal, begun
 from app.identity.mail_addresses import is_address
 from app.identity.passkeys import Passkeys
+from app.identity.passwords import is_easy_to_guess
 from app.portal.language import marked
 from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
 from app.portal.login_settings import HERE
@@ -42,6 +43,7 @@ NO_LOGIN = marked("Choose a login name of 3 letters or more, without spaces.")
 LOGIN_TAKEN = marked("This login name can't be used. Choose another one.")
 PASSWORD_TOO_SHORT = marked("Choose a password of at least 12 characters.")
 PASSWORD_TOO_EASY = marked("Your password may not contain your name or login name.")
+PASSWORD_KNOWN = marked("Many people use this password, or one like it. Choose another one, such as four words.")
 PASSWORDS_DIFFER = marked("The two passwords are not the same.")
 
 START = marked("Start your record")
@@ -80,6 +82,7 @@ class Filled:
         found = (
             (PASSWORD_TOO_SHORT, not PASSWORD_LENGTH_MIN <= len(self.password) <= PASSWORD_LENGTH_MAX),
             (PASSWORD_TOO_EASY, any(part in lowered for part in parts)),
+            (PASSWORD_KNOWN, len(self.password) <= PASSWORD_LENGTH_MAX and is_easy_to_guess(self.password)),
             (PASSWORDS_DIFFER, self.password != self.again),
         )
         return [problem for problem, is_there in found if is_there]
