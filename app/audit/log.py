@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, func, insert, not_, select
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.events import PURPOSES, Event
 from app.audit.keys import AuditKeys
 from app.audit.tables import audit, audit_checkpoint, audit_head, audit_own_cut
+from app.audit.unusual import ASKED
 from app.db.database import Reader, Transaction
 from app.db.dialects import holds
 from app.db.statements import hot
@@ -70,10 +71,11 @@ _EARLIER = hot(
     select(audit.c.n)
     .where(audit.c.record_id == bindparam("record_id"))
     .where(row_of(audit.c.instant, audit.c.n) < row_of(bindparam("instant"), bindparam("n")))
-    .where(holds(audit.c.body, "mark"))
+    .where(holds(audit.c.body, "mark"), not_(holds(audit.c.body, "asked")))
     .order_by(audit.c.instant.desc(), audit.c.n.desc())
     .limit(1)
 )
+_ASKED = b'"action":"' + ASKED.encode() + b'"'
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
 
@@ -185,6 +187,11 @@ async def entry_of(reader: Reader, record_id: int, n: int) -> LogEntry | None:
     return LogEntry(row[1], _decode(row[2])) if row else None
 
 
+def _is_look(event: Event) -> bool:
+    """Return whether it may be the first look of a practice."""
+    return event.kind == "practice" and event.action != ASKED
+
+
 def practice_of(actor: str) -> str:
     """Return the practice of an actor such as ``practice:<practice_id>:<account_id>``, without who of its people it is."""
     return ":".join(actor.split(":")[:2])
@@ -192,13 +199,13 @@ def practice_of(actor: str) -> str:
 
 async def firsts(reader: Reader, record_id: int, entries: Sequence[LogEntry]) -> frozenset[int]:
     """Return the numbers of those of ``entries`` (newest first) before which the same practice had none about this record."""
-    oldest = {practice_of(entry.event.actor): entry for entry in entries if entry.event.kind == "practice"}
+    oldest = {practice_of(entry.event.actor): entry for entry in entries if _is_look(entry.event)}
     found = set()
     for actor, entry in oldest.items():
         # Within a text of JSON a quote has a backslash before it: this can only be the member itself. Its end is left open:
         # the first look of a colleague is not the first of the practice.
         mark = b'"actor":' + msgspec.json.encode(actor).rstrip(b'"')
-        place = {"record_id": record_id, "instant": entry.event.instant, "n": entry.n, "mark": mark}
+        place = {"record_id": record_id, "instant": entry.event.instant, "n": entry.n, "mark": mark, "asked": _ASKED}
         if await reader.one(_EARLIER, place) is None:
             found.add(entry.n)
     return frozenset(found)

@@ -14,6 +14,9 @@ MANY = 200
 NIGHT_BEGINS, NIGHT_ENDS = 23, 6
 """Hours of the local clock."""
 
+ASKED = "operation-request-access"
+"""A practice asked for access: it saw nothing, and what it does after that is its first look."""
+
 _LOOKS = frozenset(("read", "vread", "search-type", "search-system"))
 
 
@@ -35,7 +38,7 @@ def unusual(event: Event, *, hour: int, is_first: bool) -> tuple[Unusual, ...]:
         return ()
     if event.outcome != "success":
         return (Unusual.REFUSED,)
-    if event.kind != "practice":
+    if event.kind != "practice" or event.action == ASKED:
         return ()
     is_look = event.action in _LOOKS or event.action.startswith(("history", "operation"))
     found = {

@@ -195,7 +195,7 @@ class Asking:
             run = Run(context.index_key, question.release, question.parsed, repeats=True)
             looked_in = [reader]
             if question.release is self.release:
-                looked_in = await readers(context, self.requester, scope, self.release, self.resource_type)
+                looked_in = await readers(context, self.requester, scope, self.release, question.parsed)
             for one in looked_in:
                 if own.count == 0 or own.total in ("accurate", "estimate"):
                     total += await run.count(one, question.scope)

@@ -5,28 +5,34 @@ so that they are found by the same parameters, and in the same order, as what is
 practice and no operator to see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
+
+import msgspec
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
 from app.access.representation import Power
 from app.access.requester import Requester, RequesterKind
-from app.access.scope import AccessScope
+from app.access.scope import AccessScope, RecordAccess
 from app.consent import grants
 from app.consent.fhir_consent import consent_tree, told
-from app.db.database import Inside, Reader, Transaction
+from app.db.database import Inside, Reader, Row, Transaction
 from app.db.sqlite import run_now
+from app.db.statements import Statement
 from app.fhir.dates import microseconds
 from app.fhir.release import Release
+from app.fhir.search.expression import Asked, Chained, Combined, Include, Link, Referred, Search
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import parse
 from app.identity import practices
 from app.identity.accounts import name_of
 from app.interactions.beside import beside
 from app.interactions.context import Context
-from app.store.aside import Generated, aside
+from app.store.aside import SEQ_FIRST, Generated, aside
 from app.store.changes import Draft, patients_of
+from app.store.resources import Stored, read_changes
 from app.store.time_zone import time_zone_of
 
 CONSENT = "Consent"
@@ -49,15 +55,85 @@ async def holding(
 
 
 async def readers(
-    context: Context, requester: Requester, scope: AccessScope, release: Release, resource_type: str
+    context: Context, requester: Requester, scope: AccessScope, release: Release, search: Search
 ) -> list[Reader]:
-    """Return where to search for a type: the database, and for Consents the record in memory too."""
+    """Return where to search: the database, and for Consents the record in memory too.
+
+    What a chain or ``_has`` asks of Consents, it asks of both.
+    """
     reader = context.database.reader
-    if resource_type != CONSENT or not _may_know(requester, scope) or requester.record_id is None:
+    if not _asks_consents(search):
         return [reader]
-    versions = await grants.of_record(reader, requester.record_id)
-    found = await generated(context, reader, release, versions)
-    return [reader] if found is None else [reader, found]
+    made = await made_record(context, requester, scope, release)
+    if made is None:
+        return [reader]
+    return (
+        [Alongside(reader, made)] if search.resource_type != CONSENT else [reader, Alongside(reader, made, apart=True)]
+    )
+
+
+async def including(
+    context: Context, requester: Requester, scope: AccessScope, release: Release, includes: Sequence[Include]
+) -> Context:
+    """Return where to look for what is included: where that can be Consents, in the record in memory too."""
+    if not any(
+        one.source_type == CONSENT if one.is_reverse else one.target_type in (None, CONSENT) for one in includes
+    ):
+        return context
+    made = await made_record(context, requester, scope, release)
+    if made is None:
+        return context
+    return replace(context, database=Inside(made, Alongside(context.database.reader, made)))
+
+
+async def made_record(
+    context: Context, requester: Requester, scope: AccessScope, release: Release
+) -> Transaction | None:
+    """Return the record in memory with all grants of the requester's record; None if there is none to know of."""
+    if not _may_know(requester, scope) or requester.record_id is None:
+        return None
+    reader = context.database.reader
+    return await generated(context, reader, release, await grants.of_record(reader, requester.record_id))
+
+
+class Alongside:
+    """The database with a record in memory beside it: what is asked of Consents is asked of both, or (``apart``) of that alone."""
+
+    __slots__ = ("_apart", "_kept", "_made")
+
+    def __init__(self, kept: Reader, made: Reader, *, apart: bool = False) -> None:
+        self._kept, self._made, self._apart = kept, made, apart
+
+    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        """Return all rows; versions stand in the order of their numbers, as a search has them."""
+        if parameters.get("type") != CONSENT:
+            return await self._kept.all(statement, parameters)
+        made = await self._made.all(statement, parameters)
+        if self._apart:
+            return made
+        # What was made has the higher numbers: the newest come first, and no more than were asked for.
+        return (made + await self._kept.all(statement, parameters))[: parameters.get("limit")]
+
+    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        """Return the first row, or None."""
+        rows = await self.all(statement, parameters)
+        return rows[0] if rows else None
+
+
+def _asks_consents(asked: Search | Asked) -> bool:
+    """Return whether a search is for Consents, or goes over them on its way."""
+    return asked.resource_type == CONSENT or any(map(_asks_consents, _beyond(asked.links)))
+
+
+def _beyond(links: Iterable[Link]) -> Iterator[Asked]:
+    """Yield what is asked at the other ends of links."""
+    for link in links:
+        if isinstance(link, Chained):
+            yield from link.targets
+        elif isinstance(link, Referred):
+            yield link.source
+        elif isinstance(link, Combined):
+            yield from link.leaves
 
 
 def _may_know(requester: Requester, scope: AccessScope) -> bool:
@@ -65,6 +141,15 @@ def _may_know(requester: Requester, scope: AccessScope) -> bool:
     if access is None or (requester.kind is RequesterKind.REPRESENTATIVE and Power.GIVE not in access.powers):
         return False
     return requester.has_one_record and access.covers(CONSENT, int(Category.PERSONAL_DETAILS))
+
+
+async def versions_after(made: Reader, access: RecordAccess, release: Release, number: int, limit: int) -> list[Stored]:
+    """Return the versions of grants after the first ``number``, in the order in which they came to be; without a number in the log.
+
+    That order only grows: what is done to a grant comes after all that was done before.
+    """
+    found = await read_changes(made, access, release, after=SEQ_FIRST + number, limit=limit)
+    return [msgspec.structs.replace(one, seq=0) for one in found]
 
 
 async def generated(

@@ -29,7 +29,7 @@ from app.fhir.release import Release
 from app.fhir.search.expression import Owner, ReferenceValue, Search, Within
 from app.fhir.search.parse import parse_query
 from app.fhir.search.subset import Shown, subset
-from app.interactions.consents import readers
+from app.interactions.consents import including, readers
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
@@ -130,7 +130,7 @@ def compartment_of(release: Release, resource_type: str, owner: Owner) -> Within
 async def _page(
     context: Context, requester: Requester, release: Release, scope: AccessScope, parsed: Search, after: Position | None
 ) -> tuple[Page, Sequence[Touched]]:
-    looked_in = await readers(context, requester, scope, release, parsed.resource_type)
+    looked_in = await readers(context, requester, scope, release, parsed)
     run = Run(context.index_key, release, parsed, repeats=sorts_by_repeating(parsed) or len(looked_in) > 1)
     total = None
     if parsed.count == 0 or parsed.total in ("accurate", "estimate"):
@@ -144,7 +144,8 @@ async def _page(
         cursor_after(context, requester, release, parsed, found[size - 1].position) if len(found) > size else None
     )
     found = found[:size]
-    extra = await included(context, release, scope, found, parsed.includes)
+    beside_it = await including(context, requester, scope, release, parsed.includes)
+    extra = await included(beside_it, release, scope, found, parsed.includes)
     page = Page(
         parsed.place,
         *shown(parsed, found, extra),

@@ -20,7 +20,7 @@ from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.expression import Owner, Search
 from app.fhir.validation.structure import is_resource_type, resource_types
-from app.interactions.consents import readers
+from app.interactions.consents import including, readers
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
@@ -112,7 +112,7 @@ async def _page(
     runs = [
         (Run(context.index_key, release, one), reader)
         for one in searches
-        for reader in await readers(context, requester, scope, release, one.resource_type)
+        for reader in await readers(context, requester, scope, release, one)
     ]
     total = None
     if whole.count == 0 or whole.total in ("accurate", "estimate"):
@@ -124,7 +124,8 @@ async def _page(
         cursor_after(context, requester, release, whole, found[size - 1].position) if len(found) > size else None
     )
     found = found[:size]
-    extra = await included(context, release, scope, found, whole.includes)
+    beside_it = await including(context, requester, scope, release, whole.includes)
+    extra = await included(beside_it, release, scope, found, whole.includes)
     page = Page(whole.place, *shown(whole, found, extra), following, whole.used, whole.ignored, total)
     types = frozenset(one.resource_type for one in searches)
     return page, looked_into(scope, types, [one.version for one in found] + extra)

@@ -188,14 +188,16 @@ async def _change_meta(call: Call, *, adds: bool) -> FhirResponse:
 
 async def delta(call: Call) -> FhirResponse:
     """$delta."""
-    call.only("since", "_count", "patient")
+    call.only("since", "_count", "patient", "consents")
     count = max(1, call.number("_count", deltas.DELTA_COUNT, call.context.limits.page_size_max))
     since = call.number("since", 0, SEQ_MAX)
     found = await deltas.delta(
         call.context, call.who, call.request.trace, call.release,
         since=since, count=count, patient_id=call.patient_id,
+        consents=call.number("consents", 0, SEQ_MAX) if call.one("consents") is not None else None,
     )  # fmt: skip
     extra = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] in ("_count", "patient"))
     extra += call.kept
-    body = delta_bundle(call.base, call.release, f"{call.base}/$delta", since, found, extra)
+    asked = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] == "consents")
+    body = delta_bundle(call.base, call.release, f"{call.base}/$delta", since, found, extra, asked)
     return FhirResponse(200, body, [(b"regie-seq", str(found.until).encode())])

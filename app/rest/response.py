@@ -174,9 +174,8 @@ def history_bundle(base: str, release: Release, links: Sequence[tuple[str, str]]
 
 def _history_entry(base: str, release: Release, version: Stored) -> bytes:
     url = f"{version.resource_type}/{version.id}" if version.operation != "create" else version.resource_type
-    tail: dict[str, Any] = {
-        "request": {"extension": [seq_extension(version)], "method": _METHODS[version.operation], "url": url}
-    }
+    numbered = {"extension": [seq_extension(version)]} if version.seq else {}  # a grant has no number
+    tail: dict[str, Any] = {"request": {**numbered, "method": _METHODS[version.operation], "url": url}}
     if release is not Release.STU3:
         tail["response"] = {
             "status": {"create": "201", "update": "200", "delete": "204"}[version.operation],
@@ -192,10 +191,11 @@ def seq_extension(version: Stored) -> dict[str, str]:
     return {"url": SEQ_URL, "valueString": str(version.seq)}
 
 
-def delta_bundle(base: str, release: Release, url: str, since: int, delta: Delta, extra: str) -> bytes:
+def delta_bundle(base: str, release: Release, url: str, since: int, delta: Delta, extra: str, asked: str) -> bytes:
     """Return the changes; the link ``next`` says that there are more already, ``resume`` where to go on later."""
-    links = [("self", f"{url}?since={since}{extra}")]
+    told = "" if delta.consents is None else f"&consents={delta.consents}"
+    links = [("self", f"{url}?since={since}{extra}{asked}")]
     if delta.more:
-        links.append(("next", f"{url}?since={delta.until}{extra}"))
-    links.append(("resume", f"{url}?since={delta.until}{extra}"))
+        links.append(("next", f"{url}?since={delta.until}{extra}{told}"))
+    links.append(("resume", f"{url}?since={delta.until}{extra}{told}"))
     return history_bundle(base, release, links, delta.changes)

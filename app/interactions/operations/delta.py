@@ -14,6 +14,7 @@ from app.access.scope import AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.fhir.release import Release
+from app.interactions.consents import made_record, versions_after
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import person
@@ -24,11 +25,15 @@ DELTA_COUNT = 500
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Changes in order; ``until`` is the number to ask after next time, ``more`` whether there are others already."""
+    """Changes in order; ``until`` is the number to ask after next time, ``more`` whether there are others already.
+
+    ``consents`` is how many versions of grants have been told, None if none were asked for.
+    """
 
     changes: list[Stored]
     until: int
     more: bool
+    consents: int | None = None
 
 
 async def delta(
@@ -40,8 +45,12 @@ async def delta(
     since: int,
     count: int = DELTA_COUNT,
     patient_id: str | None = None,
+    consents: int | None = None,
 ) -> Delta:
-    """Return at most ``count`` changes numbered above ``since``. Raises: NotFoundError, BadRequestError."""
+    """Return at most ``count`` changes numbered above ``since``, and after them the versions of grants above ``consents``.
+
+    Raises: NotFoundError, BadRequestError.
+    """
 
     async def action(scope: AccessScope) -> tuple[Delta, Sequence[Touched]]:
         access = await person(context, scope, release, patient_id)
@@ -49,7 +58,14 @@ async def delta(
         page = found[:count]
         # Not the number of the record's last change: it would tell that something outside the scope was changed.
         until = page[-1].seq if page else since
-        return Delta(page, until, len(found) > count), (Touched(access.record_id, access.reason, len(page)),)
+        more, told = len(found) > count, consents
+        if consents is not None and not more:
+            made = await made_record(context, requester, scope, release)
+            given = [] if made is None else await versions_after(made, access, release, consents, count - len(page) + 1)
+            more = len(given) > count - len(page)
+            given = given[: count - len(page)]
+            told, page = consents + len(given), page + given
+        return Delta(page, until, more, told), (Touched(access.record_id, access.reason, len(page)),)
 
     deed = Deed("operation-delta", release)
     return await context.gate.look(requester, trace, Wish(Action.READ), deed, action)

@@ -16,12 +16,14 @@ from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Trace
+from app.db.database import Reader
 from app.errors import BadRequestError, NotFoundError
 from app.fhir.dates import MAX_US, MIN_US
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.definitions import core_definitions
 from app.fhir.validation.structure import resource_types
+from app.interactions.consents import made_record
 from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
@@ -81,8 +83,9 @@ async def everything(
         zone = await time_zone_of(context.database.reader, access.record_id)
         narrowing = narrow(zone or context.time_zone)
         limit = EVERYTHING_MAX if count is None else count
+        made = await made_record(context, requester, scope, release)
         found = await gathered(
-            context, access.record_id, partial(_found, context, access, sought, narrowing, after, limit + 1)
+            context, access.record_id, partial(_found, context, access, sought, narrowing, after, limit + 1, made)
         )
         page = found[:limit]
         following = page[-1].seq if len(found) > limit and page else None
@@ -93,17 +96,28 @@ async def everything(
 
 
 async def _found(
-    context: Context, access: RecordAccess, releases: Sequence[Release], narrowing: Narrowing, after: int, limit: int
+    context: Context,
+    access: RecordAccess,
+    releases: Sequence[Release],
+    narrowing: Narrowing,
+    after: int,
+    limit: int,
+    made: Reader | None,
 ) -> list[Stored]:
-    """Return the resources of one record in the order of change, ``limit`` at most of each release."""
+    """Return the resources of one record in the order of change, ``limit`` at most of each release.
+
+    ``made`` has the person's grants as Consents of the first release; they come after all that is kept.
+    """
     found: list[Stored] = []
-    for release in releases:
+    reader = context.database.reader
+    places = [(reader, release) for release in releases] + ([] if made is None else [(made, releases[0])])
+    for place, release in places:
         dates = None
         if narrowing.start is not None or narrowing.end is not None:
             start = MIN_US if narrowing.start is None else narrowing.start
             dates = (_care_dates(release), start, MAX_US if narrowing.end is None else narrowing.end)
         found += await read_everything(
-            context.database.reader, _of_types(access, narrowing.types), release,
+            place, _of_types(access, narrowing.types), release,
             after=after, limit=limit, since=narrowing.since, dates=dates,
         )  # fmt: skip
     found.sort(key=lambda version: version.seq)
