@@ -151,7 +151,7 @@ async def test_the_refresh_token_of_a_client_with_keys_needs_its_proof(world: Wo
     world.app_id = await another_app(world, public=False, jwks=keys)
     await world.log_in()
     authorization = await world.allowed()
-    proof = {"iss": world.app_id, "sub": world.app_id, "key": key, "header": {"kid": "app-1"}}
+    proof: dict[str, Any] = {"iss": world.app_id, "sub": world.app_id, "key": key, "header": {"kid": "app-1"}}
     assert (await authorization.exchanged()).json()["error"] == "invalid_client"
     body = (await authorization.exchanged(**world.assertion(**proof))).json()
     for form in ({}, {"client_id": world.app_id}, {"client_id": world.app_id, "client_secret": "geheim"}):
