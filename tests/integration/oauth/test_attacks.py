@@ -5,7 +5,7 @@ Sources: https://www.rfc-editor.org/rfc/rfc8725, https://www.rfc-editor.org/rfc/
 
 import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ EVIL = "https://evil.example/keys"
 async def alone(tmp_path: Path) -> AsyncIterator[World]:
     """Give a server that fails the test when it looks up any host."""
 
-    def resolve(host: str, _: int) -> Sequence[str]:
+    def resolve(host: str, _: int) -> list[str]:
         raise AssertionError(host)
 
     async with world_in(tmp_path, RemoteKeys(Clock(), resolve=resolve)) as world:
