@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO, Protocol, TypeVar
 from uuid import uuid4
@@ -15,6 +16,9 @@ from app.access.smart_scope import SmartScopes
 from app.audit.events import Trace
 from app.fhir.issues import Issue
 from app.fhir.release import Release
+from app.interactions.archive import archive as archive_of
+from app.interactions.archive_import import bring_in_archive
+from app.interactions.archive_reading import UnknownServerError, is_zip
 from app.interactions.erase import erase_record
 from app.interactions.people import record_with_patient
 from app.interactions.record_import import import_resources
@@ -22,6 +26,9 @@ from app.interactions.restore import Brought, bring_in
 from app.interactions.time_zone import change_time_zone
 from app.interactions.transfer import export, faults, read_head
 from app.oauth.erase import erase as erase_tokens
+from app.portal.language import CODES
+from app.portal.language import language as language_named
+from app.portal.printed import summary_in
 from app.store.reindex import reindex
 from app.store.time_zone import known_zone
 from app.wiring import Parts
@@ -74,35 +81,45 @@ def commands(run: Runner) -> typer.Typer:
         patient: _Patient = "",
         release: _Release = "r4",
         output: Annotated[Path | None, typer.Option(help="The new file to write; standard output if absent.")] = None,
+        archive: Annotated[bool, typer.Option("--archive", help="A signed archive (zip) instead of lines.")] = False,
+        language: Annotated[str, typer.Option(help="nl or en: of the summary in the archive.")] = "nl",
         verify: Annotated[Path | None, typer.Option(help="Only check this export; needs no database.")] = None,
     ) -> None:
-        """Write all of a record as lines of JSON, or check such a file."""
+        """Write all of a record as lines of JSON or as a signed archive, or check such lines."""
         if verify is not None:
             _verify(verify)
             return
         if not patient:
             raise _stop("Say --patient ID, or --verify FILE.")
-        wanted = _release(release)
+        if language not in CODES:
+            raise _stop("The language is nl or en.")
+        wanted, summary = _release(release), summary_in(language_named(language))
 
         async def work(parts: Parts) -> None:
             record_id = await _record_of(parts, wanted, patient)
+            made = partial(archive_of, paper=summary) if archive else export
             with _written(output) as file:
-                async for line in export(parts.context, OPERATOR, _trace(), record_id):
+                async for line in made(parts.context, OPERATOR, _trace(), record_id):
                     file.write(line)
 
         run(work)
 
     @record.command("import")
     def record_import(
-        file: Annotated[Path, typer.Argument(help="An export of Regie, or a FHIR resource of one release per line.")],
+        file: Annotated[
+            Path, typer.Argument(help="An archive or export of Regie, or a FHIR resource of one release per line.")
+        ],
         *,
+        trust: Annotated[
+            list[str] | None, typer.Option(help="The name (kid) of a key of the server that made the archive.")
+        ] = None,
         as_operator: Annotated[bool, typer.Option("--as-operator", help="As who runs the server.")] = False,
         release: Annotated[str, typer.Option(help="stu3 or r4: of resources; an export tells itself.")] = "",
     ) -> None:
         """Bring in a record or resources; exit status 1 if anything was refused. It may be run again."""
         if not as_operator:
             raise _stop("Records are imported by who runs the server: say --as-operator.")
-        _bring_in(run, file, release)
+        _bring_in(run, file, release, trust or [])
 
     @record.command("erase")
     def record_erase(
@@ -145,13 +162,13 @@ def _add_time_zone(record: typer.Typer, run: Runner) -> None:
         typer.echo(f"The record is in {name} now.")
 
 
-def _bring_in(run: Runner, path: Path, release: str) -> None:
+def _bring_in(run: Runner, path: Path, release: str, trusted: list[str]) -> None:
     refused = _Refused()
     with _opened(path) as file:
         is_export = read_head(file.readline()) is not None
         file.seek(0)
-        if is_export:
-            _tell(run(lambda parts: _restored(parts, file)))
+        if is_export or is_zip(file):
+            _tell(run(lambda parts: _restored(parts, file, trusted)))
         elif release:
             wanted = _release(release)
             written = run(lambda parts: import_resources(parts.context, OPERATOR, _trace(), wanted, file, refused))
@@ -162,8 +179,15 @@ def _bring_in(run: Runner, path: Path, release: str) -> None:
         raise _stop(f"{refused.lines} lines were refused.")
 
 
-async def _restored(parts: Parts, file: BinaryIO) -> Brought:
-    brought = await bring_in(parts.context, OPERATOR, _trace(), file)
+async def _restored(parts: Parts, file: BinaryIO, trusted: list[str]) -> Brought:
+    if not is_zip(file):
+        brought = await bring_in(parts.context, OPERATOR, _trace(), file)
+    else:
+        try:
+            brought = await bring_in_archive(parts.context, OPERATOR, _trace(), file, trusted)
+        except UnknownServerError as error:
+            told = "Compare it with /.well-known/regie-audit-keys there, and say --trust with its name if it is right."
+            raise _stop(f"{error} It calls itself {error.server[:200]!a}. {told}") from error
     await reindex(parts.database, brought.record_id, parts.context.index)
     return brought
 

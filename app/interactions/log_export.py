@@ -16,6 +16,7 @@ from app.access.smart_scope import Action
 from app.audit.events import PURPOSES, Event, Trace
 from app.audit.links import extent_of, link_of, links_until
 from app.audit.seal import sealed
+from app.db.database import Reader
 from app.errors import NotFoundError
 from app.fhir.instants import instant_text
 from app.interactions.context import Context
@@ -57,8 +58,14 @@ async def log_lines(context: Context, requester: Requester, trace: Trace) -> Asy
 async def log_table(context: Context, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
     """Yield the same entries as lines of CSV (RFC 4180), first the names of the columns."""
     record_id, last = await _last(context, requester, trace, Deed("log", None, "AuditEvent"))
+    async for line in table_of(context.database.reader, record_id, last):
+        yield line
+
+
+async def table_of(reader: Reader, record_id: int, last: int) -> AsyncIterator[bytes]:
+    """Yield the entries about a record up to number ``last`` as lines of CSV; who calls this has decided that they may be seen."""
     yield row(COLUMNS)
-    async for link in links_until(context.database.reader, record_id, last):
+    async for link in links_until(reader, record_id, last):
         one = _event(link.body)
         yield row((
             link.n, instant_text(one.instant), one.action, one.outcome, one.status or "", one.display, one.kind,

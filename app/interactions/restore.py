@@ -346,7 +346,7 @@ def _mandate(line: MandateLine | None) -> Mandate | None:
     """Return a mandate. Raises: ValueError, UnprocessableError."""
     if line is None:
         return None
-    powers, zone = Power(line.powers), known_zone(line.zone).key if line.zone else ""
+    powers, zone = Power(line.powers), known_zone(line.zone).key
     return Mandate(Capacity(line.capacity), line.represented, powers, line.birth_date, zone, line.agreed_at)
 
 

@@ -21,7 +21,7 @@ from app.access.categories import Category
 from app.access.grant import Grant
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
-from app.access.scope import AccessScope
+from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.audit.links import Link, extent_of, links_until
@@ -154,6 +154,7 @@ class Taken:
 
     record_id: int
     scope: AccessScope
+    access: RecordAccess
     standing: Standing
     entries: int
     last: int
@@ -166,7 +167,7 @@ async def taken(context: Context, requester: Requester, trace: Trace, record_id:
     """
     reader = context.database.reader
 
-    async def action(scope: AccessScope) -> tuple[tuple[AccessScope, Standing], Sequence[Touched]]:
+    async def action(scope: AccessScope) -> tuple[tuple[AccessScope, RecordAccess, Standing], Sequence[Touched]]:
         access = scope.of(record_id)
         # What an app or a practice was granted has no log in it, even if it is all the rest.
         if requester.kind not in (RequesterKind.PERSON, RequesterKind.OPERATOR) or access is None or access.types:
@@ -174,10 +175,10 @@ async def taken(context: Context, requester: Requester, trace: Trace, record_id:
         found = await standing_of(reader, record_id)
         if found is None:
             raise NotFoundError("There is no such record.")
-        return (scope, found), (Touched(record_id, access.reason, found.seq),)
+        return (scope, access, found), (Touched(record_id, access.reason, found.seq),)
 
-    scope, standing = await context.gate.look(requester, trace, Wish(Action.READ), Deed("export"), action)
-    return Taken(record_id, scope, standing, *await extent_of(reader, record_id))
+    allowed = await context.gate.look(requester, trace, Wish(Action.READ), Deed("export"), action)
+    return Taken(record_id, *allowed, *await extent_of(reader, record_id))
 
 
 async def export(context: Context, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:

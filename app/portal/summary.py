@@ -130,7 +130,8 @@ def allergies(resources: Iterable[Tree]) -> list[AllergyView]:
     return sorted(found.values(), key=lambda one: (not one.is_severe, one.name.casefold()))
 
 
-def _normal(resource: Tree, language: Language) -> tuple[str, Decimal | None, Decimal | None]:
+def normal_range(resource: Tree, language: Language) -> tuple[str, Decimal | None, Decimal | None]:
+    """Return the reference range in words, empty if there is none, and its ends."""
     bounds: Tree = next(iter(resource.get("referenceRange", [])), {})
     low, high = amount(bounds.get("low")), amount(bounds.get("high"))
     if low and high:
@@ -160,7 +161,7 @@ def results(observations: Iterable[Tree], zone: ZoneInfo, language: Language) ->
         every.sort(key=lambda one: one[0], reverse=True)
         at, newest = every[0]
         measured = amount(newest.get("valueQuantity"))
-        normal, low, high = _normal(newest, language)
+        normal, low, high = normal_range(newest, language)
         state = None
         if measured and (low is not None or high is not None):
             state = -1 if low is not None and measured[0] < low else 1 if high is not None and measured[0] > high else 0

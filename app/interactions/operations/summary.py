@@ -46,7 +46,7 @@ async def summary(
         if identifier is not None:
             named = await _with_identifier(context, requester, scope, identifier)
         access = await _person(context, scope, named)
-        made, count = await _document(context, scope, access)
+        made, count = await document_of(context, scope, access)
         return made, (Touched(access.record_id, access.reason, count),)
 
     deed = Deed("operation-summary", Release.R4, "Patient", patient_id or "")
@@ -78,8 +78,8 @@ async def _with_identifier(context: Context, requester: Requester, scope: Access
     return found[0].version.id
 
 
-async def _document(context: Context, scope: AccessScope, access: RecordAccess) -> tuple[Tree, int]:
-    """Return the document about one record, and how many resources of the record it has."""
+async def document_of(context: Context, scope: AccessScope, access: RecordAccess) -> tuple[Tree, int]:
+    """Return the document about one record, and how many resources of the record it has. Raises: AccessDeniedError, as above."""
     versions = await _versions(context, access)
     sources, aliases = await beside(lambda: _once(context, versions))
     patient = next((one for one in sources.values() if one.tree["resourceType"] == "Patient"), None)
