@@ -76,7 +76,12 @@ class Regie:
             lifespan=self._lifespan,
         )
         _add_error_handlers(self.pages)
-        self.framed = Frame(self.pages, is_https=settings.is_https, trust_forwarded=settings.trust_forwarded)
+        self.framed = Frame(
+            self.pages,
+            is_https=settings.is_https,
+            trust_forwarded=settings.trust_forwarded,
+            large_forms=my_data.LARGE_FORMS,
+        )
         self.fhir: dict[str, FhirApplication] = {}
         self.parts: Parts | None = None
 

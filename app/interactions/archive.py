@@ -202,6 +202,20 @@ async def archive(
     yield packer.end()
 
 
+async def printed(
+    context: Context, requester: Requester, trace: Trace, record_id: int, paper: Callable[[ZoneInfo], Paper]
+) -> bytes:
+    """Return the summary on paper alone; the log tells of it as it does of an archive. Raises: as ``archive`` does."""
+    found = await taken(context, requester, trace, record_id)
+    reader, summary = context.database.reader, paper(known_zone(found.standing.time_zone))
+    standing = await _standing(reader, found)
+    for release in Release:
+        async for _ in _current(reader, found, release, standing, summary):
+            pass
+    about = await _about(context, found, await of_record(reader, record_id), context.clock())
+    return await beside(lambda: summary.pages(about))
+
+
 async def _once(text: bytes) -> AsyncIterator[bytes]:
     yield text
 

@@ -1,7 +1,9 @@
 """The interactions as one object, for those who are handed them: the pages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
+from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 from app.access.requester import Requester
 from app.audit.events import Trace
@@ -9,14 +11,17 @@ from app.consent.requests import Wanted
 from app.fhir.release import Release
 from app.interactions import access_requests as asking
 from app.interactions.access_requests import Asked
+from app.interactions.archive import Paper, archive, printed
+from app.interactions.archive_import import bring_in_archive
 from app.interactions.context import Context
+from app.interactions.erase import Eraser
 from app.interactions.log import LogPage, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
 from app.interactions.operations.as_seen_by import Preview, preview
+from app.interactions.restore import Brought
 from app.interactions.search import Page, search
 from app.interactions.shared import Shared, SharedPage, Sought, record_of_key, shared_people, shared_person
-from app.interactions.transfer import export
 from app.store.misfits import Misfit
 
 
@@ -48,9 +53,23 @@ class Interactions:
         """Return the requester's own log as lines of CSV."""
         return log_table(self._context, requester, trace)
 
-    def export(self, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:
-        """Return all of a record as lines of JSON."""
-        return export(self._context, requester, trace, record_id)
+    def archive(
+        self, requester: Requester, trace: Trace, record_id: int, paper: Callable[[ZoneInfo], Paper]
+    ) -> AsyncIterator[bytes]:
+        """Return all of a record as a signed zip."""
+        return archive(self._context, requester, trace, record_id, paper)
+
+    async def printed(
+        self, requester: Requester, trace: Trace, record_id: int, paper: Callable[[ZoneInfo], Paper]
+    ) -> bytes:
+        """Return a summary of a record on paper."""
+        return await printed(self._context, requester, trace, record_id, paper)
+
+    async def bring_in(
+        self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str], others: Sequence[Eraser]
+    ) -> Brought:
+        """Return the record that an archive brought in."""
+        return await bring_in_archive(self._context, requester, trace, file, trusted, others)
 
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
         """Return an entry of the requester's own log, and its seal."""

@@ -72,24 +72,24 @@ class PrintedSummary:
     def pages(self, about: About) -> bytes:
         """Return the PDF."""
         language, now = self._language, about.now.astimezone(about.zone)
-        say = language.gettext
-        title = say("Summary of the record of %(name)s") % {"name": about.person or say("a person")}
-        foot = say("Made by Regie on %(day)s") % {"day": day(now.date(), language)}
+        gettext = language.gettext
+        title = gettext("Summary of the record of %(name)s") % {"name": about.person or gettext("a person")}
+        foot = gettext("Made by Regie on %(day)s") % {"day": day(now.date(), language)}
         sheet = Sheet(title, language, about.now, foot)
         sheet.text(
-            say("Made on %(day)s from the record at %(server)s.")
+            gettext("Made on %(day)s from the record at %(server)s.")
             % {"day": day(now.date(), language), "server": about.server}
         )
         sheet.text(
-            say("This is a part of what the record has. Only a doctor can say what it means for your health."),
+            gettext("This is a part of what the record has. Only a doctor can say what it means for your health."),
             small=True,
         )
         self._person(sheet)
         self._problems(sheet)
         self._allergies(sheet)
         self._medication(sheet, now.date())
-        self._values(sheet, say("Newest measurements"), is_laboratory=False)
-        self._values(sheet, say("Newest laboratory results"), is_laboratory=True)
+        self._values(sheet, gettext("Newest measurements"), is_laboratory=False)
+        self._values(sheet, gettext("Newest laboratory results"), is_laboratory=True)
         self._vaccinations(sheet)
         self._care_plan(sheet, now.date())
         self._access(sheet, about)
@@ -125,58 +125,60 @@ class PrintedSummary:
         return "; ".join(told) or str(tree.get("valueString") or words(tree.get("valueCodeableConcept")))
 
     def _person(self, sheet: Sheet) -> None:
-        say, patients = self._language.gettext, self._trees["Patient"]
-        sheet.heading(say("Who it is about"))
+        gettext, patients = self._language.gettext, self._trees["Patient"]
+        sheet.heading(gettext("Who it is about"))
         for patient in patients[:1] or [{}]:
             merged = {**next(iter(patients[1:]), {}), **patient}
             born, gender = day_of(merged.get("birthDate")), _GENDERS.get(str(merged.get("gender")), "")
             address: Tree = next(iter(listed(merged.get("address"))), {})
             place = [*listed(address.get("line")), address.get("postalCode", ""), address.get("city", "")]
             rows = [
-                (say("Name"), written_name(merged)),
-                (say("Born on"), day(born, self._language) if born else ""),
-                (say("Gender"), say(gender) if gender else ""),
-                (say("Address"), ", ".join(str(part) for part in place if part)),
+                (gettext("Name"), written_name(merged)),
+                (gettext("Born on"), day(born, self._language) if born else ""),
+                (gettext("Gender"), gettext(gender) if gender else ""),
+                (gettext("Address"), ", ".join(str(part) for part in place if part)),
             ]
             for name, value in rows:
                 sheet.text(f"{name}: {value}" if value else "")
 
     def _problems(self, sheet: Sheet) -> None:
-        say = self._language.gettext
+        gettext = self._language.gettext
+        over = gettext("over")
         found = summary.problems(self._trees["Condition"], self._trees["EpisodeOfCare"])
-        sheet.heading(say("Problems"))
+        sheet.heading(gettext("Problems"))
         self._listed(
             sheet,
             [
-                (one.name + ("" if one.is_open else f" ({say('over')})"), (self._span(one.since, one.until), one.note))
+                (
+                    one.name + ("" if one.is_open else f" ({over})"),
+                    (self._span(one.since, one.until), one.note),
+                )
                 for one in found
             ],
-            say("No problems are known."),
+            gettext("No problems are known."),
         )
 
     def _allergies(self, sheet: Sheet) -> None:
-        say = self._language.gettext
+        gettext = self._language.gettext
+        dangerous = gettext("dangerous")
         found = summary.allergies(self._trees["AllergyIntolerance"])
-        sheet.heading(say("Allergies and intolerances"))
+        sheet.heading(gettext("Allergies and intolerances"))
         self._listed(
             sheet,
-            [
-                (f"{one.name} ({say('dangerous')})" if one.is_severe else one.name, (one.reaction, one.note))
-                for one in found
-            ],
-            say("No allergies are known."),
+            [(f"{one.name} ({dangerous})" if one.is_severe else one.name, (one.reaction, one.note)) for one in found],
+            gettext("No allergies are known."),
         )
 
     def _medication(self, sheet: Sheet, today: date) -> None:
-        say, trees = self._language.gettext, self._trees
+        gettext, trees = self._language.gettext, self._trees
         names = {f"Medication/{one['id']}": words(one.get("code")) for one in trees["Medication"]}
         resources = [*trees["MedicationRequest"], *trees["MedicationStatement"], *trees["MedicationDispense"]]
         agreed = [medication.agreement_of(resource, names, self._language) for resource in resources]
         found = medication.overview([one for one in agreed if one], today)
-        sheet.heading(say("Medicines"))
+        sheet.heading(gettext("Medicines"))
         for state, title, nothing in (
-            (medication.State.NOW, say("What you use now"), say("No medicines are known that you use now.")),
-            (medication.State.PLANNED, say("What will start"), ""),
+            (medication.State.NOW, gettext("What you use now"), gettext("No medicines are known that you use now.")),
+            (medication.State.PLANNED, gettext("What will start"), ""),
         ):
             if found[state] or nothing:
                 sheet.text(title, bold=True)
@@ -186,19 +188,19 @@ class PrintedSummary:
                 self._listed(sheet, lines, nothing)
 
     def _values(self, sheet: Sheet, title: str, *, is_laboratory: bool) -> None:
-        say = self._language.gettext
+        gettext = self._language.gettext
         things = [one for one in self._things.values() if one.is_laboratory is is_laboratory]
         things.sort(key=lambda one: (-one.newest()[0][0].timestamp(), one.name))
         sheet.heading(title)
         if not things:
-            sheet.text(say("Nothing is known."))
+            sheet.text(gettext("Nothing is known."))
             return
         for thing in things[:THINGS_MAX]:
             sheet.gap()
             sheet.text(thing.name, bold=True)
             rows = [(self._moment(at), value, normal) for at, value, normal in thing.newest()]
             has_normal = any(normal for *_, normal in rows)
-            headings = [say("When"), say("Value"), say("Normal")]
+            headings = [gettext("When"), gettext("Value"), gettext("Normal")]
             shown = 3 if has_normal else 2
             sheet.table(headings[:shown], [row[:shown] for row in rows], (35, 45, 20)[:shown])
         self._more(sheet, len(things) - THINGS_MAX)
@@ -210,24 +212,24 @@ class PrintedSummary:
             self._listed(sheet, [(name, (day(on, self._language) if on else "",)) for name, on in found], "")
 
     def _care_plan(self, sheet: Sheet, today: date) -> None:
-        say, trees = self._language.gettext, self._trees
+        gettext, trees = self._language.gettext, self._trees
         goals = careplan.goal_views(trees["Goal"], {}, [], self._language)
         requests = [*trees["ServiceRequest"], *trees["ProcedureRequest"], *trees["Task"]]
         activities = careplan.activities(trees["CarePlan"], requests, today, self._language)
         if not goals and not activities:
             return
-        sheet.heading(say("Care plan"))
+        sheet.heading(gettext("Care plan"))
         if goals:
-            sheet.text(say("Goals"), bold=True)
+            sheet.text(gettext("Goals"), bold=True)
             lines = [(one.text, tuple(f"{line.name}: {line.range}" for line in one.lines)) for one in goals]
             self._listed(sheet, lines, "")
         if activities:
-            sheet.text(say("What was agreed"), bold=True)
+            sheet.text(gettext("What was agreed"), bold=True)
             self._listed(sheet, [(one.what, (one.when, one.period, one.who)) for one in activities], "")
 
     def _access(self, sheet: Sheet, about: About) -> None:
-        say, language = self._language.gettext, self._language
-        sheet.heading(say("Who may see what"))
+        gettext, language = self._language.gettext, self._language
+        sheet.heading(gettext("Who may see what"))
         in_force = [grant for grant in about.grants if grant.is_in_force(about.now)]
         lines = []
         for grant in in_force:
@@ -236,18 +238,19 @@ class PrintedSummary:
             lines.append(
                 (
                     _grantee(grant, about, language),
-                    (parts, action_words(grant.actions, language), say("Until %(day)s") % {"day": until}),
+                    (parts, action_words(grant.actions, language), gettext("Until %(day)s") % {"day": until}),
                 )
             )
-        self._listed(sheet, lines, say("Nobody but you."))
+        self._listed(sheet, lines, gettext("Nobody but you."))
 
     def _listed(self, sheet: Sheet, lines: Iterable[tuple[str, Iterable[str]]], nothing: str) -> None:
         """Write things with a line or more about each."""
         every = [(name, [text for text in texts if text]) for name, texts in lines]
+        nameless = self._language.gettext("without a name")
         if not every:
             sheet.text(nothing)
         for name, texts in every[:LINES_MAX]:
-            sheet.text(f"• {name or self._language.gettext('without a name')}")
+            sheet.text(f"• {name or nameless}")
             for text in texts:
                 sheet.text(f"   {text}", small=True)
         self._more(sheet, len(every) - LINES_MAX)

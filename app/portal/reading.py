@@ -1,9 +1,9 @@
 """How a page reads the record: always through the interactions, as the person, with one trace for the whole page."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import date, datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from zoneinfo import ZoneInfo
 
 from app.access.requester import Requester
@@ -12,6 +12,9 @@ from app.audit.events import Trace
 from app.audit.log import LogEntry
 from app.fhir.elements import Tree
 from app.fhir.release import Release
+from app.interactions.archive import Paper
+from app.interactions.erase import Eraser
+from app.interactions.restore import Brought
 from app.interactions.shared import Shared, SharedPage, Sought
 
 ONE_RELEASE = {
@@ -125,8 +128,22 @@ class Interactions(Protocol):
         """Return the log as lines of CSV, one at a time."""
         ...
 
-    def export(self, requester: Requester, trace: Trace, record_id: int) -> AsyncIterator[bytes]:
-        """Return all of a record as lines of JSON, one at a time."""
+    def archive(
+        self, requester: Requester, trace: Trace, record_id: int, paper: Callable[[ZoneInfo], Paper]
+    ) -> AsyncIterator[bytes]:
+        """Return all of a record as a signed zip, piece by piece."""
+        ...
+
+    async def printed(
+        self, requester: Requester, trace: Trace, record_id: int, paper: Callable[[ZoneInfo], Paper]
+    ) -> bytes:
+        """Return a summary of a record as a PDF."""
+        ...
+
+    async def bring_in(
+        self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str], others: Sequence[Eraser]
+    ) -> Brought:
+        """Return what an archive brought in; ``trusted`` are names of keys. Raises: UnknownServerError, UnprocessableError."""
         ...
 
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:

@@ -1,6 +1,7 @@
 """What every request that is not FHIR passes: its ids, the size of its body, and the headers that protect pages."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 from app.errors import TooLargeError
@@ -33,10 +34,18 @@ HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
 
 class Frame:
-    """ASGI middleware around the pages and OAuth."""
+    """ASGI middleware around the pages and OAuth; ``large_forms`` are paths that take more bytes than a form has, and how many."""
 
-    def __init__(self, application: Application, *, is_https: bool, trust_forwarded: bool) -> None:
+    def __init__(
+        self,
+        application: Application,
+        *,
+        is_https: bool,
+        trust_forwarded: bool,
+        large_forms: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self.application = application
+        self.large_forms = large_forms
         self.is_https = is_https
         self.trust_forwarded = trust_forwarded
 
@@ -60,8 +69,9 @@ class Frame:
             if scope["method"] == "OPTIONS":
                 await _end(send, 204, [*added, *cors.PREFLIGHT])
                 return
+        size_max = self.large_forms.get(path, FORM_SIZE_MAX)
         length = headers.get(b"content-length")
-        if length is not None and (not length.isdigit() or int(length) > FORM_SIZE_MAX):
+        if length is not None and (not length.isdigit() or int(length) > size_max):
             await _end(send, 413, added)
             return
 
@@ -72,18 +82,18 @@ class Frame:
                 message["headers"] = given + [pair for pair in added if pair[0] not in names]
             await send(message)
 
-        await self.application(scope, _limited(receive), with_headers)
+        await self.application(scope, _limited(receive, size_max), with_headers)
 
 
-def _limited(receive: Receive) -> Receive:
-    """Return ``receive`` that raises TooLargeError for a body which is larger than a form may be."""
+def _limited(receive: Receive, size_max: int) -> Receive:
+    """Return ``receive`` that raises TooLargeError for a body which is larger than the form may be."""
     size = 0
 
     async def limited() -> MutableMapping[str, Any]:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > FORM_SIZE_MAX:
+        if size > size_max:
             raise TooLargeError("A form is not that large.")
         return message
 
