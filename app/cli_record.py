@@ -19,13 +19,13 @@ from app.fhir.release import Release
 from app.interactions.archive import archive as archive_of
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.archive_reading import UnknownServerError, is_zip
-from app.interactions.erase import erase_record
+from app.interactions.erase import erase_record, is_left
+from app.interactions.erased import listed
 from app.interactions.people import record_with_patient
 from app.interactions.record_import import import_resources
 from app.interactions.restore import Brought, bring_in
 from app.interactions.time_zone import change_time_zone
 from app.interactions.transfer import export, faults, read_head
-from app.oauth.erase import erase as erase_tokens
 from app.portal.language import CODES
 from app.portal.language import language as language_named
 from app.portal.printed import summary_in
@@ -121,26 +121,68 @@ def commands(run: Runner) -> typer.Typer:
             raise _stop("Records are imported by who runs the server: say --as-operator.")
         _bring_in(run, file, release, trust or [])
 
+    _add_erase(record, run)
+    _add_time_zone(record, run)
+    return record
+
+
+def _add_erase(record: typer.Typer, run: Runner) -> None:
     @record.command("erase")
     def record_erase(
         *,
-        patient: _Patient,
+        patient: _Patient = "",
         release: _Release = "r4",
         yes: Annotated[bool, typer.Option("--yes", help="It can't be undone.")] = False,
+        proof: Annotated[
+            Path | None, typer.Option(help="The new file for the proof; standard output if absent.")
+        ] = None,
+        again: Annotated[
+            Path | None, typer.Option(help="Erase what this list has, in a backup that was put back.")
+        ] = None,
     ) -> None:
         """Remove a record, its history, its grants and its account; the audit log stays."""
         if not yes:
             raise _stop("Erasing a record can't be undone: say --yes.")
+        if again is not None:
+            _erase_again(run, again)
+            return
+        if not patient:
+            raise _stop("Say --patient ID, or --again FILE.")
         wanted = _release(release)
 
-        async def work(parts: Parts) -> int:
+        async def work(parts: Parts) -> bytes:
             record_id = await _record_of(parts, wanted, patient)
-            return await erase_record(parts.context, OPERATOR, _trace(), record_id, [erase_tokens])
+            return await erase_record(parts.context, OPERATOR, _trace(), record_id)
 
-        typer.echo(f"The record is erased: {run(work)} rows.")
+        with _written(proof) as file:
+            file.write(run(work))
+        typer.echo("The record is erased.", err=True)
 
-    _add_time_zone(record, run)
-    return record
+    @record.command("overwrite")
+    def record_overwrite() -> None:
+        """Rewrite the database, however large, so that nothing of what was removed is left in its files."""
+
+        async def work(parts: Parts) -> bool:
+            return await parts.database.overwrite(None)
+
+        if not run(work):
+            raise _stop("The database is in use: try again, or stop the server.")
+        typer.echo("Nothing of what was removed is left.")
+
+
+def _erase_again(run: Runner, path: Path) -> None:
+    async def work(parts: Parts) -> int:
+        erased = 0
+        for record_id, name in listed(path):
+            if await is_left(parts.context, record_id, name):
+                await erase_record(parts.context, OPERATOR, _trace(), record_id, again=name)
+                erased += 1
+        return erased
+
+    try:
+        typer.echo(f"{run(work)} records were erased again.")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _stop(f"{path} can't be read.") from error
 
 
 def _add_time_zone(record: typer.Typer, run: Runner) -> None:

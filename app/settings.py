@@ -98,6 +98,10 @@ class Settings(BaseSettings):
         ge=timedelta(days=1827),
         description="How long the audit log is kept, five years at least; ISO 8601 in days.",
     )
+    erased_list: Path = Field(
+        default=Path("var/erased"),
+        description="The file in which erased records are listed, for backups that are put back.",
+    )
     session_lifetime: timedelta = Field(
         default=timedelta(minutes=30), description="How long a portal login lasts without use; ISO 8601."
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,13 +28,16 @@ from app.identity.accounts import Accounts
 from app.interactions.conformance import ProfileMode, conformance
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
+from app.interactions.erase import mailed_proof
+from app.interactions.erased import NoteHandler
 from app.interactions.forget import Forgetter, LogCutter
 from app.interactions.gate import Gate
 from app.interactions.restore import INDEX
 from app.interactions.terminology_server import TerminologyServer
 from app.interactions.watch import Watcher
-from app.jobs import notices, reminders
+from app.jobs import erasure, notices, reminders
 from app.jobs.deliver import Deliverer, Handler
+from app.jobs.erasure import FarewellHandler, OverwriteHandler, OverwriteLater
 from app.jobs.login_mail import CODE_KIND, RESET_KIND, LoginMail
 from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
@@ -200,6 +204,11 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
 
     handlers: dict[str, Handler] = {
         INDEX: make_index,
+        erasure.MAIL_KIND: OverwriteLater(
+            FarewellHandler(mail, partial(mailed_proof, context), **way_out), database, now_us
+        ),
+        erasure.NOTE_KIND: OverwriteLater(NoteHandler(settings.erased_list), database, now_us),
+        erasure.OVERWRITE_KIND: OverwriteHandler(database.overwrite),
         notices.KIND: notice_handler,
         reminders.KIND: ReminderHandler(notice_handler, stands),
         CODE_KIND: login_mail.code,

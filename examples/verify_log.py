@@ -7,7 +7,8 @@ It needs Python 3.11 and nothing else, and asks nobody. It reads the lines "audi
 - the seal is the server's signature of your last entry: none is missing at the end;
 - an earlier export or receipt of yours has to be in this one as it was: the log was not told differently since.
 
-With --receipt the file is the receipt of one entry: no matter what came before it.
+With --receipt the file is the receipt of one entry: no matter what came before it. With --erasure it is the proof that a record
+was erased: its entry in the log has to name what the proof says, and an earlier export has to be of that record.
 
 KEY is what you wrote down before, or what the server publishes at /.well-known/regie-audit-keys ("kid"). Without it the key is
 taken from the export itself, and is shown: compare it.
@@ -20,6 +21,7 @@ import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,10 @@ class Log:
     number: int = 0
     hash: str = ""
     unnumbered: int = 0
+    event: dict[str, Any] = field(default_factory=dict)
+    head: dict[str, Any] = field(default_factory=dict)
+    head_hash: str = ""
+    counted_hash: str = ""
 
     def entry(self, line: dict[str, Any], body: bytes) -> None:
         """Take the next entry, of which ``body`` are the exact bytes."""
@@ -127,7 +133,7 @@ class Log:
         elif number and (number, previous, before) != (self.number + 1, self.n, self.hash):
             self.faults.append(f"Before entry {n} one of yours is missing, or was moved or altered.")
         self.unnumbered += not number
-        self.record_id = event.get("record_id")
+        self.record_id, self.event = event.get("record_id"), event
         self.n, self.number, self.hash = n, number, line["hash"]
         self.hashes[n] = line["hash"]
 
@@ -152,6 +158,26 @@ class Log:
             self.faults.append(f"Your log begins with your number {self.first[0]}: those before it are missing.")
         elif self.first[0] > 1 and not _is_cut_signed(seal):
             self.faults.append("The signature of the cut is wrong.")
+
+    def erasure(self) -> None:
+        """Check that this is the proof of an erasure: the entry names its first line, and that line the one with the counts."""
+        if self.head.get("line") != "erasure" or self.event.get("action") != "erase":
+            self.faults.append("This is no proof of an erasure.")
+        elif self.head["record_id"] != self.record_id or self.head_hash not in self.event.get("detail", ""):
+            self.faults.append("The entry of the log is about another erasure, or the first line was altered.")
+        elif self.counted_hash not in ("", self.head["counted"]):
+            self.faults.append("The line that says what was counted was altered.")
+
+    def of_same_record(self, earlier: "Log") -> None:
+        """Check that an earlier export is of the record that was erased, and none of a later state of it."""
+        if earlier.record_id != self.record_id:
+            self.faults.append("The earlier export is of another record.")
+        changes = earlier.head.get("changes")
+        if changes is not None and (
+            changes > self.head["changes"]
+            or (changes == self.head["changes"] and earlier.head["hash"] != self.head["hash"])
+        ):
+            self.faults.append("The record that was erased is not the one of the earlier export.")
 
     def follows(self, earlier: "Log") -> None:
         """Check that all of an earlier export is in this one as it was, except what is older than logs are kept."""
@@ -191,7 +217,11 @@ def read(lines: Iterator[bytes], trusted: str | None = None, *, whole: bool = Tr
     for number, raw in enumerate(lines, 1):
         try:
             line = json.loads(raw)
-            if line.get("line") == "seal":
+            if line.get("line") in ("export", "erasure"):
+                log.head, log.head_hash = line, hashlib.sha256(raw.rstrip(b"\n")).hexdigest()
+            elif line.get("line") == "counted":
+                log.counted_hash = hashlib.sha256(raw.rstrip(b"\n")).hexdigest()
+            elif line.get("line") == "seal":
                 log.seal = line["seal"]
             elif line.get("line") == "audit":
                 log.entry(line, raw[raw.index(b'"event":') + len(b'"event":') : raw.rindex(b"}")])
@@ -210,19 +240,29 @@ def main() -> int:
     parser.add_argument("export", type=Path)
     parser.add_argument("earlier", type=Path, nargs="*", help="exports and receipts of yours from before")
     parser.add_argument("--receipt", action="store_true", help="the file is a receipt of one entry")
+    parser.add_argument("--erasure", action="store_true", help="the file is the proof that a record was erased")
     parser.add_argument("--key", help="the name (kid) of a key of the server that you know")
     asked = parser.parse_args()
     with asked.export.open("rb") as file:
-        log = read(file, asked.key, whole=not asked.receipt)
+        log = read(file, asked.key, whole=not asked.receipt and not asked.erasure)
+    if asked.erasure:
+        log.erasure()
     for path in asked.earlier:
         with path.open("rb") as file:
             before = read(file, asked.key, whole=False)
         log.faults += [f"{path}: {fault}" for fault in before.faults]
         log.follows(before)
+        if asked.erasure and not log.faults:
+            log.of_same_record(before)
     for fault in log.faults:
         print(fault)
     if log.faults:
         return 1
+    if asked.erasure:
+        who, when = log.event.get("kind"), datetime.fromtimestamp(log.event["instant"] // 1_000_000, UTC)
+        print(
+            f"Record {log.record_id} was erased on {when:%Y-%m-%d at %H:%M} UTC by the {who}. The log of {log.head['server']} says so."
+        )
     print(f"{len(log.hashes)} entries, none altered, missing or moved. They are sealed with the key {log.seal['kid']}.")  # type: ignore[index]
     return 0
 

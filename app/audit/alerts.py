@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.events import Event
@@ -48,7 +48,6 @@ _KEEP = hot(
         index_elements=["record_id", "sign"], set_={name: bindparam(name) for name in ("is_off", "told_at")}
     )
 )
-_ERASE = hot(delete(audit_alert).where(audit_alert.c.record_id == bindparam("record_id")))
 _event = msgspec.json.Decoder(Event).decode
 
 
@@ -106,8 +105,3 @@ async def tell(transaction: Transaction, begin: int, end: int, found: Found, now
         if due:
             told.append(record_id)
     return told
-
-
-async def erase(transaction: Transaction, record_id: int) -> int:
-    """Return how many rows of a record were removed."""
-    return await transaction.run(_ERASE, {"record_id": record_id})

@@ -5,7 +5,7 @@ They are no part of the chain of this server, which tells only what happened her
 
 from collections.abc import AsyncIterator, Iterable
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from app.audit.tables import audit_earlier
 from app.db.database import Reader, Transaction
@@ -23,7 +23,6 @@ _PART = hot(
         _columns.part == bindparam("part"),
     )
 )
-_ERASE = hot(delete(audit_earlier).where(_columns.record_id == bindparam("record_id")))
 
 
 async def keep(transaction: Transaction, record_id: int, lines: Iterable[bytes]) -> None:
@@ -57,8 +56,3 @@ async def parts_of(reader: Reader, record_id: int, log: int) -> AsyncIterator[by
     while row := await reader.one(_PART, {"record_id": record_id, "log": log, "part": part}):
         yield row[0]
         part += 1
-
-
-async def erase(transaction: Transaction, record_id: int) -> int:
-    """Return how many rows were removed."""
-    return await transaction.run(_ERASE, {"record_id": record_id})

@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
+from app.db.erasure import APART
 from app.db.metadata import metadata
 
 audit = Table(
@@ -14,6 +15,7 @@ audit = Table(
     Column("hash", LargeBinary(32), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("ix_audit_record_id", "record_id", "instant", "n"),
+    info={APART: "who did what is kept for as long as the log is (docs/audit.md)"},
     sqlite_with_rowid=False,
 )
 
@@ -63,6 +65,7 @@ audit_own_cut = Table(
     Column("number", BigInteger, nullable=False),
     Column("n", BigInteger, nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
+    info={APART: "the numbers of a record's entries go on"},
 )
 """The last entry about a record that was taken out: what the next one follows."""
 

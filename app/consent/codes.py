@@ -65,10 +65,5 @@ async def standing(reader: Reader, record_id: int, now: datetime) -> datetime | 
     return None if row is None else moment_of(row[0])
 
 
-async def end(transaction: Transaction, record_id: int) -> int:
-    """Return how many codes of a record were ended."""
-    return await transaction.run(_END, {"record_id": record_id})
-
-
 def _hashed(key: bytes, code: str) -> bytes:
     return hmac.new(key, f"access code {code}".encode(), sha256).digest()

@@ -46,6 +46,11 @@ _versions = (
     .where(_columns.record_id == bindparam("record_id"), _columns.grant_id == bindparam("grant_id"))
     .order_by(_columns.version.desc())
 )
+_FORGET_PERSON = hot(
+    update(access_grant)
+    .where(_columns.grantee == Grantee.PERSON.value, _columns.grantee_id == bindparam("account_id"))
+    .values(grantee_id="", withdrawn_at=func.coalesce(_columns.withdrawn_at, bindparam("at")))
+)
 _ONE = hot(_versions.limit(1))
 _VERSIONS = hot(_versions)
 _OF_RECORD = hot(
@@ -177,6 +182,11 @@ async def change(
     )
     await _insert(transaction, new)
     return new
+
+
+async def forget_person(transaction: Transaction, account_id: str, at: datetime) -> None:
+    """End what was given to a person, in every record, and forget to whom it was."""
+    await transaction.run(_FORGET_PERSON, {"account_id": account_id, "at": _us(at)})
 
 
 async def keep(transaction: Transaction, grant: Grant, now: datetime) -> None:

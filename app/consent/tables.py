@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
+from app.db.erasure import APART
 from app.db.metadata import metadata
 
 access_grant = Table(
@@ -68,6 +69,7 @@ access_request = Table(
     Column("closed_until", BigInteger),
     # A practice reads its own requests, and how many it made in the last hour is counted with each.
     Index(None, "practice_id", "asked_at"),
+    info={APART: "what a practice asked stays its own, about nobody: requests.erase"},
 )
 
 access_code = Table(

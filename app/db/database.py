@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 from app.db.statements import Statement
@@ -9,6 +10,31 @@ from app.errors import TooCostlyError
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+
+
+_condition: "ContextVar[Callable[[Transaction], Awaitable[None]] | None]" = ContextVar("condition", default=None)
+
+
+def write_only_if(condition: "Callable[[Transaction], Awaitable[None]]") -> None:
+    """Have each transaction that is begun from here on in this request look first whether ``condition`` holds.
+
+    What a request found out when it began (that somebody is signed in) may be over when it writes. The condition raises what
+    the caller is told.
+    """
+    _condition.set(condition)
+
+
+def conditioned(job: "Callable[[Transaction], Awaitable[T]]") -> "Callable[[Transaction], Awaitable[T]]":
+    """Return ``job`` behind the condition of the request; for databases, which call it where the job is handed in."""
+    condition = _condition.get()
+    if condition is None:
+        return job
+
+    async def after(transaction: Transaction) -> T:
+        await condition(transaction)
+        return await job(transaction)
+
+    return after
 
 
 class Reader(Protocol):
@@ -79,6 +105,10 @@ class Database(Connection, Protocol):
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows, for code that runs in a worker thread."""
+        ...
+
+    async def overwrite(self, size_max_bytes: int | None = ...) -> bool:
+        """Return whether what was removed is overwritten, as far as the database sees to it; with None however long that takes."""
         ...
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 
-from app.db.database import Gatherer, Row, Transaction
+from app.db.database import Gatherer, Row, Transaction, conditioned
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, tell
 from app.errors import UnavailableError
@@ -222,14 +222,14 @@ class PostgresDatabase:
         """Return what ``job`` returned, after its changes are durable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._hand_in(Waiting(job, loop, future))
+        self._hand_in(Waiting(conditioned(job), loop, future))
         # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
         return await future
 
     def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Return what ``job`` returned, after its changes are durable; for worker threads."""
         future: Future[T] = Future()
-        self._hand_in(Waiting(job, None, future))
+        self._hand_in(Waiting(conditioned(job), None, future))
         return future.result()
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
@@ -238,6 +238,15 @@ class PostgresDatabase:
 
     async def _read(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         return await self.reader.all(statement, parameters)
+
+    async def overwrite(self, size_max_bytes: int | None = 0) -> bool:
+        """Return that what was removed is freed, and overwritten as pages are used again; with None all tables are rewritten at once."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute("VACUUM (FULL)" if size_max_bytes is None else "VACUUM")
+        finally:
+            await connection.close()
+        return True
 
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""

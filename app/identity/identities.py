@@ -30,7 +30,6 @@ _UNLINK = hot(
         _columns.account_id == bindparam("account_id"), _columns.issuer == bindparam("issuer")
     )
 )
-_END = hot(delete(external_identity).where(_columns.account_id == bindparam("account_id")))
 
 
 async def link(transaction: Transaction, account_id: str, identity: Identity, now: datetime) -> None:
@@ -60,8 +59,3 @@ async def of_account(reader: Reader, account_id: str) -> list[Identity]:
 async def unlink(transaction: Transaction, account_id: str, issuer: str) -> bool:
     """Return whether a provider opened the account; it no longer does."""
     return await transaction.run(_UNLINK, {"account_id": account_id, "issuer": issuer}) > 0
-
-
-async def end(transaction: Transaction, account_id: str) -> None:
-    """Unlink all providers of an account."""
-    await transaction.run(_END, {"account_id": account_id})

@@ -36,7 +36,6 @@ _SEEN = hot(
     )
 )
 _FORGET = hot(delete(known_device).where(_columns.last_seen_at <= bindparam("before")))
-_FORGET_ALL = hot(delete(known_device).where(_columns.account_id == bindparam("account_id")))
 
 
 async def is_known(reader: Reader, account_id: str, cookie: str, now: datetime) -> bool:
@@ -50,11 +49,6 @@ async def remember(transaction: Transaction, account_id: str, cookie: str, now: 
     await transaction.run(_FORGET, {"before": to_us(now - REMEMBERED)})
     row = {"account_id": account_id, "device_hash": _hashed(cookie), "last_seen_at": to_us(now)}
     await transaction.run(_SEEN, row)
-
-
-async def forget(transaction: Transaction, account_id: str) -> None:
-    """Know no device of the account any more."""
-    await transaction.run(_FORGET_ALL, {"account_id": account_id})
 
 
 def _hashed(cookie: str) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
+from app.errors import AuthenticationError
 from app.identity.accounts import Account
 from app.identity.instants import from_us, to_us
 from app.identity.tables import account, portal_session
@@ -30,6 +31,7 @@ SEEN_EVERY = timedelta(minutes=1)
 
 _columns = portal_session.c
 _INSERT = hot(insert(portal_session))
+_HAS_ACCOUNT = hot(select(account.c.account_id).where(account.c.account_id == bindparam("account_id")))
 _FIND = hot(
     select(
         _columns.second_factor,
@@ -231,6 +233,8 @@ async def _insert(
     way: str = "",
     device: str = "",
 ) -> str:
+    if await transaction.one(_HAS_ACCOUNT, {"account_id": account_id}) is None:
+        raise AuthenticationError("The record was erased.")
     cookie = secrets.token_urlsafe(32)
     await transaction.run(
         _INSERT,

@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
 
+from app.db.erasure import APART
 from app.db.metadata import metadata
 
 account = Table(
@@ -32,6 +33,7 @@ staff = Table(
     Column("invited_by", Text, nullable=False),
     Column("ended_at", BigInteger),
     Index(None, "practice_id"),
+    info={APART: "who left a practice is named in the log of those they looked at"},
 )
 
 staff_invitation = Table(

@@ -1,6 +1,6 @@
 """An archive brought in: opened and checked beside the event loop, then the record of it put back as ``restore.py`` does."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -11,7 +11,6 @@ from app.errors import RegieError
 from app.interactions.archive_reading import opened
 from app.interactions.beside import beside
 from app.interactions.context import Context
-from app.interactions.erase import Eraser
 from app.interactions.gate import Deed
 from app.interactions.restore import Brought, bring_in
 
@@ -22,11 +21,9 @@ async def bring_in_archive(
     trace: Trace,
     file: BinaryIO,
     trusted: Collection[str] = (),
-    others: Sequence[Eraser] = (),
 ) -> Brought:
     """Return the record that an archive brought in. This server's own keys are trusted, and those that ``trusted`` names (``kid``).
 
-    ``others`` are the erasers of the packages that stand above this one.
     Raises: UnprocessableError, with the place; UnknownServerError, when nothing is wrong but that nobody said to trust its key; as
     ``bring_in`` does.
     """
@@ -37,4 +34,4 @@ async def bring_in_archive(
         except RegieError as error:
             await context.gate.refused(requester, trace, Deed("import"), error)
             raise
-        return await bring_in(context, requester, trace, archive.record, archive.logs, others)
+        return await bring_in(context, requester, trace, archive.record, archive.logs)

@@ -1,6 +1,6 @@
 """The interactions as one object, for those who are handed them: the pages."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import datetime
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -14,7 +14,6 @@ from app.interactions.access_requests import Asked
 from app.interactions.archive import Paper, archive, printed
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.context import Context
-from app.interactions.erase import Eraser
 from app.interactions.log import LogPage, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
@@ -65,11 +64,9 @@ class Interactions:
         """Return a summary of a record on paper."""
         return await printed(self._context, requester, trace, record_id, paper)
 
-    async def bring_in(
-        self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str], others: Sequence[Eraser]
-    ) -> Brought:
+    async def bring_in(self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str]) -> Brought:
         """Return the record that an archive brought in."""
-        return await bring_in_archive(self._context, requester, trace, file, trusted, others)
+        return await bring_in_archive(self._context, requester, trace, file, trusted)
 
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
         """Return an entry of the requester's own log, and its seal."""

@@ -19,7 +19,7 @@ from app.audit.log import AuditLog
 from app.audit.spate import Spate
 from app.consent.grants import candidates, once_opened_to
 from app.db.database import Connection, Inside, Reader, Transaction
-from app.errors import AccessDeniedError, RegieError, UnavailableError
+from app.errors import AccessDeniedError, AuthenticationError, RegieError, UnavailableError
 from app.fhir.release import Release
 from app.identity import staff
 from app.store.changes import record_exists
@@ -122,6 +122,7 @@ class Gate:
         events = [event(requester, trace, deed, one) for one in touched or (Touched(_own(requester)),)]
 
         async def job(transaction: Transaction) -> None:
+            await _standing(transaction, requester)
             transaction.at_commit(self.audit, events)
 
         await self.database.write(job)
@@ -141,6 +142,7 @@ class Gate:
         """
 
         async def run(transaction: Transaction) -> T:
+            await _standing(transaction, requester)
             known: dict[Wish, AccessScope] = {}
 
             async def decided(wish: Wish) -> AccessScope:
@@ -187,6 +189,12 @@ class Gate:
                 detail = f"{one.detail}, {skipped} more left out" if skipped else one.detail
                 written.append(msgspec.structs.replace(one, detail=detail))
         return written
+
+
+async def _standing(transaction: Transaction, requester: Requester) -> None:
+    """Raise AuthenticationError if the requester's own record was erased since the request began."""
+    if requester.record_id is not None and not await record_exists(transaction, requester.record_id):
+        raise AuthenticationError("The record was erased.")
 
 
 def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> Event:

@@ -25,11 +25,10 @@ from app.access.representation import Capacity, Mandate, Power
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope
 from app.access.smart_scope import Action
-from app.audit import alerts, earlier
+from app.audit import earlier
 from app.audit.events import Event, Trace
 from app.audit.links import extent_of, hash_of, links_until
 from app.audit.seal import is_sound, sealed
-from app.consent import erase as consent
 from app.consent import grants
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, ConflictError, InvalidResourceError, RegieError, UnprocessableError
@@ -39,7 +38,7 @@ from app.fhir.validation.structure import parse
 from app.identity.accounts import move
 from app.interactions.beside import beside
 from app.interactions.context import Context
-from app.interactions.erase import Eraser
+from app.interactions.erase import erase_rows_of
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.own_person import refuse_another
 from app.interactions.placement import check_references, record_of_patient
@@ -56,11 +55,9 @@ from app.interactions.transfer import (
     read_head,
     read_line,
 )
-from app.jobs import erase as jobs
 from app.jobs import outbox
 from app.store.bodies import with_identity
 from app.store.changes import record_exists
-from app.store.erase import erase
 from app.store.ids import RECORD_ID_BITS, record_in
 from app.store.resources import RELEASES
 from app.store.restore import Kept, has_only_its_person, hash_at, restore
@@ -101,12 +98,10 @@ async def bring_in(
     trace: Trace,
     file: BinaryIO,
     logs: Sequence[BinaryIO] = (),
-    others: Sequence[Eraser] = (),
 ) -> Brought:
     """Return the record that an export brought in: for an operator anybody's, for a person in place of their own empty one.
 
-    ``file`` has the lines of the export, ``logs`` are from where it was before, oldest first, and are kept unread; ``others`` are
-    the erasers of the packages that stand above this one.
+    ``file`` has the lines of the export, ``logs`` are from where it was before, oldest first, and are kept unread.
     Raises: UnprocessableError (with the line), ConflictError (its number or its person's ids are taken, or the own record is not
     empty), AccessDeniedError.
     """
@@ -131,8 +126,7 @@ async def bring_in(
         if into is not None:
             await _refuse_unfit(transaction, into, found)
             own_log = [line async for line in _log_lines(context, transaction, into)]
-            for one in (erase, consent.erase, jobs.erase, alerts.erase, earlier.erase, *others):
-                await one(transaction, into)
+            await erase_rows_of(transaction, into, but=frozenset({"account"}))
             await move(transaction, into, head.record_id)
             touched.append(Touched(into, "own record"))
         changes = _changes(file)

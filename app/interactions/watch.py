@@ -37,10 +37,10 @@ class Watcher:
             async def job(
                 transaction: Transaction, begin: int = begin, end: int = end, found: alerts.Found = found
             ) -> int:
-                told = await alerts.tell(transaction, begin, end, found, self._now_us())
+                standing = {one: signs for one, signs in found.items() if await record_exists(transaction, one)}
+                told = await alerts.tell(transaction, begin, end, standing, self._now_us())
                 for record_id in told:
-                    if await record_exists(transaction, record_id):
-                        await notify(transaction, record_id=record_id, kind=NoticeKind.UNUSUAL, now_us=self._now_us())
+                    await notify(transaction, record_id=record_id, kind=NoticeKind.UNUSUAL, now_us=self._now_us())
                 return len(told)
 
             total += await self._database.write(job)

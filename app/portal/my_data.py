@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from app.errors import ConflictError, UnprocessableError
 from app.interactions.archive_reading import PACKED_MAX, UnknownServerError
-from app.oauth.erase import erase as erase_tokens
 from app.portal.language import CODES, Language, marked
 from app.portal.language import language as language_named
 from app.portal.open_session import text_of
@@ -89,9 +88,7 @@ def router(parts: Parts) -> APIRouter:
         trusted = [text_of(form, "trust")] if text_of(form, "trust") else []
         file = sent.file
         try:
-            found = await parts.interactions.bring_in(
-                person.requester(), trace_of(request), file, trusted, [erase_tokens]
-            )
+            found = await parts.interactions.bring_in(person.requester(), trace_of(request), file, trusted)
         except UnknownServerError as error:
             return again("", error.status, unknown=error)
         except (UnprocessableError, ConflictError) as error:

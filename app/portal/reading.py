@@ -13,7 +13,6 @@ from app.audit.log import LogEntry
 from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.interactions.archive import Paper
-from app.interactions.erase import Eraser
 from app.interactions.restore import Brought
 from app.interactions.shared import Shared, SharedPage, Sought
 
@@ -140,9 +139,7 @@ class Interactions(Protocol):
         """Return a summary of a record as a PDF."""
         ...
 
-    async def bring_in(
-        self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str], others: Sequence[Eraser]
-    ) -> Brought:
+    async def bring_in(self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str]) -> Brought:
         """Return what an archive brought in; ``trusted`` are names of keys. Raises: UnknownServerError, UnprocessableError."""
         ...
 

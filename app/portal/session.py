@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
-from app.db.database import Transaction
+from app.db.database import Transaction, write_only_if
 from app.errors import AccessDeniedError, AuthenticationError
 from app.identity import known_devices, practices, sessions, staff
 from app.identity.accounts import Account, Accounts
@@ -157,7 +157,7 @@ class AtWork:
 async def maybe_logged_in(request: Request) -> LoggedIn | None:
     """Return whoever is logged in, None when nobody is. A dependency."""
     _remember_form_token(request)
-    parts: Parts = request.app.state.parts
+    parts: LoginParts = request.app.state.parts
     session = await session_of(request)
     if session is None or not session.is_whole:
         return None
@@ -175,6 +175,12 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
 
         await parts.database.write(job)
     request.state.person = found = LoggedIn(session.account, session.session_id, member)
+
+    async def is_there(transaction: Transaction) -> None:
+        if await parts.accounts.get(transaction, found.account_id) is None:
+            raise AuthenticationError("The record was erased.")
+
+    write_only_if(is_there)
     return found
 
 

@@ -5,6 +5,7 @@ Two are not about one person: ``locator`` answers where a chosen id is, ``index_
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, SmallInteger, Table, Text, text
 
+from app.db.erasure import APART
 from app.db.metadata import metadata
 
 
@@ -133,6 +134,7 @@ locator = Table(
     _key("type", Text),
     _key("id", Text),
     _key("record_id", BigInteger),
+    info={APART: "the key does not begin with the record: rows are found by the ids that the record has"},
     sqlite_with_rowid=False,
 )
 

@@ -101,7 +101,7 @@ async def test_declined_reads_as_waiting_and_erased_too(world: World) -> None:
     before = await states(world, "no grant")
     await answer(world, him, Answer.DECLINED)
     who = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
-    await erase_record(world.parts.context, who, Trace.EMPTY, her.record_id, ())
+    await erase_record(world.parts.context, who, Trace.EMPTY, her.record_id)
     assert await states(world, "no grant") == before
     assert [one["state"] for one in before] == ["waiting", "waiting"]
 

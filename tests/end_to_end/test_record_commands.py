@@ -1,20 +1,27 @@
 """``regie record`` as an operator runs it, and what is left of a person afterwards."""
 
 import json
+import sqlite3
 import stat
 import subprocess
+import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.processes import served
 from tests.support.running import Program, free_port
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     folder = tmp_path_factory.mktemp("record")
-    program = Program(folder, free_port(), {"REGIE_MAIL_URL": f"file:{folder / 'mail'}"})
+    program = Program(
+        folder, free_port(), {"REGIE_MAIL_URL": f"file:{folder / 'mail'}", "REGIE_ERASED_LIST": str(folder / "erased")}
+    )
     program.run("migrate")
     return program
 
@@ -40,7 +47,16 @@ def test_a_record_is_taken_along_checked_erased_and_brought_back(program: Progra
     head = json.loads(file.read_bytes().splitlines()[0])
     assert program.run("record", "export", "--verify", str(file)) == "The export is sound and whole."
 
-    program.run("record", "erase", "--patient", patient, "--release", "r4", "--yes")
+    proof = tmp_path / "proof.ndjson"
+    program.run("record", "erase", "--patient", patient, "--release", "r4", "--yes", "--proof", str(proof))
+    assert stat.S_IMODE(proof.stat().st_mode) == 0o600
+    checked = subprocess.run(
+        [sys.executable, "examples/verify_log.py", "--erasure", proof, file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, "was erased on" in checked.stdout) == (0, True), checked.stdout
     assert "There is no such Patient." in refusal(program, "record", "export", "--patient", patient).stderr
     assert program.run("audit", "verify") == "The audit log and all records are sound."
 
@@ -88,9 +104,37 @@ def test_lines_of_fhir_are_imported_and_a_bad_one_is_told_of(program: Program, t
     assert program.run("record", "erase", "--patient", "weerklank", "--release", "stu3", "--yes")
 
 
+def test_a_backup_is_erased_again_by_the_list_that_the_server_keeps(program: Program, tmp_path: Path) -> None:
+    patient = person(2, program)["patients"]["r4"]
+    database, backup = program.folder / "regie.sqlite3", tmp_path / "backup.sqlite3"
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    program.run("record", "erase", "--patient", patient, "--yes")
+    list_file = program.folder / "erased"
+    with served(program):
+        until = time.monotonic() + 20
+        while not patient_is_listed(list_file) and time.monotonic() < until:
+            time.sleep(0.1)
+    with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(database)) as target:
+        source.backup(target)
+    assert program.run("record", "export", "--patient", patient)
+    assert program.run("record", "erase", "--again", str(list_file), "--yes") == "1 records were erased again."
+    assert "There is no such Patient." in refusal(program, "record", "export", "--patient", patient).stderr
+    assert program.run("record", "erase", "--again", str(list_file), "--yes") == "0 records were erased again."
+    assert program.run("record", "overwrite") == "Nothing of what was removed is left."
+    assert program.run("audit", "verify") == "The audit log and all records are sound."
+
+
+def patient_is_listed(list_file: Path) -> bool:
+    return list_file.exists() and bool(list_file.read_text())
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["erase", "--yes"], "--patient ID"),
+        (["erase", "--again", "not-there", "--yes"], "can't be read"),
+        (["erase", "--again", "pyproject.toml", "--yes"], "Line 1 is none of a list"),
         (["erase", "--patient", "x"], "say --yes"),
         (["erase", "--patient", "x", "--yes"], "There is no such Patient."),
         (["export"], "--patient ID"),

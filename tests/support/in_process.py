@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+from pydantic import SecretStr
 
 from app.db.database import Transaction
 from app.db.migrate import migrate
@@ -79,7 +80,12 @@ async def inside(folder: Path) -> AsyncIterator[Inside]:
     url = new_url(folder)
     migrate(url)
     settings = Settings(
-        database_url=url, secret_file=folder / "secret", base_url=BASE_URL, access_token_lifetime=timedelta(days=1)
+        database_url=url,
+        secret_file=folder / "secret",
+        erased_list=folder / "erased",
+        mail_url=SecretStr(f"file:{folder / 'mail'}"),
+        base_url=BASE_URL,
+        access_token_lifetime=timedelta(days=1),
     )
     clock = Clock()
     parts = wire(settings, clock)

@@ -90,9 +90,3 @@ async def test_what_another_process_told_is_not_told_again(watched: Place) -> No
         lambda transaction: alerts.tell(transaction, begin, end, signs, watched.now + 2 * alerts.DAY_US)
     )
     assert again == []
-
-
-async def test_an_erased_record_leaves_no_choice_behind(watched: Place) -> None:
-    await switch(watched, Unusual.MANY)
-    assert await watched.database.write(lambda transaction: alerts.erase(transaction, HER)) == len(Unusual)
-    assert await alerts.switched_off(watched.database.reader, HER) == frozenset()

@@ -37,7 +37,6 @@ from app.interactions.archive_reading import UnknownServerError
 from app.interactions.people import new_person
 from app.interactions.restore import Brought
 from app.interactions.transfer import export
-from app.oauth.erase import erase as erase_tokens
 from app.portal.language import language
 from app.portal.printed import summary_in
 from app.store.reindex import ALONE, reindex
@@ -64,9 +63,7 @@ def kid_of(data: bytes) -> str:
 
 
 async def brought(person: Inside, data: bytes, requester: Requester = OPERATOR, *trusted: str) -> Brought:
-    found = await bring_in_archive(
-        person.parts.context, requester, TRACE, io.BytesIO(data), trusted or (kid_of(data),), [erase_tokens]
-    )
+    found = await bring_in_archive(person.parts.context, requester, TRACE, io.BytesIO(data), trusted or (kid_of(data),))
     await reindex(person.parts.database, found.record_id, person.parts.context.index, ALONE)
     return found
 

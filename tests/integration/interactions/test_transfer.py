@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import re
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,39 +17,23 @@ from msgspec import Raw
 from app.access.categories import EVERYTHING, Category
 from app.access.grant import Grantee
 from app.access.requester import Requester, RequesterKind
-from app.access.smart_scope import ALL_ACTIONS, SmartScopes
-from app.audit import alerts, earlier
-from app.audit.events import Trace
+from app.access.smart_scope import ALL_ACTIONS
 from app.consent import grants
 from app.db.database import Transaction
-from app.db.metadata import metadata
 from app.errors import AccessDeniedError, ConflictError, NotFoundError, UnprocessableError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.identity import challenges, identities, known_devices, resets, sessions, tries
-from app.identity.challenges import Purpose
-from app.identity.mail_addresses import MailAddresses
-from app.identity.openid import Identity
-from app.identity.passkeys import Passkeys
-from app.identity.recovery import RecoveryCodes
 from app.interactions.erase import erase_record
 from app.interactions.record_import import import_resources
 from app.interactions.restore import Brought, bring_in
 from app.interactions.transfer import ChangeLine, export, faults, read_line
 from app.jobs import outbox
-from app.oauth import codes, launches, tokens
-from app.oauth.erase import erase as erase_tokens
+from app.oauth import tokens
 from app.store.changes import GENESIS, chained
 from app.store.ids import new_id, record_in
 from app.store.reindex import ALONE, reindex
-from tests.support.database import file_of
+from tests.support.filled import APP_ID, CHOSEN, OPERATOR, TRACE, counted, fill
 from tests.support.in_process import Inside, inside
-from tests.support.passkey import Device
-
-OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
-TRACE = Trace("test")
-APP_ID = "app-of-the-test"
-CHOSEN = "0c3f8a7e-5b1d-4e7a-9f52-6d1c2b3a4f50"
 
 
 @pytest.fixture
@@ -79,7 +62,7 @@ async def exported(person: Inside, record_id: int | None = None, requester: Requ
 
 
 async def erased(person: Inside, requester: Requester = OPERATOR) -> None:
-    await erase_record(person.parts.context, requester, TRACE, person.record_id, [erase_tokens])
+    await erase_record(person.parts.context, requester, TRACE, person.record_id)
 
 
 @dataclass
@@ -219,166 +202,6 @@ async def test_whatever_is_altered_missing_or_moved_in_an_export_is_found(person
     assert list(faults(sound)) == []
     unnoticed = [what for what, lines in odd.items() if not list(faults(lines))]
     assert unnoticed == []
-
-
-# ------------------------------------------------------------------------------------------------------------- erase
-
-
-async def fill_logins(person: Inside, transaction: Transaction, account_id: str) -> None:
-    """Put something in every table about how the person logs in."""
-    now, key = person.clock.now, b"k" * 32
-    await challenges.begin(transaction, Purpose.LOGIN, "browser", now)
-    challenge = await challenges.begin(transaction, Purpose.REGISTRATION, "browser", now, account_id)
-    keys = Passkeys("https://regie.example")
-    options = await keys.registration(transaction, challenge, account_id, "zonnestraal", "Zonnestraal-Testpersoon")
-    credential = Device("https://regie.example", "regie.example").made(json.loads(options))
-    await keys.add(transaction, credential, challenge, account_id, "Telefoon", now)
-    identity = Identity("https://login.example", "zonnestraal", "substantial")
-    await identities.link(transaction, account_id, identity, now)
-    await known_devices.remember(transaction, account_id, "browser", now)
-    await RecoveryCodes(key).renew(transaction, account_id)
-    addresses = MailAddresses(key)
-    code = await addresses.begin(transaction, account_id, "zonnestraal@example.test", now)
-    await addresses.confirm(transaction, account_id, code, now)
-    await addresses.begin(transaction, account_id, "zonnestraal@example.test", now)
-    await resets.begin(transaction, "zonnestraal", now)
-    await launches.keep(transaction, launches.Launch(APP_ID, person.record_id, "session"), now)
-
-
-async def fill(person: Inside) -> None:
-    """Put something of the person in every table that can have it."""
-    parts, now, record_id = person.parts, person.clock.now, person.record_id
-    created = await person.create(person.observation("with-a-key"), **{"Idempotency-Key": "first"})
-    assert created.status_code == 201, created.text
-    line = person.observation("by-the-operator", id_="chosen-by-the-operator")
-    line = line[:-1] + b',"dataAbsentReason":{"text":"Not measured"}}'  # kept with what it breaks
-    assert await import_resources(parts.context, OPERATOR, TRACE, Release.R4, [line], Told({})) == 1
-    password_hash = await parts.accounts.hash_password("geen-echt-wachtwoord")
-
-    async def job(transaction: Transaction) -> None:
-        account_id = await parts.accounts.create(
-            transaction, login="zonnestraal", password_hash=password_hash, name="Zonnestraal-Testpersoon",
-            record_id=record_id, totp_secret="JBSWY3DPEHPK3PXP", now=now,
-        )  # fmt: skip
-        await sessions.begin_half(transaction, account_id, now)
-        await fill_logins(person, transaction, account_id)
-        await alerts.switch(transaction, record_id, frozenset())
-        await earlier.keep(transaction, record_id, [b"{}\n"])
-        await tries.begin(transaction, tries.of_code(account_id), now)
-        grant = await grants.give(
-            transaction, record_id=record_id, grantee=Grantee.APP, grantee_id=APP_ID, actions=ALL_ACTIONS,
-            categories=Category.OWN_MEASUREMENTS | Category.MEDICATION, until=now + timedelta(days=30), purpose="",
-            now=now,
-        )  # fmt: skip
-        holder = tokens.Holder(RequesterKind.APP, "app", APP_ID, record_id, None, grant.grant_id)
-        await tokens.issue(transaction, holder, scope="patient/*.rs", lifetime=timedelta(hours=1), now=now)
-        await codes.keep(
-            transaction,
-            codes.AuthorizationCode(
-                tokens.hashed("code"), tokens.new_family(), APP_ID, record_id, grant.grant_id, "https://app.example/done",
-                "patient/*.rs", "challenge", Release.R4, 2**60,
-            ),
-        )  # fmt: skip
-        await outbox.put(transaction, record_id=record_id, kind="notice", body={"about": "access"}, now_us=0)
-
-    await parts.database.write(job)
-
-
-def traces(person: Inside, *of: int | str) -> dict[str, int]:
-    """How many rows of each table, but for the audit log, hold one of these values in any way."""
-    texts = [str(value).encode() for value in of]
-    found = {}
-    with person.soundness.opened() as connection:
-        for name in sorted(set(metadata.tables) - {"audit"}):
-            rows = connection.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608 - our own names
-            held = sum(any(text in written(value) for text in texts for value in row) for row in rows)
-            if held:
-                found[name] = held
-    return found
-
-
-def written(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
-def of_person(person: Inside) -> tuple[int | str, ...]:
-    with person.soundness.opened() as connection:
-        accounts = [row[0] for row in connection.execute("SELECT account_id FROM account")]
-    buckets = [bucket.name for account in accounts for bucket in tries.of_code(account)]
-    return (person.record_id, person.patient_id, CHOSEN, "chosen-by-the-operator", "zonnestraal", *accounts, *buckets)
-
-
-async def test_after_an_erasure_only_the_audit_log_has_anything_of_the_person(person: Inside) -> None:
-    await fill(person)
-    own = of_person(person)
-    tables_of_people = {
-        table.name for table in metadata.tables.values() if {"record_id", "account_id"} & set(table.c.keys())
-    }
-    # Whoever adds a table of people adds it to what is filled above, and to what is erased.
-    assert tables_of_people - {"audit", "audit_own_cut"} <= set(traces(person, *own)), "this test fills every table"
-    await erased(person)
-    assert traces(person, *own) == {}
-    with person.soundness.opened() as connection:
-        last = connection.execute("SELECT record_id, body FROM audit ORDER BY n DESC LIMIT 1").fetchone()
-    assert last[0] == person.record_id
-    assert json.loads(last[1])["action"] == "erase"
-
-
-async def test_what_was_erased_is_not_in_the_file_either(person: Inside) -> None:
-    await fill(person)
-    file = file_of(person.parts.database)
-    marks = [b"names-others", b"with-a-key", b"71.00"]
-    copy = file.with_name("copy.sqlite3")
-    with sqlite3.connect(file) as source, sqlite3.connect(copy) as target:
-        source.backup(target)
-    assert all(mark in copy.read_bytes() for mark in marks)
-    source.close()
-    target.close()
-    await erased(person)
-    person.parts.close()  # folds the write-ahead log into the file
-    assert [mark for mark in marks if mark in file.read_bytes()] == []
-    assert not file.with_name(f"{file.name}-wal").exists()
-
-
-async def test_an_erasure_takes_nothing_of_anybody_else(person: Inside) -> None:
-    other = [json.dumps({"resourceType": "Patient", "id": "somebody-else"}).encode()]
-    other += [person.observation("other").replace(person.patient_id.encode(), b"somebody-else")]
-    told = Told({})
-    assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, other, told) == 2, told
-    rows = counted(person)
-    await fill(person)
-    await erased(person)
-    assert await everything(person, "somebody-else")
-    kept = counted(person)
-    for table in ("change", "current", "exact_index", "date_index", "quantity_index", "locator"):
-        assert 0 < kept[table] < rows[table], table
-    assert (await person.http.get("/metadata")).status_code == 200
-    assert (await person.http.get(f"/Observation/{CHOSEN}", headers=person.headers)).status_code == 401
-
-
-def counted(person: Inside) -> dict[str, int]:
-    with person.soundness.opened() as connection:
-        return {
-            name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608 - our own names
-            for name in metadata.tables
-        }
-
-
-async def test_an_erasure_that_breaks_off_removes_nothing(person: Inside) -> None:
-    async def fails(_transaction: Transaction, _record_id: int) -> int:
-        raise sqlite3.IntegrityError
-
-    before = counted(person)
-    with pytest.raises(sqlite3.IntegrityError):
-        await erase_record(person.parts.context, OPERATOR, TRACE, person.record_id, [erase_tokens, fails])
-    assert counted(person) == before
-    await asyncio.to_thread(person.soundness.check)
-
-
-async def test_a_record_is_erased_once(person: Inside) -> None:
-    await erased(person)
-    with pytest.raises(NotFoundError):
-        await erased(person)
 
 
 # ------------------------------------------------------------------------------------------------------------- import
@@ -593,4 +416,4 @@ async def test_what_was_erased_can_be_imported_again(person: Inside) -> None:
         told = Told({})
         assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, lines, told) == 2, told
         record_id = await record(person, "weerklank")
-        await erase_record(person.parts.context, OPERATOR, TRACE, record_id, [erase_tokens])
+        await erase_record(person.parts.context, OPERATOR, TRACE, record_id)
