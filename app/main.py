@@ -31,6 +31,8 @@ from app.portal import (
     connections,
     forgotten,
     frame,
+    helpers,
+    helping,
     login,
     login_changes,
     login_settings,
@@ -185,6 +187,8 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(access_requests.router(parts))
     pages.include_router(access_change.router(parts))
     pages.include_router(access_preview.router(parts))
+    pages.include_router(helpers.router(parts))
+    pages.include_router(helping.router(parts))
     pages.include_router(activity.router(parts))
     pages.include_router(misfits.router(parts))
     pages.include_router(my_data.router(parts))

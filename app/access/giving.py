@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
-from app.access.representation import Power
+from app.access.representation import Power, may_agree
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action, SmartScopes
@@ -68,6 +68,13 @@ def check_given(
         raise AccessDeniedError(message)
     if Category.SENSITIVE in categories and not own.mandate.capacity.is_by_law:
         message = "What is sensitive is given by the person alone."
+        raise AccessDeniedError(message)
+
+
+def check_agreed(requester: Requester, grant: Grant, now: datetime) -> None:
+    """Do nothing if ``requester`` is the child whose yes a parent needs, and of the age to give it. Raises: AccessDeniedError."""
+    if requester.kind is not RequesterKind.PERSON or grant.mandate is None or not may_agree(grant.mandate, now):
+        message = "This yes is for a child of 12 to 15 to give."
         raise AccessDeniedError(message)
 
 

@@ -121,6 +121,11 @@ def _is_theirs(requester: Requester, grant: Grant) -> bool:
     return grant.mandate is None
 
 
+def represents(account_id: str, grant: Grant, now: datetime) -> bool:
+    """Return whether the person of an account may act in the record of ``grant`` on the ground of it, at ``now``."""
+    return grant.mandate is not None and grant.grantee_id == account_id and grant.is_in_force(now)
+
+
 def representative(account_id: str) -> str:
     """Return who the person of an account is in the log of another's record."""
     return f"{RequesterKind.REPRESENTATIVE.value}:{account_id}"

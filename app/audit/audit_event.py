@@ -35,6 +35,8 @@ _KINDS = {
     "grant": _RIGHTS,
     "change-grant": _RIGHTS,
     "withdraw": _RIGHTS,
+    "invite": _RIGHTS,
+    "represent": _LOGIN,
     "login-changed": _RIGHTS,
     "time-zone": ("110131", "Software Configuration"),
 }

@@ -12,10 +12,14 @@ from typing import Any
 import msgspec
 
 from app.access.categories import Category
+from app.access.giving import may_decide
 from app.access.grant import Grant, Grantee
+from app.access.policy import Wish
 from app.access.representation import Power
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope, RecordAccess
+from app.access.smart_scope import Action
+from app.audit.events import Trace
 from app.consent import grants
 from app.consent.fhir_consent import consent_tree, told
 from app.db.database import Inside, Reader, Row, Transaction
@@ -30,6 +34,7 @@ from app.identity import practices
 from app.identity.accounts import name_of
 from app.interactions.beside import beside
 from app.interactions.context import Context
+from app.interactions.gate import Deed, Touched
 from app.store.aside import SEQ_FIRST, Generated, aside
 from app.store.changes import Draft, patients_of
 from app.store.resources import Stored, read_changes
@@ -134,6 +139,21 @@ def _beyond(links: Iterable[Link]) -> Iterator[Asked]:
             yield link.source
         elif isinstance(link, Combined):
             yield from link.leaves
+
+
+async def grants_of(context: Context, requester: Requester, trace: Trace) -> list[Grant]:
+    """Return all versions of all grants of the record that the requester is about, the newest first.
+
+    Raises: AccessDeniedError, unless they may give access to it.
+    """
+
+    async def action(scope: AccessScope) -> tuple[list[Grant], Sequence[Touched]]:
+        access = may_decide(requester, Action.READ, scope)
+        found = await grants.of_record(context.database.reader, access.record_id)
+        return found, (Touched(access.record_id, access.reason, len(found)),)
+
+    deed = Deed("search-type", None, CONSENT)
+    return await context.gate.look(requester, trace, Wish(Action.READ, CONSENT), deed, action)
 
 
 def _may_know(requester: Requester, scope: AccessScope) -> bool:

@@ -1,19 +1,24 @@
 """The interactions as one object, for those who are handed them: the pages."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
+from app.access.grant import Grant
 from app.access.requester import Requester
-from app.audit.events import Trace
+from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
+from app.db.database import Transaction
 from app.fhir.release import Release
 from app.interactions import access_requests as asking
 from app.interactions.access_requests import Asked
 from app.interactions.archive import Paper, archive, printed
 from app.interactions.archive_import import bring_in_archive
+from app.interactions.consents import CONSENT, grants_of
 from app.interactions.context import Context
+from app.interactions.gate import Decide, Deed
+from app.interactions.leave import Leave
 from app.interactions.log import LogPage, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
@@ -35,6 +40,24 @@ class Interactions:
     ) -> Page:
         """Return a page of what matches."""
         return await search(self._context, requester, trace, release, resource_type, pairs)
+
+    async def grants_of(self, requester: Requester, trace: Trace) -> list[Grant]:
+        """Return all versions of all grants of the requester's record."""
+        return await grants_of(self._context, requester, trace)
+
+    async def change_access(
+        self,
+        requester: Requester,
+        trace: Trace,
+        interaction: str,
+        job: Callable[[Transaction, Leave], Awaitable[Sequence[Event]]],
+    ) -> None:
+        """Do with the grants of the requester's record what ``job`` does, as far as it gets leave; it returns what to log."""
+
+        async def work(transaction: Transaction, decide: Decide) -> tuple[None, Sequence[Event]]:
+            return None, await job(transaction, Leave(transaction, requester, decide, self._context.clock()))
+
+        await self._context.gate.change(requester, trace, Deed(interaction, None, CONSENT), work)
 
     async def misfits_of(self, requester: Requester, trace: Trace) -> list[Misfit]:
         """Return what of the requester's own record does not keep its profiles."""

@@ -10,10 +10,9 @@ from datetime import datetime
 import msgspec
 
 from app.access.categories import ALL_PARTS, Category
-from app.access.giving import CONSENT, check_changed, check_given, may_decide
+from app.access.giving import CONSENT
 from app.access.grant import Grant, Grantee
-from app.access.policy import Wish
-from app.access.requester import Requester, RequesterKind
+from app.access.requester import Requester
 from app.access.scope import RecordAccess
 from app.access.smart_scope import Action
 from app.consent import grants
@@ -36,6 +35,7 @@ from app.interactions.conditions import Conditions
 from app.interactions.consents import generated
 from app.interactions.context import Context
 from app.interactions.gate import Decide
+from app.interactions.leave import Leave
 from app.interactions.written import Written
 from app.jobs.notices import notify
 from app.jobs.reminders import remind
@@ -81,8 +81,7 @@ class Giving:
             raise _refusal("business-rule", "A grant that is given is active.", f"{location}.status")
         practice_id = await self._practice(wanted)
         now = self.context.clock()
-        await self._check(wanted, now)
-        is_given_for = self.requester.kind is RequesterKind.REPRESENTATIVE
+        await self._check(wanted)
         try:
             grant = await grants.give(
                 self.transaction, record_id=access.record_id, grantee=Grantee.PRACTICE, grantee_id=practice_id,
@@ -90,7 +89,7 @@ class Giving:
                 purpose=wanted.purpose or "treatment", now=now,
                 starts_at=None if wanted.starts_at is None else max(wanted.starts_at, now),
                 grant_id=made_id or new_id(access.record_id, microseconds(now)),
-                rests_on=self.requester.grant_id if is_given_for else None,
+                rests_on=self._leave.rests_on,
             )  # fmt: skip
         except UnprocessableError as error:
             error.expression = wanted.place
@@ -117,7 +116,7 @@ class Giving:
         if is_over:
             raise _refusal("business-rule", "A grant that is over stays so: give a new one.", f"{location}.status")
         await self._same_grantee(wanted, before)
-        await self._check(wanted, now, before)
+        await self._check(wanted, before)
         if _is_same(wanted, before):
             return Written(standing, 200, access.reason, "")
         try:
@@ -155,7 +154,11 @@ class Giving:
         return msgspec.structs.replace(found, seq=0)  # it has no number in the record's log
 
     async def _access(self, action: Action) -> RecordAccess:
-        return may_decide(self.requester, action, await self.decide(Wish(action, CONSENT)))
+        return await self._leave.to(action)
+
+    @property
+    def _leave(self) -> Leave:
+        return Leave(self.transaction, self.requester, self.decide, self.context.clock())
 
     async def _one(self, access: RecordAccess, grant_id: str) -> Grant:
         """Return a grant that the requester may change or withdraw. Raises: MethodNotAllowedError, AccessDeniedError."""
@@ -163,7 +166,7 @@ class Giving:
         if found is None:
             message = f"{CONSENT}/{grant_id} is no grant, and a grant gets its id here: create it with POST."
             raise MethodNotAllowedError(message)
-        check_changed(self.requester, await self._own(self.context.clock()), found)
+        await self._leave.to_change(found)
         return found
 
     async def _asked(self, record_id: int, parsed: Parsed, location: str) -> Asked:
@@ -191,13 +194,13 @@ class Giving:
         if (wanted.grantee, grantee_id) != (before.grantee, before.grantee_id):
             raise _refusal("business-rule", "A grant stays with whom it was given to: give a new one.", place)
 
-    async def _check(self, wanted: Asked, now: datetime, before: Grant | None = None) -> None:
+    async def _check(self, wanted: Asked, before: Grant | None = None) -> None:
         """Refuse what may not be given. Raises: AccessDeniedError, InvalidResourceError, UnprocessableError."""
         if len(await grants.of_record(self.transaction, self.requester.record_id or 0)) >= GIVEN_MAX:
             message = "This record has too many grants to give more like this: its person can do so on the pages."
             raise UnprocessableError(message)
         grantee = Grantee.PRACTICE if before is None else before.grantee
-        check_given(self.requester, await self._own(now), grantee, wanted.categories, wanted.actions, wanted.until)
+        await self._leave.to_give(grantee, wanted.categories, wanted.actions, wanted.until)
         kept_for = {Grantee.APP: "app", Grantee.PERSON: "representation"}.get(grantee)
         if wanted.purpose is not None and kept_for != (
             wanted.purpose if wanted.purpose in ("app", "representation") else None
@@ -206,11 +209,6 @@ class Giving:
         if wanted.categories and not wanted.categories & ALL_PARTS:
             message = f"{Category.SENSITIVE.code} opens no part by itself: name the parts too."
             raise _refusal("business-rule", message, f"{wanted.place}.class")
-
-    async def _own(self, now: datetime) -> Grant | None:
-        """Return the grant that the requester rests on, None for the person."""
-        found = await grants.candidates(self.transaction, self.requester, now)
-        return found[0] if found else None
 
     async def _withdraw(self, access: RecordAccess, before: Grant, interaction: str) -> Written:
         now = self.context.clock()

@@ -8,8 +8,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from app.access.categories import EVERYTHING
 from app.access.grant import Grant, Grantee
+from app.access.smart_scope import Action
+from app.audit.events import Event
 from app.consent import grants
 from app.db.database import Transaction
 from app.errors import NotFoundError
@@ -23,13 +24,16 @@ from app.portal.connections import (
     event_of,
     fields,
     may_have,
+    most_of,
     named,
     notify_of,
     wish_of,
 )
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
-from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.reading import Leave
+from app.portal.session import SignedIn, checked_form, in_record
+from app.portal.view import trace_of
 
 
 async def change_access(parts: Parts, request: Request, person: SignedIn, before: Grant, wish: Wish) -> None:
@@ -38,22 +42,28 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
     Raises: NotFoundError, when the grant is over.
     """
     now = parts.clock()
+    until = wish.until(now, before.until)
+    if person.acting is not None:
+        until = min(until, person.acting.ends_at)
 
-    async def job(transaction: Transaction) -> None:
+    async def job(transaction: Transaction, leave: Leave) -> list[Event]:
+        await leave.to(Action.UPDATE)
+        await leave.to_change(before)
+        await leave.to_give(before.grantee, wish.categories, wish.actions, until)
         grant = await grants.change(
             transaction,
             person.record_id,
             before.grant_id,
             categories=wish.categories,
             actions=wish.actions,
-            until=wish.until(now, before.until),
+            until=until,
             now=now,
             purpose=wish.purpose,
         )
-        await parts.audit.record(transaction, event_of(request, person, "change-grant", grant))
         await notify_of(transaction, request, person, NoticeKind.ACCESS_CHANGED, now, grant)
+        return [event_of(request, person, "change-grant", grant)]
 
-    await parts.database.write(job)
+    await parts.interactions.change_access(person.requester(), trace_of(request), "change-grant", job)
 
 
 def router(parts: Parts) -> APIRouter:
@@ -62,40 +72,40 @@ def router(parts: Parts) -> APIRouter:
 
     async def open_one(person: SignedIn, grant_id: str) -> Grant:
         found = await grants.one(parts.database.reader, person.record_id, grant_id)
-        if found is None or found.withdrawn_at is not None or found.until <= parts.clock():
+        if found is None or found.withdrawn_at is not None or found.ends_at <= parts.clock():
             raise NotFoundError("This grant is not known.")
         return found
 
-    def change_page(request: Request, access: Access, before: Grant, wish: Wish) -> HTMLResponse:
-        is_app = before.grantee is Grantee.APP
+    def change_page(request: Request, person: SignedIn, access: Access, before: Grant, wish: Wish) -> HTMLResponse:
+        categories, actions = most_of(person.acting)
         shown = fields(
             wish,
             ((*AS_IT_IS, timedelta()), *PERIODS),
-            most=(EVERYTHING, may_have(before)),
-            purposes=() if is_app else PURPOSES,
+            most=(categories, actions & may_have(before)),
+            purposes=PURPOSES if before.grantee is Grantee.PRACTICE else (),
             ends=access.until,
         )
         return page(request, "access_change.html", status=422 if wish.errors else 200, access=access, **shown)
 
     @routes.get("/access/{grant_id}/change")
     async def ask_change(
-        request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], grant_id: str
     ) -> HTMLResponse:
         before = await open_one(person, grant_id)
         wish = Wish(before.grantee_id, before.categories, AS_IT_IS[0], before.actions, before.purpose, errors={})
-        return change_page(request, await named(parts, person, grant_id, language_of(request)), before, wish)
+        return change_page(request, person, await named(parts, request, person, grant_id), before, wish)
 
     @routes.post("/access/{grant_id}/change")
     async def change(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(in_record)],
         form: Annotated[FormData, Depends(checked_form)],
         grant_id: str,
     ) -> Response:
         before = await open_one(person, grant_id)
         wish = wish_of(form, [], language_of(request), before)
         if wish.errors:
-            return change_page(request, await named(parts, person, grant_id, language_of(request)), before, wish)
+            return change_page(request, person, await named(parts, request, person, grant_id), before, wish)
         await change_access(parts, request, person, before, wish)
         return RedirectResponse("/access?done=changed", status_code=303)
 

@@ -18,7 +18,7 @@ from app.portal.language import Language
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.reading import CountedSeen
-from app.portal.session import SignedIn, signed_in
+from app.portal.session import SignedIn, in_record
 from app.portal.view import trace_of
 from app.portal.wording import CATEGORIES, type_words
 
@@ -58,7 +58,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/access/{grant_id}/seen")
     async def seen(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(in_record)],
         grant_id: str,
         at: Annotated[str, Query(max_length=32)] = "",
     ) -> HTMLResponse:

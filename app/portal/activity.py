@@ -24,7 +24,7 @@ from app.portal.language import Language, marked
 from app.portal.login_words import change_words, way_words
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.session import SignedIn, checked_form, in_record
 from app.portal.view import trace_of
 from app.portal.wording import ROLES, type_words
 
@@ -54,6 +54,8 @@ _DEEDS = {
     "access-code": marked("made a code for a practice"),
     "decline-request": marked("gave no access to a practice that asked"),
     "reopen-requests": marked("let a practice ask again"),
+    "invite": marked("made a code for somebody who helps"),
+    "represent": marked("went into the record"),
     "alerts": marked("changed which messages come about this list"),
     "export": marked("took a copy of the record"),
     "import": marked("brought in a record"),
@@ -147,6 +149,8 @@ def _what(events: list[Event], language: Language) -> str:
 def _ground(event: Event, language: Language) -> str:
     if event.ground in ("own record", "own log"):
         return language.gettext("Your own record")
+    if event.ground.startswith("representation "):
+        return language.gettext("Acts for you")
     if event.ground.startswith("grant "):
         return language.gettext("You gave access")
     if event.ground == "operator":
@@ -225,6 +229,7 @@ class Filter:
 
 WHO = (
     ("others", marked("Others")),
+    ("representative", marked("People who help")),
     ("practice", marked("Practices")),
     ("app", marked("Apps")),
     ("person", marked("You")),
@@ -290,7 +295,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/activity")
     async def overview(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(in_record)],
         who: str = "others",
         since: str = "",
         until: str = "",
@@ -318,7 +323,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.post("/activity/alerts")
     async def choose_alerts(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(in_record)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> RedirectResponse:
         off = frozenset(sign for sign in Unusual if sign.value not in form)
@@ -341,7 +346,7 @@ def router(parts: Parts) -> APIRouter:
         return Response(key_set(found), media_type="application/jwk-set+json")
 
     @routes.get("/activity/receipt/{number}")
-    async def receipt(request: Request, person: Annotated[SignedIn, Depends(signed_in)], number: str) -> Response:
+    async def receipt(request: Request, person: Annotated[SignedIn, Depends(in_record)], number: str) -> Response:
         if re.fullmatch(r"[0-9]{1,18}", number) is None:
             message = "There is no such line in the log."
             raise NotFoundError(message)
@@ -349,17 +354,17 @@ def router(parts: Parts) -> APIRouter:
         return Response(lines, media_type=JSON_LINES, headers=_file(f"regie-receipt-{number}.ndjson"))
 
     @routes.get("/activity/log.ndjson")
-    async def log_lines(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> StreamingResponse:
+    async def log_lines(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> StreamingResponse:
         lines = parts.interactions.log_lines(person.requester(), trace_of(request))
         return StreamingResponse(lines, media_type=JSON_LINES, headers=_file("regie-log.ndjson"))
 
     @routes.get("/activity/log.csv")
-    async def log_table(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> StreamingResponse:
+    async def log_table(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> StreamingResponse:
         lines = parts.interactions.log_table(person.requester(), trace_of(request))
         return StreamingResponse(lines, media_type="text/csv", headers=_file("regie-log.csv"))
 
     @routes.get("/activity/check")
-    async def check(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def check(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
         faults = await parts.interactions.log_faults(person.requester(), trace_of(request))
         return page(request, "activity_check.html", faults=faults, now=parts.clock().astimezone(zone))
 

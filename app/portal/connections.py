@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
@@ -13,12 +14,14 @@ from starlette.responses import Response
 
 from app.access.categories import ALL_PARTS, EVERYTHING, PARTS, Category, from_codes
 from app.access.grant import Grant, Grantee
+from app.access.representation import Capacity, may_agree
 from app.access.smart_scope import LOOK, Action
 from app.audit.events import Event
 from app.consent import grants
 from app.db.database import Transaction
 from app.errors import NotFoundError
 from app.identity import practices
+from app.identity.accounts import name_of
 from app.identity.instants import to_us
 from app.identity.practices import Practice
 from app.jobs.notices import notify
@@ -28,10 +31,11 @@ from app.oauth import clients, tokens
 from app.portal.language import Language, marked
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.reading import Leave
+from app.portal.session import SignedIn, checked_form, in_record
 from app.portal.view import trace_of
 from app.portal.waiting import waiting_for
-from app.portal.wording import CATEGORIES, WAYS, action_words, category_names
+from app.portal.wording import CATEGORIES, WAYS, action_words, category_names, power_words
 
 PERIODS = (
     ("3-months", marked("3 months"), timedelta(days=92)),
@@ -61,7 +65,7 @@ class Access:
     grant_id: str
     name: str
     place: str
-    is_app: bool
+    kind: Grantee
     parts: list[str]
     is_sensitive: bool
     actions: str
@@ -71,6 +75,25 @@ class Access:
     withdrawn: datetime | None
     state: str
     purpose: str
+    capacity: Capacity | None = None
+    powers: tuple[str, ...] = ()
+    may_agree: bool = False
+    may_end: bool = True
+
+    @property
+    def awaits_yes(self) -> bool:
+        """Return whether it is that of a parent whose child, who is 12 to 15, did not say yes."""
+        return self.state == "over" and self.may_agree
+
+    @property
+    def is_app(self) -> bool:
+        """Return whether it was given to an app."""
+        return self.kind is Grantee.APP
+
+    @property
+    def is_person(self) -> bool:
+        """Return whether it was given to another person."""
+        return self.kind is Grantee.PERSON
 
 
 def access_of(
@@ -81,7 +104,7 @@ def access_of(
         state = "changed"
     elif grant.withdrawn_at is not None and grant.withdrawn_at <= now:
         state = "withdrawn"
-    elif now >= grant.until:
+    elif now >= grant.ends_at:
         state = "over"
     else:
         state = "in-force" if grant.starts_at <= now else "planned"
@@ -89,29 +112,35 @@ def access_of(
         grant_id=grant.grant_id,
         name=name,
         place=place,
-        is_app=grant.grantee is Grantee.APP,
+        kind=grant.grantee,
         parts=category_names(grant.categories, language),
         is_sensitive=Category.SENSITIVE in grant.categories,
         actions=action_words(grant.actions, language),
         given=grant.given_at.astimezone(zone),
         start=grant.starts_at.astimezone(zone),
-        until=grant.until.astimezone(zone),
+        until=grant.ends_at.astimezone(zone),
         withdrawn=grant.withdrawn_at.astimezone(zone) if grant.withdrawn_at else None,
         state=state,
         purpose=language.gettext(dict(PURPOSES)[grant.purpose]) if grant.purpose in dict(PURPOSES) else "",
+        capacity=None if grant.mandate is None else grant.mandate.capacity,
+        powers=() if grant.mandate is None else power_words(grant.mandate.powers, language),
+        may_agree=grant.mandate is not None and state in ("over", "in-force") and may_agree(grant.mandate, now),
+        may_end=grant.mandate is None or not grant.mandate.capacity.is_by_law,
     )
 
 
-async def accesses(parts: Parts, person: SignedIn, language: Language) -> list[Access]:
-    """Return all grants that a person ever gave: those in force first, then by the day they were given, newest first."""
-    reader, zone = parts.database.reader, ZoneInfo(parts.settings.time_zone)
+async def accesses(parts: Parts, request: Request, person: SignedIn) -> list[Access]:
+    """Return all grants of the record in view: those in force first, then by the day they were given, newest first."""
+    reader, zone, language = parts.database.reader, ZoneInfo(parts.settings.time_zone), language_of(request)
     known = {one.practice_id: one for one in await practices.every(reader)}
     apps = {one.client_id: one for one in await clients.every(reader)}
     found, newest = [], set[str]()
-    for grant in await grants.of_record(reader, person.record_id):
+    for grant in await parts.interactions.grants_of(person.requester(), trace_of(request)):
         if grant.grantee is Grantee.PRACTICE:
             practice = known.get(grant.grantee_id)
             name, place = (practice.name, practice.city) if practice else (language.gettext("A practice"), "")
+        elif grant.grantee is Grantee.PERSON:
+            name, place = await name_of(reader, grant.grantee_id) or language.gettext("A person"), ""
         else:
             app = apps.get(grant.grantee_id)
             name, place = (app.name, app.owner) if app else (language.gettext("An app"), "")
@@ -149,7 +178,7 @@ def wish_of(form: FormData, known: list[Practice], language: Language, changed: 
     errors = {}
     if changed is None and practice_id not in {practice.practice_id for practice in known}:
         errors["practice"] = language.gettext("Choose a practice.")
-    if changed is not None and changed.grantee is Grantee.APP:
+    if changed is not None and changed.grantee is not Grantee.PRACTICE:
         purpose = changed.purpose
     elif purpose not in dict(PURPOSES):
         errors["purpose"] = language.gettext("Choose what it is for.")
@@ -161,6 +190,14 @@ def wish_of(form: FormData, known: list[Practice], language: Language, changed: 
 def may_have(grant: Grant) -> Action:
     """Return what a grant can be made to allow: an app never gets more than it asked for."""
     return grant.actions if grant.grantee is Grantee.APP else GIVEN | grant.actions
+
+
+def most_of(own: Grant | None) -> tuple[Category, Action]:
+    """Return the most that may be given by who rests on ``own`` in the record of another; None is the person."""
+    if own is None or own.mandate is None:
+        return EVERYTHING, GIVEN
+    categories = own.categories if own.mandate.capacity.is_by_law else own.categories & ~Category.SENSITIVE
+    return categories, own.actions
 
 
 def ticked(
@@ -190,22 +227,25 @@ def ticked(
 
 
 def event_of(request: Request, person: SignedIn, action: str, grant: Grant) -> Event:
-    """Return the entry of the log for what a person did with a grant."""
-    trace, requester = trace_of(request), person.requester()
+    """Return the entry of the log for what was done with a grant of the record in view."""
+    done = deed_of(request, person, action, f"{grant.grantee.value}:{grant.grantee_id}")
+    return msgspec.structs.replace(done, resource_type="Consent", resource_id=grant.grant_id)
+
+
+def deed_of(request: Request, person: SignedIn, action: str, detail: str = "") -> Event:
+    """Return the entry of the log for what was done about access to the record in view."""
+    requester = person.requester()
     return Event(
-        action,
+        **msgspec.structs.asdict(trace_of(request)),
+        action=action,
         record_id=person.record_id,
         kind=requester.kind.value,
         actor=requester.actor,
         display=requester.display,
-        ground="own record",
-        resource_type="Consent",
-        resource_id=grant.grant_id,
-        detail=f"{grant.grantee.value}:{grant.grantee_id}",
-        request_id=trace.request_id,
-        medmij_request_id=trace.medmij_request_id,
-        correlation_id=trace.correlation_id,
-        address=trace.address,
+        role=requester.role,
+        on_behalf_of=requester.on_behalf_of,
+        ground="own record" if requester.grant_id is None else f"representation {requester.grant_id}",
+        detail=detail,
     )
 
 
@@ -221,7 +261,7 @@ async def notify_of(
             record_id=person.record_id,
             grant_id=grant.grant_id,
             version=grant.version,
-            ends_us=to_us(grant.until),
+            ends_us=to_us(grant.ends_at),
             now_us=now_us,
             language=language,
         )
@@ -230,8 +270,13 @@ async def notify_of(
 async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wish) -> None:
     """Give the practice what was filled in, with its log entry and its mail, in one transaction."""
     now = parts.clock()
+    until = wish.until(now)
+    if person.acting is not None:
+        until = min(until, person.acting.ends_at)
 
-    async def job(transaction: Transaction) -> None:
+    async def job(transaction: Transaction, leave: Leave) -> list[Event]:
+        await leave.to(Action.CREATE)
+        await leave.to_give(Grantee.PRACTICE, wish.categories, wish.actions, until)
         grant = await grants.give(
             transaction,
             record_id=person.record_id,
@@ -239,14 +284,15 @@ async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wi
             grantee_id=wish.practice_id,
             categories=wish.categories,
             actions=wish.actions,
-            until=wish.until(now),
+            until=until,
             purpose=wish.purpose,
             now=now,
+            rests_on=leave.rests_on,
         )
-        await parts.audit.record(transaction, event_of(request, person, "grant", grant))
         await notify_of(transaction, request, person, NoticeKind.ACCESS_GIVEN, now, grant)
+        return [event_of(request, person, "grant", grant)]
 
-    await parts.database.write(job)
+    await parts.interactions.change_access(person.requester(), trace_of(request), "grant", job)
 
 
 async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id: str) -> None:
@@ -256,19 +302,24 @@ async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id
     """
     now = parts.clock()
 
-    async def job(transaction: Transaction) -> None:
+    async def job(transaction: Transaction, leave: Leave) -> list[Event]:
+        await leave.to(Action.DELETE)
+        before = await grants.one(transaction, person.record_id, grant_id)
+        if before is not None:
+            await leave.to_change(before)
         grant = await grants.withdraw(transaction, person.record_id, grant_id, now)
-        if grant.withdrawn_at == now:
-            await parts.audit.record(transaction, event_of(request, person, "withdraw", grant))
-            await tokens.revoke_of_grant(transaction, person.record_id, grant_id, now)
-            await notify_of(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now, grant)
+        if grant.withdrawn_at != now:
+            return []
+        await tokens.revoke_of_grant(transaction, person.record_id, grant_id, now)
+        await notify_of(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now, grant)
+        return [event_of(request, person, "withdraw", grant)]
 
-    await parts.database.write(job)
+    await parts.interactions.change_access(person.requester(), trace_of(request), "withdraw", job)
 
 
-async def named(parts: Parts, person: SignedIn, grant_id: str, language: Language) -> Access:
+async def named(parts: Parts, request: Request, person: SignedIn, grant_id: str) -> Access:
     """Return one grant as it is now. Raises: NotFoundError, when this record has no such grant."""
-    for access in await accesses(parts, person, language):
+    for access in await accesses(parts, request, person):
         if access.grant_id == grant_id and access.state != "changed":
             return access
     raise NotFoundError("This grant is not known.")
@@ -306,7 +357,9 @@ def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/access``."""
     routes = APIRouter(include_in_schema=False)
 
-    def form_page(request: Request, known: list[Practice], wish: Wish, sought: str = "") -> HTMLResponse:
+    def form_page(
+        request: Request, person: SignedIn, known: list[Practice], wish: Wish, sought: str = ""
+    ) -> HTMLResponse:
         folded = sought.strip().casefold()
         shown = [one for one in known if folded in f"{one.name} {one.city}".casefold()]
         return page(
@@ -316,53 +369,54 @@ def router(parts: Parts) -> APIRouter:
             practices=shown,
             sought=sought,
             is_long=len(known) > LISTED_MAX,
-            **fields(wish, PERIODS),
+            **fields(wish, PERIODS, most=most_of(person.acting)),
         )
 
     @routes.get("/access")
     async def overview(
-        request: Request, person: Annotated[SignedIn, Depends(signed_in)], done: str = ""
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], done: str = ""
     ) -> HTMLResponse:
-        found = await accesses(parts, person, language_of(request))
+        found = await accesses(parts, request, person)
         now = parts.clock().astimezone(ZoneInfo(parts.settings.time_zone))
         current = [access for access in found if access.state in ("in-force", "planned")]
         past = [access for access in found if access not in current]
-        waiting = await waiting_for(parts, person.record_id, language_of(request))
+        is_own = person.acting is None
+        waiting = await waiting_for(parts, person.record_id, language_of(request)) if is_own else []
         return page(
             request, "access.html", current=current, past=past, waiting=waiting, done=done, **near(request, now)
         )
 
     @routes.get("/access/new")
     async def ask(
-        request: Request, _: Annotated[SignedIn, Depends(signed_in)], q: Annotated[str, Query(max_length=80)] = ""
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], q: Annotated[str, Query(max_length=80)] = ""
     ) -> HTMLResponse:
         known = await practices.every(parts.database.reader)
         only = known[0].practice_id if len(known) == 1 else ""
         wish = Wish(only, Category(0), "1-year", Action(0), "treatment", errors={})
-        return form_page(request, known, wish, q)
+        return form_page(request, person, known, wish, q)
 
     @routes.post("/access/new")
     async def give(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(in_record)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         known = await practices.every(parts.database.reader)
         wish = wish_of(form, known, language_of(request))
         if wish.errors:
-            return form_page(request, known, wish)
+            return form_page(request, person, known, wish)
         await give_access(parts, request, person, wish)
         return RedirectResponse("/access?done=given", status_code=303)
 
     @routes.get("/access/{grant_id}/withdraw")
-    async def confirm(request: Request, person: Annotated[SignedIn, Depends(signed_in)], grant_id: str) -> HTMLResponse:
-        access = await named(parts, person, grant_id, language_of(request))
+    async def confirm(request: Request, person: Annotated[SignedIn, Depends(in_record)], grant_id: str) -> HTMLResponse:
+        access = await named(parts, request, person, grant_id)
         return page(request, "access_withdraw.html", access=access)
 
     @routes.post("/access/{grant_id}/withdraw")
     async def withdraw(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(in_record)],
         _: Annotated[FormData, Depends(checked_form)],
         grant_id: str,
     ) -> Response:

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from app.errors import RegieError
 from app.portal.language import marked
 from app.portal.page import page
-from app.portal.session import ExpiredFormError
+from app.portal.session import ActingEndedError, ExpiredFormError, OwnRecordNeededError
 from app.portal.view import trace_of
 
 
@@ -54,10 +54,25 @@ EXPIRED_FORM = Words(
     marked("This form is too old"),
     marked("The page was open for a long time. Nothing was changed. Open it again and send the form once more."),
 )
+OWN_RECORD_NEEDED = Words(
+    marked("This page is about your own record"),
+    marked("You are looking in the record of somebody else. Go back to your own record first."),
+    marked("Go on in this record"),
+)
+ACTING_ENDED = Words(
+    marked("You do not look in this record any more"),
+    marked("You may not act for this person now. Nothing was changed. You are back in your own record."),
+    marked("Go to your own record"),
+)
 UNFORESEEN = Words(
     marked("Something went wrong on our side"),
     marked("It is not your fault. Try again in a few minutes. Does it stay? Tell us the number below."),
 )
+_OWN_WORDS = {
+    ExpiredFormError: EXPIRED_FORM,
+    OwnRecordNeededError: OWN_RECORD_NEEDED,
+    ActingEndedError: ACTING_ENDED,
+}
 _SAME_WORDS = {405: 404, 410: 404, 409: 400, 412: 400, 413: 400, 415: 400, 422: 400}
 
 
@@ -70,6 +85,7 @@ def error_page(request: Request, status: int, request_id: str = "") -> HTMLRespo
 
 def of_regie(request: Request, error: RegieError) -> HTMLResponse:
     """Return the page for an error of the family; a refusal says no more than its status, a form that is too old does."""
-    if isinstance(error, ExpiredFormError):
-        return page(request, "error.html", status=error.status, words=EXPIRED_FORM, request_id="")
+    for kind, words in _OWN_WORDS.items():
+        if isinstance(error, kind):
+            return page(request, "error.html", status=error.status, words=words, request_id="")
     return error_page(request, error.status, trace_of(request).request_id)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app.access.representation import NO_POWERS, Power
 from app.portal.language import CODES, COOKIE, marked
 
 STATIC = Path(__file__).parent / "static"
@@ -45,6 +46,13 @@ NAVIGATION = (
     Entry("/summary", marked("GP summary"), marked("Summary"), "file", marked("Problems, allergies and test results.")),
     Entry("/access", marked("Who may see what"), marked("Access"), "key", marked("Give access, or stop it.")),
     Entry("/activity", marked("Who looked"), marked("Looks"), "eye", marked("Every look at your record.")),
+    Entry(
+        "/helpers",
+        marked("People who help me"),
+        marked("Helpers"),
+        "person",
+        marked("Who acts for you, and for whom you act."),
+    ),
     Entry("/my-data", marked("My data"), marked("My data"), "folder", marked("Take your record along.")),
 )
 PRACTICE_NAVIGATION = (
@@ -67,6 +75,15 @@ PRACTICE_NAVIGATION = (
 """The navigation of a login for work."""
 
 MENU = Entry("/menu", marked("Menu"), marked("Menu"), "menu", "")
+
+
+_NEEDS = {"/access": Power.GIVE, "/activity": Power.LOG, "/helpers": None, "/my-data": None}
+
+
+def navigation_of_another(powers: Power) -> tuple[Entry, ...]:
+    """Return the lines of the navigation in the record of another, for who has these powers there."""
+    needed = [(entry, _NEEDS.get(entry.path, NO_POWERS)) for entry in NAVIGATION]
+    return tuple(entry for entry, power in needed if power is not None and power in powers)
 
 
 @cache

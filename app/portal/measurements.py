@@ -20,7 +20,7 @@ from app.portal.language import Language, marked
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
-from app.portal.session import SignedIn, signed_in
+from app.portal.session import SignedIn, in_record
 from app.portal.view import reading_for
 
 
@@ -313,13 +313,13 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/measurements")
-    async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def overview(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
         return await show_measurements(request, reading_for(parts, request, person))
 
     @routes.get("/measurements/{key}")
     async def one_kind(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(in_record)],
         key: str,
         period: Annotated[str, Query()] = "quarter",
     ) -> HTMLResponse:

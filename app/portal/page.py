@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.portal import formats
-from app.portal.frame import MENU, NAVIGATION, PRACTICE_NAVIGATION, Entry, static
+from app.portal.frame import MENU, NAVIGATION, PRACTICE_NAVIGATION, Entry, navigation_of_another, static
 from app.portal.language import COOKIE, Language, chosen
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -72,11 +72,15 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
     """Return a page. The person who is signed in and the form token come from the session of the request."""
     query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
     person = getattr(request.state, "person", None)
+    acting = None if person is None else person.acting
     navigation: tuple[Entry, ...] = NAVIGATION
     if person is not None and person.is_at_work:
         navigation = PRACTICE_NAVIGATION if person.is_administrator else PRACTICE_NAVIGATION[:1]
+    elif acting is not None:
+        navigation = navigation_of_another(acting.mandate.powers)
     frame = {
         "person": person,
+        "represented": "" if acting is None else acting.mandate.represented,
         "shared": None,
         "base": "",
         "navigation": navigation,

@@ -1,15 +1,19 @@
 """How a page reads the record: always through the interactions, as the person, with one trace for the whole page."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import date, datetime
 from typing import BinaryIO, Protocol
 from zoneinfo import ZoneInfo
 
+from app.access.categories import Category
+from app.access.grant import Grant, Grantee
 from app.access.requester import Requester
 from app.access.scope import RecordAccess
-from app.audit.events import Trace
+from app.access.smart_scope import Action
+from app.audit.events import Event, Trace
 from app.audit.log import LogEntry
+from app.db.database import Transaction
 from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.interactions.archive import Paper
@@ -104,12 +108,49 @@ class Preview(Protocol):
     def counts(self) -> Sequence[CountedSeen]: ...  # noqa: D102
 
 
+class Leave(Protocol):
+    """Whether a requester may do something with a grant; each method raises AccessDeniedError if not."""
+
+    @property
+    def rests_on(self) -> str | None: ...  # noqa: D102 - the grant that what is given rests on
+
+    async def to(self, action: Action) -> RecordAccess:
+        """Return the access on which grants may be created, updated or deleted."""
+        ...
+
+    async def to_give(self, grantee: Grantee, categories: Category, actions: Action, until: datetime) -> None:
+        """Do nothing if ``grantee`` may be given this."""
+        ...
+
+    async def to_change(self, grant: Grant) -> None:
+        """Do nothing if this grant may be changed or withdrawn."""
+        ...
+
+    async def to_agree(self, grant: Grant) -> None:
+        """Do nothing if the requester is the child whose yes this representation needs."""
+        ...
+
+
 class Interactions(Protocol):
     """What a page needs of the interactions."""
 
     async def search(  # noqa: D102
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
     ) -> ResultPage: ...
+
+    async def grants_of(self, requester: Requester, trace: Trace) -> list[Grant]:
+        """Return all versions of all grants of the requester's record, the newest first. Raises: AccessDeniedError."""
+        ...
+
+    async def change_access(
+        self,
+        requester: Requester,
+        trace: Trace,
+        interaction: str,
+        job: Callable[[Transaction, "Leave"], Awaitable[Sequence[Event]]],
+    ) -> None:
+        """Do with the grants of the record what ``job`` does, as far as it gets leave; it returns what to log."""
+        ...
 
     async def misfits_of(self, requester: Requester, trace: Trace) -> Sequence[FoundMisfit]:
         """Return what was kept though it does not keep what was agreed, newest first."""

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
+from app.access.representation import Power
+from app.audit.log import LogEntry
 from app.fhir.elements import Tree, named, newest_first, words
 from app.portal import careplan, medication, summary
 from app.portal.activity import Filter, entries, looks
@@ -18,7 +20,7 @@ from app.portal.measurements import cards_of, every_code
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
-from app.portal.session import LoggedIn, SignedIn, logged_in, maybe_signed_in, signed_in, with_form_cookie
+from app.portal.session import LoggedIn, SignedIn, in_record, logged_in, maybe_in_record, with_form_cookie
 from app.portal.view import reading_for
 from app.portal.waiting import waiting_for
 
@@ -154,7 +156,7 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
-    async def start(request: Request, person: Annotated[SignedIn | None, Depends(maybe_signed_in)]) -> Response:
+    async def start(request: Request, person: Annotated[SignedIn | None, Depends(maybe_in_record)]) -> Response:
         if person is None:
             return with_form_cookie(request, page(request, "welcome.html", sign_up_open=parts.settings.sign_up_open))
         reading, language = reading_for(parts, request, person), language_of(request)
@@ -162,7 +164,10 @@ def router(parts: Parts) -> APIRouter:
         goals, plans, requests, tasks = await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
         measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
         activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
-        others, *_ = await entries(parts, request, person, Filter("others"), most=LOOKS_SHOWN, batches=3)
+        others: list[LogEntry] = []
+        if person.may(Power.LOG):
+            others, *_ = await entries(parts, request, person, Filter("others"), most=LOOKS_SHOWN, batches=3)
+        given = await accesses(parts, request, person) if person.may(Power.GIVE) else []
         return page(
             request,
             "start.html",
@@ -170,22 +175,24 @@ def router(parts: Parts) -> APIRouter:
             now=reading.now,
             cards=cards_of(observations, goals, reading, language),
             tasks=plan_tasks(activities, measured, reading.today),
-            waiting=await waiting_for(parts, person.record_id, language),
-            accesses=[one for one in await accesses(parts, person, language) if one.state == "in-force"],
+            waiting=await waiting_for(parts, person.record_id, language) if person.acting is None else [],
+            accesses=[one for one in given if one.state == "in-force"],
+            may_give=person.may(Power.GIVE),
+            may_see_log=person.may(Power.LOG),
             looks=looks(others, reading.zone, language)[:LOOKS_SHOWN],
             **near(request, reading.now),
         )
 
     @routes.get("/care-plan")
-    async def care_plan(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def care_plan(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
         return await show_care_plan(request, reading_for(parts, request, person))
 
     @routes.get("/medication")
-    async def medicines(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def medicines(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
         return await show_medication(request, reading_for(parts, request, person))
 
     @routes.get("/summary")
-    async def gp_summary(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def gp_summary(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
         return await show_summary(request, reading_for(parts, request, person))
 
     @routes.get("/menu")

@@ -1,8 +1,11 @@
-"""Who is signed in on the pages, and proof that a form was opened by the one who sends it.
+"""Who is signed in on the pages, in whose record, and proof that a form was opened by the one who sends it.
 
 The dependencies here find the session of a request and leave ``person`` and ``csrf_token`` in its state, where ``page``
 takes them from. A form's token is an HMAC of the cookie that the browser has: the session's, or before the login one
-that is made for it, so that nobody can be logged in to somebody else's account unnoticed.
+that is made for it, so that nobody can be logged in to somebody else's account unnoticed. In the record of another it is
+bound to that too: a form that was opened in one record changes nothing in the next.
+
+``signed_in`` is for pages about the person's own record, ``in_record`` for those that who acts for another sees in theirs.
 """
 
 import hmac
@@ -17,8 +20,12 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from app.access.grant import Grant
+from app.access.policy import representative, represents
+from app.access.representation import Power
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
+from app.consent import grants
 from app.db.database import Transaction, write_only_if
 from app.errors import AccessDeniedError, AuthenticationError
 from app.identity import known_devices, practices, sessions, staff
@@ -70,21 +77,52 @@ class OtherDoorError(AuthenticationError):
         self.door = door
 
 
+class OwnRecordNeededError(AccessDeniedError):
+    """A page about one's own record or login was asked for in the record of another."""
+
+    def __init__(self) -> None:
+        super().__init__("This page is about your own record.")
+
+
+class ActingEndedError(AccessDeniedError):
+    """A page was asked for in the record of another, where the person may not be any more; the session is in the own one again."""
+
+    def __init__(self) -> None:
+        super().__init__("You no longer look in this record.")
+
+
 class ExpiredFormError(AccessDeniedError):
     """The token of a form is missing, or of another session: the form is too old, or of somebody else's making."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The person who is signed in; ``record_id`` is their own record."""
+    """The person who is signed in; ``record_id`` is the record in view: their own, or that of ``acting``."""
 
     account_id: str
     record_id: int
     name: str
     session_id: str
+    acting: Grant | None = None
+
+    def may(self, power: Power) -> bool:
+        """Return whether to offer what needs ``power`` in the record in view; whether it is allowed is decided at the gate."""
+        return self.acting is None or (self.acting.mandate is not None and power in self.acting.mandate.powers)
 
     def requester(self) -> Requester:
-        """Return the person as a requester, who may do anything with their own record."""
+        """Return the person as a requester: for their own record, or as who represents another."""
+        if self.acting is not None and self.acting.mandate is not None:
+            return Requester(
+                kind=RequesterKind.REPRESENTATIVE,
+                actor=representative(self.account_id),
+                display=self.name,
+                scopes=SCOPES,
+                record_id=self.record_id,
+                grant_id=self.acting.grant_id,
+                token_id=self.session_id,
+                role=self.acting.mandate.capacity.value,
+                on_behalf_of=self.acting.mandate.represented,
+            )
         return Requester(
             kind=RequesterKind.PERSON,
             actor=RequesterKind.PERSON.value,
@@ -97,11 +135,16 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """Whoever is logged in, a person or somebody of a practice: for the pages about logging in itself."""
+    """Whoever is logged in, a person or somebody of a practice: for the pages about logging in itself.
+
+    ``acting`` is the grant on which they are in the record of another; ``has_ended`` says that it was over just now.
+    """
 
     account: Account
     session_id: str
     member: StaffMember | None = None
+    acting: Grant | None = None
+    has_ended: bool = False
 
     @property
     def account_id(self) -> str:
@@ -156,15 +199,19 @@ class AtWork:
 
 async def maybe_logged_in(request: Request) -> LoggedIn | None:
     """Return whoever is logged in, None when nobody is. A dependency."""
-    _remember_form_token(request)
+    known = getattr(request.state, "person", None)
+    if isinstance(known, LoggedIn):
+        return known
     parts: LoginParts = request.app.state.parts
     session = await session_of(request)
     if session is None or not session.is_whole:
+        _remember_form_token(request)
         return None
     member = None
     if session.account.record_id is None:
         member = await staff.present(parts.database.reader, session.account.account_id)
         if member is None:
+            _remember_form_token(request)
             return None
     now = parts.clock()
     if now - session.last_seen_at >= sessions.SEEN_EVERY:
@@ -174,7 +221,10 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
             await sessions.seen(transaction, cookie, session, now, idle)
 
         await parts.database.write(job)
-    request.state.person = found = LoggedIn(session.account, session.session_id, member)
+    acting = await _acting(request, session)
+    has_ended = acting is None and session.acting is not None
+    request.state.person = found = LoggedIn(session.account, session.session_id, member, acting, has_ended)
+    _remember_form_token(request)
 
     async def is_there(transaction: Transaction) -> None:
         if await parts.accounts.get(transaction, found.account_id) is None:
@@ -184,16 +234,32 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
     return found
 
 
-async def maybe_signed_in(request: Request) -> SignedIn | None:
-    """Return the person who is signed in, None when nobody is. A dependency of pages for people.
+async def _acting(request: Request, session: Session) -> Grant | None:
+    """Return the grant on which a session is in the record of another; if that is over, it is in the own one from now on."""
+    if session.acting is None:
+        return None
+    parts: Parts = request.app.state.parts
+    grant = await grants.one(parts.database.reader, session.acting.record_id, session.acting.grant_id)
+    if grant is not None and represents(session.account.account_id, grant, parts.clock()):
+        return grant
+    await parts.database.write(lambda transaction: sessions.act(transaction, session_cookie(request), None))
+    return None
 
-    Raises: OtherDoorError, for a login for work.
+
+async def maybe_in_record(request: Request) -> SignedIn | None:
+    """Return the person who is signed in, with the record in view; None when nobody is. A dependency of pages for people.
+
+    Raises: OtherDoorError, for a login for work; ActingEndedError.
     """
     found = await maybe_logged_in(request)
     if found is None:
         return None
     if found.account.record_id is None:
         raise OtherDoorError(WORK)
+    if found.has_ended:
+        raise ActingEndedError
+    if found.acting is not None:
+        return SignedIn(found.account_id, found.acting.record_id, found.name, found.session_id, found.acting)
     return SignedIn(found.account_id, found.account.record_id, found.name, found.session_id)
 
 
@@ -220,11 +286,23 @@ async def at_work(request: Request) -> AtWork:
 
 
 async def signed_in(request: Request) -> SignedIn:
-    """Return the person who is signed in. A dependency of every page about a record.
+    """Return the person who is signed in. A dependency of every page about their own record.
 
-    Raises: LoginNeededError, when nobody is; OtherDoorError, for a login for work.
+    Raises: LoginNeededError, when nobody is; OtherDoorError, for a login for work; OwnRecordNeededError, in that of another.
     """
-    person = await maybe_signed_in(request)
+    person = await in_record(request)
+    if person.acting is not None:
+        raise OwnRecordNeededError
+    return person
+
+
+async def in_record(request: Request) -> SignedIn:
+    """Return the person who is signed in, with the record in view: their own, or that of whom they act for. A dependency.
+
+    Raises: LoginNeededError, when nobody is; OtherDoorError, for a login for work; ActingEndedError, when they may not be
+    there any more.
+    """
+    person = await maybe_in_record(request)
     if person is None:
         raise _login_needed(request)
     return person
@@ -272,7 +350,8 @@ async def checked_form(request: Request) -> FormData:
     form = await request.form()
     given = form.get("csrf_token")
     bound = bound_cookie(request)
-    expected = _form_token(request.app.state.parts.settings, bound)
+    await maybe_logged_in(request)
+    expected = _form_token(request, bound)
     if not bound or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
         raise ExpiredFormError("The form is too old.")
     _remember_form_token(request)
@@ -345,10 +424,14 @@ def _remember_form_token(request: Request) -> None:
     bound = bound_cookie(request)
     if not bound:
         bound = request.state.form_cookie = secrets.token_urlsafe(32)
-    request.state.csrf_token = _form_token(request.app.state.parts.settings, bound)
+    request.state.csrf_token = _form_token(request, bound)
 
 
-def _form_token(settings: Settings, bound: str) -> str:
+def _form_token(request: Request, bound: str) -> str:
+    settings: Settings = request.app.state.parts.settings
+    known = getattr(request.state, "person", None)
+    if isinstance(known, LoggedIn) and known.acting is not None:
+        bound = f"{bound} {known.acting.grant_id}"
     return hmac.new(settings.key("forms"), bound.encode(), sha256).hexdigest()
 
 

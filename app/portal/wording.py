@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.access.categories import PARTS, Category
+from app.access.representation import Capacity, Power
 from app.access.smart_scope import LOOK, Action
 from app.access.staff import StaffRole
 from app.portal.formats import joined
@@ -34,6 +35,17 @@ CATEGORIES = {
         marked("Also what is marked as sensitive"),
         marked("For example about mental health, sexuality or abuse. Without this choice it stays hidden."),
     ),
+}
+
+POWERS = {
+    Power.GIVE: Part(marked("Give practices access"), marked("Never to more than this person may see")),
+    Power.LOG: Part(marked("See who looked"), marked("The list of every look at the record")),
+}
+
+CAPACITIES = {
+    Capacity.CARER: marked("Helps, because you allowed it"),
+    Capacity.PARENT: marked("Parent"),
+    Capacity.LEGAL: marked("Legal representative"),
 }
 
 TYPES = {
@@ -122,6 +134,11 @@ def action_words(actions: Action, language: Language) -> str:
     """Return what a grant lets somebody do: look, add, change, or more of these."""
     ways = [language.gettext(way.phrase) for way in WAYS if way.actions & actions]
     return language.gettext("May %(ways)s") % {"ways": joined(ways, language)}
+
+
+def power_words(powers: Power, language: Language) -> tuple[str, ...]:
+    """Return what a representative may do besides looking and adding."""
+    return tuple(language.gettext(POWERS[power].name) for power in Power if power in powers)
 
 
 def type_words(resource_type: str, language: Language) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 _WRITTEN = re.compile(
-    r"""\baction="([a-z-]+)"|\bEvent\(\s*"([a-z-]+)"|\bevent(?:_of)?\(request,\s[^,]+,\s"([a-z-]+)"|\bDeed\("([a-z-]+)\""""
+    r"""\baction="([a-z-]+)"|\bEvent\(\s*"([a-z-]+)"|\b(?:event|event_of|deed_of)\(request,\s[^,]+,\s"([a-z-]+)"|\bDeed\("([a-z-]+)\""""
 )
 FHIR = re.compile(
     r"create|read|vread|update|patch|delete|history-[a-z]+|search-[a-z]+|batch|transaction|operation-[a-z-]+"
