@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench conformance oracle lock venv installed installed-tests chromium postgresql wrk
+.PHONY: help serve test check format bench conformance oracle lock venv installed installed-tests chromium node postgresql wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -26,7 +26,7 @@ serve: installed ## serve on http://127.0.0.1:8000 with invented people (PORT=90
 	@.venv/bin/regie demo
 	@exec .venv/bin/regie serve
 
-test: installed-tests chromium postgresql ## run all tests (ARGS="-k word" for some)
+test: installed-tests chromium node postgresql ## run all tests (ARGS="-k word" for some)
 	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 check: installed-tests ## lint, format, types, imports, docs
@@ -105,6 +105,13 @@ chromium:
 
 postgresql:
 	$(call system,pg_ctlcluster,postgresql,The database of some tests)
+
+# npm comes along with node in some packages, and apart in Debian's.
+node:
+	$(call system,node,nodejs,Testing with clients in JavaScript)
+	$(call system,npm,npm,Testing with clients in JavaScript)
+	@cd tests/clients && cmp -s package-lock.json node_modules/installed.json || { \
+		echo "Installing tests/clients/package-lock.json"; npm ci --silent; cp package-lock.json node_modules/installed.json; }
 
 wrk:
 	$(call system,wrk,wrk,The benchmark)

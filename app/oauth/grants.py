@@ -93,8 +93,9 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
             _check_openid(payload)
             if "dpop_jkt" in payload.data and not _SHA256.fullmatch(payload.data["dpop_jkt"]):
                 raise InvalidRequestError(described("dpop_jkt is no thumbprint of a key."))
-            if "launch" in (payload.scope or "").split() and "launch" not in payload.data:
-                raise InvalidRequestError(described("The scope launch needs the launch that the app was opened with."))
+            if "launch" not in payload.data:
+                # An app asks the same however it was opened; on its own it was opened with nothing.
+                self.request.scope = " ".join(part for part in self.request.scope.split() if part != "launch")
         except OAuth2Error as error:
             error.redirect_uri = redirect_uri
             raise

@@ -1,6 +1,7 @@
 """What is imported is declared, and what is declared is locked."""
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -97,3 +98,12 @@ def test_a_lock_file_has_hashes_and_names_no_host(lock: str) -> None:
     packages = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
     assert packages
     assert all("--hash=sha256:" in package for package in packages)
+
+
+def test_the_lock_file_of_the_clients_in_javascript_has_hashes_and_names_no_host() -> None:
+    clients = ROOT / "tests" / "clients"
+    locked_packages = json.loads((clients / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((clients / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    assert locked_packages.pop("")["dependencies"] == wanted
+    assert all(each["integrity"].startswith("sha512-") for each in locked_packages.values())
+    assert not any("resolved" in each for each in locked_packages.values())

@@ -100,9 +100,9 @@ async def test_a_launch_is_for_one_app_and_one_login(ready: World) -> None:
     assert await opened(ready, "unknown") == 400
 
 
-async def test_the_scope_launch_needs_a_launch(ready: World) -> None:
-    answer = await ready.http.get(Authorization(ready).url(scope=SCOPE))
-    assert "error=invalid_request" in answer.headers["location"]
+async def test_without_a_launch_the_scope_of_that_name_is_left_out(ready: World) -> None:
+    authorization = await ready.allowed(ticked=None, scope=SCOPE)
+    assert (await authorization.exchanged()).json()["scope"] == "patient/Observation.rs"
 
 
 async def test_online_access_ends_with_the_login(ready: World) -> None:

@@ -1,0 +1,92 @@
+"""A person with a browser whom an app sends to the server: logs in once, decides, and is sent back."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pyotp
+from playwright.sync_api import Browser, Page, Route
+
+TIMEOUT_MS = 20_000
+MEASUREMENTS = "Own measurements"
+PERSONAL_DETAILS = "Personal details"
+
+
+class Decider:
+    """One of the invented people, logged in; ``person`` is what ``regie demo --json`` tells of them."""
+
+    def __init__(self, browser: Browser, url: str, person: dict[str, Any]) -> None:
+        self.url = url
+        self.context = browser.new_context(locale="en-GB", base_url=url)
+        self.context.set_default_timeout(TIMEOUT_MS)
+        self.context.route("https://app.example/**", _arrived)
+        page = self.context.new_page()
+        page.goto("/login?next=/menu")
+        page.get_by_label("Login name").fill(person["login"])
+        page.get_by_label("Password").fill(person["password"])
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_label("Code of 6 digits").fill(pyotp.TOTP(person["totp_secret"]).now())
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url("**/menu")
+        page.close()
+
+    def asked(self, address: str, decide: Callable[[Page], None]) -> str:
+        """Return the address that the person is sent back to after they opened ``address`` and did ``decide``."""
+        page = self.context.new_page()
+        page.goto(address)
+        decide(page)
+        page.wait_for_url(re.compile(r"^https://app\.example/"))
+        came_back = page.url
+        page.close()
+        return came_back
+
+    def open_app(self, app: str) -> Page:
+        """Return the page on which the person chose an app to open it with their record."""
+        page = self.context.new_page()
+        page.goto("/apps")
+        page.get_by_role("button", name=f"Open {app}").click()
+        return page
+
+    def opened(self, app: str) -> dict[str, str]:
+        """Return what an app gets that the person opens so: ``iss`` and ``launch``."""
+        page = self.open_app(app)
+        page.wait_for_url(re.compile(r"^https://app\.example/"))
+        given = dict(parse_qsl(urlsplit(page.url).query))
+        page.close()
+        return given
+
+    def gives(self, practice: str, *parts: str) -> None:
+        """Give a practice access to these parts, on the page for that."""
+        page = self.context.new_page()
+        page.goto("/access/new")
+        for name in (practice, *parts):
+            page.get_by_label(re.compile(f"^{re.escape(name)}")).check()
+        page.get_by_role("button", name="Give access", exact=True).click()
+        page.wait_for_url("**/access?done=given")
+        page.close()
+
+
+def allowing(*parts: str, look: bool = True, change: bool = True) -> Callable[[Page], None]:
+    """Return what ticks these parts and, where the page asks, what the app may do, and allows it."""
+
+    def decide(page: Page) -> None:
+        for part in parts:
+            page.get_by_label(re.compile(f"^{part}")).check()
+        for name, is_wanted in (("See your data", look), ("Add and change data", change)):
+            box = page.get_by_label(re.compile(f"^{name}"))
+            if is_wanted and box.count():
+                box.check()
+        page.get_by_role("button", name="Allow", exact=True).click()
+
+    return decide
+
+
+def denying(page: Page) -> None:
+    """Allow nothing."""
+    page.get_by_role("button", name="Do not allow").click()
+
+
+def _arrived(route: Route) -> None:
+    """Answer in the place of an app's own server, which these tests do not have."""
+    route.fulfill(status=200, content_type="text/plain", body="Done.")
