@@ -1,9 +1,10 @@
-"""A server with the invented people, and one of them at a browser, for all clients of a process."""
+"""A server with the invented people, and one of them at a browser."""
 
 import json
 import shlex
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,16 +33,23 @@ def demo(program: Program) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def kept_login(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the person's login is kept between the browsers of the modules."""
+    return tmp_path_factory.mktemp("login") / "cookies.json"
+
+
+# Not for the session: while Playwright runs, no asynchronous test can.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give one browser for all tests."""
+    """Give a browser for the tests of a module."""
     with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
-def sterre(browser: Browser, program: Program, demo: dict[str, Any]) -> Decider:
+@pytest.fixture(scope="module")
+def sterre(browser: Browser, program: Program, demo: dict[str, Any], kept_login: Path) -> Decider:
     """Give the first invented person, logged in."""
-    return Decider(browser, program.url, demo["people"][0])
+    return Decider(browser, program.url, demo["people"][0], kept_login)
 
 
 @pytest.fixture(scope="session")

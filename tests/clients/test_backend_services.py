@@ -34,16 +34,16 @@ def practice(demo: dict[str, Any], sterre: Decider) -> str:
     return str(given["practice_id"])
 
 
-@pytest.fixture(params=KEYS)
+@pytest.fixture(scope="module", params=KEYS)
 def key(request: pytest.FixtureRequest) -> Key:
     """Return the key of a system."""
     return KEYS[str(request.param)]
 
 
-@pytest.fixture
-def client_id(program: Program, practice: str, key: Key, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def client_id(program: Program, practice: str, key: Key, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the system, which reads both releases as one."""
-    keys = tmp_path / "keys.json"
+    keys = tmp_path_factory.mktemp("system") / "keys.json"
     keys.write_text(json.dumps({"keys": [key.as_dict(private=False) | {"kid": key.thumbprint()}]}))
     return program.run(
         *("client", "add", "--name", "Systeem-Test", "--jwks-file", str(keys), "--practice", practice),

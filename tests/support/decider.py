@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,13 +15,22 @@ PERSONAL_DETAILS = "Personal details"
 
 
 class Decider:
-    """One of the invented people, logged in; ``person`` is what ``regie demo --json`` tells of them."""
+    """One of the invented people, logged in; ``person`` is what ``regie demo --json`` tells of them.
 
-    def __init__(self, browser: Browser, url: str, person: dict[str, Any]) -> None:
-        self.url = url
-        self.context = browser.new_context(locale="en-GB", base_url=url)
+    The login is kept in the file ``kept`` for the next browser: a code of their phone is good once.
+    """
+
+    def __init__(self, browser: Browser, url: str, person: dict[str, Any], kept: Path) -> None:
+        self.context = browser.new_context(
+            locale="en-GB", base_url=url, storage_state=str(kept) if kept.exists() else None
+        )
         self.context.set_default_timeout(TIMEOUT_MS)
         self.context.route("https://app.example/**", _arrived)
+        if not kept.exists():
+            self._log_in(person)
+            self.context.storage_state(path=kept)
+
+    def _log_in(self, person: dict[str, Any]) -> None:
         page = self.context.new_page()
         page.goto("/login?next=/menu")
         page.get_by_label("Login name").fill(person["login"])
