@@ -19,6 +19,8 @@ from granian.server import Server
 
 from app.cli_audit import commands as audit_commands
 from app.cli_packages import commands as package_commands
+from app.cli_practice import add_keys
+from app.cli_practice import commands as practice_commands
 from app.cli_record import commands as record_commands
 from app.cli_reindex import add_command as add_reindex
 from app.cli_reindex import index_after_migration
@@ -44,11 +46,9 @@ main = typer.Typer(
 keys = typer.Typer(no_args_is_help=True, help="The keys that sign what apps are told about people.")
 token = typer.Typer(no_args_is_help=True, help="Access tokens, for tests and operators.")
 client = typer.Typer(no_args_is_help=True, help="OAuth clients: apps and the systems of practices.")
-practice = typer.Typer(no_args_is_help=True, help="Practices.")
 main.add_typer(token, name="token")
 main.add_typer(client, name="client")
 main.add_typer(keys, name="keys")
-main.add_typer(practice, name="practice")
 DEMO_APP_ID = "demo-app"
 
 
@@ -79,6 +79,8 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
 main.add_typer(record_commands(_run), name="record")
 main.add_typer(audit_commands(_run), name="audit")
 main.add_typer(package_commands(), name="packages")
+main.add_typer(practice_commands(_run), name="practice")
+add_keys(client, _run)
 add_reindex(main, _run)
 
 
@@ -383,23 +385,6 @@ def keys_rotate(
         await parts.database.write(job)
 
     _run(work)
-
-
-@practice.command("add")
-def practice_add(
-    *,
-    name: Annotated[str, typer.Option(help="What people read.")],
-    city: Annotated[str, typer.Option(help="Where it is.")],
-) -> None:
-    """Add a practice and print its id, and nothing else."""
-
-    async def work(parts: Parts) -> str:
-        async def job(transaction: Transaction) -> str:
-            return await practices.add(transaction, name=name, city=city, now=parts.clock())
-
-        return await parts.database.write(job)
-
-    typer.echo(_run(work))
 
 
 if __name__ == "__main__":
