@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from app.access.representation import NO_POWERS, Power
-from app.portal.language import CODES, COOKIE, marked
+from app.portal.language import CODES, COOKIE, HOST_COOKIE, marked
 
 STATIC = Path(__file__).parent / "static"
 YEAR_SECONDS = 365 * 24 * 3600
@@ -126,7 +126,7 @@ def router(*, is_https: bool) -> APIRouter:
         response = RedirectResponse(local_path(back), status_code=303)
         if language in CODES:
             kept: dict[str, Any] = {"max_age": YEAR_SECONDS, "httponly": True, "samesite": "lax", "secure": is_https}
-            response.set_cookie(COOKIE, language, **kept)
+            response.set_cookie(HOST_COOKIE if is_https else COOKIE, language, **kept)
         return response
 
     return routes

@@ -17,7 +17,8 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 
 CATALOG = Path(__file__).parent / "translations" / "nl.po"
-COOKIE = "language"
+COOKIE, HOST_COOKIE = "language", "__Host-language"
+"""The second over HTTPS: no other host can set it."""
 CODES = ("nl", "en")
 
 

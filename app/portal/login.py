@@ -199,7 +199,8 @@ def router(parts: LoginParts) -> APIRouter:
     @routes.post("/logout")
     async def logout(request: Request, _: Annotated[FormData, Depends(checked_form)]) -> Response:
         await steps.out(request)
-        answer = RedirectResponse("/", 303)
+        # What the browser keeps of the pages goes too; its cookies stay, since one says that this device is known.
+        answer = RedirectResponse("/", 303, {"Clear-Site-Data": '"cache", "storage"'})
         end_session(answer, parts.settings)
         return answer
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.portal import formats
 from app.portal.frame import MENU, NAVIGATION, PRACTICE_NAVIGATION, Entry, navigation_of_another, static
-from app.portal.language import COOKIE, Language, chosen
+from app.portal.language import COOKIE, HOST_COOKIE, Language, chosen
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -55,7 +55,7 @@ def environment(code: str) -> Environment:
 
 def language_of(request: Request) -> Language:
     """Return the language that the reader of this page gets."""
-    return chosen(request.cookies.get(COOKIE), request.headers.get("accept-language"))
+    return chosen(request.cookies.get(HOST_COOKIE, request.cookies.get(COOKIE)), request.headers.get("accept-language"))
 
 
 def near(request: Request, now: datetime) -> dict[str, Any]:

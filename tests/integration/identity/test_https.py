@@ -4,8 +4,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 
+from app.portal import frame
 from app.web.middleware import Frame
 from tests.support.authorization import world_in
 
@@ -33,3 +35,12 @@ async def test_a_page_runs_nothing_from_elsewhere_and_stands_in_no_frame(*, is_h
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == "'self'"
     assert (headers["x-frame-options"], headers["x-content-type-options"]) == ("DENY", "nosniff")
     assert ("strict-transport-security" in headers) is is_https
+
+
+@pytest.mark.parametrize(("is_https", "name"), [(True, "__Host-language"), (False, "language")])
+async def test_the_cookie_of_the_language_is_of_this_host_alone_over_https(*, is_https: bool, name: str) -> None:
+    pages = FastAPI()
+    pages.include_router(frame.router(is_https=is_https))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=pages), base_url="https://regie.example") as http:
+        answer = await http.post("/language", data={"language": "en"})
+    assert answer.headers["set-cookie"].startswith(f"{name}=en;")

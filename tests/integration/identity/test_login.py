@@ -145,6 +145,7 @@ async def test_logging_out_ends_the_session_also_for_who_kept_the_cookie(world: 
     await world.log_in()
     kept = world.http.cookies[SESSION]
     answer = await world.post("/logout", form_on=Authorization(world).url())
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     world.http.cookies = httpx.Cookies({SESSION: kept})
     assert not await is_signed_in(world)
