@@ -125,7 +125,7 @@ class AuditLog:
         standing: dict[int, tuple[int, int, str]] = {}
         for item in items:
             about = item.record_id
-            if about > 0 and about not in standing:
+            if about not in standing:
                 standing[about] = await _standing(transaction, about)
             number, previous, before = standing.get(about, (0, 0, ""))
             event = msgspec.structs.replace(
@@ -162,8 +162,14 @@ class AuditLog:
 
 
 async def _standing(reader: Reader, record_id: int) -> tuple[int, int, str]:
-    """Return how many entries there were about a record, and number and hash of the last; of before they were counted too."""
+    """Return how many entries there were about a record, and number and hash of the last; of before they were counted too.
+
+    What is about nobody has no chain of its own. It is looked up all the same: how long a refusal takes must not tell whose log
+    it went to.
+    """
     last = await reader.one(_LAST, {"record_id": record_id})
+    if record_id <= 0:
+        return 0, 0, ""
     if last is None:
         cut = await reader.one(_LAST_CUT, {"record_id": record_id})
         return (cut[0], cut[1], cut[2].hex()) if cut else (0, 0, "")

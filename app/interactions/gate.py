@@ -168,8 +168,10 @@ class Gate:
         What a practice asks for by an id that a record made is about that record, whatever the practice is told.
         """
         made_in = record_in(deed.resource_id)
-        if not error.about and made_in is not None and requester is not None and requester.practice_id is not None:
-            error.about = (made_in,) if await record_exists(self.database.reader, made_in) else ()
+        if made_in is not None and requester is not None and requester.practice_id is not None:
+            # Also where it is known already: how long a refusal takes must not tell whether there is such a record.
+            is_there = await record_exists(self.database.reader, made_in)
+            error.about = error.about or ((made_in,) if is_there else ())
         events = self._bounded(refusals(requester, trace, deed, error))
         if events:
 

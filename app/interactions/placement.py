@@ -25,11 +25,15 @@ from app.store.resources import Stored, records_with
 
 
 async def record_of_patient(reader: Reader, release: Release, patient_id: str) -> int | None:
-    """Return the record that this Patient is of; None if there is none."""
+    """Return the record that this Patient is of; None if there is none.
+
+    It looks in the same places whatever it finds: how long it takes must not tell whether there is such a Patient.
+    """
     made_in = record_in(patient_id)
-    if made_in is not None and (await patients_of(reader, made_in)).get(release) == patient_id:
-        return made_in
+    own = {} if made_in is None else await patients_of(reader, made_in)
     found = [record for record in await records_with(reader, release, "Patient", patient_id) if record != DIRECTORY]
+    if own.get(release) == patient_id:
+        return made_in
     return found[0] if found else None
 
 
