@@ -9,11 +9,13 @@ Spec: https://hl7.org/fhir/uv/ips/STU1.1/StructureDefinition-Composition-uv-ips.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from app.fhir.elements import LOINC, SNOMED, Tree, codes, effective, has_code, newest_first, words
 from app.fhir.summary.medicines import used_now
 
+T = TypeVar("T")
 _UTC = ZoneInfo("UTC")
 _WRONG = frozenset({"entered-in-error", "cancelled", "refuted", "not-done", "rejected", "unknown"})
 _OPEN = ("active", "recurrence", "relapse")
@@ -124,14 +126,33 @@ def _observed(
 
 def newest_of_each_kind(resources: Iterable[Tree]) -> list[Tree]:
     """Return the observations and reports, of either release, that say what was found last, the newest first."""
-    found = [one for one in resources if _is_right(one) and _says_something(one)]
-    shown: list[Tree] = []
+    return last_of_each_kind((finding_of(one), one) for one in resources)
+
+
+class Finding(NamedTuple):
+    """When an observation or report found something, and of which kinds it is."""
+
+    when: datetime
+    kinds: frozenset[object]
+
+
+def finding_of(resource: Tree) -> Finding | None:
+    """Return when and what a resource found, None if it says nothing, or what is not right."""
+    if not _is_right(resource) or not _says_something(resource):
+        return None
+    kinds = codes(resource.get("code")) or (words(resource.get("code")),)
+    return Finding(_when(resource), frozenset((resource["resourceType"], kind) for kind in kinds))
+
+
+def last_of_each_kind(findings: Iterable[tuple[Finding | None, T]]) -> list[T]:
+    """Return what goes with the findings that are the last of their kind, the newest first."""
+    shown: list[T] = []
     seen: set[object] = set()
-    for one in sorted(found, key=_when, reverse=True):
-        kinds = {(one["resourceType"], kind) for kind in codes(one.get("code")) or (words(one.get("code")),)}
-        if seen.isdisjoint(kinds):
+    told = [(finding, one) for finding, one in findings if finding is not None]
+    for finding, one in sorted(told, key=lambda pair: pair[0].when, reverse=True):
+        if seen.isdisjoint(finding.kinds):
             shown.append(one)
-        seen |= kinds
+        seen |= finding.kinds
     return shown
 
 

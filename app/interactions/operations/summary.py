@@ -17,7 +17,7 @@ from app.fhir.elements import Tree, codes, listed
 from app.fhir.release import Release
 from app.fhir.search.parse import parse_query
 from app.fhir.summary.document import SUPPORTING, Source, chosen, document, referred_to
-from app.fhir.summary.sections import TYPES, newest_of_each_kind
+from app.fhir.summary.sections import TYPES, finding_of, last_of_each_kind
 from app.fhir.translate.translation import is_translated, translate
 from app.interactions.beside import beside
 from app.interactions.context import Context
@@ -106,15 +106,16 @@ def _once(context: Context, versions: Sequence[Stored]) -> tuple[dict[str, Sourc
     Two are the same if they are Patients of the one record, share a business identifier, or tell of the same problem. Of
     observations only the newest of each kind are there: a record has thousands of those.
     """
-    trees = [(version, version.tree()) for version in versions]
-    newest = {id(tree) for tree in newest_of_each_kind(tree for version, tree in trees if _is_observation(version))}
+    # Of a tree of each of thousands of observations no more is kept than when and what it found.
+    observed = ((finding_of(version.tree()), version.seq) for version in versions if _is_observation(version))
+    newest = frozenset(last_of_each_kind(observed))
     sources: dict[str, Source] = {}
     aliases: dict[str, str] = {}
     known: dict[Hashable, str] = {}
-    for version, tree in trees:
-        if _is_observation(version) and id(tree) not in newest:
+    for version in versions:
+        if _is_observation(version) and version.seq not in newest:
             continue
-        source = _source(context, version, tree)
+        source = _source(context, version, version.tree())
         if source is None:
             continue
         keys = _keys(source.tree)
