@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import select
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from app.db.database import request_of_its_own
 from app.db.statements import hot
 from app.errors import RegieError
 from app.fhir.release import Release
@@ -29,6 +30,7 @@ from app.portal import (
     apps,
     authorize,
     connections,
+    erasing,
     forgotten,
     frame,
     helpers,
@@ -134,6 +136,15 @@ class Regie:
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
         """Answer one request."""
+        with request_of_its_own():
+            await self._answer(scope, receive, send)
+
+    async def _answer(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/fhir/"):
             fhir = base_of(scope["path"], self.fhir)
             if fhir is not None:
@@ -192,6 +203,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(activity.router(parts))
     pages.include_router(misfits.router(parts))
     pages.include_router(my_data.router(parts))
+    pages.include_router(erasing.router(parts))
     pages.include_router(practice.router(parts))
     pages.include_router(practice_person.router(parts))
     pages.include_router(practice_staff.router(parts))

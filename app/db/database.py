@@ -1,7 +1,8 @@
 """What the rest of the code may ask of the database, whichever it is."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +23,16 @@ def write_only_if(condition: "Callable[[Transaction], Awaitable[None]]") -> None
     the caller is told.
     """
     _condition.set(condition)
+
+
+@contextmanager
+def request_of_its_own() -> Iterator[None]:
+    """Let what was said by ``write_only_if`` end with the request that is answered within."""
+    before = _condition.set(None)
+    try:
+        yield
+    finally:
+        _condition.reset(before)
 
 
 def conditioned(job: "Callable[[Transaction], Awaitable[T]]") -> "Callable[[Transaction], Awaitable[T]]":

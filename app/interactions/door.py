@@ -17,6 +17,7 @@ from app.interactions.archive import Paper, archive, printed
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.consents import CONSENT, grants_of
 from app.interactions.context import Context
+from app.interactions.erase import erase_record
 from app.interactions.gate import Decide, Deed
 from app.interactions.leave import Leave
 from app.interactions.log import LogPage, log_faults, log_of
@@ -90,6 +91,10 @@ class Interactions:
     async def bring_in(self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str]) -> Brought:
         """Return the record that an archive brought in."""
         return await bring_in_archive(self._context, requester, trace, file, trusted)
+
+    async def erase(self, requester: Requester, trace: Trace, record_id: int, language: str) -> bytes:
+        """Return the proof that a record was erased."""
+        return await erase_record(self._context, requester, trace, record_id, language=language)
 
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
         """Return an entry of the requester's own log, and its seal."""

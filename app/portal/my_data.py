@@ -47,8 +47,9 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(HERE)
-    async def overview(request: Request, _: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
-        return page(request, "my_data.html", done=DONE.get(request.query_params.get("done", ""), ""))
+    async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        done = DONE.get(request.query_params.get("done", ""), "")
+        return page(request, "my_data.html", done=done, is_own=person.acting is None)
 
     @routes.get(f"{HERE}/archive")
     async def choose(request: Request, _: Annotated[SignedIn, Depends(freshly_signed_in)]) -> HTMLResponse:

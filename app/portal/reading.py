@@ -184,6 +184,10 @@ class Interactions(Protocol):
         """Return what an archive brought in; ``trusted`` are names of keys. Raises: UnknownServerError, UnprocessableError."""
         ...
 
+    async def erase(self, requester: Requester, trace: Trace, record_id: int, language: str) -> bytes:
+        """Return the proof that a record was erased, which is mailed in ``language`` too. Raises: AccessDeniedError."""
+        ...
+
     async def receipt(self, requester: Requester, trace: Trace, number: int) -> bytes:
         """Return an entry of the log and its seal. Raises: NotFoundError."""
         ...

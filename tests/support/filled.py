@@ -1,6 +1,7 @@
 """A person of whom there is something in every table that can have it, and where anything of somebody is left."""
 
 import json
+from contextlib import closing
 from datetime import timedelta
 
 from app.access.categories import Category
@@ -23,6 +24,7 @@ from app.identity.recovery import RecoveryCodes
 from app.interactions.record_import import import_resources
 from app.jobs import outbox
 from app.oauth import codes, launches, tokens
+from tests.support.database import beside
 from tests.support.in_process import Inside
 from tests.support.passkey import Device
 
@@ -100,11 +102,11 @@ async def fill(person: Inside) -> None:
     await parts.database.write(job)
 
 
-def traces(person: Inside, *of: int | str) -> dict[str, int]:
-    """How many rows of each table, but for the audit log, hold one of these values in any way."""
+def traces(url: str, *of: int | str) -> dict[str, int]:
+    """Return how many rows of each table, but for the audit log, hold one of these values in any way."""
     texts = [str(value).encode() for value in of]
     found = {}
-    with person.soundness.opened() as connection:
+    with closing(beside(url)) as connection:
         for name in sorted(set(metadata.tables) - {"audit"}):
             rows = connection.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608 - our own names
             held = sum(any(text in _written(value) for text in texts for value in row) for row in rows)

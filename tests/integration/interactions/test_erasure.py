@@ -102,15 +102,15 @@ def put_anything(connection: sqlite3.Connection, table: Table, record_id: int, a
 async def test_after_an_erasure_only_the_log_has_anything_of_the_person(person: Inside) -> None:
     own = of_person(person)
     with closing(sqlite3.connect(file_of(person.parts.database))) as connection, connection:
-        for name in set(metadata.tables) - set(traces(person, *own)) - set(NOT_OF_A_RECORD) - KEPT:
+        for name in set(metadata.tables) - set(traces(person.parts.database.url, *own)) - set(NOT_OF_A_RECORD) - KEPT:
             put_anything(connection, metadata.tables[name], person.record_id, str(own[-2]))
-    missing = set(metadata.tables) - set(NOT_OF_A_RECORD) - set(traces(person, *own)) - KEPT
+    missing = set(metadata.tables) - set(NOT_OF_A_RECORD) - set(traces(person.parts.database.url, *own)) - KEPT
     assert missing == set(), (
         "what has no record_id and no account_id is filled in filled.py, or said to be about nobody"
     )
     await erased(person)
     await settled(person)
-    assert traces(person, *own, MAIL) == {}
+    assert traces(person.parts.database.url, *own, MAIL) == {}
     with person.soundness.opened() as connection:
         last = connection.execute("SELECT record_id, body FROM audit ORDER BY n DESC LIMIT 1").fetchone()
     assert (last[0], json.loads(last[1])["action"]) == (person.record_id, "erase")
@@ -191,7 +191,7 @@ async def test_what_is_under_way_when_a_record_is_erased_is_refused(person: Insi
     assert answer.status_code == 401, answer.text
     assert answer.json()["resourceType"] == "OperationOutcome"
     await settled(person)
-    assert traces(person, *own) == {}
+    assert traces(person.parts.database.url, *own) == {}
 
 
 async def test_of_writes_and_an_erasure_at_once_each_is_before_it_and_erased_or_refused(person: Inside) -> None:
@@ -207,7 +207,7 @@ async def test_of_writes_and_an_erasure_at_once_each_is_before_it_and_erased_or_
     await erasing_now
     assert set(statuses) <= {201, 401}
     await settled(person)
-    assert traces(person, *own, "at-once") == {}
+    assert traces(person.parts.database.url, *own, "at-once") == {}
 
 
 async def test_who_shows_a_password_as_the_record_is_erased_gets_no_session(person: Inside) -> None:

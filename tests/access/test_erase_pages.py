@@ -1,0 +1,115 @@
+"""A person erases their record on the pages: in two steps, with a fresh proof of who they are and a typed word."""
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from app.db.database import Transaction
+from tests.access.test_pages import form_token, session
+from tests.support.database import tamper
+from tests.support.filled import traces
+from tests.support.world import World
+
+NOW = "/my-data/erase/now"
+DUTCH = {"accept-language": "nl"}
+
+
+async def erased(world: World, browser: httpx.AsyncClient, word: str = "wissen") -> httpx.Response:
+    """Send the last form."""
+    return await browser.post(NOW, data={"csrf_token": await form_token(browser), "word": word}, headers=DUTCH)
+
+
+async def test_what_goes_and_what_stays_is_said_before(world: World) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        assert 'href="/my-data/erase"' in (await browser.get("/my-data")).text
+        page = (await browser.get("/my-data/erase", headers=DUTCH)).text
+    for words in ("Bewaar eerst uw dossier", "/my-data/archive", "Wat weggaat", "Wat blijft", "Na vijf jaar"):
+        assert words in page
+
+
+@pytest.mark.parametrize("word", ["", "erase", "wis"])
+async def test_without_the_word_nothing_is_erased(world: World, word: str) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        answer = await erased(world, browser, word)
+        assert (answer.status_code, "Er is niets gewist" in answer.text) == (422, True)
+        assert (await browser.get("/measurements")).status_code == 200
+
+
+async def test_without_a_fresh_second_factor_it_is_asked_for_first(world: World) -> None:
+    tamper(world.parts.database, "UPDATE portal_session SET proven_at = proven_at - 700000000")
+    async with await session(world, "zonnestraal") as browser:
+        for answer in (await browser.get(NOW), await erased(world, browser)):
+            assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login/again")
+        assert (await browser.get("/measurements")).status_code == 200
+
+
+async def test_a_form_from_elsewhere_erases_nothing(world: World) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        assert (await browser.post(NOW, data={"word": "wissen"}, headers=DUTCH)).status_code == 403
+        assert (await browser.get("/measurements")).status_code == 200
+
+
+async def test_the_person_is_left_with_a_proof_and_everybody_else_with_nothing(world: World) -> None:
+    him = world.zonnestraal
+    app, practice = world.caller("app of zonnestraal"), world.caller("granted")
+    assert (await app("GET", him.url("weight"))).status_code == 200
+    assert (await practice("GET", him.url("weight"))).status_code == 200
+    async with await session(world, "zonnestraal") as browser:
+        answer = await erased(world, browser)
+        assert answer.status_code == 200
+        assert "Uw dossier is gewist" in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        assert 'regie-session=""' in answer.headers["set-cookie"]
+        (encoded,) = re.findall(
+            r'download="regie-erased.ndjson" href="data:application/x-ndjson;base64,([^"]+)"', answer.text
+        )
+        assert (await browser.get("/measurements")).status_code == 303
+    lines = [json.loads(line) for line in b64decode(encoded).splitlines()]
+    assert [line["line"] for line in lines] == ["erasure", "counted", "audit", "seal"]
+    assert (lines[2]["event"]["kind"], lines[2]["event"]["action"]) == ("person", "erase")
+    assert lines[0]["record_id"] == him.record_id
+    assert (await app("GET", him.url("weight"))).status_code == 401
+    refused = await practice("GET", him.url("weight"))
+    assert refused.status_code in (403, 404)
+    assert (await world.caller("app of maanlicht")("GET", world.maanlicht.url("weight"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "form"),
+    [
+        ("/activity/alerts", {}),
+        ("/login-and-devices/recovery", {}),
+        ("/login-and-devices/mail", {"mail": "somebody@example.test"}),
+        ("/access/new", {"category": "own-measurements", "period": "1-year", "action": "look"}),
+        ("/access/code", {}),
+    ],
+)
+async def test_a_page_that_is_under_way_when_the_record_is_erased_writes_nothing(
+    world: World, url: str, form: dict[str, str]
+) -> None:
+    account = await world.parts.accounts.by_login(world.parts.database.reader, "zonnestraal")
+    assert account is not None
+    own = (world.zonnestraal.record_id, account.account_id)
+    write = world.parts.database.write
+    is_erased = False
+
+    async def erase_first(job: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        nonlocal is_erased
+        if not is_erased:
+            is_erased = True
+            assert (await erased(world, other)).status_code == 200
+        return await write(job)
+
+    async with await session(world, "zonnestraal") as first, await session(world, "zonnestraal") as other:
+        sent = {"csrf_token": await form_token(first), "practice": world.made.practices["no grant"], **form}
+        world.parts.database.write = erase_first  # type: ignore[method-assign]
+        answer = await first.post(url, data=sent, headers=DUTCH)
+        world.parts.database.write = write  # type: ignore[method-assign]
+    assert is_erased
+    assert answer.status_code == 401, answer.text
+    assert set(traces(world.parts.database.url, *own)) == {"outbox"}, "nothing but what is still to be done about it"
