@@ -21,14 +21,11 @@ class RequesterKind(StrEnum):
 class Requester:
     """One party that asks for something.
 
-    ``record_id``: the person's own record, for PERSON and APP. ``practice_id``: for PRACTICE. ``client_id``: the OAuth
-    client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP's token rests on.
-    ``actor``: who it is in the log (``person``, ``app:<client_id>``, ``practice:<practice_id>``, with ``:<account_id>`` behind it for
-    one of its people, ``operator``), and ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
     ``record_id``: the one record it is about, for PERSON, APP and REPRESENTATIVE. ``practice_id``: for PRACTICE. ``client_id``: the OAuth
     client, empty for the portal and for tokens made on the machine. ``grant_id``: the grant that an APP or
     a REPRESENTATIVE rests on. ``actor``: who it is in the log (``person``, ``app:<client_id>``,
-    ``representative:<account_id>``, ``practice:<practice_id>``, ``operator``), and
+    ``representative:<account_id>``, ``practice:<practice_id>``, with ``:<account_id>`` behind it for one of its people,
+    ``operator``), and
     ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
     ``bound_to``: the key or certificate that has to be shown with the token, empty for none.
     ``role``: in which role they act, empty where the kind says it; ``organisation``: the name of theirs;

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, tuple_, update
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
@@ -45,6 +45,14 @@ _versions = (
     select(access_grant)
     .where(_columns.record_id == bindparam("record_id"), _columns.grant_id == bindparam("grant_id"))
     .order_by(_columns.version.desc())
+)
+_theirs = select(access_grant.c.record_id, access_grant.c.grant_id).where(
+    _columns.grantee == Grantee.PERSON.value, _columns.grantee_id == bindparam("account_id")
+)
+_END_GIVEN_BY = hot(
+    update(access_grant)
+    .where(tuple_(_columns.record_id, _columns.rests_on).in_(_theirs), _columns.withdrawn_at.is_(None))
+    .values(withdrawn_at=bindparam("at"))
 )
 _FORGET_PERSON = hot(
     update(access_grant)
@@ -185,7 +193,8 @@ async def change(
 
 
 async def forget_person(transaction: Transaction, account_id: str, at: datetime) -> None:
-    """End what was given to a person, in every record, and forget to whom it was."""
+    """End what was given to a person, in every record, with what they gave there, and forget to whom it was."""
+    await transaction.run(_END_GIVEN_BY, {"account_id": account_id, "at": _us(at)})
     await transaction.run(_FORGET_PERSON, {"account_id": account_id, "at": _us(at)})
 
 

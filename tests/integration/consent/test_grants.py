@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
+from app.access.representation import ALL_POWERS, Capacity, Mandate
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import LOOK, SmartScopes
 from app.consent import grants
@@ -157,3 +159,29 @@ async def test_an_app_rests_on_its_own_grant_a_practice_on_all_of_its_own_a_pers
     assert await grants.candidates(database.reader, app, NOW) == [of_app]
     assert await grants.candidates(database.reader, practice, NOW) == [of_practice]
     assert await grants.candidates(database.reader, person, NOW) == []
+
+
+async def test_what_somebody_gave_for_another_ends_when_they_are_forgotten(database: Database) -> None:
+    mandate = Mandate(Capacity.CARER, "Zonnestraal-Testpersoon", ALL_POWERS)
+
+    async def job(transaction: Transaction) -> list[Grant]:
+        terms: dict[str, Any] = {
+            "record_id": 7,
+            "categories": Category.CARE_PLAN,
+            "actions": LOOK,
+            "until": NOW + YEAR,
+            "purpose": "care",
+            "now": NOW,
+        }
+        own = await grants.give(transaction, grantee=Grantee.PERSON, grantee_id="helper", mandate=mandate, **terms)
+        other = await grants.give(transaction, grantee=Grantee.PERSON, grantee_id="another", mandate=mandate, **terms)
+        resting = [
+            await grants.give(transaction, grantee=Grantee.PRACTICE, grantee_id="klaproos", rests_on=one, **terms)
+            for one in (own.grant_id, other.grant_id, None)
+        ]
+        await grants.forget_person(transaction, "helper", NOW)
+        return resting
+
+    _, *standing = await database.write(job)
+    left = await grants.of_practice(database.reader, "klaproos", NOW)
+    assert {one.grant_id for one in left} == {one.grant_id for one in standing}
