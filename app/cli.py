@@ -24,6 +24,7 @@ from app.cli_practice import commands as practice_commands
 from app.cli_record import commands as record_commands
 from app.cli_reindex import add_command as add_reindex
 from app.cli_reindex import index_after_migration
+from app.cli_representation import commands as representation_commands
 from app.db.database import Transaction
 from app.db.migrate import is_current, migrate
 from app.demo.load import Loader
@@ -77,6 +78,7 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
 
 
 main.add_typer(record_commands(_run), name="record")
+main.add_typer(representation_commands(_run), name="representation")
 main.add_typer(audit_commands(_run), name="audit")
 main.add_typer(package_commands(), name="packages")
 main.add_typer(practice_commands(_run), name="practice")

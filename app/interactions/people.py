@@ -22,11 +22,15 @@ from app.store.ids import new_record_id
 _OWN = SmartScopes.of("user/*.cruds")
 
 
-async def new_person(context: Context, transaction: Transaction, name: str) -> int:
-    """Return the number of a new record with the person's Patient in each release, made in the caller's transaction."""
+async def new_person(context: Context, transaction: Transaction, name: str, *, made_by: str = "") -> int:
+    """Return the number of a new record with the person's Patient in each release, made in the caller's transaction.
+
+    ``made_by`` is the name of the operator who made it, empty for a person who signs up.
+    """
     record_id = new_record_id()
     await open_record(transaction, record_id, context.time_zone.key)
-    requester = Requester(RequesterKind.PERSON, "person", name, _OWN, record_id=record_id)
+    actor = "operator" if made_by else "person"
+    requester = Requester(RequesterKind.PERSON, actor, made_by or name, _OWN, record_id=record_id)
 
     async def decided(wish: Wish) -> AccessScope:
         return decide(requester, wish, (), context.clock())

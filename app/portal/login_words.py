@@ -11,6 +11,7 @@ _WAYS = (
     ("password and recovery code", marked("logged in with a password and a recovery code")),
 )
 _CHANGES = {
+    "login made": marked("made a login"),
     "passkey added": marked("made a passkey"),
     "passkey removed": marked("removed a passkey"),
     "password": marked("changed the password"),
