@@ -3,7 +3,7 @@
 New entries are gone through in the order of the chain; where it was got to is at rest. Somebody hears of one kind once a day at most.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -55,6 +55,12 @@ async def switched_off(reader: Reader, record_id: int) -> frozenset[Unusual]:
     """Return the kinds of which a person wants no mail."""
     rows = await reader.all(_OF_RECORD, {"record_id": record_id})
     return frozenset(Unusual(sign) for sign, is_off, _ in rows if is_off)
+
+
+async def told(reader: Reader, record_id: int) -> dict[Unusual, datetime]:
+    """Return when a person was told last of each kind, in UTC; nothing of a kind that they never were."""
+    rows = await reader.all(_OF_RECORD, {"record_id": record_id})
+    return {Unusual(sign): datetime.fromtimestamp(at / 1_000_000, UTC) for sign, _, at in rows if at}
 
 
 async def switch(transaction: Transaction, record_id: int, off: frozenset[Unusual]) -> None:

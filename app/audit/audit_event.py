@@ -8,7 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 from app.audit.events import PURPOSES, Event
-from app.audit.log import LogEntry
+from app.audit.log import LogEntry, practice_of
 from app.fhir.release import Release
 
 _OWN = "https://regie.example/fhir/CodeSystem/audit-action"
@@ -88,9 +88,10 @@ def _subtype(action: str) -> dict[str, str]:
 
 def _agents(release: Release, event: Event) -> list[dict[str, Any]]:
     """Return who did it, and after them the organisation and the person for whom they did."""
-    name = event.display or event.actor or "unknown"
+    name, *_ = names_of(event)
+    identifier, *following = identifiers_of(event)
     agent: dict[str, Any] = {
-        **_named(release, name, f"urn:regie:{event.actor or 'unknown'}"),
+        **_named(release, name, identifier),
         "altId": event.client or event.actor or "unknown",
         "requestor": True,
     }
@@ -104,16 +105,27 @@ def _agents(release: Release, event: Event) -> list[dict[str, Any]]:
         grounds.append(f"urn:regie:assurance:{event.assurance}")
     if grounds:
         agent["policy"] = grounds
-    others = (("organisation", event.organisation), ("represented", event.on_behalf_of))
+    others = zip(("organisation", "represented"), (event.organisation, event.on_behalf_of), strict=True)
+    shown = [(part, other) for part, other in others if other]
     return [agent] + [
-        {
-            **_named(release, other, f"urn:regie:{part}"),
-            "role": [{"text": part}],
-            "requestor": False,
-        }
-        for part, other in others
-        if other
+        {**_named(release, other, uri), "role": [{"text": part}], "requestor": False}
+        for (part, other), uri in zip(shown, following, strict=True)
     ]
+
+
+def names_of(event: Event) -> list[str]:
+    """Return the names of the agents of an event, in order."""
+    first = event.display or event.actor or "unknown"
+    return [first, *(name for name in (event.organisation, event.on_behalf_of) if name)]
+
+
+def identifiers_of(event: Event) -> list[str]:
+    """Return the identifiers of the agents of an event, in order; that of an organisation is its practice's."""
+    found = [f"urn:regie:{event.actor or 'unknown'}"]
+    if event.organisation:
+        practice = practice_of(event.actor)
+        found.append(f"urn:regie:{practice if practice.startswith('practice:') else 'organisation'}")
+    return [*found, "urn:regie:represented"] if event.on_behalf_of else found
 
 
 def _named(release: Release, name: str, uri: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from app.interactions.context import Context
 from app.interactions.erase import erase_record
 from app.interactions.gate import Decide, Deed
 from app.interactions.leave import Leave
-from app.interactions.log import LogPage, log_faults, log_of
+from app.interactions.log import LogPage, SoughtEntry, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
 from app.interactions.operations.as_seen_by import Preview, preview
@@ -64,9 +64,11 @@ class Interactions:
         """Return what of the requester's own record does not keep its profiles."""
         return await misfits_of(self._context, requester, trace)
 
-    async def log_of(self, requester: Requester, trace: Trace, before: str | None, count: int) -> LogPage:
+    async def log_of(
+        self, requester: Requester, trace: Trace, before: str | None, count: int, wanted: SoughtEntry | None = None
+    ) -> LogPage:
         """Return part of the requester's own log."""
-        return await log_of(self._context, requester, trace, before, count)
+        return await log_of(self._context, requester, trace, before, count, wanted)
 
     def log_lines(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
         """Return the requester's own log as sealed lines of JSON."""

@@ -3,9 +3,11 @@
 Looking at the log is a look too, and is logged.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.access.policy import Wish
 from app.access.representation import Power
@@ -15,6 +17,7 @@ from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.audit.log import LogEntry, entries_of, entry_of, firsts
 from app.audit.verify import faults_of as audit_faults_of
+from app.db.database import Reader
 from app.errors import AccessDeniedError, BadRequestError, NotFoundError
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
@@ -22,7 +25,17 @@ from app.store.verify import faults as record_faults
 
 END = 2**62
 LOG_PAGE_MAX = 200
+LOOKED_MAX = 10_000
+"""Entries that one look at the log goes through."""
+
+BATCH = 500
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+
+
+class SoughtEntry(Protocol):
+    """Whether somebody wants to see an entry; ``is_first`` says that it is the first of a practice."""
+
+    def __call__(self, entry: LogEntry, *, is_first: bool) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +59,17 @@ def own_log(requester: Requester, scope: AccessScope) -> tuple[int, str]:
     return requester.record_id, "own log" if requester.kind is RequesterKind.PERSON else access.reason
 
 
-async def log_of(context: Context, requester: Requester, trace: Trace, before: str | None, count: int) -> LogPage:
-    """Return the newest ``count`` entries about the requester's record, or those that come after the cursor ``before``.
+async def log_of(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    before: str | None,
+    count: int,
+    wanted: SoughtEntry | None = None,
+) -> LogPage:
+    """Return the newest ``count`` entries about the requester's record that are ``wanted``, behind the cursor ``before``.
 
+    It looks at ``LOOKED_MAX`` entries at most: there may be more behind the cursor of a page that is not full.
     Raises: BadRequestError, for a cursor that was not made here.
     """
 
@@ -56,21 +77,43 @@ async def log_of(context: Context, requester: Requester, trace: Trace, before: s
         record_id, ground = own_log(requester, scope)
         place = (END, END)
         if before is not None:
-            found = _CURSOR.fullmatch(before)
-            if found is None:
+            given = _CURSOR.fullmatch(before)
+            if given is None:
                 message = "This _cursor was not made here: follow the next link as it came."
                 raise BadRequestError(message)
-            place = (int(found[1]), int(found[2]))
-        size = min(count, LOG_PAGE_MAX)
-        entries = await entries_of(context.database.reader, record_id, place, size + 1)
-        page = tuple(entries[:size])
-        following = f"{page[-1].event.instant}-{page[-1].n}" if len(entries) > size else None
-        return LogPage(page, following, await firsts(context.database.reader, record_id, page)), (
-            Touched(record_id, ground, len(page)),
-        )
+            place = (int(given[1]), int(given[2]))
+        page = await _page(context.database.reader, record_id, place, min(count, LOG_PAGE_MAX), wanted)
+        return page, (Touched(record_id, ground, len(page.entries)),)
 
     deed = Deed("log", None, "AuditEvent")
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, "AuditEvent"), deed, action)
+
+
+async def _page(
+    reader: Reader, record_id: int, place: tuple[int, int], size: int, wanted: SoughtEntry | None
+) -> LogPage:
+    found: list[LogEntry] = []
+    first: frozenset[int] = frozenset()
+    looked = 0
+    while looked < LOOKED_MAX:
+        batch = await entries_of(reader, record_id, place, (size if wanted is None else BATCH) + 1)
+        entries = batch[: len(batch) - 1] if len(batch) > (size if wanted is None else BATCH) else batch
+        first |= await firsts(reader, record_id, entries)
+        for number, entry in enumerate(entries, 1):
+            place = (entry.event.instant, entry.n)
+            if wanted is None or wanted(entry, is_first=entry.n in first):
+                found.append(entry)
+                if len(found) == size:
+                    return LogPage(tuple(found), _cursor(place) if number < len(batch) else None, first)
+        if len(batch) == len(entries):
+            return LogPage(tuple(found), None, first)
+        looked += len(entries)
+        await asyncio.sleep(0)  # others get their turn
+    return LogPage(tuple(found), _cursor(place), first)
+
+
+def _cursor(place: tuple[int, int]) -> str:
+    return f"{place[0]}-{place[1]}"
 
 
 async def log_faults(context: Context, requester: Requester, trace: Trace) -> list[str]:

@@ -5,10 +5,11 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import FormData
 
@@ -17,21 +18,24 @@ from app.audit.events import Event
 from app.audit.keys import key_set, published
 from app.audit.log import LogEntry
 from app.audit.unusual import Unusual, unusual
+from app.consent import grants
 from app.db.database import Transaction
 from app.errors import NotFoundError
+from app.identity import practices
+from app.oauth import clients
 from app.portal.formats import joined
 from app.portal.language import Language, marked
+from app.portal.log_filter import DEEDS, WHO, Filter, is_person
 from app.portal.login_words import change_words, way_words
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
+from app.portal.reading import LogPage
 from app.portal.session import SignedIn, checked_form, in_record
 from app.portal.view import trace_of
 from app.portal.wording import ROLES, type_words
 
 PAGE_SIZE = 40
 JSON_LINES = "application/x-ndjson"
-BATCH = 200
-BATCHES_MAX = 20
 REQUEST_LONGEST_US = 10_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOKED = marked("looked at %(what)s")
@@ -106,13 +110,8 @@ def _instant(microseconds: int, zone: ZoneInfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone)
 
 
-def _is_person(event: Event) -> bool:
-    """Return whether it was the person; somebody who failed to log in has no display, and may be anyone."""
-    return event.kind == "person" and bool(event.display) and not event.on_behalf_of
-
-
 def _who(event: Event, language: Language) -> str:
-    if _is_person(event):
+    if is_person(event):
         return language.gettext("You")
     name = event.display or language.gettext("Someone who is not known")
     role = next((language.gettext(name) for role, name in ROLES.items() if role.value == event.role), "")
@@ -206,39 +205,6 @@ def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language, first
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What the reader wants to see; empty shows everything."""
-
-    who: str = "others"
-    first: date | None = None
-    last: date | None = None
-
-    def takes(self, event: Event, day: date, signs: tuple[Unusual, ...] = ()) -> bool:
-        """Return whether an entry is shown; ``day`` is its local date, ``signs`` why it stands out."""
-        if (self.first and day < self.first) or (self.last and day > self.last):
-            return False
-        if self.who == "others":
-            return not _is_person(event)
-        if self.who == "unusual":
-            return bool(signs)
-        if self.who == "refused":
-            return event.outcome != "success"
-        return self.who == "all" or (self.who == event.kind and bool(event.display))
-
-
-WHO = (
-    ("others", marked("Others")),
-    ("representative", marked("People who help")),
-    ("practice", marked("Practices")),
-    ("app", marked("Apps")),
-    ("person", marked("You")),
-    ("refused", marked("Refused")),
-    ("unusual", marked("Unusual")),
-    ("all", marked("Everyone")),
-)
-
-
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
@@ -247,40 +213,30 @@ def _day(text: str) -> date | None:
 
 
 async def entries(
-    parts: Parts,
-    request: Request,
-    person: SignedIn,
-    wanted: Filter,
-    before: str | None = None,
-    *,
-    most: int,
-    batches: int,
-) -> tuple[list[LogEntry], str | None, frozenset[int]]:
-    """Return at least ``most`` entries that are wanted (fewer if there are no more), newest first, and the next cursor.
-
-    The numbers that come with them are of entries that are the first of a practice.
-
-    A batch is read to its end, so there may be more. After ``batches`` of them it stops, with the cursor to go on from.
-    """
+    parts: Parts, request: Request, person: SignedIn, wanted: Filter, before: str | None = None, *, most: int
+) -> LogPage:
+    """Return at most ``most`` entries that are wanted, newest first; there may be more behind a page that is not full."""
     zone = ZoneInfo(parts.settings.time_zone)
-    found: list[LogEntry] = []
-    firsts: frozenset[int] = frozenset()
-    for _ in range(batches):
-        batch = await parts.interactions.log_of(person.requester(), trace_of(request), before, BATCH)
-        firsts |= batch.firsts
-        found += [
-            entry
-            for entry in batch.entries
-            if wanted.takes(
-                entry.event,
-                _instant(entry.event.instant, zone).date(),
-                _signs(entry.event, zone, is_first=entry.n in batch.firsts),
-            )
-        ]
-        before = batch.next
-        if before is None or len(found) >= most:
-            break
-    return found, before, firsts
+
+    def takes(entry: LogEntry, *, is_first: bool) -> bool:
+        day = _instant(entry.event.instant, zone).date()
+        return wanted.takes(entry.event, day, _signs(entry.event, zone, is_first=is_first))
+
+    return await parts.interactions.log_of(person.requester(), trace_of(request), before, most, takes)
+
+
+async def parties(parts: Parts, person: SignedIn) -> list[tuple[str, str]]:
+    """Return the practices and apps that the person ever gave access, by name: what they are in the log, and the name.
+
+    Who acts for somebody is offered none: what was given to whom is not theirs to see by this.
+    """
+    if person.acting is not None:
+        return []
+    reader = parts.database.reader
+    known = {f"practice:{one.practice_id}": one.name for one in await practices.every(reader)}
+    known |= {f"app:{one.client_id}": one.name for one in await clients.every(reader)}
+    given = {f"{one.grantee.value}:{one.grantee_id}" for one in await grants.of_record(reader, person.record_id)}
+    return sorted(((one, known[one]) for one in given & known.keys()), key=lambda one: one[1].casefold())
 
 
 def _file(name: str) -> dict[str, str]:
@@ -299,22 +255,37 @@ def router(parts: Parts) -> APIRouter:
         who: str = "others",
         since: str = "",
         until: str = "",
+        party: Annotated[str, Query(max_length=128)] = "",
+        deed: str = "",
+        only: str = "",
         before: str = "",
     ) -> HTMLResponse:
-        language = language_of(request)
-        wanted = Filter(who if who in dict(WHO) else "others", _day(since), _day(until))
-        found, following, firsts = await entries(
-            parts, request, person, wanted, before or None, most=PAGE_SIZE, batches=BATCHES_MAX
+        language, reader = language_of(request), parts.database.reader
+        known = await parties(parts, person)
+        wanted = Filter(
+            who if who in dict(WHO) else "others",
+            _day(since),
+            _day(until),
+            party if party in dict(known) else "",
+            deed if deed in dict(DEEDS) else "",
+            only=bool(only),
         )
+        found = await entries(parts, request, person, wanted, before or None, most=PAGE_SIZE)
+        kept = {"since": since, "until": until, "party": wanted.party, "deed": wanted.deed, "only": only and "1"}
         return page(
             request,
             "activity.html",
-            looks=looks(found, zone, language, firsts),
-            following=following,
+            looks=looks(found.entries, zone, language, found.firsts),
+            following=found.next,
             wanted=wanted,
             choices=WHO,
+            deeds=DEEDS,
+            parties=known,
+            party=dict(known).get(wanted.party, ""),
+            kept=urlencode({name: value for name, value in kept.items() if value}),
             signs=SIGNS,
-            off=await alerts.switched_off(parts.database.reader, person.record_id),
+            off=await alerts.switched_off(reader, person.record_id),
+            told={sign: at.astimezone(zone) for sign, at in (await alerts.told(reader, person.record_id)).items()},
             since=since,
             until=until,
             **near(request, parts.clock().astimezone(zone)),

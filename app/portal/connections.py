@@ -63,6 +63,7 @@ class Access:
     """A grant as the page shows it; instants are local, ``state`` in-force, planned, changed, withdrawn or over."""
 
     grant_id: str
+    grantee_id: str
     name: str
     place: str
     kind: Grantee
@@ -110,6 +111,7 @@ def access_of(
         state = "in-force" if grant.starts_at <= now else "planned"
     return Access(
         grant_id=grant.grant_id,
+        grantee_id=grant.grantee_id,
         name=name,
         place=place,
         kind=grant.grantee,
@@ -383,7 +385,14 @@ def router(parts: Parts) -> APIRouter:
         is_own = person.acting is None
         waiting = await waiting_for(parts, person.record_id, language_of(request)) if is_own else []
         return page(
-            request, "access.html", current=current, past=past, waiting=waiting, done=done, **near(request, now)
+            request,
+            "access.html",
+            current=current,
+            past=past,
+            waiting=waiting,
+            may_see_log=is_own,
+            done=done,
+            **near(request, now),
         )
 
     @routes.get("/access/new")

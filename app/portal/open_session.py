@@ -40,14 +40,15 @@ async def open_session(
     note: str = "",
     *,
     is_new: bool = False,
+    assurance: str = "",
 ) -> str:
     """Return the cookie value of the session of somebody who has just shown both factors.
 
-    ``note`` goes into the log and the session with the way; of an account that ``is_new`` no device is news.
+    ``assurance`` is the level that another party proved. ``note`` goes into the log and the session with the way; of an account that ``is_new`` no device is news.
     """
     detail = f"{way}, {note}" if note else way
     await _remember_device(request, parts, transaction, account, is_told=not is_new)
-    await parts.audit.record(transaction, event(request, account, "login", detail=detail))
+    await parts.audit.record(transaction, event(request, account, "login", detail=detail, assurance=assurance))
     return await sessions.make_whole(
         transaction,
         session_cookie(request),
@@ -104,7 +105,9 @@ async def renew_session(
     return await sessions.renew(transaction, session_cookie(request), parts.clock())
 
 
-def event(request: Request, account: Account | None, action: str, *, status: int = 0, detail: str = "") -> Event:
+def event(
+    request: Request, account: Account | None, action: str, *, status: int = 0, detail: str = "", assurance: str = ""
+) -> Event:
     """Return the entry in the log for a login or logout; with a ``status`` it is a refusal."""
     entry = Event(
         **msgspec.structs.asdict(trace_of(request)),
@@ -113,6 +116,7 @@ def event(request: Request, account: Account | None, action: str, *, status: int
         status=status,
         record_id=-1 if account is None else account.logged_at,
         detail=detail,
+        assurance=assurance,
     )
     if account is None or status:  # whoever fails to log in is not known to be the one whose login it is
         return entry

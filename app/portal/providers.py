@@ -90,7 +90,9 @@ class Providers:
             if session is not None and session.is_whole and session.account == account:
                 return await renew_session(request, parts, transaction, account, Way.PROVIDER)
             note = f"{name}, {identity.level}"
-            return await open_session(request, parts, transaction, account, Way.PROVIDER, note)
+            return await open_session(
+                request, parts, transaction, account, Way.PROVIDER, note, assurance=identity.level
+            )
 
         return await parts.database.write(job)
 

@@ -17,6 +17,7 @@ from app.db.database import Transaction
 from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.interactions.archive import Paper
+from app.interactions.log import SoughtEntry
 from app.interactions.restore import Brought
 from app.interactions.shared import Shared, SharedPage, Sought
 
@@ -157,7 +158,7 @@ class Interactions(Protocol):
         ...
 
     async def log_of(  # noqa: D102
-        self, requester: Requester, trace: Trace, before: str | None, count: int
+        self, requester: Requester, trace: Trace, before: str | None, count: int, wanted: SoughtEntry | None = None
     ) -> LogPage: ...
 
     def log_lines(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:

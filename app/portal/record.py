@@ -12,10 +12,11 @@ from app.access.representation import Power
 from app.audit.log import LogEntry
 from app.fhir.elements import Tree, named, newest_first, words
 from app.portal import careplan, medication, summary
-from app.portal.activity import Filter, entries, looks
+from app.portal.activity import entries, looks
 from app.portal.connections import accesses
 from app.portal.kinds import KINDS, Measurement, measurements_of
 from app.portal.language import Language
+from app.portal.log_filter import Filter
 from app.portal.measurements import cards_of, every_code
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
@@ -25,7 +26,7 @@ from app.portal.view import reading_for
 from app.portal.waiting import waiting_for
 
 RECENT = timedelta(days=90)
-LOOKS_SHOWN = 3
+LOOKS_SHOWN, LOOKS_READ = 3, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,8 @@ def router(parts: Parts) -> APIRouter:
         activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
         others: list[LogEntry] = []
         if person.may(Power.LOG):
-            others, *_ = await entries(parts, request, person, Filter("others"), most=LOOKS_SHOWN, batches=3)
+            page_of_log = await entries(parts, request, person, Filter("others"), most=LOOKS_READ)
+            others = list(page_of_log.entries)
         given = await accesses(parts, request, person) if person.may(Power.GIVE) else []
         return page(
             request,

@@ -19,6 +19,7 @@ from app.fhir.xml.write import to_xml
 from app.interactions.conformance import Declared
 from app.interactions.context import Context
 from app.interactions.translated import RELEASES
+from app.rest.audit_events import PARAMETERS
 from app.rest.formats import Format
 
 PUBLISHED = "2026-11-25"
@@ -121,7 +122,11 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
         return {
             "type": name,
             "interaction": [{"code": code} for code in codes],
-            "documentation": "The log of the record, for the person that it is about; newest first, _count only.",
+            "documentation": "The log of the record, for the person that it is about; newest first.",
+            "searchParam": [
+                {"name": name, "definition": f"http://hl7.org/fhir/SearchParameter/AuditEvent-{name}", "type": kind}
+                for name, kind in PARAMETERS[release]
+            ],
         }
     codes = ["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"]
     supported = definitions(release).supported(name)
@@ -162,6 +167,7 @@ def _operations(release: Release) -> list[dict[str, Any]]:
         "as-seen-by": "https://regie.example/fhir/OperationDefinition/as-seen-by",
         "request-access": "https://regie.example/fhir/OperationDefinition/request-access",
         "access-requests": "https://regie.example/fhir/OperationDefinition/access-requests",
+        "receipt": "https://regie.example/fhir/OperationDefinition/receipt",
         "expand": f"{standard}/ValueSet-expand",
         "validate-code": f"{standard}/ValueSet-validate-code",
         "lookup": f"{standard}/CodeSystem-lookup",

@@ -1,21 +1,18 @@
 """What each route does: typed values in, an interaction, a response out. No handler decides who may do what."""
 
-import re
 from dataclasses import replace
 
 import msgspec
 
-from app.audit.audit_event import audit_event_tree
-from app.errors import MediaTypeError, NotFoundError
-from app.fhir.instants import instant_text
+from app.errors import MediaTypeError
 from app.fhir.patch.reading import PatchForm
 from app.fhir.search.subset import Shown
 from app.interactions import both as boths
 from app.interactions import history as histories
-from app.interactions import log, single
 from app.interactions import read as reads
 from app.interactions import search as searches
 from app.interactions import search_of_types as searches_of_types
+from app.interactions import single
 from app.interactions.context import Stored
 from app.interactions.history import SEQ_MAX, HistoryWindow
 from app.interactions.translated import RELEASES
@@ -243,35 +240,3 @@ async def delete_matching(call: Call) -> FhirResponse:
         conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
     )  # fmt: skip
     return written_response(call.base, call.release, written, call.request.wanted_return)
-
-
-async def audit_events(call: Call) -> FhirResponse:
-    """Who looked at the record, newest first, as AuditEvents."""
-    call.only("_count", "_cursor")
-    count = max(1, call.number("_count", 50, log.LOG_PAGE_MAX))
-    page = await log.log_of(call.context, call.who, call.request.trace, call.one("_cursor"), count)
-    url = f"{call.base}/AuditEvent"
-    links = [{"relation": "self", "url": f"{url}?{query_text(call.request.pairs)}".rstrip("?")}]
-    if page.next is not None:
-        links.append({"relation": "next", "url": f"{url}?_count={count}&_cursor={page.next}{call.kept}"})
-    tree: dict[str, object] = {"resourceType": "Bundle", "type": "searchset", "link": links}
-    if page.entries:
-        tree["entry"] = [
-            {
-                "fullUrl": f"{url}/{entry.n}",
-                "resource": audit_event_tree(call.release, entry, instant_text(entry.event.instant)),
-                "search": {"mode": "match"},
-            }
-            for entry in page.entries
-        ]
-    return FhirResponse(200, _encode(tree))
-
-
-async def audit_event(call: Call) -> FhirResponse:
-    """One AuditEvent."""
-    call.only()
-    if re.fullmatch(r"[0-9]{1,18}", call.named["id"]) is None:
-        message = "This AuditEvent is not known."
-        raise NotFoundError(message)
-    entry = await log.log_entry(call.context, call.who, call.request.trace, int(call.named["id"]))
-    return FhirResponse(200, _encode(audit_event_tree(call.release, entry, instant_text(entry.event.instant))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
-from app.rest import access_requests, bundles, handlers, operations, terminology
+from app.rest import access_requests, audit_events, bundles, handlers, operations, terminology
 from app.rest.call import Handler
 
 
@@ -39,8 +39,9 @@ ROUTES = (
     Route("POST", "/_search", handlers.search_of_types_by_post, "search-system"),
     Route("GET", "/$delta", operations.delta, "operation-delta"),
     Route("GET", "/_history", handlers.history_of_many, "history-system"),
-    Route("GET", "/AuditEvent", handlers.audit_events, "log"),
-    Route("GET", "/AuditEvent/{id}", handlers.audit_event, "log"),
+    Route("GET", "/AuditEvent", audit_events.audit_events, "log"),
+    Route("GET", "/AuditEvent/{id}", audit_events.audit_event, "log"),
+    Route("GET", "/AuditEvent/{id}/$receipt", audit_events.receipt, "log"),
     Route("GET", "/Observation/$lastn", operations.lastn, "operation-lastn"),
     Route("GET", "/Patient/$everything", operations.everything, "operation-everything"),
     Route("GET", "/Patient/{id}/$everything", operations.everything, "operation-everything"),

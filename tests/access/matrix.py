@@ -683,6 +683,20 @@ ROWS = (
         "secret",
         _labels,
     ),
+    Row(
+        "receipt",
+        "GET",
+        "/AuditEvent/{id}/$receipt",
+        "/AuditEvent/{audit}/$receipt",
+        "200 404 403 403  403 403 403 403 403 403  403  403 403 403",
+    ),
+    Row(
+        "log of a party",
+        "GET",
+        "/AuditEvent",
+        "/AuditEvent?agent-name=Praktijk",
+        "200 200 403 403  403 403 403 403 403 403  403  403 403 403",
+    ),
     Row("log", "GET", "/AuditEvent", "/AuditEvent", "200 200 403 403  403 403 403 403 403 403  403  403 403 403"),
     Row(
         "log entry",

@@ -99,7 +99,7 @@ def asks(world: World) -> Iterator[Ask]:
     yield from _changes(world, fresh, never_goal, gone)
     yield from _bundles(world, fresh, never_goal)
     yield Ask("log", 200, "GET", "/AuditEvent?_count=1")
-    yield Ask("log", 400, "GET", "/AuditEvent?date=2026")
+    yield Ask("log", 400, "GET", "/AuditEvent?date=soon")
     yield Ask("log", 403, "GET", "/AuditEvent", who="no grant")
     yield Ask("log", 404, "GET", "/AuditEvent/999999999")
     yield from _operations(world, fresh, never_goal, gone)

@@ -9,8 +9,9 @@ import pytest
 from app.audit.events import Event
 from app.audit.log import LogEntry
 from app.audit.unusual import Unusual
-from app.portal.activity import Filter, looks
+from app.portal.activity import looks
 from app.portal.language import language
+from app.portal.log_filter import Filter, deed_of
 
 DUTCH = language("nl")
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -128,3 +129,29 @@ def test_who_acts_for_an_organisation_or_for_somebody_is_said_with_both_names() 
     parent = event(kind="person", display="B. Duinroos-Testpersoon", on_behalf_of="C. Duinroos-Testpersoon")
     assert said(staff)[0].startswith("A. Duinroos-Testpersoon (Praktijk De Proef) heeft")
     assert said(parent)[0].startswith("B. Duinroos-Testpersoon, namens C. Duinroos-Testpersoon, heeft")
+
+
+@pytest.mark.parametrize(
+    ("action", "deed"),
+    [
+        ("read", "looks"),
+        ("operation-everything", "looks"),
+        ("history-instance", "looks"),
+        ("create", "changes"),
+        ("operation-meta-add", "changes"),
+        ("grant", "access"),
+        ("operation-request-access", "access"),
+        ("login", "login"),
+        ("time-zone", ""),
+    ],
+)
+def test_what_was_done_is_of_one_kind(action: str, deed: str) -> None:
+    assert deed_of(action) == deed
+
+
+def test_a_party_is_a_practice_with_all_its_people() -> None:
+    wanted = Filter("others", party="practice:p1")
+    acts = [
+        Event("read", kind="practice", actor=actor) for actor in ("practice:p1", "practice:p1:anna", "practice:p10")
+    ]
+    assert [wanted.takes(one, DAY) for one in acts] == [True, True, False]
