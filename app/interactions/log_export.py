@@ -89,7 +89,7 @@ async def receipt(context: Context, requester: Requester, trace: Trace, number: 
         lines = _encode(entry_line(link)) + b"\n" + _encode(SealLine(seal)) + b"\n"
         return lines, (Touched(record_id, ground, 1),)
 
-    deed = Deed("log", None, "AuditEvent", str(number))
+    deed = Deed("operation-receipt", None, "AuditEvent", str(number))
     return await context.gate.look(requester, trace, Wish(Action.READ, "AuditEvent"), deed, action)
 
 

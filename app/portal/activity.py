@@ -54,6 +54,7 @@ _DEEDS = {
     "withdraw": marked("stopped access"),
     "token": marked("opened the connection"),
     "log": marked("looked at this log"),
+    "operation-receipt": marked("took a receipt of a line of this log"),
     "operation-request-access": marked("asked you for access"),
     "access-code": marked("made a code for a practice"),
     "decline-request": marked("gave no access to a practice that asked"),

@@ -41,7 +41,7 @@ ROUTES = (
     Route("GET", "/_history", handlers.history_of_many, "history-system"),
     Route("GET", "/AuditEvent", audit_events.audit_events, "log"),
     Route("GET", "/AuditEvent/{id}", audit_events.audit_event, "log"),
-    Route("GET", "/AuditEvent/{id}/$receipt", audit_events.receipt, "log"),
+    Route("GET", "/AuditEvent/{id}/$receipt", audit_events.receipt, "operation-receipt"),
     Route("GET", "/Observation/$lastn", operations.lastn, "operation-lastn"),
     Route("GET", "/Patient/$everything", operations.everything, "operation-everything"),
     Route("GET", "/Patient/{id}/$everything", operations.everything, "operation-everything"),

@@ -58,8 +58,8 @@ def table() -> dict[str, Line]:
     return lines
 
 
-def asks(world: World) -> Iterator[Ask]:
-    """Yield what provokes each status, in an order in which it can be done."""
+def asks(world: World, number: str) -> Iterator[Ask]:
+    """Yield what provokes each status, in an order in which it can be done; ``number`` is an entry of the log."""
     him, her = world.zonnestraal, world.maanlicht
     patient, never = him.patient(), never_made(him)
     seen, gone = him.url("weight"), him.url("goal")
@@ -102,6 +102,10 @@ def asks(world: World) -> Iterator[Ask]:
     yield Ask("log", 400, "GET", "/AuditEvent?date=soon")
     yield Ask("log", 403, "GET", "/AuditEvent", who="no grant")
     yield Ask("log", 404, "GET", "/AuditEvent/999999999")
+    yield Ask("operation-receipt", 200, "GET", f"/AuditEvent/{number}/$receipt")
+    yield Ask("operation-receipt", 400, "GET", f"/AuditEvent/{number}/$receipt?colour=blue")
+    yield Ask("operation-receipt", 403, "GET", f"/AuditEvent/{number}/$receipt", who="no grant")
+    yield Ask("operation-receipt", 404, "GET", "/AuditEvent/999999999/$receipt")
     yield from _operations(world, fresh, never_goal, gone)
 
 
@@ -257,7 +261,8 @@ def _terminology() -> Iterator[Ask]:
 async def test_every_status_in_the_table_can_be_provoked(tmp_path: Path) -> None:
     provoked = defaultdict(set)
     async with world_in(tmp_path) as world:
-        for ask in asks(world):
+        log = await world.caller("zonnestraal").get("/AuditEvent?_count=1")
+        for ask in asks(world, log["entry"][0]["resource"]["id"]):
             answer = await world.caller(ask.who)(ask.method, ask.url, ask.body, **dict(ask.headers))
             assert answer.status_code == ask.status, (ask[:4], answer.text[:500])
             provoked[ask.interaction].add(ask.status)
