@@ -164,6 +164,7 @@ def demo(
         loader = Loader(parts.context, parts.accounts, parts.settings.key("demo"), parts.clock)
         people = await loader.people(datetime.now(zone).date())
         places = await loader.practices()
+        members = await loader.members(places[0].practice_id)
         app = demo_app()
 
         async def job(transaction: Transaction) -> None:
@@ -191,6 +192,17 @@ def demo(
                 {"practice_id": place.practice_id, "name": place.name, "city": place.city, "about": place.about}
                 for place in places
             ],
+            "staff": [
+                {
+                    "login": member.login,
+                    "password": member.password,
+                    "totp_secret": member.totp_secret,
+                    "name": member.name,
+                    "practice": places[0].name,
+                    "about": member.about,
+                }
+                for member in members
+            ],
             "app": {"client_id": DEMO_APP_ID, "name": app.name, "redirect_uri": app.redirect_uri},
         }
 
@@ -201,7 +213,7 @@ def demo(
     typer.echo(
         "Invented people to log in as; the one-time code holds for half a minute, `regie demo` prints a new one."
     )
-    for person in found["people"]:
+    for person in (*found["people"], *found["staff"]):
         code = pyotp.TOTP(person["totp_secret"]).now()
         typer.echo(f"  {person['login']:<22} password {person['password']}   one-time code {code}   {person['about']}")
 

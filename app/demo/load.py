@@ -19,11 +19,12 @@ from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Trace
 from app.db.database import Transaction
-from app.demo.people import DemoPerson, demo_people
-from app.demo.practices import DemoPractice, demo_practices
+from app.demo.people import PASSWORD, DemoPerson, demo_people
+from app.demo.practices import DemoMember, DemoPractice, demo_members, demo_practices
 from app.fhir.release import Release
-from app.identity import practices
+from app.identity import practices, staff
 from app.identity.accounts import Accounts
+from app.identity.staff import Described
 from app.interactions.bundle import bundle
 from app.interactions.context import Context
 from app.interactions.people import ensure_record, patients_in
@@ -56,6 +57,17 @@ class LoadedPractice:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedMember:
+    """Somebody invented who can log in for a practice."""
+
+    login: str
+    password: str
+    totp_secret: str
+    name: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Loader:
     """Puts people and practices in place; ``key`` (32 bytes) makes their one-time-code secrets."""
 
@@ -71,6 +83,27 @@ class Loader:
     async def practices(self) -> list[LoadedPractice]:
         """Return the invented practices, made where they are absent."""
         return [await self._practice(practice) for practice in demo_practices()]
+
+    async def members(self, practice_id: str) -> list[LoadedMember]:
+        """Return who logs in for a practice, made where they are absent."""
+        return [await self._member(practice_id, member) for member in demo_members()]
+
+    async def _member(self, practice_id: str, member: DemoMember) -> LoadedMember:
+        secret, now = self.totp_secret(member.login), self.clock()
+        if await self.accounts.by_login(self.context.database.reader, member.login) is None:
+            password_hash = await self.accounts.hash_password(PASSWORD)
+            described = Described(member.name, member.role, member.is_administrator)
+
+            async def job(transaction: Transaction) -> None:
+                account_id = await self.accounts.create(
+                    transaction, login=member.login, password_hash=password_hash, name=member.name,
+                    record_id=None, totp_secret=secret, now=now,
+                )  # fmt: skip
+                token = await staff.invite(transaction, practice_id, described, "invented data", now)
+                await staff.join(transaction, token, account_id, now)
+
+            await self.context.database.write(job)
+        return LoadedMember(member.login, PASSWORD, secret, member.name, member.about)
 
     async def _person(self, person: DemoPerson) -> LoadedPerson:
         reader = self.context.database.reader

@@ -7,6 +7,7 @@ of those could be somebody's.
 
 from dataclasses import dataclass, field
 
+from app.access.staff import StaffRole
 from app.demo.elements import DEMO_IDENTIFIERS, NICTIZ, NL_CORE, Entries, Entry, Json, Link, coding, concept
 from app.demo.nl_core import address, human_name
 from app.fhir.release import Release
@@ -145,6 +146,31 @@ class DemoApp:
     name: str
     about: str
     redirect_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMember:
+    """Somebody who logs in for the GP practice; ``about`` is one line of Dutch."""
+
+    login: str
+    name: str
+    role: StaffRole
+    about: str
+    is_administrator: bool = False
+
+
+def demo_members() -> list[DemoMember]:
+    """Return who logs in for the GP practice: the GP, who also administers it, and the assistant."""
+    return [
+        DemoMember(
+            "huisarts@example.test",
+            "M. Meetlat-Testarts",
+            StaffRole.GP,
+            "huisarts, beheert de praktijk",
+            is_administrator=True,
+        ),
+        DemoMember("assistent@example.test", "K. Kalender-Testassistent", StaffRole.ASSISTANT, "doktersassistent"),
+    ]
 
 
 def demo_practices() -> list[DemoPractice]:

@@ -1,0 +1,101 @@
+"""Somebody leaves a practice, or gets another role, while they look: in the middle of a request, and in another process."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.access.requester import Requester
+from app.access.staff import StaffRole
+from app.audit.events import Trace
+from app.audit.log import entries_of
+from app.db.database import Transaction
+from app.errors import AccessDeniedError
+from app.fhir.release import Release
+from app.identity import staff
+from app.interactions.shared import Sought
+from app.main import create_app
+from app.portal.session import AtWork
+from tests.access.test_practice_pages import account_of, at_work, person_url
+from tests.support.world import BASE_URL, World, staff_name, world_in
+
+WHO = "gp of granted"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with world_in(tmp_path) as world:
+        yield world
+
+
+async def looking(world: World) -> Requester:
+    """Return the GP as a request has them that was let in a moment ago."""
+    reader, account_id = world.parts.database.reader, await account_of(world, WHO)
+    member = await staff.present(reader, account_id)
+    assert member is not None
+    from app.identity import practices
+
+    practice = await practices.get(reader, member.practice_id)
+    assert practice is not None
+    return replace(AtWork(member, practice, "session").requester(), only_record=world.zonnestraal.record_id)
+
+
+async def leave(world: World) -> None:
+    """End the login of the GP."""
+    account_id = await account_of(world, WHO)
+
+    async def job(transaction: Transaction) -> None:
+        await staff.end(transaction, world.made.practices["granted"], account_id, world.parts.clock())
+
+    await world.parts.database.write(job)
+
+
+async def demote(world: World) -> None:
+    """Make the GP an assistant."""
+    account_id, practice_id = await account_of(world, WHO), world.made.practices["granted"]
+
+    async def job(transaction: Transaction) -> None:
+        await staff.change(transaction, practice_id, account_id, StaffRole.ASSISTANT, administers=False)
+
+    await world.parts.database.write(job)
+
+
+@pytest.mark.parametrize("change", [leave, demote])
+async def test_a_request_that_was_let_in_before_shows_nothing_after(world: World, change: type) -> None:
+    requester, parts = await looking(world), world.parts
+    assert (await parts.interactions.shared_person(requester, Trace.EMPTY)).patient is not None
+    await change(world)
+    with pytest.raises(AccessDeniedError):
+        await parts.interactions.shared_person(requester, Trace.EMPTY)
+    with pytest.raises(AccessDeniedError):
+        await parts.interactions.search(requester, Trace.EMPTY, Release.R4, "Observation", [])
+    with pytest.raises(AccessDeniedError):
+        await parts.interactions.shared_people(replace(requester, only_record=None), Trace.EMPTY, Sought())
+    entries = await entries_of(parts.database.reader, world.zonnestraal.record_id, (2**62, 2**62), 3)
+    assert {(entry.event.display, entry.event.outcome) for entry in entries[:2]} == {(staff_name(WHO), "refused")}
+
+
+async def test_who_leaves_is_out_in_every_process(world: World) -> None:
+    other = create_app(world.application.settings)
+    other.open()
+    try:
+        transport = httpx.ASGITransport(app=other)
+        cookies = {"regie-session": world.made.cookies[WHO]}
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, cookies=cookies) as browser:
+            assert (await browser.get(person_url(world))).status_code == 200
+            await leave(world)
+            assert (await browser.get(person_url(world))).headers["location"].startswith("/login?")
+    finally:
+        other.close()
+
+
+async def test_a_grant_that_ends_between_two_looks_of_one_page_shows_nothing_more(world: World) -> None:
+    requester = await looking(world)
+    assert (await world.parts.interactions.shared_person(requester, Trace.EMPTY)).patient is not None
+    await world.withdraw(world.made.grants["granted of zonnestraal"])
+    with pytest.raises(AccessDeniedError):
+        await world.parts.interactions.search(requester, Trace.EMPTY, Release.R4, "Observation", [])
+    async with at_work(world, WHO) as browser:
+        assert (await browser.get(person_url(world))).status_code == 403
