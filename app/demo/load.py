@@ -99,7 +99,7 @@ class Loader:
                     transaction, login=member.login, password_hash=password_hash, name=member.name,
                     record_id=None, totp_secret=secret, now=now,
                 )  # fmt: skip
-                token = await staff.invite(transaction, practice_id, described, "invented data", now)
+                token = await staff.invite(transaction, practice_id, described, "operator", now)
                 await staff.join(transaction, token, account_id, now)
 
             await self.context.database.write(job)
