@@ -98,11 +98,12 @@ def choice_of(form: FormData, asked: Asked) -> Choice:
 def policy(*uris: str) -> str:
     """Return the Content-Security-Policy of a page whose forms lead on to these URIs.
 
-    A form is sent here and leads on to an app, and browsers hold that redirect against ``form-action`` too.
+    A form is sent here and leads on to an app, and browsers hold that redirect against ``form-action`` too, with every
+    one after it: an app that is met by https may send the person on to wherever it likes by https, and often does.
     Spec: https://www.w3.org/TR/CSP3/#directive-form-action
     """
     found = [urlsplit(uri) for uri in uris]
-    targets = {f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:" for parts in found}
+    targets = {f"{parts.scheme}://{parts.netloc}" if parts.scheme == "http" else f"{parts.scheme}:" for parts in found}
     return (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action {' '.join([SELF, *sorted(targets)])}"
