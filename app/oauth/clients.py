@@ -22,7 +22,7 @@ from app.fhir.release import Release
 from app.identity.instants import to_us
 from app.oauth.proofs_of_clients import ASSERTION, BY_NAME, NOTHING, SELF_SIGNED, check_name
 from app.oauth.public_keys import has_certificates, public_keys
-from app.oauth.redirect_uris import check_redirect_uri
+from app.oauth.redirect_uris import check_redirect_uri, is_registered
 from app.oauth.remote_keys import check_url
 from app.oauth.smart_scopes import PERSON_CONTEXTS, granted, opens_anything
 from app.oauth.tables import client
@@ -121,8 +121,8 @@ class Client(ClientMixin):
         return kept if opens_anything(kept) else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Return whether this is exactly one of the registered ones."""
-        return redirect_uri in self.redirect_uris
+        """Return whether this is one of the registered ones."""
+        return is_registered(redirect_uri, self.redirect_uris)
 
     def check_client_secret(self, client_secret: str) -> bool:  # noqa: ARG002 - Authlib's signature
         """Return False: there are no client secrets."""

@@ -61,6 +61,7 @@ def smart_configuration(issuer: str, auth_methods: Sequence[str]) -> dict[str, A
     """Return the document at ``.well-known/smart-configuration``, at the root and below each FHIR base."""
     return {
         **authorization_server(issuer, auth_methods),
+        "management_endpoint": f"{issuer}/access",
         "capabilities": [
             "launch-ehr",
             "launch-standalone",

@@ -36,7 +36,7 @@ async def test_what_smart_clients_read_names_places_that_are_there(world: World)
     smart = (await world.http.get("/fhir/r4/.well-known/smart-configuration")).json()
     assert smart == (await world.http.get("/.well-known/smart-configuration")).json()
     places = [url for name, url in smart.items() if name.endswith(("_endpoint", "_uri"))]
-    assert len(places) == 8
+    assert len(places) == 9
     for url in places:
         answers = [await world.http.get(url), await world.http.post(url)]
         assert any(answer.status_code not in (404, 405) for answer in answers), url
