@@ -18,6 +18,7 @@ from granian.constants import Interfaces
 from granian.server import Server
 
 from app.cli_audit import commands as audit_commands
+from app.cli_client import add_registrations
 from app.cli_packages import commands as package_commands
 from app.cli_practice import add_keys
 from app.cli_practice import commands as practice_commands
@@ -83,6 +84,7 @@ main.add_typer(audit_commands(_run), name="audit")
 main.add_typer(package_commands(), name="packages")
 main.add_typer(practice_commands(_run), name="practice")
 add_keys(client, _run)
+add_registrations(client, _run)
 add_reindex(main, _run)
 
 
@@ -283,6 +285,13 @@ def token_issue(
     typer.echo(_run(work))
 
 
+def _release(text: str) -> Release:
+    found = next((known for known in Release if known.path == text), None)
+    if found is None:
+        raise typer.BadParameter("The release is stu3 or r4.")
+    return found
+
+
 @client.command("add")
 def client_add(
     *,
@@ -292,6 +301,9 @@ def client_add(
         list[str] | None, typer.Option(help="Where people are sent back to; may be repeated.")
     ] = None,
     launch_uri: Annotated[str | None, typer.Option(help="Where the portal opens it with somebody's record.")] = None,
+    launch_release: Annotated[
+        list[Release] | None, typer.Option(parser=_release, help="r4 or stu3: in which it is opened; may be repeated.")
+    ] = None,
     public: Annotated[bool, typer.Option("--public", help="An app that can't keep a secret.")] = False,
     jwks_file: Annotated[Path | None, typer.Option(help="File with the public keys (JWK Set).")] = None,
     jwks_uri: Annotated[str | None, typer.Option(help="URL at which it publishes its public keys instead.")] = None,
@@ -336,6 +348,7 @@ def client_add(
                 practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
                 requires_par=requires_par, is_fapi=is_fapi,
                 certificate=certificate_name if certificate_file is None else SELF_SIGNED,
+                launch_releases=launch_release or (Release.R4,),
             )  # fmt: skip
 
         return await parts.database.write(job)

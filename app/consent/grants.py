@@ -250,6 +250,12 @@ async def of_practice(reader: Reader, practice_id: str, now: datetime, record_id
     return [_grant(row) for row in rows]
 
 
+async def to_app(reader: Reader, client_id: str, now: datetime) -> list[Grant]:
+    """Return what people gave to an app and did not withdraw, and what has not ended."""
+    wanted = {"grantee": Grantee.APP.value, "grantee_id": client_id, "now": _us(now)}
+    return [_grant(row) for row in await reader.all(_OF_GRANTEE, wanted)]
+
+
 async def once_opened_to(reader: Reader, practice_id: str) -> list[int]:
     """Return the records that were ever granted to a practice, those granted the latest first, at most ``FORMER_MAX``."""
     return [row[0] for row in await reader.all(_ONCE_OPENED, {"grantee_id": practice_id})]

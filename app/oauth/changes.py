@@ -253,6 +253,16 @@ class Changes:
 
         self._database.write_blocking(job)
 
+    async def note_registration(self, transaction: Transaction, client: Client, detail: str, trace: Trace) -> None:
+        """Leave an entry about the registration of a client, in the transaction that changes it."""
+        holder = Holder(
+            RequesterKind.APP if client.practice_id is None else RequesterKind.PRACTICE,
+            client.name,
+            client.client_id,
+            practice_id=client.practice_id,
+        )
+        await self._audit.record(transaction, _token_event(trace, holder, detail=detail))
+
     def tell_who(self, token: Token, trace: Trace) -> bool:
         """Return whether an app may hear who the person of its token is; that it asked is in the log."""
         holder = Holder(token.requester_kind, token.display, token.client_id, token.record_id, grant_id=token.grant_id)

@@ -49,6 +49,20 @@ _columns = (
 _SET_RELEASES = hot(
     update(client).where(client.c.client_id == bindparam("which")).values(both_releases=bindparam("both"))
 )
+_CHANGE = hot(
+    update(client)
+    .where(client.c.client_id == bindparam("which"))
+    .values(
+        redirect_uris=bindparam("new_redirect_uris"),
+        launch_uri=bindparam("new_launch_uri"),
+        scope=bindparam("new_scope"),
+        jwks=bindparam("new_jwks"),
+        jwks_uri=bindparam("new_jwks_uri"),
+        requires_par=bindparam("new_requires_par"),
+        certificate=bindparam("new_certificate"),
+        launch_releases=bindparam("new_launch_releases"),
+    )
+)
 _ONE = hot(select(*_columns).where(client.c.client_id == bindparam("client_id"), client.c.ended_at.is_(None)))
 _OF_PRACTICE = hot(
     select(*_columns)
@@ -173,17 +187,9 @@ async def add(
     _check_proof(certificate, jwks, jwks_uri, public=public)
     if is_fapi and public:
         raise BadRequestError("A client that is held to FAPI has keys or a certificate.")
-    if jwks_uri is not None:
-        check_url(jwks_uri)
-    if not redirect_uris and practice_id is None:
-        raise BadRequestError("A client that is no practice's system needs a redirect URI.")
     if practice_id is not None and public:
         raise BadRequestError("A practice's system has keys; it can't be public.")
-    for uri in (*redirect_uris, *([] if launch_uri is None else [launch_uri])):
-        check_redirect_uri(uri)
-    unknown = [part for part in scope.split() if not is_known_scope(part)]
-    if unknown or not opens_anything(scope):
-        raise BadRequestError(f"The scope names no resource or has unknown parts: {' '.join(unknown)}.")
+    _check(scope, redirect_uris, launch_uri, jwks_uri, practice_id=practice_id)
     client_id = client_id or secrets.token_hex(12)
     await transaction.run(
         _INSERT,
@@ -209,6 +215,38 @@ async def add(
         },
     )
     return client_id
+
+
+async def change(
+    transaction: Transaction,
+    held: Client,
+    *,
+    scope: str,
+    redirect_uris: Sequence[str],
+    launch_uri: str | None,
+    jwks: dict[str, Any] | None,
+    jwks_uri: str | None,
+    certificate: str | None,
+    requires_par: bool,
+    launch_releases: Sequence[Release],
+) -> None:
+    """Put these in the place of what a client registered. Raises: BadRequestError, as ``add`` does."""
+    _check_proof(certificate, jwks, jwks_uri, public=held.is_public)
+    _check(scope, redirect_uris, launch_uri, jwks_uri, practice_id=held.practice_id)
+    await transaction.run(
+        _CHANGE,
+        {
+            "which": held.client_id,
+            "new_redirect_uris": json.dumps(list(redirect_uris)),
+            "new_launch_uri": launch_uri,
+            "new_scope": scope,
+            "new_jwks": None if jwks is None else json.dumps(public_keys(jwks)),
+            "new_jwks_uri": jwks_uri,
+            "new_requires_par": requires_par or held.is_fapi,
+            "new_certificate": certificate,
+            "new_launch_releases": " ".join(release.path for release in launch_releases),
+        },
+    )
 
 
 async def set_releases(transaction: Transaction, client_id: str, *, both: bool) -> None:
@@ -263,6 +301,21 @@ def _client(row: Row) -> Client:
         tuple(release for path in launch_releases.split() for release in Release if release.path == path),
         ended_at,
     )
+
+
+def _check(
+    scope: str, redirect_uris: Sequence[str], launch_uri: str | None, jwks_uri: str | None, *, practice_id: str | None
+) -> None:
+    """Refuse a registration that makes no sense, or would be unsafe. Raises: BadRequestError."""
+    if jwks_uri is not None:
+        check_url(jwks_uri)
+    if not redirect_uris and practice_id is None:
+        raise BadRequestError("A client that is no practice's system needs a redirect URI.")
+    for uri in (*redirect_uris, *([] if launch_uri is None else [launch_uri])):
+        check_redirect_uri(uri)
+    unknown = [part for part in scope.split() if not is_known_scope(part)]
+    if unknown or not opens_anything(scope):
+        raise BadRequestError(f"The scope names no resource or has unknown parts: {' '.join(unknown)}.")
 
 
 def _check_proof(certificate: str | None, jwks: Any, jwks_uri: str | None, *, public: bool) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.audit.events import Trace
-from app.oauth import metadata
+from app.oauth import metadata, upkeep
 from app.oauth.binding import SCHEMES, Shown
 from app.oauth.exchange import Answer, Pairs
 from app.oauth.registration import register
@@ -55,10 +55,18 @@ def router(parts: Parts) -> APIRouter:
     @routes.post("/register")
     async def registration(request: Request) -> JSONResponse:
         """Register a client of somebody who was invited (RFC 7591)."""
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        invited = value.strip() if scheme.lower() == "bearer" else ""
         trace = getattr(request.state, "trace", Trace.EMPTY)
-        answer = await run_in_threadpool(register, server, invited, await request.body(), trace)
+        answer = await run_in_threadpool(register, server, _bearer(request), await request.body(), trace)
+        return JSONResponse(answer.body, answer.status, answer.headers)
+
+    @routes.api_route("/register/{client_id}", methods=["GET", "PUT", "DELETE"])
+    async def own_registration(request: Request, client_id: str) -> Response:
+        """Let a client read, change or end its registration (RFC 7592)."""
+        trace = getattr(request.state, "trace", Trace.EMPTY)
+        asked = (request.method, client_id, _bearer(request), await request.body(), trace)
+        answer = await run_in_threadpool(upkeep.registration, server, *asked)
+        if answer.status == 204:
+            return Response(status_code=204, headers=answer.headers)
         return JSONResponse(answer.body, answer.status, answer.headers)
 
     @routes.get("/userinfo")
@@ -87,6 +95,12 @@ def router(parts: Parts) -> APIRouter:
         return JSONResponse(metadata.smart_configuration(server.issuer, server.auth_methods))
 
     return routes
+
+
+def _bearer(request: Request) -> str:
+    """Return the token in the Authorization header, empty when there is none."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def _shown(request: Request, server: AuthorizationServer) -> Shown | None:

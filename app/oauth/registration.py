@@ -7,7 +7,6 @@ Spec: https://www.rfc-editor.org/rfc/rfc7591
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,18 +19,20 @@ from app.audit.events import Trace
 from app.db.database import Transaction
 from app.db.statements import hot
 from app.errors import BadRequestError
+from app.fhir.release import Release
 from app.identity.instants import to_us
 from app.oauth import clients
+from app.oauth.clients import Client
 from app.oauth.errors import NO_STORE, body, described
 from app.oauth.exchange import Answer
 from app.oauth.proofs_of_clients import BY_NAME, NAMES, NOTHING, SELF_SIGNED
-from app.oauth.public_keys import public_keys
 from app.oauth.server import AuthorizationServer
 from app.oauth.tables import invitation
 from app.oauth.tokens import hashed, new_value
 
 LIFETIME = timedelta(days=7)
 NAME_LENGTH_MAX = 80
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 _columns = invitation.c
 _INSERT = hot(insert(invitation))
 _this = (_columns.invitation_hash == bindparam("invitation_hash"), _columns.expires_at > bindparam("now"))
@@ -56,6 +57,20 @@ class ClientMetadata(msgspec.Struct, frozen=True):
     tls_client_auth_san_uri: str | None = None
     tls_client_auth_san_ip: str | None = None
     tls_client_auth_san_email: str | None = None
+    launch_releases: tuple[str, ...] = (Release.R4.path,)
+
+    @property
+    def releases(self) -> list[Release]:
+        """Return the releases in which the portal may open it. Raises: ClientMetadataError."""
+        known = {release.path: release for release in Release}
+        if not self.launch_releases or any(path not in known for path in self.launch_releases):
+            raise ClientMetadataError(described("The launch_releases are r4, stu3 or both."))
+        return [known[path] for path in dict.fromkeys(self.launch_releases)]
+
+    def check_method(self, auth_methods: Sequence[str]) -> None:
+        """Refuse a way to prove itself that is not offered here. Raises: ClientMetadataError."""
+        if self.token_endpoint_auth_method not in auth_methods:
+            raise ClientMetadataError(described(f"The token_endpoint_auth_method is {' or '.join(auth_methods)}."))
 
     @property
     def certificate(self) -> str | None:
@@ -78,12 +93,6 @@ class ClientMetadataError(OAuth2Error):
 
 class InvitationError(Exception):
     """There is no such invitation, or it is used or over."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    client_id: str
-    scope: str
 
 
 async def invite(transaction: Transaction, *, scope: str, practice_id: str | None, now: datetime) -> str:
@@ -109,12 +118,17 @@ def register(server: AuthorizationServer, value: str, content: bytes, trace: Tra
         told = msgspec.json.decode(content, type=ClientMetadata)
         if not 0 < len(told.client_name) <= NAME_LENGTH_MAX:
             raise ClientMetadataError(described(f"The client_name has 1 to {NAME_LENGTH_MAX} characters."))
-        made = server.database.write_blocking(
-            lambda transaction: _registered(transaction, value, told, server.auth_methods, now)
-        )
+        token = new_value()
+
+        async def job(transaction: Transaction) -> Answer:
+            made = await _registered(transaction, value, told, server.auth_methods, token, now)
+            await server.changes.note_registration(transaction, made, "was registered by invitation", trace)
+            issued = {"client_id_issued_at": int(now.timestamp())}
+            return Answer(201, metadata_of(server, made, token) | issued, NO_STORE)
+
+        return server.database.write_blocking(job)
     except InvitationError:
-        server.changes.note_refusal(trace, 401, "invalid_token")
-        return Answer(401, {"error": "invalid_token"}, {**NO_STORE, "WWW-Authenticate": 'Bearer error="invalid_token"'})
+        return refused_token(server, trace)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Answer(
             400, body(ClientMetadataError(described("The body is the metadata of a client, as JSON."))), NO_STORE
@@ -123,24 +137,51 @@ def register(server: AuthorizationServer, value: str, content: bytes, trace: Tra
         return Answer(400, {"error": ClientMetadataError.error, "error_description": str(error)}, NO_STORE)
     except OAuth2Error as error:
         return Answer(400, body(error), NO_STORE)
-    kept = {name: given for name, given in msgspec.to_builtins(told).items() if given is not None}
-    if told.jwks is not None:
-        kept["jwks"] = public_keys(told.jwks)
-    issued = {"client_id": made.client_id, "client_id_issued_at": int(now.timestamp())}
-    return Answer(201, {**kept, "scope": made.scope, **issued}, NO_STORE)
+
+
+def refused_token(server: AuthorizationServer, trace: Trace) -> Answer:
+    """Return the answer to an invitation, or the token of a registration, that is none; it is in the log."""
+    server.changes.note_refusal(trace, 401, "invalid_token")
+    return Answer(401, {"error": "invalid_token"}, {**NO_STORE, "WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+def metadata_of(server: AuthorizationServer, registered: Client, token: str) -> dict[str, Any]:
+    """Return what is registered of a client, with where and by which token it can look after that (RFC 7592 section 3)."""
+    kind, name = registered.certificate_name or ("", "")
+    told = {
+        "client_id": registered.client_id,
+        "client_name": registered.name,
+        "redirect_uris": list(registered.redirect_uris),
+        "scope": registered.scope,
+        "grant_types": [one for one in GRANT_TYPES if registered.check_grant_type(one)],
+        "response_types": ["code"] if registered.check_response_type("code") else [],
+        "token_endpoint_auth_method": registered.auth_method,
+        "jwks": registered.key_set if registered.jwks is not None else None,
+        "jwks_uri": registered.jwks_uri,
+        "launch_uri": registered.launch_uri,
+        "launch_releases": [release.path for release in registered.launch_releases],
+        "require_pushed_authorization_requests": registered.requires_par,
+        "registration_access_token": token,
+        "registration_client_uri": f"{server.issuer}/register/{registered.client_id}",
+    }
+    return {key: value for key, value in {**told, kind: name or None}.items() if value is not None}
 
 
 async def _registered(
-    transaction: Transaction, value: str, told: ClientMetadata, auth_methods: Sequence[str], now: datetime
-) -> _Registered:
+    transaction: Transaction,
+    value: str,
+    told: ClientMetadata,
+    auth_methods: Sequence[str],
+    token: str,
+    now: datetime,
+) -> Client:
     """Register a client and use the invitation up, or neither. Raises: InvitationError, BadRequestError, OAuth2Error."""
     named = {"invitation_hash": hashed(value), "now": to_us(now)}
     found = await transaction.one(_ONE, named)
     if found is None:
         raise InvitationError
     ceiling, practice_id = found
-    if told.token_endpoint_auth_method not in auth_methods:
-        raise ClientMetadataError(described(f"The token_endpoint_auth_method is {' or '.join(auth_methods)}."))
+    told.check_method(auth_methods)
     scope = " ".join(narrowed((told.scope or ceiling).split(), ceiling.split()))
     client_id = await clients.add(
         transaction,
@@ -154,7 +195,12 @@ async def _registered(
         certificate=told.certificate,
         practice_id=practice_id,
         requires_par=told.require_pushed_authorization_requests,
+        launch_releases=told.releases,
+        registration_hash=hashed(token),
         now=now,
     )
     await transaction.run(_USE, named)
-    return _Registered(client_id, scope)
+    made = await clients.get(transaction, client_id)
+    if made is None:
+        raise InvitationError
+    return made

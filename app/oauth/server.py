@@ -77,6 +77,7 @@ class AuthorizationServer(AuthlibServer):
         super().__init__()
         self.database = database
         self.issuer = issuer
+        self.audit = audit
         self.changes = Changes(database, audit, lifetimes, clock)
         self.keys = SigningKeys(database, secret("signing keys"), lifetimes.access_token, clock)
         self.identity = Identity(issuer, secret("subjects"), lifetimes.access_token)
@@ -247,6 +248,11 @@ class AuthorizationServer(AuthlibServer):
             if release in patients:
                 return Subject(record_id, release, patients[release])
         return Subject(record_id)
+
+    def launch_release(self, client: Client, record_id: int) -> Release:
+        """Return the release in which the portal opens an app: of those that it knows, the first with a Patient of the record."""
+        patients = self._record_patients(record_id)
+        return next((one for one in client.launch_releases if one in patients), client.launch_releases[0])
 
     def save_token(self, token: dict[str, Any], request: Submitted) -> None:
         """Make the tokens of an answer true, and use up what they were given for.

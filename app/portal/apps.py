@@ -8,28 +8,29 @@ from typing import Annotated
 from authlib.common.urls import add_params_to_uri
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import NotFoundError
-from app.fhir.release import Release
 from app.oauth import clients, launches
 from app.oauth.launches import Launch
 from app.portal.authorize import policy
 from app.portal.page import page
-from app.portal.parts import Parts
-from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.session import LoginParts, SignedIn, checked_form, signed_in
 
 
-def router(parts: Parts) -> APIRouter:
+def router(parts: LoginParts) -> APIRouter:
     """Return the routes under ``/apps``."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/apps")
     async def overview(request: Request, _: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
         known = await clients.every(parts.database.reader)
-        found = [(client, client.launch_uri) for client in known if client.launch_uri is not None]
+        found = [
+            (client, client.launch_uri) for client in known if client.launch_uri is not None and client.ended_at is None
+        ]
         answer = page(request, "apps.html", apps=[client for client, _ in found])
         answer.headers["Content-Security-Policy"] = policy(*(uri for _, uri in found))
         return answer
@@ -49,7 +50,8 @@ def router(parts: Parts) -> APIRouter:
             return await launches.keep(transaction, made, parts.clock())
 
         value = await parts.database.write(job)
-        base = f"{parts.settings.base_url}/fhir/{Release.R4.path}"
+        release = await run_in_threadpool(parts.oauth.launch_release, client, person.record_id)
+        base = f"{parts.settings.base_url}/fhir/{release.path}"
         where = add_params_to_uri(client.launch_uri, {"iss": base, "launch": value})
         return RedirectResponse(where, status_code=303, headers={"Cache-Control": "no-store"})
 

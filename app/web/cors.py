@@ -25,4 +25,4 @@ OPEN_PATHS = frozenset({"/token", "/par", "/revoke", "/introspect", "/register",
 
 def is_open(path: str) -> bool:
     """Return whether a page of another origin may ask here, beside FHIR."""
-    return path in OPEN_PATHS or path.startswith("/.well-known/")
+    return path in OPEN_PATHS or path.startswith(("/.well-known/", "/register/"))

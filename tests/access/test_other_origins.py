@@ -5,7 +5,7 @@ import pytest
 from tests.support.world import World
 
 OPEN = (
-    *("/token", "/par", "/revoke", "/introspect", "/register", "/userinfo", "/jwks"),
+    *("/token", "/par", "/revoke", "/introspect", "/register", "/register/nobody", "/userinfo", "/jwks"),
     *("/.well-known/smart-configuration", "/.well-known/openid-configuration"),
     *("/fhir/r4/metadata", "/fhir/r4/Observation", "/fhir/stu3/.well-known/smart-configuration"),
 )

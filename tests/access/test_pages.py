@@ -44,6 +44,9 @@ PUBLIC = {
     "POST /introspect": "asks for its own proof",
     "POST /par": "asks for its own proof",
     "POST /register": "asks for an invitation",
+    "GET /register/{client_id}": "asks for the token of that registration",
+    "PUT /register/{client_id}": "asks for the token of that registration",
+    "DELETE /register/{client_id}": "asks for the token of that registration",
     "GET /userinfo": "asks for a token",
     "POST /userinfo": "asks for a token",
 }

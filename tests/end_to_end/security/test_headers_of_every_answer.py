@@ -45,6 +45,7 @@ ERRORS: tuple[tuple[str, str, dict[str, str], bytes], ...] = (
     ("POST", "/login", {"content-type": "application/x-www-form-urlencoded"}, b"a=" + b"x" * 70_000),
     ("POST", "/register", {"content-type": "application/json"}, b"{"),
     ("GET", "/userinfo", {}, b""),
+    ("GET", "/register/nobody", {}, b""),
     ("GET", "/authorize?client_id=nobody", {}, b""),
     ("GET", "/.well-known/nothing", {}, b""),
 )

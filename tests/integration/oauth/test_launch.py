@@ -1,11 +1,13 @@
 """A person opens an app from the portal, and what an app has ends with the person's login where it asked for that."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from app.consent import grants
 from app.db.database import Transaction
+from app.fhir.release import Release
 from app.identity import sessions
 from app.oauth import clients
 from tests.support.authorization import ISSUER, RECORD, REDIRECT_URI, Authorization, World
@@ -123,6 +125,26 @@ async def test_offline_access_outlives_the_login_also_beside_online_access(ready
     body = (await (await ready.allowed(ticked=None, scope=scope)).exchanged()).json()
     ready.clock.move(hours=13)
     assert (await ready.refreshed(body["refresh_token"])).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("known", "patients", "expected"),
+    [
+        ((Release.R4,), {Release.STU3: "1", Release.R4: "2"}, "r4"),
+        ((Release.STU3,), {Release.STU3: "1", Release.R4: "2"}, "stu3"),
+        ((Release.R4, Release.STU3), {Release.STU3: "1", Release.R4: "2"}, "r4"),
+        ((Release.R4, Release.STU3), {Release.STU3: "1"}, "stu3"),
+        ((Release.STU3,), {Release.R4: "2"}, "stu3"),
+    ],
+)
+async def test_an_app_is_opened_in_a_release_that_it_knows_and_the_person_has(
+    world: World, known: tuple[Release, ...], patients: dict[Release, str], expected: str
+) -> None:
+    world.parts.oauth._record_patients = lambda _: patients
+    world.app_id = await registered(world, name="Open-app-Test", launch_uri=LAUNCH_URI, launch_releases=known)
+    await world.log_in()
+    answer = await world.post(f"/apps/{world.app_id}/open", form_on="/apps")
+    assert parse_qs(urlsplit(answer.headers["location"]).query)["iss"] == [f"{ISSUER}/fhir/{expected}"]
 
 
 async def test_a_launch_uri_is_as_safe_as_a_redirect_uri(world: World) -> None:
