@@ -111,8 +111,8 @@ def _instant(microseconds: int, zone: ZoneInfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone)
 
 
-def _who(event: Event, language: Language) -> str:
-    if is_person(event):
+def _who(event: Event, language: Language, *, is_own: bool) -> str:
+    if is_person(event) and is_own:
         return language.gettext("You")
     name = event.display or language.gettext("Someone who is not known")
     role = next((language.gettext(name) for role, name in ROLES.items() if role.value == event.role), "")
@@ -162,10 +162,17 @@ def _signs(event: Event, zone: ZoneInfo, *, is_first: bool) -> tuple[Unusual, ..
     return unusual(event, hour=_instant(event.instant, zone).hour, is_first=is_first)
 
 
-def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language, firsts: Container[int] = ()) -> list[Look]:
+def looks(
+    entries: Iterable[LogEntry],
+    zone: ZoneInfo,
+    language: Language,
+    firsts: Container[int] = (),
+    *,
+    is_own: bool = True,
+) -> list[Look]:
     """Return the lines for log entries (newest first): what belongs to one request of one party is one line.
 
-    ``firsts`` are the numbers of entries that are the first of a practice.
+    ``firsts`` are the numbers of entries that are the first of a practice. ``is_own``: the reader is the person.
     The id of a request is the caller's to choose: one that comes again later does not hide how often somebody looked.
     """
     groups: list[list[LogEntry]] = []
@@ -185,11 +192,11 @@ def looks(entries: Iterable[LogEntry], zone: ZoneInfo, language: Language, first
     return [
         Look(
             at=_instant(group[0].event.instant, zone),
-            who=_who(group[0].event, language),
+            who=_who(group[0].event, language, is_own=is_own),
             kind=group[0].event.kind if group[0].event.display else "",
             what=_what([entry.event for entry in group], language),
             is_refused=group[0].event.outcome != "success",
-            ground=_ground(group[0].event, language),
+            ground=_ground(group[0].event, language) if is_own else "",
             numbers=tuple(entry.n for entry in group),
             request_id=group[0].event.request_id,
             signs=tuple(
@@ -276,7 +283,7 @@ def router(parts: Parts) -> APIRouter:
         return page(
             request,
             "activity.html",
-            looks=looks(found.entries, zone, language, found.firsts),
+            looks=looks(found.entries, zone, language, found.firsts, is_own=person.acting is None),
             following=found.next,
             wanted=wanted,
             choices=WHO,

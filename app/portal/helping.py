@@ -141,7 +141,7 @@ def router(parts: Parts) -> APIRouter:
             request,
             "helping_offer.html",
             code=text_of(form, "code"),
-            represented=found.represented,
+            who=found.represented,
             parts=category_names(found.categories, language),
             actions=action_words(found.actions, language),
             powers=power_words(found.powers, language),

@@ -181,7 +181,7 @@ def router(parts: Parts) -> APIRouter:
             accesses=[one for one in given if one.state == "in-force"],
             may_give=person.may(Power.GIVE),
             may_see_log=person.may(Power.LOG),
-            looks=looks(others, reading.zone, language)[:LOOKS_SHOWN],
+            looks=looks(others, reading.zone, language, is_own=person.acting is None)[:LOOKS_SHOWN],
             **near(request, reading.now),
         )
 

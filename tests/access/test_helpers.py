@@ -46,6 +46,7 @@ async def test_somebody_with_the_code_is_shown_what_is_asked_and_takes_it_on(wor
         shown = await send(helps, "/helping/code", "/helping", code=code.lower().replace("-", " "))
         assert f"Will you help {him.family}?" in shown.text
         assert "See who looked" in shown.text
+        assert "You are looking in the record" not in shown.text
         assert await held(world) == []
         assert (await send(helps, "/helping/accept", "/helping", code=code)).status_code == 303
         (grant,) = await held(world)

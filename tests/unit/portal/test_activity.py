@@ -155,3 +155,10 @@ def test_a_party_is_a_practice_with_all_its_people() -> None:
         Event("read", kind="practice", actor=actor) for actor in ("practice:p1", "practice:p1:anna", "practice:p10")
     ]
     assert [wanted.takes(one, DAY) for one in acts] == [True, True, False]
+
+
+def test_who_acts_for_somebody_is_not_told_that_what_the_person_did_was_theirs() -> None:
+    entry = LogEntry(7, Event("login", kind="person", actor="person", display="Fenna Maanlicht", ground="own record"))
+    (own,), (other,) = (looks([entry], AMSTERDAM, DUTCH, is_own=is_own) for is_own in (True, False))
+    assert (own.who, other.who) == ("U", "Fenna Maanlicht")
+    assert other.ground == ""
