@@ -94,6 +94,8 @@ def router(parts: Parts) -> APIRouter:
             return again("", error.status, unknown=error)
         except (UnprocessableError, ConflictError) as error:
             return again(NOT_TAKEN, error.status, str(error))
+        finally:
+            await form.close()
         return RedirectResponse(f"{HERE}?done={'imported' if found.is_new else 'was-here'}", 303)
 
     return routes

@@ -353,6 +353,7 @@ async def checked_form(request: Request) -> FormData:
     await maybe_logged_in(request)
     expected = _form_token(request, bound)
     if not bound or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+        await form.close()
         raise ExpiredFormError("The form is too old.")
     _remember_form_token(request)
     return form
