@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from app.access.grant import Grant
+from app.access.grant import Grant, Grantee
 from app.access.requester import Requester
 from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
@@ -23,7 +23,7 @@ from app.interactions.leave import Leave
 from app.interactions.log import LogPage, SoughtEntry, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
-from app.interactions.operations.as_seen_by import Preview, preview
+from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
 from app.interactions.shared import Shared, SharedPage, Sought, record_of_key, shared_people, shared_person
@@ -128,6 +128,8 @@ class Interactions:
         """Return what the requester's practice asked for."""
         return await asking.access_requests(self._context, requester, trace)
 
-    async def preview(self, requester: Requester, trace: Trace, practice_id: str, at: datetime | None) -> Preview:
-        """Return how much of the requester's own record a practice may see."""
-        return await preview(self._context, requester, trace, practice_id, at)
+    async def preview(self, requester: Requester, trace: Trace, grant: Grant, at: datetime | None) -> Preview:
+        """Return how much of the record the practice or helper of a grant may see."""
+        is_helper = grant.grantee is Grantee.PERSON
+        seen_by = SeenBy(grant_id=grant.grant_id) if is_helper else SeenBy(grant.grantee_id)
+        return await preview(self._context, requester, trace, seen_by, at)

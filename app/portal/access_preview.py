@@ -63,18 +63,18 @@ def router(parts: Parts) -> APIRouter:
         at: Annotated[str, Query(max_length=32)] = "",
     ) -> HTMLResponse:
         grant = await grants.one(parts.database.reader, person.record_id, grant_id)
-        if grant is None or grant.grantee is not Grantee.PRACTICE:
+        if grant is None or grant.grantee is Grantee.APP:
             raise NotFoundError("This grant is not known.")
         language, zone = language_of(request), ZoneInfo(parts.settings.time_zone)
         moment, problem = _moment(at, parts.clock().astimezone(zone), language)
-        preview = await parts.interactions.preview(person.requester(), trace_of(request), grant.grantee_id, moment)
+        preview = await parts.interactions.preview(person.requester(), trace_of(request), grant, moment)
         shown = Category(0) if preview.access is None else preview.access.parts
         return page(
             request,
             "access_seen.html",
             status=422 if problem else 200,
             grant_id=grant_id,
-            name=preview.practice,
+            name=preview.name,
             found=seen_parts(shown, preview.counts, language),
             is_sensitive=preview.access is not None and bool(preview.access.unlocked),
             is_open=preview.access is not None,

@@ -99,10 +99,10 @@ class CountedSeen(Protocol):
 
 
 class Preview(Protocol):
-    """What a practice sees: ``access`` None is nothing."""
+    """What a practice or a helper sees: ``access`` None is nothing."""
 
     @property
-    def practice(self) -> str: ...  # noqa: D102 - its name
+    def name(self) -> str: ...  # noqa: D102 - of who sees
     @property
     def access(self) -> RecordAccess | None: ...  # noqa: D102
     @property
@@ -211,8 +211,8 @@ class Interactions(Protocol):
         """Return the record that a grant to a practice is of. Raises: NotFoundError."""
         ...
 
-    async def preview(self, requester: Requester, trace: Trace, practice_id: str, at: datetime | None) -> Preview:
-        """Return what a practice sees of the requester's record, now or at an instant in the past."""
+    async def preview(self, requester: Requester, trace: Trace, grant: Grant, at: datetime | None) -> Preview:
+        """Return what the practice or helper of a grant sees of the requester's record, now or at an instant in the past."""
         ...
 
 

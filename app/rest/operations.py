@@ -75,14 +75,14 @@ async def everything(call: Call) -> FhirResponse:
 
 async def as_seen_by(call: Call) -> FhirResponse:
     """Patient/[id]/$as-seen-by."""
-    call.only("practice", "at", "_count", "_after")
-    practice_id, at = call.one("practice"), call.moment("at")
-    if not practice_id:
-        message = "Name the practice: practice=[its number]."
+    call.only("practice", "representation", "at", "_count", "_after")
+    practice_id, grant_id, at = call.one("practice"), call.one("representation"), call.moment("at")
+    if bool(practice_id) is bool(grant_id):
+        message = "Name one: practice=[its number], or representation=[the id of its Consent]."
         raise BadRequestError(message, expression="http.practice")
     count, after = call.page_size, call.number("_after", 0, SEQ_MAX)
     versions, following = await as_seen.as_seen_by(
-        call.context, call.who, call.request.trace, call.release, call.id, practice_id,
+        call.context, call.who, call.request.trace, call.release, call.id, as_seen.SeenBy(practice_id or "", grant_id or ""),
         at=None if at is None else EPOCH + timedelta(microseconds=max(at[0], 0)),
         after=after, count=count,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import anyio.lowlevel
 import pytest
 
 from app.access.categories import Category
@@ -252,3 +253,54 @@ async def test_a_carer_gives_and_takes_back_no_more_than_the_mandate_says(world:
     standing = await grants.one(world.parts.database.reader, him.record_id, theirs.grant_id)
     assert standing is not None
     assert standing.withdrawn_at is None
+
+
+async def test_a_person_is_shown_what_a_helper_sees_and_saw(world: World) -> None:
+    him, patient = world.zonnestraal, world.zonnestraal.patients[Release.R4]
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, categories=Category.GP_SUMMARY, actions=LOOK)
+    await token_of(world, world.maanlicht, grant)
+    way = f"/Patient/{patient}/$as-seen-by?representation={grant.grant_id}"
+    shown = await world.caller("zonnestraal").get(way)
+    theirs = {
+        thing for thing in THINGS if (await world.caller("representative")("GET", him.url(thing))).status_code == 200
+    }
+    assert theirs == {"condition"}
+    assert {one["resource"]["id"] for one in shown["entry"]} == {him.ids[Release.R4, thing] for thing in theirs}
+    before = await world.caller("zonnestraal").get(f"{way}&at=2020-01-01")
+    assert before.get("entry", []) == []
+    for wrong in (
+        "",
+        "?practice=x&representation=y",
+        f"?representation={world.made.grants['granted of zonnestraal'].grant_id}",
+    ):
+        answer = await world.caller("zonnestraal")("GET", f"/Patient/{patient}/$as-seen-by{wrong}")
+        assert answer.status_code in (400, 404), wrong
+    async with await browser_of(world, him) as browser:
+        page = (await browser.get(f"/access/{grant.grant_id}/seen")).text
+        assert f"What {world.maanlicht.family} sees" in page
+        assert (await browser.get(f"/access/{grant.grant_id}/seen?at=2020-01-01T10:00")).text.count(
+            "had no access"
+        ) == 1
+
+
+async def test_a_look_that_began_before_a_withdrawal_and_a_change_after_it_are_told_apart(world: World) -> None:
+    him, grant = world.zonnestraal, await let_act(world, world.maanlicht, Capacity.CARER)
+    await token_of(world, world.maanlicht, grant)
+    carer, statuses = world.caller("representative"), list[int]()
+
+    async def look() -> None:
+        for _ in range(12):
+            statuses.append((await carer("GET", him.url("weight"))).status_code)
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(look)
+        group.start_soon(look)
+        await anyio.lowlevel.checkpoint()
+        await world.withdraw(grant)
+        after = len(statuses)
+    assert set(statuses) <= {200, 403}
+    assert {*statuses[after + 2 :]} == {403}  # two may have been on their way
+    body = {"resourceType": "Observation"}
+    assert (await carer("POST", "/Observation", body)).status_code in (400, 403, 422)
+    assert (await carer("GET", him.url("weight"))).status_code == 403
