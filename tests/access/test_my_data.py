@@ -182,6 +182,7 @@ async def test_a_person_moves_from_one_server_to_another(world: World, tmp_path:
     data = await asyncio.create_task(archive_of(world, "zonnestraal"))
     kid = json.loads(files_of(data)["manifest.sig"])["kid"]
     async with another_server(tmp_path) as (there, client):
+        assert "Weight" not in (await client.get("/measurements")).text.split("<main")[1]
         unknown = await sent(client, data)
         assert unknown.status_code == 422
         assert kid in unknown.text
@@ -192,7 +193,10 @@ async def test_a_person_moves_from_one_server_to_another(world: World, tmp_path:
         assert "Your record is here." in (await client.get(answer.headers["location"])).text
         assert there.parts is not None
         assert await there.parts.deliverer.deliver_due() == 1
-        assert "80" in (await client.get("/measurements")).text
+        waiting = await there.parts.deliverer.waiting()
+        assert waiting.jobs == 0, "the index is made"
+        own = (await client.get("/measurements")).text
+        assert "Weight" in own.split("<main")[1]
         assert "brought in a record" in (await client.get("/activity?who=person")).text
         access = (await client.get("/access")).text
         assert "A practice" in access, "as it was, without the name that only the other server knows"
