@@ -46,6 +46,7 @@ from app.portal import (
     practice,
     practice_join,
     practice_person,
+    practice_requests,
     practice_staff,
     practice_systems,
     providers,
@@ -205,6 +206,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(my_data.router(parts))
     pages.include_router(erasing.router(parts))
     pages.include_router(practice.router(parts))
+    pages.include_router(practice_requests.router(parts))
     pages.include_router(practice_person.router(parts))
     pages.include_router(practice_staff.router(parts))
     pages.include_router(practice_systems.router(parts))

@@ -13,6 +13,7 @@ from app.access.representation import Power, may_agree
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action, SmartScopes
+from app.access.staff import StaffRole
 from app.errors import AccessDeniedError
 
 CONSENT = "Consent"
@@ -103,6 +104,9 @@ def may_ask(requester: Requester, action: Action) -> str:
     """
     if requester.kind is not RequesterKind.PRACTICE or requester.practice_id is None:
         message = "Only a practice asks for access like this; an app does by OAuth."
+        raise AccessDeniedError(message)
+    if requester.staff_role is StaffRole.NONE:
+        message = "To ask for access somebody needs a role in care."
         raise AccessDeniedError(message)
     types = requester.scopes.types_for(action)
     if types is not None and CONSENT not in types:

@@ -58,6 +58,13 @@ NAVIGATION = (
 PRACTICE_NAVIGATION = (
     Entry("/practice", marked("People"), marked("People"), "people", marked("Who gave your practice access.")),
     Entry(
+        "/practice/requests",
+        marked("Ask for access"),
+        marked("Ask"),
+        "key",
+        marked("By the code that somebody told you."),
+    ),
+    Entry(
         "/practice/staff",
         marked("Colleagues"),
         marked("Colleagues"),

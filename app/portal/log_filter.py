@@ -65,8 +65,8 @@ class Filter:
 
     @property
     def is_exact(self) -> bool:
-        """Return whether more was chosen than who."""
-        return bool(self.first or self.last or self.party or self.deed or self.only)
+        """Return whether more was chosen than who, which the page says above."""
+        return bool(self.first or self.last or self.deed or self.only)
 
     def takes(self, event: Event, day: date, signs: tuple[Unusual, ...] = ()) -> bool:
         """Return whether an entry is shown; ``day`` is its local date, ``signs`` why it stands out."""

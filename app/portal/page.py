@@ -75,7 +75,7 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
     acting = None if person is None else person.acting
     navigation: tuple[Entry, ...] = NAVIGATION
     if person is not None and person.is_at_work:
-        navigation = PRACTICE_NAVIGATION if person.is_administrator else PRACTICE_NAVIGATION[:1]
+        navigation = PRACTICE_NAVIGATION if person.is_administrator else PRACTICE_NAVIGATION[:2]
     elif acting is not None:
         navigation = navigation_of_another(acting.mandate.powers)
     frame = {

@@ -13,9 +13,11 @@ from app.access.scope import RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.audit.log import LogEntry
+from app.consent.requests import Wanted
 from app.db.database import Transaction
 from app.fhir.elements import Tree
 from app.fhir.release import Release
+from app.interactions.access_requests import Asked
 from app.interactions.archive import Paper
 from app.interactions.log import SoughtEntry
 from app.interactions.restore import Brought
@@ -209,6 +211,14 @@ class Interactions(Protocol):
 
     async def record_of_key(self, practice_id: str, key: str) -> int:
         """Return the record that a grant to a practice is of. Raises: NotFoundError."""
+        ...
+
+    async def request_access(self, requester: Requester, trace: Trace, code: str, wanted: Wanted) -> Asked:
+        """Return the request of the requester's practice to the person who made the code."""
+        ...
+
+    async def access_requests(self, requester: Requester, trace: Trace) -> list[Asked]:
+        """Return what the requester's practice asked for, the newest first."""
         ...
 
     async def preview(self, requester: Requester, trace: Trace, grant: Grant, at: datetime | None) -> Preview:
