@@ -30,6 +30,7 @@ from app.portal import (
     apps,
     authorize,
     connections,
+    corrections,
     erasing,
     forgotten,
     frame,
@@ -205,6 +206,7 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
     pages.include_router(misfits.router(parts))
     pages.include_router(my_data.router(parts))
     pages.include_router(erasing.router(parts))
+    pages.include_router(corrections.router(parts))
     pages.include_router(practice.router(parts))
     pages.include_router(practice_requests.router(parts))
     pages.include_router(practice_person.router(parts))

@@ -80,6 +80,12 @@ LABORATORY = (
 )
 SURVEY = _codes(_OBSERVATION_CATEGORY, "survey")
 
+CORRECTION = (
+    "https://hl7.org/fhir/uv/fhir-patient-correction/CodeSystem/PatientCorrectionCommunicationTypes",
+    "medRecCxReq",
+)
+"""What a request for correction is known by: the message, and the Task that says what becomes of it."""
+
 SENSITIVE_LABELS = _codes(_CONFIDENTIALITY, "R V") | _codes(
     _ACT_CODE,
     "ETH ETHUD OPIOIDUD SUD "  # addiction
@@ -105,6 +111,10 @@ def _is_laboratory(resource: dict[str, Any]) -> bool:
     return not LABORATORY.isdisjoint(_codings(resource.get("category")))
 
 
+def _is_correction(task: dict[str, Any]) -> bool:
+    return CORRECTION in _codings(task.get("code"))
+
+
 def _is_survey(observation: dict[str, Any]) -> bool:
     return not SURVEY.isdisjoint(_codings(observation.get("category")))
 
@@ -116,6 +126,7 @@ BY_CONTENT: dict[str, tuple[tuple[Callable[[dict[str, Any]], bool], Category], .
         (_is_survey, Category.QUESTIONNAIRES),
     ),
     "DiagnosticReport": ((_is_laboratory, Category.LABORATORY),),
+    "Task": ((_is_correction, Category.MESSAGES),),
 }
 """For each type that is looked into: the first rule that is true decides, none of them leaves the GP summary."""
 

@@ -11,12 +11,15 @@ from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
 from app.db.database import Transaction
 from app.fhir.release import Release
+from app.identity.practices import Practice
 from app.interactions import access_requests as asking
+from app.interactions import corrections
 from app.interactions.access_requests import Asked
 from app.interactions.archive import Paper, archive, printed
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.consents import CONSENT, grants_of
 from app.interactions.context import Context
+from app.interactions.corrections import Correction
 from app.interactions.erase import erase_record
 from app.interactions.gate import Decide, Deed
 from app.interactions.leave import Leave
@@ -93,6 +96,17 @@ class Interactions:
     async def bring_in(self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str]) -> Brought:
         """Return the record that an archive brought in."""
         return await bring_in_archive(self._context, requester, trace, file, trusted)
+
+    async def practices_to_ask(self, requester: Requester) -> list[Practice]:
+        """Return the practices that the requester can ask for a correction."""
+        context = self._context
+        return await corrections.practices_to_ask(
+            context.database.reader, corrections.own_record(requester), context.clock()
+        )
+
+    async def ask_for_correction(self, requester: Requester, trace: Trace, wanted: Correction) -> None:
+        """Ask a practice for a correction."""
+        await corrections.ask(self._context, requester, trace, wanted)
 
     async def erase(self, requester: Requester, trace: Trace, record_id: int, language: str) -> bytes:
         """Return the proof that a record was erased."""

@@ -17,8 +17,10 @@ from app.consent.requests import Wanted
 from app.db.database import Transaction
 from app.fhir.elements import Tree
 from app.fhir.release import Release
+from app.identity.practices import Practice
 from app.interactions.access_requests import Asked
 from app.interactions.archive import Paper
+from app.interactions.corrections import Correction
 from app.interactions.log import SoughtEntry
 from app.interactions.restore import Brought
 from app.interactions.shared import Shared, SharedPage, Sought
@@ -185,6 +187,14 @@ class Interactions(Protocol):
 
     async def bring_in(self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str]) -> Brought:
         """Return what an archive brought in; ``trusted`` are names of keys. Raises: UnknownServerError, UnprocessableError."""
+        ...
+
+    async def practices_to_ask(self, requester: Requester) -> list[Practice]:
+        """Return the practices that can be asked for a correction. Raises: AccessDeniedError."""
+        ...
+
+    async def ask_for_correction(self, requester: Requester, trace: Trace, wanted: Correction) -> None:
+        """Ask a practice for a correction. Raises: AccessDeniedError, UnprocessableError."""
         ...
 
     async def erase(self, requester: Requester, trace: Trace, record_id: int, language: str) -> bytes:

@@ -1,0 +1,148 @@
+"""A request for correction (AVG art. 16): a message to a practice, and a Task in which the practice says how it goes on.
+
+The message is the Communication of the Dutch information standard; the standard has no Task, so that its code is that of the message.
+A practice sees both under a grant with messages, and answers by the Task's status and a Communication ``inResponseTo`` the message.
+
+Specs: http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication, https://hl7.org/fhir/R4/task.html
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from app.access.categories import Category
+from app.access.grant import Grantee
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import Action
+from app.audit.events import Event, Trace
+from app.consent import grants
+from app.consent.categorize import CORRECTION
+from app.db.database import Reader, Transaction
+from app.errors import AccessDeniedError, UnprocessableError
+from app.fhir.instants import instant_text
+from app.fhir.release import Release
+from app.fhir.validation.structure import parse
+from app.identity import practices
+from app.identity.practices import Practice
+from app.interactions.conditions import NO_CONDITIONS
+from app.interactions.context import Context
+from app.interactions.gate import Decide, Deed
+from app.interactions.single import wrote
+from app.interactions.write import Changes
+from app.interactions.written import Written
+from app.store.changes import patients_of
+
+PROFILE = "http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication"
+_NEEDED = Action.READ | Action.SEARCH
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is asked of which practice: ``topic`` in a few words, ``text`` what is wrong and what it should be."""
+
+    practice_id: str
+    topic: str
+    text: str
+
+
+def own_record(requester: Requester) -> int:
+    """Return the record of a person. Raises: AccessDeniedError, for anybody else: a correction is asked by its person."""
+    if requester.record_id is None or requester.kind is not RequesterKind.PERSON:
+        raise AccessDeniedError("A correction is asked for by the person it is about.")
+    return requester.record_id
+
+
+async def practices_to_ask(reader: Reader, record_id: int, now: datetime) -> list[Practice]:
+    """Return the practices that see messages in this record now, by name."""
+    found = {
+        grant.grantee_id
+        for grant in await grants.of_record(reader, record_id)
+        if grant.grantee is Grantee.PRACTICE
+        and grant.is_in_force(now)
+        and Category.MESSAGES in grant.categories
+        and grant.actions & _NEEDED == _NEEDED
+    }
+    return [practice for practice in await practices.every(reader) if practice.practice_id in found]
+
+
+async def ask(context: Context, requester: Requester, trace: Trace, wanted: Correction) -> None:
+    """Put the message and its Task into the requester's own record.
+
+    Raises: AccessDeniedError (this practice would not see it, or it is not the own record), UnprocessableError (no Patient in R4).
+    """
+    record_id = own_record(requester)
+    now = instant_text(context.now_us())
+
+    async def job(transaction: Transaction, decide: Decide) -> tuple[None, list[Event]]:
+        asked = await practices_to_ask(transaction, record_id, context.clock())
+        practice = next((one for one in asked if one.practice_id == wanted.practice_id), None)
+        if practice is None:
+            raise AccessDeniedError("This practice does not see messages in this record.")
+        patient_id = (await patients_of(transaction, record_id)).get(Release.R4)
+        if patient_id is None:
+            raise UnprocessableError("The record has no Patient in R4.")
+        patient = {"reference": f"Patient/{patient_id}", "type": "Patient", "display": requester.display}
+        changes = Changes(context, transaction, requester, Release.R4, decide)
+        message = await _create(changes, _message(wanted, patient, _organization(practice), now))
+        task = await _create(changes, _task(wanted, patient, _organization(practice), now, message.version.id))
+        await changes.finish()
+        return None, [
+            wrote(requester, trace, Deed("create", Release.R4, written.version.resource_type), written)
+            for written in (message, task)
+        ]
+
+    await context.gate.change(requester, trace, Deed("create", Release.R4, "Communication"), job)
+
+
+async def _create(changes: Changes, tree: dict[str, Any]) -> Written:
+    parsed = parse(Release.R4, msgspec.json.encode(tree))
+    return await changes.create(parsed, NO_CONDITIONS, location=tree["resourceType"])
+
+
+def _organization(practice: Practice) -> dict[str, str]:
+    known = {"reference": f"Organization/{practice.organization_r4}"} if practice.organization_r4 else {}
+    return {**known, "type": "Organization", "display": practice.name}
+
+
+def _message(wanted: Correction, patient: dict[str, str], organization: dict[str, str], now: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Communication",
+        "meta": {"profile": [PROFILE]},
+        "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid4()}"}],
+        "status": "completed",
+        "category": [_code()],
+        "subject": patient,
+        "topic": {"text": wanted.topic},
+        "sent": now,
+        "recipient": [organization],
+        "sender": patient,
+        "payload": [{"contentString": wanted.text}],
+    }
+
+
+def _task(
+    wanted: Correction, patient: dict[str, str], organization: dict[str, str], now: str, message_id: str
+) -> dict[str, Any]:
+    return {
+        "resourceType": "Task",
+        "status": "requested",
+        "intent": "proposal",
+        "code": _code(),
+        "description": wanted.topic,
+        "focus": {"reference": f"Communication/{message_id}", "type": "Communication", "display": wanted.topic},
+        "for": patient,
+        "authoredOn": now,
+        "lastModified": now,
+        "requester": patient,
+        "owner": organization,
+    }
+
+
+def _code() -> dict[str, Any]:
+    system, code = CORRECTION
+    return {
+        "coding": [{"system": system, "code": code, "display": "Correction request by the Patient or RelatedPerson"}]
+    }

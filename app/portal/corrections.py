@@ -1,0 +1,135 @@
+"""Something is wrong: ask a practice to correct it, see what became of what was asked, or print a letter.
+
+What somebody measured or filled in themselves they correct themselves, where they entered it.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.consent.categorize import CORRECTION
+from app.fhir.elements import Tree, day_of, named, referred, words
+from app.interactions.corrections import Correction
+from app.portal.language import marked
+from app.portal.my_data import HERE
+from app.portal.open_session import text_of
+from app.portal.page import page
+from app.portal.parts import Parts
+from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.view import reading_for, trace_of
+
+CORRECTIONS = f"{HERE}/corrections"
+TOPIC_LENGTH_MAX, TEXT_LENGTH_MAX = 120, 2000
+MISSING = marked("Fill in what it is about, what is wrong, and what it should be.")
+TOO_LONG = marked("This is too long. Say it in fewer words.")
+NO_PRACTICE = marked("Choose a practice that may see your messages.")
+STATES = {
+    "requested": marked("Asked"),
+    "received": marked("Seen by the practice"),
+    "accepted": marked("Being worked on"),
+    "in-progress": marked("Being worked on"),
+    "on-hold": marked("Being worked on"),
+    "completed": marked("Done"),
+    "rejected": marked("Refused"),
+    "failed": marked("Refused"),
+    "cancelled": marked("Stopped"),
+}
+"""What each status of a Task is called; another is shown as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as it stands: ``reason`` is why it was refused, ``answers`` what the practice wrote."""
+
+    topic: str
+    practice: str
+    on: date | None
+    state: str
+    reason: str
+    answers: tuple[str, ...]
+
+
+def asked_of(tasks: list[Tree], messages: list[Tree]) -> list[Asked]:
+    """Return the requests, the newest first, each with the messages that answer it."""
+    found = [
+        Asked(
+            topic=str(task.get("description", "")),
+            practice=named(task.get("owner")),
+            on=day_of(task.get("authoredOn")),
+            state=STATES.get(str(task.get("status")), STATES["requested"]),
+            reason=words(task.get("statusReason")),
+            answers=tuple(
+                part["contentString"]
+                for message in messages
+                if set(referred(task.get("focus"))) & set(referred(message.get("inResponseTo")))
+                for part in message.get("payload", [])
+                if part.get("contentString")
+            ),
+        )
+        for task in tasks
+    ]
+    return sorted(found, key=lambda one: one.on or date.min, reverse=True)
+
+
+def _checked(form: FormData, offered: set[str]) -> tuple[Correction, str]:
+    """Return what was asked, and what is wrong with it, empty if nothing is."""
+    topic, wrong, right = (text_of(form, name).strip() for name in ("topic", "wrong", "right"))
+    wanted = Correction(text_of(form, "practice"), topic, f"{wrong}\n\n{right}")
+    if not (topic and wrong and right):
+        return wanted, MISSING
+    if len(topic) > TOPIC_LENGTH_MAX or max(len(wrong), len(right)) > TEXT_LENGTH_MAX:
+        return wanted, TOO_LONG
+    return wanted, "" if wanted.practice_id in offered else NO_PRACTICE
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes below ``/my-data/corrections``."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def shown(
+        request: Request, person: SignedIn, problem: str = "", form: FormData | None = None
+    ) -> HTMLResponse:
+        reading = reading_for(parts, request, person)
+        tasks = await reading.all("Task", ("code", "|".join(CORRECTION)))
+        messages = await reading.all("Communication") if tasks else []
+        offered = await parts.interactions.practices_to_ask(person.requester())
+        filled = {name: text_of(form, name) if form else "" for name in ("topic", "wrong", "right", "practice")}
+        requests = asked_of(tasks, messages)
+        status = 422 if problem else 200
+        return page(
+            request,
+            "corrections.html",
+            status=status,
+            asked=requests,
+            practices=offered,
+            problem=problem,
+            filled=filled,
+        )
+
+    @routes.get(CORRECTIONS)
+    async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        return await shown(request, person)
+
+    @routes.post(CORRECTIONS)
+    async def ask(
+        request: Request,
+        person: Annotated[SignedIn, Depends(signed_in)],
+        form: Annotated[FormData, Depends(checked_form)],
+    ) -> Response:
+        offered = {one.practice_id for one in await parts.interactions.practices_to_ask(person.requester())}
+        wanted, problem = _checked(form, offered)
+        if problem:
+            return await shown(request, person, problem, form)
+        await parts.interactions.ask_for_correction(person.requester(), trace_of(request), wanted)
+        return RedirectResponse(CORRECTIONS, 303)
+
+    @routes.get(f"{CORRECTIONS}/letter")
+    async def letter(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+        return page(request, "correction_letter.html", name=person.name)
+
+    return routes

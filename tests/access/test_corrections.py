@@ -1,0 +1,155 @@
+"""A person asks a practice to correct something, and the practice answers under its grant: on the page and over FHIR."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.access.categories import Category
+from app.access.grant import Grantee
+from app.access.smart_scope import LOOK, Action
+from app.consent import grants
+from app.consent.categorize import CORRECTION
+from app.db.database import Transaction
+from app.fhir.release import Release
+from tests.access.test_pages import form_token, session
+from tests.support.world import World
+
+HERE = "/my-data/corrections"
+DUTCH = {"accept-language": "nl"}
+WISH = {"topic": "Mijn gewicht", "wrong": "Er staat 720 kg.", "right": "Het is 72 kg."}
+
+
+async def open_messages(
+    world: World, name: str = "no grant", actions: Action = LOOK | Action.UPDATE | Action.CREATE
+) -> str:
+    """Let a practice see the messages of Zonnestraal, and return its id."""
+    practice_id = world.made.practices[name]
+
+    async def job(transaction: Transaction) -> None:
+        now = world.parts.clock()
+        await grants.give(
+            transaction, record_id=world.zonnestraal.record_id, grantee=Grantee.PRACTICE, grantee_id=practice_id,
+            categories=Category.MESSAGES, actions=actions, until=now + timedelta(days=30), purpose="treatment", now=now,
+        )  # fmt: skip
+
+    await world.parts.database.write(job)
+    return practice_id
+
+
+async def ask(world: World, practice_id: str, **other: str) -> httpx.Response:
+    async with await session(world, "zonnestraal") as browser:
+        form = {"csrf_token": await form_token(browser), "practice": practice_id, **WISH, **other}
+        return await browser.post(HERE, data=form, headers=DUTCH)
+
+
+async def page(world: World, who: str = "zonnestraal") -> str:
+    async with await session(world, who) as browser:
+        answer = await browser.get(HERE, headers=DUTCH)
+    assert answer.status_code == 200
+    return answer.text
+
+
+async def found(world: World, who: str, resource_type: str) -> list[dict[str, Any]]:
+    patient = world.zonnestraal.patients[Release.R4]
+    asked = f"code={'|'.join(CORRECTION)}" if resource_type == "Task" else f"category={'|'.join(CORRECTION)}"
+    answer = await world.caller(who)("GET", f"/{resource_type}?patient={patient}&{asked}")
+    if answer.status_code != 200:
+        return []
+    return [one["resource"] for one in answer.json().get("entry", [])]
+
+
+async def test_a_request_reaches_the_practice_and_its_answer_the_person(world: World) -> None:
+    practice_id = await open_messages(world)
+    assert (await ask(world, practice_id)).status_code == 303
+    assert "Gevraagd" in await page(world)
+    (message,), (task,) = await found(world, "no grant", "Communication"), await found(world, "no grant", "Task")
+    assert message["payload"][0]["contentString"] == "Er staat 720 kg.\n\nHet is 72 kg."
+    assert message["meta"]["profile"] == [
+        "http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication"
+    ]
+    assert task["focus"]["reference"].endswith(f"Communication/{message['id']}")
+    practice = world.caller("no grant")
+    for status, words in (
+        ("received", "Gezien door de praktijk"),
+        ("in-progress", "Wordt aan gewerkt"),
+        ("completed", "Klaar"),
+    ):
+        answer = await practice("PUT", f"/Task/{task['id']}", {**task, "status": status})
+        assert answer.status_code == 200, answer.text
+        assert words in await page(world)
+    reply = {
+        "resourceType": "Communication", "status": "completed", "subject": message["subject"],
+        "inResponseTo": [{"reference": f"Communication/{message['id']}"}],
+        "payload": [{"contentString": "Wij hebben het aangepast."}],
+    }  # fmt: skip
+    answer = await practice("POST", "/Communication", reply)
+    assert answer.status_code == 201, answer.text
+    assert "Antwoord: Wij hebben het aangepast." in await page(world)
+
+
+async def test_a_refusal_shows_its_reason(world: World) -> None:
+    practice_id = await open_messages(world)
+    await ask(world, practice_id)
+    (task,) = await found(world, "no grant", "Task")
+    refused = {**task, "status": "rejected", "statusReason": {"text": "Het was toen zo."}}
+    assert (await world.caller("no grant")("PUT", f"/Task/{task['id']}", refused)).status_code == 200
+    shown = await page(world)
+    assert "Geweigerd" in shown
+    assert "Reden: Het was toen zo." in shown
+
+
+async def test_nobody_else_sees_a_request(world: World) -> None:
+    practice_id = await open_messages(world)
+    await ask(world, practice_id)
+    for who in ("granted", "withdrawn", "app of maanlicht"):
+        assert await found(world, who, "Task") == []
+        assert await found(world, who, "Communication") == []
+    assert "Mijn gewicht" not in await page(world, "maanlicht")
+
+
+async def test_who_may_not_see_messages_is_not_asked_and_a_letter_is_offered(world: World) -> None:
+    assert "/my-data/corrections/letter" in await page(world)
+    answer = await ask(world, world.made.practices["granted"])
+    assert answer.status_code == 422
+    assert await found(world, "zonnestraal", "Task") == []
+    async with await session(world, "zonnestraal") as browser:
+        letter = await browser.get(f"{HERE}/letter", headers=DUTCH)
+    assert "artikel 16 van de AVG" in letter.text
+
+
+async def test_a_grant_that_ended_closes_what_was_asked(world: World) -> None:
+    practice_id = await open_messages(world)
+    await ask(world, practice_id)
+    assert len(await found(world, "no grant", "Task")) == 1
+    for grant in await grants.of_record(world.parts.database.reader, world.zonnestraal.record_id):
+        if grant.grantee_id == practice_id:
+            now = world.parts.clock()
+            await world.parts.database.write(
+                lambda transaction, grant=grant, now=now: grants.withdraw(
+                    transaction, grant.record_id, grant.grant_id, now
+                )  # type: ignore[misc]
+            )
+    assert await found(world, "no grant", "Task") == []
+    assert "Gevraagd" in await page(world)
+
+
+@pytest.mark.parametrize(
+    "other", [{"topic": ""}, {"wrong": " "}, {"right": ""}, {"topic": "x" * 121}, {"wrong": "x" * 2001}]
+)
+async def test_what_is_not_filled_in_is_asked_again_with_what_was(world: World, other: dict[str, str]) -> None:
+    practice_id = await open_messages(world)
+    answer = await ask(world, practice_id, **other)
+    assert answer.status_code == 422
+    assert "Er staat 720 kg." in answer.text or "wrong" in other
+    assert await found(world, "no grant", "Task") == []
+
+
+async def test_what_is_asked_is_in_the_log(world: World) -> None:
+    await ask(world, await open_messages(world))
+    async with await session(world, "zonnestraal") as browser:
+        log = (await browser.get("/activity/log.csv")).text
+    assert "create" in log
+    assert "Communication" in log
+    assert "720" not in log
