@@ -21,6 +21,15 @@ from app.db.statements import hot
 from app.errors import ConflictError, NotFoundError, TooManyRequestsError
 from app.fhir.dates import microseconds, moment_of
 
+
+class Answer(StrEnum):
+    """What the person said; NONE while they did not."""
+
+    NONE = ""
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+
+
 NOBODY = -1
 """The record of requests that reach nobody."""
 
@@ -75,6 +84,11 @@ _ANSWER = hot(
         closed_until=bindparam("closed"),
     )
 )
+_DECLINE_OTHERS = hot(
+    update(access_request)
+    .where(_c.record_id == bindparam("of_record"), _c.practice_id == bindparam("of_practice"), *_waiting)
+    .values(answer=Answer.DECLINED.value, answered_at=bindparam("now"))
+)
 _REOPEN = hot(
     update(access_request)
     .where(
@@ -90,14 +104,6 @@ _ERASE = hot(
     .values(record_id=NOBODY, words="", grant_id="", closed_until=null())
 )
 _FORGET = hot(delete(access_request).where(_c.record_id == NOBODY, _c.waits_until < bindparam("before")))
-
-
-class Answer(StrEnum):
-    """What the person said; NONE while they did not."""
-
-    NONE = ""
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
 
 
 class State(StrEnum):
@@ -212,7 +218,7 @@ async def answer(
     grant_id: str = "",
     closes: bool = False,
 ) -> None:
-    """Keep what the person said; ``closes`` keeps the practice from asking again for a year.
+    """Keep what the person said; ``closes`` keeps the practice from asking again for a year, and declines what else it asked.
 
     Raises: ConflictError, when it was answered before, or its time is over.
     """
@@ -223,6 +229,9 @@ async def answer(
     if not await transaction.run(_ANSWER, row):
         message = "This request waits for no answer any more."
         raise ConflictError(message)
+    if closes:
+        others = {"of_record": request.record_id, "of_practice": request.practice_id, "now": microseconds(now)}
+        await transaction.run(_DECLINE_OTHERS, others)
 
 
 async def reopen(transaction: Transaction, record_id: int, practice_id: str) -> bool:

@@ -128,6 +128,14 @@ async def test_who_does_not_want_to_be_asked_again_is_not_for_a_year_and_by_that
     assert (await asked(database, now=NOW + requests.CLOSED)).record_id == 7
 
 
+async def test_who_closes_the_door_declines_all_that_the_practice_asked(database: Database) -> None:
+    first, second, other = await asked(database), await asked(database), await asked(database, practice="distel")
+    await answered(database, first, Answer.DECLINED, closes=True)
+    waiting, _ = await requests.of_record(database.reader, 7, NOW)
+    assert [one.request_id for one in waiting] == [other.request_id]
+    assert (await requests.one(database.reader, 7, second.request_id)).state(NOW) is State.WAITING
+
+
 async def test_the_door_can_be_opened_again(database: Database) -> None:
     await answered(database, await asked(database), Answer.DECLINED, closes=True)
     _, closed = await requests.of_record(database.reader, 7, NOW)
