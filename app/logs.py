@@ -87,8 +87,8 @@ def configure_logs(level: str = "info", stream: Any = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(number)
-    # These write a line for each request, with its URL: the audit log knows better.
-    for name in ("httpx", "httpcore", "uvicorn.access", "granian.access"):
+    # These write a line for each request, with its URL: the audit log knows better. Of a font they tell the letters of a text.
+    for name in ("httpx", "httpcore", "uvicorn.access", "granian.access", "fontTools", "fpdf"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

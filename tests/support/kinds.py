@@ -46,24 +46,24 @@ def tokens_of(kind: str, release: Release) -> frozenset[str]:
 
 
 def made_of(kind: str, release: Release, patient: str, marker: str, label: str = "none") -> Tree:
-    """Return a resource of this kind, with ``marker`` as its tag and with a security label."""
+    """Return a resource of this kind, with ``marker`` as its tag and in its words, and with a security label."""
     meta: Tree = {"tag": [{"system": SYSTEM, "code": marker}]}
     named = LABELS[label]
     if named is not None:
         meta["security"] = [{"system": named[0], "code": named[1]}]
     resource_type = KINDS[kind][0]
-    members = _members(kind, release, patient)[resource_type]
+    members = _members(kind, release, patient, marker)[resource_type]
     return {"resourceType": resource_type, "meta": meta, **members}
 
 
-def _members(kind: str, release: Release, patient: str) -> dict[str, Tree]:
+def _members(kind: str, release: Release, patient: str, marker: str) -> dict[str, Tree]:
     """Return what each type needs besides."""
     is_stu3 = release is Release.STU3
-    text = {"text": f"Verzonnen {kind}"}
+    text = {"text": f"Verzonnen {kind} {marker}"}
     about, of = {"subject": {"reference": patient}}, {"patient": {"reference": patient}}
     codings = [{"system": CATEGORY_SYSTEM[release], "code": _CATEGORIES[kind]}] if kind in _CATEGORIES else []
     category = {"category": [{"coding": codings}]} if codings else {}
-    file = {"attachment": {"contentType": "text/plain", "title": "verzonnen"}}
+    file = {"attachment": {"contentType": "text/plain", "title": f"Verzonnen {marker}"}}
     return {
         "Observation": {"status": "final", "code": text, "valueString": "waarde", **about, **category},
         "Condition": {"code": text, "clinicalStatus": _active("condition-clinical", release), **about},
@@ -85,7 +85,7 @@ def _members(kind: str, release: Release, patient: str) -> dict[str, Tree]:
             "status": "proposed",
             "participant": [{"actor": {"reference": patient}, "status": "accepted"}],
         },
-        "Communication": {"status": "completed", **about},
+        "Communication": {"status": "completed", "payload": [{"contentString": marker}], **about},
     }
 
 
