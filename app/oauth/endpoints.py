@@ -59,7 +59,9 @@ def router(parts: Parts) -> APIRouter:
         answer = await run_in_threadpool(register, server, _bearer(request), await request.body(), trace)
         return JSONResponse(answer.body, answer.status, answer.headers)
 
-    @routes.api_route("/register/{client_id}", methods=["GET", "PUT", "DELETE"])
+    @routes.get("/register/{client_id}")
+    @routes.put("/register/{client_id}")
+    @routes.delete("/register/{client_id}")
     async def own_registration(request: Request, client_id: str) -> Response:
         """Let a client read, change or end its registration (RFC 7592)."""
         trace = getattr(request.state, "trace", Trace.EMPTY)

@@ -33,6 +33,7 @@ DESCRIPTIONS = {
     "invalid_grant": "The code or refresh token is unknown, expired, used, revoked or not from this client.",
     "invalid_request": "The request is missing something, repeats something or is malformed.",
     "invalid_scope": "Nothing in the scope can be granted to this client.",
+    "request_not_supported": "The parameters are not taken from a request object: push them to /par.",
     "unauthorized_client": "The client may not use this grant type.",
     "unsupported_grant_type": "The grant_type is authorization_code, refresh_token or client_credentials.",
     "unsupported_response_type": "The response_type is code.",

@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
-from authlib.oidc.core.errors import ConsentRequiredError
+from authlib.oidc.core.errors import ConsentRequiredError, RequestNotSupportedError
 
 from app.db.database import Database
 from app.fhir.release import Release
@@ -145,6 +145,8 @@ def _check_openid(payload: Payload) -> None:
     """Refuse what an OpenID request can't have: an answer without a page, or a nonce that is no nonce."""
     if "none" in payload.data.get("prompt", "").split():
         raise ConsentRequiredError
+    if "request" in payload.data:
+        raise RequestNotSupportedError
     if len(payload.data.get("nonce", "")) > NONCE_LENGTH_MAX:
         raise InvalidRequestError(described(f"The nonce has more than {NONCE_LENGTH_MAX} characters."))
 

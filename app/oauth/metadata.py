@@ -63,6 +63,7 @@ def smart_configuration(issuer: str, auth_methods: Sequence[str]) -> dict[str, A
         **authorization_server(issuer, auth_methods),
         "management_endpoint": f"{issuer}/access",
         "capabilities": [
+            "authorize-post",
             "launch-ehr",
             "launch-standalone",
             "context-ehr-patient",

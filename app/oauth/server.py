@@ -318,6 +318,11 @@ class AuthorizationServer(AuthlibServer):
             "iat": token.issued_at // 1_000_000,
             "exp": token.expires_at // 1_000_000,
         }
+        if token.record_id is not None:
+            subject = self.subject(token)
+            answer |= {} if subject.patient is None else {"patient": subject.patient}
+            if OPENID in token.scope.split():
+                answer |= self.identity.claims(subject, token.scope)
         if token.binding is not None:
             answer |= binding.told(token.binding)
         return answer

@@ -9,11 +9,10 @@ Spec: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -29,6 +28,7 @@ from app.oauth import launches
 from app.oauth.changes import Decision
 from app.oauth.exchange import Answer
 from app.oauth.launches import Launch
+from app.oauth.pushed import LENGTH_MAX
 from app.oauth.server import Asked
 from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of, is_online, kinds_of, opens_anything, reduced
 from app.portal.connections import PERIODS
@@ -138,16 +138,25 @@ async def _fits(parts: LoginParts, person: SignedIn, asked: Asked) -> bool:
     return await launches.fits(parts.database.reader, asked.launch, made, parts.clock())
 
 
+def _asked_by_post(request: Request, sent: FormData) -> Response:
+    """Return the answer to what is no form of this page, but of an app that asks by POST: it asks the same by GET."""
+    query = urlencode([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+    if len(query) > LENGTH_MAX:
+        return page(request, "authorize_error.html", status=400, error="invalid_request")
+    return RedirectResponse(f"/authorize?{query}", 303, {"Cache-Control": "no-store"})
+
+
+def _answered(request: Request, answer: Answer) -> Response:
+    """Return the redirect to the client, or a page when it is not known whether the redirect URI can be trusted."""
+    if answer.location is None:
+        return page(request, "authorize_error.html", status=400, error=answer.body.get("error", ""))
+    return RedirectResponse(answer.location, answer.status, answer.headers)
+
+
 def router(parts: LoginParts) -> APIRouter:
-    """Return the routes ``/authorize``: GET asks, POST decides."""
+    """Return the routes ``/authorize``: GET asks, POST decides, or asks too when it comes from an app."""
     routes = APIRouter(include_in_schema=False)
     server = parts.oauth
-
-    def answered(request: Request, answer: Answer) -> Response:
-        """Return the redirect to the client, or a page when it is not known whether the redirect URI can be trusted."""
-        if answer.location is None:
-            return page(request, "authorize_error.html", status=400, error=answer.body.get("error", ""))
-        return RedirectResponse(answer.location, answer.status, answer.headers)
 
     def consent_page(request: Request, person: SignedIn, asked: Asked, choice: Choice) -> Response:
         scope_actions, language = actions_of(asked.scope), language_of(request)
@@ -193,21 +202,21 @@ def router(parts: LoginParts) -> APIRouter:
     async def ask(request: Request) -> Response:
         asked = await asked_of(request)
         if isinstance(asked, Answer):
-            return answered(request, asked)
+            return _answered(request, asked)
         person = await signed_in(request)  # only now: a request that can't be granted is refused without a login
         if not await _fits(parts, person, asked):
             return page(request, "authorize_error.html", status=400, error="invalid_request")
         return consent_page(request, person, asked, UNTOUCHED)
 
     @routes.post("/authorize")
-    async def decide(
-        request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
-        form: Annotated[FormData, Depends(checked_form)],
-    ) -> Response:
+    async def decide(request: Request) -> Response:
+        sent = await request.form()
+        if "decision" not in sent:
+            return _asked_by_post(request, sent)
+        person, form = await signed_in(request), await checked_form(request)
         asked = await asked_of(request)
         if isinstance(asked, Answer):
-            return answered(request, asked)
+            return _answered(request, asked)
         decision = None
         if form.get("decision") == "allow":
             choice = choice_of(form, asked)
@@ -220,6 +229,6 @@ def router(parts: LoginParts) -> APIRouter:
         else:
             await parts.database.write(partial(_note_denied, parts, request, person, asked))
         pairs = request.query_params.multi_items()
-        return answered(request, await run_in_threadpool(server.decided, pairs, decision, trace_of(request)))
+        return _answered(request, await run_in_threadpool(server.decided, pairs, decision, trace_of(request)))
 
     return routes
