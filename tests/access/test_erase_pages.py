@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.consent import grants
 from app.db.database import Transaction
 from tests.access.test_pages import form_token, session
+from tests.support.acting import browser_of, go_in, let_act, send
 from tests.support.database import tamper
 from tests.support.filled import traces
 from tests.support.world import World
@@ -113,3 +115,38 @@ async def test_a_page_that_is_under_way_when_the_record_is_erased_writes_nothing
     assert is_erased
     assert answer.status_code == 401, answer.text
     assert set(traces(world.parts.database.url, *own)) == {"outbox"}, "nothing but what is still to be done about it"
+
+
+async def test_a_parent_in_the_record_of_a_child_erases_nothing(world: World) -> None:
+    grant = await let_act(world, world.maanlicht)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert "/my-data/erase" not in (await browser.get("/my-data")).text
+        for url in ("/my-data/erase", NOW):
+            assert (await browser.get(url)).status_code == 403
+        assert (await send(browser, NOW, word="erase")).status_code == 403
+    assert (await world.caller("app of zonnestraal")("GET", world.zonnestraal.url("weight"))).status_code == 200
+
+
+async def test_a_helper_who_is_in_a_record_as_it_is_erased_is_back_in_their_own(world: World) -> None:
+    grant = await let_act(world, world.maanlicht)
+    async with await browser_of(world, world.maanlicht) as helping, await session(world, "zonnestraal") as browser:
+        await go_in(helping, grant)
+        assert (await erased(world, browser)).status_code == 200
+        page = await helping.get("/measurements")
+        assert (page.status_code, world.zonnestraal.family in page.text) == (200, False)
+
+
+async def test_who_helped_others_is_forgotten_there_too(world: World) -> None:
+    grant = await let_act(world, world.maanlicht)
+    account = await world.parts.accounts.by_login(world.parts.database.reader, "maanlicht")
+    assert account is not None
+    async with await session(world, "maanlicht") as browser:
+        assert (await erased(world, browser)).status_code == 200
+    (kept,) = [
+        one
+        for one in await grants.of_record(world.parts.database.reader, world.zonnestraal.record_id)
+        if one.grant_id == grant.grant_id
+    ]
+    assert (kept.grantee_id, kept.is_in_force(world.parts.clock())) == ("", False)
+    assert set(traces(world.parts.database.url, account.account_id)) <= {"outbox"}
