@@ -38,7 +38,7 @@ _CODES = {
 _RESETS: dict[str, tuple[str, str, str]] = {
     "nl": (
         "Een nieuw wachtwoord kiezen",
-        "Iemand vroeg om een nieuw wachtwoord voor uw dossier. Was u dat? Kies het dan hier:\n{link}",
+        "Iemand vroeg om een nieuw wachtwoord voor uw inlog. Was u dat? Kies het dan hier:\n{link}",
         (
             "Dat kan een half uur, en maar één keer. U heeft ook een code van uw telefoon nodig, of een herstelcode. "
             "Vroeg u dit niet? Dan hoeft u niets te doen."
@@ -46,7 +46,7 @@ _RESETS: dict[str, tuple[str, str, str]] = {
     ),
     "en": (
         "Choose a new password",
-        "Someone asked for a new password for your record. Was it you? Then choose it here:\n{link}",
+        "Someone asked for a new password for your login. Was it you? Then choose it here:\n{link}",
         (
             "You can do that for half an hour, and once. You also need a code from your phone, or a recovery code.\n"
             "Did you not ask for this? Then you have to do nothing."

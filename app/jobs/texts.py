@@ -74,7 +74,7 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
         ),
         NoticeKind.NEW_DEVICE: _Text(
             "Er is ingelogd op een nieuw apparaat",
-            "Iemand logde in op uw dossier. Dat was op een apparaat dat wij nog niet kennen.",
+            "Iemand logde in met uw inlog. Dat was op een apparaat dat wij nog niet kennen.",
             "Was u dat niet? Log dan in en kijk waar u bent ingelogd. U kunt daar overal uitloggen:\n{page}",
         ),
         NoticeKind.LOGIN_CHANGED: _Text(
@@ -128,7 +128,7 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
         ),
         NoticeKind.NEW_DEVICE: _Text(
             "Someone logged in on a new device",
-            "Someone logged in to your record. It was on a device that we do not know yet.",
+            "Someone logged in with your login. It was on a device that we do not know yet.",
             "Was it not you? Then log in and look where you are logged in. You can log out everywhere there:\n{page}",
         ),
         NoticeKind.LOGIN_CHANGED: _Text(

@@ -9,7 +9,7 @@ import pytest
 
 from app.access.categories import Category
 from app.access.staff import StaffRole
-from app.audit.log import entries_of
+from app.audit.log import entries_of, firsts
 from app.db.database import Transaction
 from app.fhir.release import Release
 from app.identity import sessions, staff
@@ -266,3 +266,13 @@ async def test_a_second_grant_adds_to_the_first(world: World) -> None:
         answer = await browser.get(person_url(world) + "/medication")
         assert answer.status_code == 200
         assert answer.text.count("Given on") == 2
+
+
+async def test_the_first_look_of_a_colleague_is_not_the_first_of_the_practice(world: World) -> None:
+    reader, record_id = world.parts.database.reader, world.zonnestraal.record_id
+    for who in ("gp of granted", "assistant of granted"):
+        async with at_work(world, who) as browser:
+            assert (await browser.get(person_url(world))).status_code == 200
+    entries = await entries_of(reader, record_id, (2**62, 2**62), 20)
+    found = await firsts(reader, record_id, entries)
+    assert [entry.event.display for entry in entries if entry.n in found] == [staff_name("gp of granted")]

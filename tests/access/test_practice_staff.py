@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,11 +14,12 @@ from app.access.staff import StaffRole
 from app.audit.events import Event
 from app.audit.log import entries_of
 from app.db.database import Transaction
-from app.identity import staff
+from app.identity import sessions, staff
+from app.identity.staff import Described
 from app.oauth import clients
 from app.oauth.client_keys import keys_of
 from tests.access.test_practice_pages import ENGLISH, account_of, at_work, freshly_at_work, person_url
-from tests.support.world import BASE_URL, STAFF, World, staff_name
+from tests.support.world import BASE_URL, DAY, STAFF, World, staff_name
 
 ADMINISTRATOR = "administrator of granted"
 NEW = {"name": "Anemoon-Testmedewerker", "role": "practice-nurse", "registration": "AGB 01234567"}
@@ -29,9 +31,9 @@ async def form_token(browser: httpx.AsyncClient, url: str = "/practice/staff") -
     return (await browser.get(url)).text.partition('name="csrf_token" value="')[2].partition('"')[0]
 
 
-async def post(browser: httpx.AsyncClient, url: str, **data: str) -> httpx.Response:
-    """Return the answer to a form that an administrator sends."""
-    return await browser.post(url, data={"csrf_token": await form_token(browser), **data})
+async def post(browser: httpx.AsyncClient, url: str, form_on: str = "/practice/staff", **data: str) -> httpx.Response:
+    """Return the answer to a form that somebody sends who opened it at ``form_on``."""
+    return await browser.post(url, data={"csrf_token": await form_token(browser, form_on), **data})
 
 
 async def logged(world: World, action: str) -> Event:
@@ -218,8 +220,6 @@ async def test_an_administrator_reaches_nobody_of_another_practice(world: World)
 async def test_an_old_second_factor_is_asked_for_once_more(world: World) -> None:
     async def job(transaction: Transaction) -> None:
         cookie = world.made.cookies[ADMINISTRATOR]
-        from app.identity import sessions
-
         world.made.cookies["old"] = await sessions.renew(transaction, cookie, world.parts.clock() - 2 * sessions.FRESH)
 
     await world.parts.database.write(job)
@@ -227,6 +227,30 @@ async def test_an_old_second_factor_is_asked_for_once_more(world: World) -> None
         for path in ("/practice/staff", "/practice/systems"):
             assert (await browser.get(path)).headers["location"] == f"/login/again?next={path}"
         assert (await browser.get("/practice")).status_code == 200
+
+
+async def test_who_logs_in_for_work_hears_of_a_change_and_no_person_does(world: World) -> None:
+    now = world.parts.clock()
+
+    async def job(transaction: Transaction) -> str:
+        account_id = await world.parts.accounts.create(
+            transaction, login="klaver@example.test", password_hash="", name="Klaver-Testmedewerker", record_id=None,
+            totp_secret="", now=now,
+        )  # fmt: skip
+        described = Described("Klaver-Testmedewerker", StaffRole.GP)
+        token = await staff.invite(transaction, world.made.practices["granted"], described, "operator", now)
+        await staff.join(transaction, token, account_id, now)
+        return await sessions.make_whole(transaction, "", account_id, now, DAY)
+
+    world.made.cookies["klaver"] = await world.parts.database.write(job)
+    async with at_work(world, "klaver") as browser:
+        answer = await post(browser, "/login-and-devices/recovery", "/login-and-devices/recovery")
+        assert answer.status_code == 200
+    await world.parts.deliverer.deliver_due()
+    (mail,) = (Path(world.application.settings.database_url.removeprefix("sqlite:///")).parent / "mail").iterdir()
+    assert "klaver@example.test" in mail.read_text()
+    event = await logged(world, "login-changed")
+    assert (event.kind, event.display, event.ground) == ("practice", "Klaver-Testmedewerker", "")
 
 
 def public(key: ECKey, **members: str) -> str:

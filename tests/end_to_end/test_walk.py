@@ -154,7 +154,7 @@ def follow(reader: Reader, browser: Browser, app: "subprocess.Popen[str]") -> No
     page.goto(reader.address())
     page.get_by_role("link", name=reader.name()).click()
     practice = reader.name()
-    for name in (practice, reader.name(), reader.name()):
+    for name in (practice, reader.name(), reader.name(), reader.name()):
         tick(page, name)
     press(page, reader.name())
     reader.prints(reader.run(".venv/bin/python", "examples/practice.py"))

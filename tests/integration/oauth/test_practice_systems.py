@@ -20,7 +20,8 @@ from app.audit.log import entries_of
 from app.consent import grants
 from app.db.database import Transaction
 from app.errors import BadRequestError
-from app.oauth import clients, tokens
+from app.identity.instants import to_us
+from app.oauth import client_keys, clients, tokens
 from app.oauth.remote_keys import RemoteKeys
 from tests.support.authorization import ISSUER, RECORD, World, world_in
 
@@ -188,6 +189,33 @@ async def test_rsa_keys_and_key_rotation_work(world: World) -> None:
     assert kept is not None
     assert kept.jwks is not None
     assert '"d"' not in kept.jwks
+
+
+async def test_old_and_new_keys_are_good_until_the_old_one_is_retired(world: World) -> None:
+    old, new = ECKey.generate_key("P-384"), ECKey.generate_key("P-384")
+    world.system_id = await registered(
+        world, name="Ander systeem", scope="system/Goal.rs", jwks={"keys": [old.as_dict(private=False)]},
+        practice_id=world.practice_id,
+    )  # fmt: skip
+
+    async def add(transaction: Transaction) -> str:
+        return await client_keys.add_key(transaction, world.system_id, new.as_dict(private=False))
+
+    async def retire(transaction: Transaction) -> None:
+        now_us = to_us(world.clock.now)
+        await client_keys.retire_key(transaction, world.system_id, old.thumbprint(), now_us)
+
+    async def asked(key: ECKey) -> Any:
+        return await system_token(world, key=key, header={"kid": key.thumbprint()})
+
+    assert (await asked(new)).json()["error"] == "invalid_client"
+    assert await world.parts.database.write(add) == new.thumbprint()
+    token = (await asked(old)).json()["access_token"]
+    assert (await asked(new)).status_code == 200
+    await world.parts.database.write(retire)
+    assert (await asked(old)).json()["error"] == "invalid_client"
+    assert (await asked(new)).status_code == 200
+    assert await tokens.find(world.parts.database.reader, token, world.clock.now) is None
 
 
 async def test_a_system_looks_into_its_own_token_and_into_no_other(world: World) -> None:
