@@ -17,6 +17,7 @@ from cryptography import x509
 from granian.constants import Interfaces
 from granian.server import Server
 
+from app.cli_account import commands as account_commands
 from app.cli_audit import commands as audit_commands
 from app.cli_client import add_registrations
 from app.cli_packages import commands as package_commands
@@ -80,6 +81,7 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
 
 main.add_typer(record_commands(_run), name="record")
 main.add_typer(representation_commands(_run), name="representation")
+main.add_typer(account_commands(_run), name="account")
 main.add_typer(audit_commands(_run), name="audit")
 main.add_typer(package_commands(), name="packages")
 main.add_typer(practice_commands(_run), name="practice")
