@@ -64,6 +64,11 @@ def referred(reference: Any) -> list[str]:
     return ["/".join(text.split("/_history")[0].split("/")[-2:]) for text in found]
 
 
+def own_name(resource: Tree) -> str:
+    """Return ``Type/id`` of a resource that is kept, empty for one without an id."""
+    return f"{resource['resourceType']}/{resource['id']}" if "id" in resource and "resourceType" in resource else ""
+
+
 def person_name(patient: Tree) -> str:
     """Return the name of a person as people read it, the official one first; empty when there is none."""
     names = sorted(listed(patient.get("name")), key=lambda name: name.get("use") != "official")

@@ -41,11 +41,15 @@ _NEEDED = Action.READ | Action.SEARCH
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What is asked of which practice: ``topic`` in a few words, ``text`` what is wrong and what it should be."""
+    """What is asked of which practice: ``topic`` in a few words, ``text`` what is wrong and what it should be.
+
+    ``about`` is the resource that is wrong: its release, and ``Type/id``.
+    """
 
     practice_id: str
     topic: str
     text: str
+    about: tuple[Release, str] | None = None
 
 
 def own_record(requester: Requester) -> int:
@@ -86,7 +90,9 @@ async def ask(context: Context, requester: Requester, trace: Trace, wanted: Corr
             raise UnprocessableError("The record has no Patient in R4.")
         patient = {"reference": f"Patient/{patient_id}", "type": "Patient", "display": requester.display}
         changes = Changes(context, transaction, requester, Release.R4, decide)
-        message = await _create(changes, _message(wanted, patient, _organization(practice), now))
+        message = await _create(
+            changes, {**_message(wanted, patient, _organization(practice), now), **_about(context, wanted)}
+        )
         task = await _create(changes, _task(wanted, patient, _organization(practice), now, message.version.id))
         await changes.finish()
         return None, [
@@ -121,6 +127,15 @@ def _message(wanted: Correction, patient: dict[str, str], organization: dict[str
         "sender": patient,
         "payload": [{"contentString": wanted.text}],
     }
+
+
+def _about(context: Context, wanted: Correction) -> dict[str, Any]:
+    """Return what the message is about; a resource of STU3 by its whole URL, as it is at another base than the message."""
+    if wanted.about is None:
+        return {}
+    release, name = wanted.about
+    reference = name if release is Release.R4 else f"{context.fhir_base(release)}/{name}"
+    return {"about": [{"reference": reference, "type": name.partition("/")[0], "display": wanted.topic}]}
 
 
 def _task(

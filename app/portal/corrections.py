@@ -3,6 +3,7 @@
 What somebody measured or filled in themselves they correct themselves, where they entered it.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from app.consent.categorize import CORRECTION
 from app.fhir.elements import Tree, day_of, named, referred, words
+from app.fhir.release import Release
 from app.interactions.corrections import Correction
 from app.portal.language import marked
 from app.portal.my_data import HERE
@@ -24,6 +26,12 @@ from app.portal.session import SignedIn, checked_form, signed_in
 from app.portal.view import reading_for, trace_of
 
 CORRECTIONS = f"{HERE}/corrections"
+ABOUT = frozenset(
+    "Condition EpisodeOfCare AllergyIntolerance MedicationRequest MedicationStatement MedicationDispense".split()
+)
+"""What has a link of its own to here."""
+
+RESOURCE_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 TOPIC_LENGTH_MAX, TEXT_LENGTH_MAX = 120, 2000
 MISSING = marked("Fill in what it is about, what is wrong, and what it should be.")
 TOO_LONG = marked("This is too long. Say it in fewer words.")
@@ -76,10 +84,10 @@ def asked_of(tasks: list[Tree], messages: list[Tree]) -> list[Asked]:
     return sorted(found, key=lambda one: one.on or date.min, reverse=True)
 
 
-def _checked(form: FormData, offered: set[str]) -> tuple[Correction, str]:
+def _checked(form: FormData, offered: set[str], about: tuple[Release, str] | None) -> tuple[Correction, str]:
     """Return what was asked, and what is wrong with it, empty if nothing is."""
     topic, wrong, right = (text_of(form, name).strip() for name in ("topic", "wrong", "right"))
-    wanted = Correction(text_of(form, "practice"), topic, f"{wrong}\n\n{right}")
+    wanted = Correction(text_of(form, "practice"), topic, f"{wrong}\n\n{right}", about)
     if not (topic and wrong and right):
         return wanted, MISSING
     if len(topic) > TOPIC_LENGTH_MAX or max(len(wrong), len(right)) > TEXT_LENGTH_MAX:
@@ -91,6 +99,21 @@ def router(parts: Parts) -> APIRouter:
     """Return the routes below ``/my-data/corrections``."""
     routes = APIRouter(include_in_schema=False)
 
+    async def sought(request: Request, person: SignedIn, about: str) -> tuple[Release, str, str] | None:
+        """Return release, ``Type/id`` and name of a resource of the record that can be wrong, None if there is none."""
+        resource_type, _, resource_id = about.partition("/")
+        if resource_type not in ABOUT or not RESOURCE_ID.fullmatch(resource_id):
+            return None
+        for release in Release:
+            found = await parts.interactions.search(
+                person.requester(), trace_of(request), release, resource_type, [("_id", resource_id)]
+            )
+            for one in found.matches:
+                tree = one.tree()
+                name = words(tree.get("code")) or words(tree.get("medicationCodeableConcept"))
+                return release, about, (name or named(tree.get("medicationReference")))[:TOPIC_LENGTH_MAX]
+        return None
+
     async def shown(
         request: Request, person: SignedIn, problem: str = "", form: FormData | None = None
     ) -> HTMLResponse:
@@ -98,7 +121,11 @@ def router(parts: Parts) -> APIRouter:
         tasks = await reading.all("Task", ("code", "|".join(CORRECTION)))
         messages = await reading.all("Communication") if tasks else []
         offered = await parts.interactions.practices_to_ask(person.requester())
-        filled = {name: text_of(form, name) if form else "" for name in ("topic", "wrong", "right", "practice")}
+        filled = {
+            name: text_of(form, name) if form else "" for name in ("topic", "wrong", "right", "practice", "about")
+        }
+        if form is None and (source := await sought(request, person, request.query_params.get("about", ""))):
+            _, filled["about"], filled["topic"] = source
         requests = asked_of(tasks, messages)
         status = 422 if problem else 200
         return page(
@@ -122,7 +149,8 @@ def router(parts: Parts) -> APIRouter:
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         offered = {one.practice_id for one in await parts.interactions.practices_to_ask(person.requester())}
-        wanted, problem = _checked(form, offered)
+        source = await sought(request, person, text_of(form, "about"))
+        wanted, problem = _checked(form, offered, source[:2] if source else None)
         if problem:
             return await shown(request, person, problem, form)
         await parts.interactions.ask_for_correction(person.requester(), trace_of(request), wanted)

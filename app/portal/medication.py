@@ -5,11 +5,11 @@ prescriber, that with the pharmacy, and what the person says to use. Requests to
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from app.fhir.elements import Tree, amount, day_of, extension, has_code, listed, named, referred, words
+from app.fhir.elements import Tree, amount, day_of, extension, has_code, listed, named, own_name, referred, words
 from app.fhir.summary.medicines import period_of_use
 from app.portal.formats import quantity
 from app.portal.language import Language
@@ -46,6 +46,8 @@ class Agreement:
     status: str
     rank: int
     is_stop: bool
+    source: str = field(default="", compare=False)
+    """``Type/id`` of where it comes from."""
 
     def state(self, today: date) -> State:
         """Return whether it holds on ``today``; its last day counts."""
@@ -69,6 +71,8 @@ class Medicine:
     end: date | None
     next_how: str = ""
     next_start: date | None = None
+    source: str = field(default="", compare=False)
+    """``Type/id`` of the agreement that is shown."""
 
 
 def _how(resource: Tree, language: Language) -> str:
@@ -130,6 +134,7 @@ def agreement_of(resource: Tree, products: dict[str, str], language: Language) -
         status=str(resource.get("status", "")),
         rank=0 if is_use else 1 if is_pharmacy else 2,
         is_stop=stop is not None and not is_use,
+        source=own_name(resource),
     )
 
 
@@ -174,6 +179,7 @@ def _medicine(every: list[Agreement], today: date) -> tuple[State, Medicine]:
         end=max((one.end for one in shown if one.end), default=None) if state is State.STOPPED else best.end,
         next_how=coming[0].how if coming else "",
         next_start=coming[0].start if coming else None,
+        source=best.source,
     )
 
 

@@ -1,7 +1,7 @@
 """The GP summary as a person reads it: problems, allergies, laboratory results, contacts, vaccinations; pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from app.fhir.elements import (
     listed,
     named,
     newest_first,
+    own_name,
     referred,
     words,
 )
@@ -39,6 +40,8 @@ class ProblemView:
     until: date | None
     note: str
     is_open: bool
+    source: str = field(default="", compare=False)
+    """``Type/id`` of where it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class AllergyView:
     note: str
     is_severe: bool
     since: date | None
+    source: str = field(default="", compare=False)
+    """``Type/id`` of where it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ def problems(conditions: Iterable[Tree], episodes: Iterable[Tree]) -> list[Probl
             day_of(condition.get("abatementDateTime")),
             " ".join(note["text"] for note in condition.get("note", []) if note.get("text")),
             _code(condition, "clinicalStatus") in _OPEN,
+            own_name(condition),
         )
         known = found.get(view.name)
         if view.name and (known is None or (view.note and not known.note)):
@@ -104,7 +110,12 @@ def problems(conditions: Iterable[Tree], episodes: Iterable[Tree]) -> list[Probl
         if name and name not in found and episode.get("status") not in ("entered-in-error", "cancelled"):
             period = episode.get("period") or {}
             found[name] = ProblemView(
-                name, day_of(period.get("start")), day_of(period.get("end")), "", episode.get("status") == "active"
+                name,
+                day_of(period.get("start")),
+                day_of(period.get("end")),
+                "",
+                episode.get("status") == "active",
+                own_name(episode),
             )
     return sorted(found.values(), key=lambda one: (not one.is_open, -(one.since or date.min).toordinal()))
 
@@ -125,6 +136,7 @@ def allergies(resources: Iterable[Tree]) -> list[AllergyView]:
             " ".join(note["text"] for note in resource.get("note", []) if note.get("text")),
             resource.get("criticality") == "high" or any(one.get("severity") == "severe" for one in reactions),
             day_of(resource.get("onsetDateTime") or resource.get("assertedDate") or resource.get("recordedDate")),
+            own_name(resource),
         )
         found.setdefault(view.name, view)
     return sorted(found.values(), key=lambda one: (not one.is_severe, one.name.casefold()))

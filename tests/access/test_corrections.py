@@ -153,3 +153,29 @@ async def test_what_is_asked_is_in_the_log(world: World) -> None:
     assert "create" in log
     assert "Communication" in log
     assert "720" not in log
+
+
+@pytest.mark.parametrize("release", list(Release))
+async def test_what_is_wrong_is_named_by_its_reference_in_either_release(world: World, release: Release) -> None:
+    practice_id = await open_messages(world)
+    about = f"Condition/{world.zonnestraal.ids[release, 'condition']}"
+    async with await session(world, "zonnestraal") as browser:
+        summary = (await browser.get("/summary", headers=DUTCH)).text
+        shown = (await browser.get(f"{HERE}?about={about}", headers=DUTCH)).text
+    assert "/my-data/corrections?about=Condition/" in summary
+    assert f'name="about" value="{about}"' in shown
+    assert (await ask(world, practice_id, about=about)).status_code == 303
+    (message,) = await found(world, "no grant", "Communication")
+    (reference,) = (one["reference"] for one in message["about"])
+    assert reference.endswith(f"/fhir/{release.path}/{about}") or (release is Release.R4 and reference == about)
+
+
+@pytest.mark.parametrize("about", ["Patient/1", "Condition/%%", "Condition/not-there", "x" * 300])
+async def test_what_is_not_there_is_not_named(world: World, about: str) -> None:
+    practice_id = await open_messages(world)
+    async with await session(world, "zonnestraal") as browser:
+        shown = await browser.get(HERE, params={"about": about}, headers=DUTCH)
+    assert 'name="about" value=""' in shown.text
+    assert (await ask(world, practice_id, about=about)).status_code == 303
+    (message,) = await found(world, "no grant", "Communication")
+    assert "about" not in message
