@@ -151,8 +151,9 @@ async def _given(reader: Reader, requester: Requester, now: datetime) -> list[Gr
 async def _listed(context: Context, requester: Requester, scope: AccessScope) -> dict[int, list[Grant]]:
     """Return the grants on which the scope rests, by record, those that gave the latest first."""
     people: dict[int, list[Grant]] = {}
+    opened = {access.record_id for access in scope.personal}
     for grant in await _given(context.database.reader, requester, context.clock()):
-        if scope.of(grant.record_id) is not None:
+        if grant.record_id in opened:
             people.setdefault(grant.record_id, []).append(grant)
     return people
 
@@ -168,7 +169,7 @@ async def _patients(
     context: Context, scope: AccessScope, pairs: list[tuple[str, str]], most: int | None
 ) -> dict[int, Stored]:
     """Return a Patient of each record that has one that matches, at most ``most`` of each release; R4 goes before STU3."""
-    people = scope.only(access.record_id for access in scope.personal)
+    people = AccessScope(scope.personal)
     found: dict[int, Stored] = {}
     for release in (Release.R4, Release.STU3):
         parsed = parsed_search(context, release, PATIENT, pairs, lenient=False)

@@ -1,5 +1,6 @@
 """The pages of a practice: which of its people sees what of whom, and that nothing is left when a grant or a login ends."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -276,3 +277,15 @@ async def test_the_first_look_of_a_colleague_is_not_the_first_of_the_practice(wo
     entries = await entries_of(reader, record_id, (2**62, 2**62), 20)
     found = await firsts(reader, record_id, entries)
     assert [entry.event.display for entry in entries if entry.n in found] == [staff_name("gp of granted")]
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_an_audit_event_names_who_looked_their_role_and_their_practice(world: World, release: Release) -> None:
+    async with at_work(world, "gp of granted") as browser:
+        assert (await browser.get(person_url(world))).status_code == 200
+    found = await world.caller("zonnestraal", release).get("/AuditEvent?_count=20")
+    agents = [agent for entry in found["entry"] for agent in entry["resource"]["agent"]]
+    looked = [agent for agent in agents if agent.get("name") == staff_name("gp of granted")]
+    assert looked
+    assert all("gp" in json.dumps(agent["role"]) for agent in looked)
+    assert "Praktijk Granted-Test" in {agent.get("name") for agent in agents}
