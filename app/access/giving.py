@@ -56,8 +56,9 @@ def check_given(
     """
     if requester.kind not in (RequesterKind.APP, RequesterKind.REPRESENTATIVE):
         return
-    if grantee is not Grantee.PRACTICE:
-        message = "What an app or another person may do is given to them by the person alone."
+    may_get = (Grantee.PRACTICE, Grantee.APP) if requester.kind is RequesterKind.REPRESENTATIVE else (Grantee.PRACTICE,)
+    if grantee not in may_get:
+        message = "This is given by the person alone."
         raise AccessDeniedError(message)
     if own is None or categories & ~own.categories or actions & ~own.actions:
         message = "Nobody can give more than they were given."

@@ -41,7 +41,7 @@ class Power(IntFlag):
     """What a representative may do besides reading and writing."""
 
     GIVE = 1
-    """Let practices see the record, never more of it than they may see themselves."""
+    """Let practices and apps use the record, never more of it than they may themselves."""
 
     LOG = 2
     """See who looked."""

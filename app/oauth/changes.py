@@ -13,8 +13,10 @@ import msgspec
 from authlib.oauth2.rfc6749 import InvalidRequestError
 
 from app.access.categories import Category
-from app.access.grant import Grantee
-from app.access.requester import RequesterKind
+from app.access.giving import CONSENT, check_given, may_decide
+from app.access.grant import Grant, Grantee
+from app.access.policy import Wish, decide
+from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import Action, Narrowed
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
@@ -23,6 +25,7 @@ from app.consent import grants
 from app.db.database import Database, Transaction
 from app.fhir.release import Release
 from app.identity import practices, sessions
+from app.identity.accounts import name_of
 from app.identity.instants import to_us
 from app.jobs.notices import notify
 from app.jobs.reminders import remind
@@ -34,6 +37,7 @@ from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import described
 from app.oauth.exchange import Submitted
 from app.oauth.launches import Launch
+from app.oauth.openid import FHIR_USER, OPENID
 from app.oauth.smart_scopes import is_online, reduced
 from app.oauth.tokens import Holder, Token
 
@@ -55,10 +59,10 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person allowed on the consent page, and in which login; ``until`` is UTC, ``kinds`` are of those offered."""
+    """What was allowed on the consent page, by whom, and in which login; ``until`` is UTC, ``kinds`` are of those offered."""
 
     record_id: int
-    name: str
+    requester: Requester
     categories: Category
     actions: Action
     until: datetime
@@ -91,9 +95,11 @@ class Changes:
             opened = Launch(client.client_id, decision.record_id, decision.session_id)
             if launch is not None and not await launches.use(transaction, launch, opened, now):
                 raise InvalidRequestError(described("The launch is over, or of another app, person or login."))
+            await _check(transaction, decision, now)
             grant = await grants.give(
                 transaction,
                 record_id=decision.record_id,
+                rests_on=decision.requester.grant_id,
                 grantee=Grantee.APP,
                 grantee_id=client.client_id,
                 categories=decision.categories,
@@ -123,7 +129,7 @@ class Changes:
                 record_id=decision.record_id,
                 grant_id=grant.grant_id,
                 redirect_uri=request.payload.redirect_uri,
-                scope=reduced(request.scope, decision.categories, decision.actions, decision.kinds),
+                scope=_left(request.scope, decision),
                 code_challenge=request.payload.data["code_challenge"],
                 release=release,
                 expires_at=to_us(
@@ -138,11 +144,13 @@ class Changes:
                 request.trace,
                 action="grant",
                 record_id=decision.record_id,
-                kind=RequesterKind.PERSON.value,
-                actor=RequesterKind.PERSON.value,
-                display=decision.name,
+                kind=decision.requester.kind.value,
+                actor=decision.requester.actor,
+                display=decision.requester.display,
+                role=decision.requester.role,
+                on_behalf_of=decision.requester.on_behalf_of,
                 client=client.client_id,
-                ground="own record",
+                ground="own record" if grant.rests_on is None else f"representation {grant.rests_on}",
                 resource_type="Consent",
                 resource_id=grant.grant_id,
                 detail=f"app:{client.client_id}",
@@ -182,10 +190,12 @@ class Changes:
                 return False
             if earlier.session_id is not None and not await sessions.is_open(transaction, earlier.session_id, now):
                 return False
+            helper, represented = await _names(transaction, grant)
             holder = Holder(
                 RequesterKind.APP,
-                client.name,
+                f"{client.name} ({helper})" if helper else client.name,
                 client.client_id,
+                on_behalf_of=represented,
                 record_id=earlier.record_id,
                 grant_id=earlier.grant_id,
                 release=earlier.release,
@@ -321,6 +331,35 @@ class Changes:
             )
 
 
+async def _check(transaction: Transaction, decision: Decision, now: datetime) -> None:
+    """Do nothing if who decides may give this to an app, as things stand now. Raises: AccessDeniedError."""
+    requester = decision.requester
+    held = await grants.candidates(transaction, requester, now)
+    scope = decide(requester, Wish(Action.READ, CONSENT), held, now)
+    may_decide(requester, Action.CREATE, scope)
+    own = held[0] if held else None
+    check_given(requester, own, Grantee.APP, decision.categories, decision.actions, decision.until)
+
+
+def _left(scope: str, decision: Decision) -> str:
+    """Return what is left of a scope: what was allowed, and of who the person is nothing to an app of one who represents them.
+
+    ``sub`` and ``fhirUser`` are about who logged in, and that is not the person of the record, who has no resource for them.
+    """
+    left = reduced(scope, decision.categories, decision.actions, decision.kinds)
+    if decision.requester.kind is RequesterKind.PERSON:
+        return left
+    return " ".join(part for part in left.split() if part not in (OPENID, FHIR_USER))
+
+
+async def _names(transaction: Transaction, grant: Grant) -> tuple[str, str]:
+    """Return who gave a grant in whose name; empty for the person."""
+    base = None if grant.rests_on is None else await grants.one(transaction, grant.record_id, grant.rests_on)
+    if base is None or base.mandate is None:
+        return "", ""
+    return await name_of(transaction, base.grantee_id) or "", base.mandate.represented
+
+
 async def _use_pushed(transaction: Transaction, request_hash: str | None, now: datetime) -> None:
     if request_hash is not None and not await pushed.use(transaction, request_hash, now):
         raise InvalidRequestError(described("This request was decided about before."))
@@ -360,6 +399,7 @@ def _token_event(trace: Trace, holder: Holder, detail: str = "") -> Event:
         kind=holder.kind.value,
         actor=f"{holder.kind.value}:{party}",
         display=holder.display,
+        on_behalf_of=holder.on_behalf_of,
         client=holder.client_id,
         ground="" if holder.grant_id is None else f"grant {holder.grant_id}",
         detail=detail,

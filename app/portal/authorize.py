@@ -20,6 +20,8 @@ from starlette.responses import Response
 
 from app.access.categories import ALL_PARTS, PARTS, Category, from_codes
 from app.access.giving import names_consent
+from app.access.grant import Grant
+from app.access.representation import Power
 from app.access.requester import RequesterKind
 from app.access.smart_scope import CHANGE, LOOK, Action, Narrowed, SmartScopes
 from app.audit.events import Event
@@ -31,11 +33,11 @@ from app.oauth.launches import Launch
 from app.oauth.pushed import LENGTH_MAX
 from app.oauth.server import Asked
 from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of, is_online, kinds_of, opens_anything, reduced
-from app.portal.connections import PERIODS
+from app.portal.connections import PERIODS, most_of
 from app.portal.language import marked
 from app.portal.page import language_of, page
 from app.portal.scope_words import kind_key, kind_words
-from app.portal.session import LoginParts, SignedIn, checked_form, signed_in
+from app.portal.session import LoginParts, OwnRecordNeededError, SignedIn, checked_form, in_record
 from app.portal.view import trace_of
 from app.portal.wording import CATEGORIES, action_words
 
@@ -56,10 +58,11 @@ class Choice:
     kinds: frozenset[Narrowed] = frozenset()
     problems: tuple[str, ...] = ()
 
-    def until(self, now: datetime) -> datetime:
-        """Return when the chosen period ends."""
+    def until(self, now: datetime, own: Grant | None) -> datetime:
+        """Return when the chosen period ends; that of a representative ends with ``own``, the grant that they rest on."""
         lengths: dict[str, timedelta] = {key: length for key, _, length in PERIODS}
-        return now + lengths[self.period]
+        chosen = now + lengths[self.period]
+        return chosen if own is None else min(chosen, own.ends_at)
 
 
 UNTOUCHED = Choice(Category(0), Action(0), "1-year")
@@ -69,12 +72,12 @@ Source: https://eur-lex.europa.eu/legal-content/EN/TXT/?uri=CELEX:62017CJ0673
 """
 
 
-def choice_of(form: FormData, asked: Asked) -> Choice:
-    """Return what a form says, never more than the app asked for."""
+def choice_of(form: FormData, asked: Asked, most: tuple[Category, Action]) -> Choice:
+    """Return what a form says, never more than the app asked for, and ``most`` at most."""
     offered = {category.code for category in (*PARTS, Category.SENSITIVE)}
     ticked = from_codes([str(code) for code in form.getlist("category") if code in offered])
-    categories = ticked & (categories_of(asked.scope) | Category.SENSITIVE)
-    look, change = actions_of(asked.scope) & LOOK, actions_of(asked.scope) & CHANGE
+    categories = ticked & (categories_of(asked.scope) | Category.SENSITIVE) & most[0]
+    look, change = (actions_of(asked.scope) & most[1] & ways for ways in (LOOK, CHANGE))
     actions = look | change  # an app that asks for one of the two: to allow it is to allow that
     if look and change:
         actions = (look if form.get("look") else Action(0)) | (change if form.get("change") else Action(0))
@@ -153,25 +156,36 @@ def _answered(request: Request, answer: Answer) -> Response:
     return RedirectResponse(answer.location, answer.status, answer.headers)
 
 
+async def may_give(request: Request) -> SignedIn:
+    """Return the person, who may let others see the record in view. A dependency. Raises: as ``in_record``; OwnRecordNeededError."""
+    person = await in_record(request)
+    if not person.may(Power.GIVE):
+        raise OwnRecordNeededError
+    return person
+
+
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes ``/authorize``: GET asks, POST decides, or asks too when it comes from an app."""
     routes = APIRouter(include_in_schema=False)
     server = parts.oauth
 
     def consent_page(request: Request, person: SignedIn, asked: Asked, choice: Choice) -> Response:
-        scope_actions, language = actions_of(asked.scope), language_of(request)
+        most, language = most_of(person.acting), language_of(request)
+        scope_actions = actions_of(asked.scope) & most[1]
         answer = page(
             request,
             "consent.html",
             status=422 if choice.problems else 200,
             person=None,  # without the navigation: here is one thing to decide
             signed_in_name=person.name,
+            represented=person.requester().on_behalf_of,
+            may_offer_sensitive=Category.SENSITIVE in most[0],
             client=asked.client,
             choice=choice,
             offered=[
                 (category.code, CATEGORIES[category], category in choice.categories)
                 for category in PARTS
-                if category in categories_of(asked.scope)
+                if category in categories_of(asked.scope) & most[0]
             ],
             kinds=[
                 (kind_key(kind), kind_words(kind, language), action_words(actions, language), kind in choice.kinds)
@@ -185,7 +199,7 @@ def router(parts: LoginParts) -> APIRouter:
             change_chosen=bool(choice.actions & CHANGE),
             stays=OFFLINE in asked.scope.split(),
             online=is_online(asked.scope),
-            knows="openid" in asked.scope.split(),
+            knows="openid" in asked.scope.split() and person.acting is None,
             gives=names_consent(SmartScopes.of(asked.scope), CHANGE),
             periods=PERIODS,
             action=f"/authorize?{request.url.query}",
@@ -203,7 +217,7 @@ def router(parts: LoginParts) -> APIRouter:
         asked = await asked_of(request)
         if isinstance(asked, Answer):
             return _answered(request, asked)
-        person = await signed_in(request)  # only now: a request that can't be granted is refused without a login
+        person = await may_give(request)  # only now: a request that can't be granted is refused without a login
         if not await _fits(parts, person, asked):
             return page(request, "authorize_error.html", status=400, error="invalid_request")
         return consent_page(request, person, asked, UNTOUCHED)
@@ -213,18 +227,24 @@ def router(parts: LoginParts) -> APIRouter:
         sent = await request.form()
         if "decision" not in sent:
             return _asked_by_post(request, sent)
-        person, form = await signed_in(request), await checked_form(request)
+        person, form = await may_give(request), await checked_form(request)
         asked = await asked_of(request)
         if isinstance(asked, Answer):
             return _answered(request, asked)
         decision = None
         if form.get("decision") == "allow":
-            choice = choice_of(form, asked)
+            choice = choice_of(form, asked, most_of(person.acting))
             if choice.problems:
                 return consent_page(request, person, asked, choice)
-            until = choice.until(parts.clock())
+            until = choice.until(parts.clock(), person.acting)
             decision = Decision(
-                person.record_id, person.name, choice.categories, choice.actions, until, person.session_id, choice.kinds
+                person.record_id,
+                person.requester(),
+                choice.categories,
+                choice.actions,
+                until,
+                person.session_id,
+                choice.kinds,
             )
         else:
             await parts.database.write(partial(_note_denied, parts, request, person, asked))

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from app.access.categories import ALL_PARTS, EVERYTHING, PARTS, Category, from_codes
 from app.access.grant import Grant, Grantee
 from app.access.representation import Capacity, may_agree
-from app.access.smart_scope import LOOK, Action
+from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
 from app.audit.events import Event
 from app.consent import grants
 from app.db.database import Transaction
@@ -197,7 +197,7 @@ def may_have(grant: Grant) -> Action:
 def most_of(own: Grant | None) -> tuple[Category, Action]:
     """Return the most that may be given by who rests on ``own`` in the record of another; None is the person."""
     if own is None or own.mandate is None:
-        return EVERYTHING, GIVEN
+        return EVERYTHING, ALL_ACTIONS
     categories = own.categories if own.mandate.capacity.is_by_law else own.categories & ~Category.SENSITIVE
     return categories, own.actions
 

@@ -38,7 +38,7 @@ CATEGORIES = {
 }
 
 POWERS = {
-    Power.GIVE: Part(marked("Give practices access"), marked("Never to more than this person may see")),
+    Power.GIVE: Part(marked("Give practices and apps access"), marked("Never to more than this person may see")),
     Power.LOG: Part(marked("See who looked"), marked("The list of every look at the record")),
 }
 

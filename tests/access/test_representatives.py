@@ -1,9 +1,12 @@
 """Who acts for another: by every way in what the person themselves would see while it is in force, and nothing after that."""
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import anyio.lowlevel
+import httpx
 import pytest
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from app.access.categories import Category
 from app.access.grant import Grant
@@ -11,14 +14,16 @@ from app.access.representation import NO_POWERS, Capacity, Power
 from app.access.smart_scope import LOOK
 from app.audit.log import entries_of
 from app.consent import grants
+from app.db.database import Transaction
 from app.fhir.release import Release
 from app.identity.instants import to_us
 from app.interactions.log import END
+from app.oauth import clients
 from tests.access.matrix import ROWS, Row
 from tests.access.test_matrix import asked, of_rows
 from tests.access.test_pages import routes_of
 from tests.support.acting import browser_of, go_in, let_act, send, set_back, token_of, token_on, years_ago
-from tests.support.world import THINGS, World, world_in
+from tests.support.world import APP_SCOPE, BASE_URL, THINGS, World, world_in
 
 NO_RECORD_NEEDED = ("/metadata", "/.well-known", "/CodeSystem", "/ValueSet", "/ConceptMap", "/$convert")
 BANNER = "You are looking in the record of"
@@ -170,7 +175,7 @@ async def test_a_page_about_ones_own_record_is_not_shown_in_that_of_another(worl
     grant = await let_act(world, world.maanlicht)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
-        for page in ("/my-data", "/helpers", "/helpers/new", "/helping", "/apps"):
+        for page in ("/my-data", "/helpers", "/helpers/new", "/helping", "/apps", "/helpers/new"):
             answer = await browser.get(page)
             assert answer.status_code == 403, page
             assert "This page is about your own record" in answer.text, page
@@ -304,3 +309,80 @@ async def test_a_look_that_began_before_a_withdrawal_and_a_change_after_it_are_t
     body = {"resourceType": "Observation"}
     assert (await carer("POST", "/Observation", body)).status_code in (400, 403, 422)
     assert (await carer("GET", him.url("weight"))).status_code == 403
+
+
+async def connected(world: World, browser: httpx.AsyncClient, **choice: object) -> httpx.Response:
+    """Return the answer to the consent page of the app of Zonnestraal, filled in by who is in his record."""
+    verifier, scope = "v" * 43, f"{APP_SCOPE} openid fhirUser offline_access"
+
+    async def job(transaction: Transaction) -> str:
+        return await clients.add(
+            transaction, name="Meetmaatje-Test", scope=scope, redirect_uris=["https://app.example/done"], public=True,
+            now=world.parts.clock(),
+        )  # fmt: skip
+
+    asked = {
+        "response_type": "code", "client_id": await world.parts.database.write(job), "state": "s" * 32,
+        "redirect_uri": "https://app.example/done", "scope": scope,
+        "code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256",
+        "aud": f"{BASE_URL}/fhir/r4",
+    }  # fmt: skip
+    url = f"/authorize?{urlencode(asked)}"
+    page = await browser.get(url)
+    if page.status_code != 200:
+        return page
+    assert world.zonnestraal.family in page.text
+    form = {"decision": "allow", "category": "own-measurements", "look": "yes", "period": "open", **choice}
+    answer = await send(browser, url, url, **form)
+    if "code=" not in answer.headers.get("location", ""):
+        return answer
+    code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+    return await world.http.post("/token", data={
+        "grant_type": "authorization_code", "code": code, "redirect_uri": asked["redirect_uri"],
+        "client_id": asked["client_id"], "code_verifier": verifier,
+    })  # fmt: skip
+
+
+async def test_an_app_that_a_parent_connects_ends_with_the_representation(world: World) -> None:
+    him, her = world.zonnestraal, world.maanlicht
+    grant = await let_act(world, her)
+    async with await browser_of(world, her) as browser:
+        await go_in(browser, grant)
+        answer = await connected(world, browser)
+    assert answer.status_code == 200, answer.text
+    got = answer.json()
+    assert "id_token" not in got
+    assert not {"openid", "fhirUser"} & set(got["scope"].split())
+    world.made.tokens["their app"] = got["access_token"]
+    app = world.caller("their app")
+    assert (await app("GET", him.url("weight"))).status_code == 200
+    assert (await app("GET", him.url("condition"))).status_code in (403, 404)
+    (entry,) = await entries_of(world.parts.database.reader, him.record_id, (END, END), 1)
+    assert her.family in entry.event.display or entry.event.outcome == "refused"
+    assert entry.event.on_behalf_of == him.family
+    await world.withdraw(grant)
+    assert (await app("GET", him.url("weight"))).status_code == 403
+    refreshed = await world.http.post(
+        "/token", data={"grant_type": "refresh_token", "refresh_token": got["refresh_token"]}
+    )
+    assert refreshed.status_code == 400
+
+
+async def test_a_carer_without_that_power_connects_no_app(world: World) -> None:
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, powers=Power.LOG)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert (await connected(world, browser)).status_code == 403
+
+
+async def test_an_app_gets_no_more_than_the_carer_has(world: World) -> None:
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, categories=Category.GP_SUMMARY, actions=LOOK)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert (await connected(world, browser)).status_code == 422
+        answer = await connected(world, browser, category=["gp-summary", "own-measurements", "sensitive"], change="yes")
+    assert answer.status_code == 200, answer.text
+    (given,) = [
+        one for one in await grants.of_record(world.parts.database.reader, world.zonnestraal.record_id) if one.rests_on
+    ]
+    assert (given.categories, given.actions & ~LOOK) == (Category.GP_SUMMARY, 0)

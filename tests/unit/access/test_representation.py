@@ -180,9 +180,8 @@ def test_a_parent_gives_what_they_have_as_long_as_they_have_it() -> None:
         (Power.GIVE, {"categories": Category.MEDICATION | Category.SENSITIVE}),
         (Power.GIVE, {"actions": ALL_ACTIONS}),
         (Power.GIVE, {"grantee": Grantee.PERSON}),
-        (Power.GIVE, {"grantee": Grantee.APP}),
     ],
-    ids=["no power", "another power", "other parts", "sensitive", "more actions", "to a person", "to an app"],
+    ids=["no power", "another power", "other parts", "sensitive", "more actions", "to a person"],
 )
 def test_a_carer_gives_only_what_the_mandate_names(powers: Power, what: dict[str, object]) -> None:
     categories = Category.MEDICATION | Category.SENSITIVE
