@@ -1,5 +1,6 @@
 """My data: take all of the record along, and bring in one from elsewhere. Every right to the record as a whole has its place here."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -42,6 +43,18 @@ def _file(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
 
 
+async def _begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return the pieces, once the first is there: who is refused gets a page, and not the beginning of a file."""
+    first = await anext(pieces)
+
+    async def every() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return every()
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes below ``/my-data`` about taking the record along and bringing one in."""
     routes = APIRouter(include_in_schema=False)
@@ -60,7 +73,7 @@ def router(parts: Parts) -> APIRouter:
         paper = summary_in(_wanted(request))
         pieces = parts.interactions.archive(person.requester(), trace_of(request), person.record_id, paper)
         name = f"regie-{parts.clock():%Y-%m-%d}.zip"
-        return StreamingResponse(pieces, media_type="application/zip", headers=_file(name))
+        return StreamingResponse(await _begun(pieces), media_type="application/zip", headers=_file(name))
 
     @routes.get(f"{HERE}/summary.pdf")
     async def summary(request: Request, person: Annotated[SignedIn, Depends(freshly_signed_in)]) -> Response:

@@ -19,6 +19,7 @@ from app.interactions.people import new_person
 from app.main import Regie, create_app
 from app.settings import Settings
 from app.web.middleware import FORM_SIZE_MAX
+from tests.support.acting import browser_of, go_in, let_act
 from tests.support.world import World, world_in
 
 PLACES = ("/my-data/archive", "/my-data/archive.zip", "/my-data/summary.pdf", "/my-data/import")
@@ -140,6 +141,19 @@ async def test_only_this_form_may_be_large(world: World) -> None:
         assert answer.status_code == 413
         answer = await client.post("/my-data/import", content=b"", headers={"content-length": str(10**12)})
         assert answer.status_code == 413
+
+
+async def test_a_parent_in_the_record_of_a_child_takes_nothing_along_and_brings_nothing_in(world: World) -> None:
+    data = await archive_of(world, "zonnestraal")
+    grant = await let_act(world, world.maanlicht)
+    async with await browser_of(world, world.maanlicht) as client:
+        await go_in(client, grant)
+        assert "/my-data/archive" not in (await client.get("/my-data")).text
+        for place in ("/my-data/archive.zip", "/my-data/summary.pdf"):
+            answer = await client.get(place)
+            assert answer.status_code == 403, place
+            assert world.zonnestraal.bsn not in answer.text
+        assert (await sent(client, data)).status_code == 403
 
 
 async def test_a_form_without_the_token_of_the_session_brings_in_nothing(world: World) -> None:

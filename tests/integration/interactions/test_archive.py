@@ -269,7 +269,7 @@ async def test_a_person_brings_in_nothing_of_somebody_else_nor_over_what_they_ha
     assert there.soundness.changes(here.record_id) == []
 
 
-@pytest.mark.parametrize("kind", [RequesterKind.APP, RequesterKind.PRACTICE])
+@pytest.mark.parametrize("kind", [RequesterKind.APP, RequesterKind.PRACTICE, RequesterKind.REPRESENTATIVE])
 async def test_nobody_else_brings_in_a_record_or_takes_one_along(
     here: Inside, there: Inside, kind: RequesterKind
 ) -> None:
