@@ -51,6 +51,7 @@ _USE = hot(
         _invited.token_hash == bindparam("token_hash"), _invited.practice_id == bindparam("practice_id")
     )
 )
+_WITHDRAW_ALL = hot(delete(staff_invitation).where(_invited.practice_id == bindparam("practice_id")))
 _FORGET = hot(delete(staff_invitation).where(_invited.expires_at <= bindparam("now")))
 
 
@@ -169,23 +170,29 @@ async def change(
 ) -> StaffMember:
     """Return somebody in their new role, in force at their next request.
 
+    Who administers no more may know the links of invitations: those of the practice end.
+
     Raises: NotFoundError; ConflictError, when nobody would be left to administer the practice; UnprocessableError.
     """
     member = await one_of(transaction, practice_id, account_id)
     described = Described(member.described.name, role, administers, member.described.registration)
     await transaction.run(_CHANGE, {"which": account_id, "new_role": role.value, "administers": administers})
     await _check_administered(transaction, member)
+    if member.described.is_administrator and not administers:
+        await transaction.run(_WITHDRAW_ALL, {"practice_id": practice_id})
     return StaffMember(account_id, practice_id, described, member.invited_at, member.invited_by)
 
 
 async def end(transaction: Transaction, practice_id: str, account_id: str, now: datetime) -> StaffMember:
-    """Return who left: their login is erased with all its sessions.
+    """Return who left: their login is erased with all its sessions, and with an administrator the practice's invitations.
 
     Raises: NotFoundError; ConflictError, when nobody would be left to administer the practice.
     """
     member = await one_of(transaction, practice_id, account_id)
     await transaction.run(_END, {"which": account_id, "at": to_us(now)})
     await _check_administered(transaction, member)
+    if member.described.is_administrator:
+        await transaction.run(_WITHDRAW_ALL, {"practice_id": practice_id})
     await erase_account(transaction, account_id)
     return member
 

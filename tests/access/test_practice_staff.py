@@ -133,6 +133,22 @@ async def test_a_withdrawn_invitation_lets_nobody_join(world: World) -> None:
         assert (await browser.get(link)).status_code == 400
 
 
+@pytest.mark.parametrize("act", ["end", "change"])
+async def test_an_administrator_who_leaves_comes_back_by_no_invitation(world: World, act: str) -> None:
+    link, own = await invited(world), await account_of(world, ADMINISTRATOR)
+    colleague, practice_id = await account_of(world, "gp of granted"), world.made.practices["granted"]
+
+    async def job(transaction: Transaction) -> None:
+        await staff.change(transaction, practice_id, colleague, StaffRole.GP, administers=True)
+
+    await world.parts.database.write(job)
+    async with freshly_at_work(world, "gp of granted") as browser:
+        answer = await post(browser, f"/practice/staff/{own}/{act}", role="assistant")
+        assert answer.status_code == 303
+    async with newcomer(world) as browser:
+        assert (await browser.get(link)).status_code == 400
+
+
 @pytest.mark.parametrize(
     "told",
     [
