@@ -12,7 +12,7 @@ import msgspec
 
 from app.audit.audit_event import audit_event_tree, identifiers_of, names_of
 from app.audit.log import LogEntry
-from app.errors import BadRequestError, NotFoundError, UnknownParameterError
+from app.errors import BadRequestError, NotFoundError
 from app.fhir.dates import interval
 from app.fhir.instants import instant_text
 from app.fhir.release import Release
@@ -26,7 +26,13 @@ IDENTIFIED = {Release.STU3: "user", Release.R4: "agent:identifier"}
 """The parameter that finds an agent by its identifier."""
 
 PARAMETERS = {
-    Release.STU3: (("agent-name", "string"), ("altid", "token"), ("date", "date"), ("user", "token")),
+    Release.STU3: (
+        ("agent", "reference"),
+        ("agent-name", "string"),
+        ("altid", "token"),
+        ("date", "date"),
+        ("user", "token"),
+    ),
     Release.R4: (("agent", "reference"), ("agent-name", "string"), ("altid", "token"), ("date", "date")),
 }
 """What the log can be searched by, and of which kind that is."""
@@ -39,10 +45,15 @@ Check = Callable[[LogEntry], bool]
 
 async def audit_events(call: Call) -> FhirResponse:
     """Who looked at the record, newest first, as AuditEvents."""
-    names = ("agent-name", "agent-name:exact", "agent-name:contains", "altid", "date", IDENTIFIED[call.release])
-    if any(name == "agent" for name, _ in call.request.pairs) and call.release is Release.R4:
-        message = "Agents have identifiers here, and no resources: use agent:identifier, or agent-name."
-        raise UnknownParameterError(message)
+    names = (
+        "agent",
+        "agent-name",
+        "agent-name:exact",
+        "agent-name:contains",
+        "altid",
+        "date",
+        IDENTIFIED[call.release],
+    )
     call.only("_count", "_cursor", *names)
     asked = [pair for pair in call.request.pairs if pair[0] in names and pair[1]]
     if len(asked) > _VALUES_MAX:
@@ -104,6 +115,8 @@ def _check(call: Call, name: str, text: str) -> Check:
     values = text.split(",")
     if name == "date":
         return _any([_date(call, value) for value in values])
+    if name == "agent":
+        return lambda _: False  # agents are named by identifiers, and refer to no resource
     if name == "altid":
         return lambda entry: (entry.event.client or entry.event.actor or "unknown") in values
     if name in IDENTIFIED.values():
