@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from app.db.migrate import MIGRATIONS, is_current, migrate
+from app.fhir.packages.library import Library
+from app.fhir.packages.own import PROFILES
+from app.fhir.release import Release
+from app.fhir.search.custom import of_library
+from app.fhir.search.definitions import install
 from tests.support.running import PROGRAM, ROOT, Program, free_port
 from tests.support.soundness import Soundness
 
@@ -69,6 +74,9 @@ def test_the_index_of_an_older_database_is_made_anew(program: Program) -> None:
     assert index_of(file) == fresh
     assert program.run("migrate") == "The database is up to date."
     assert program.run("reindex") == "The index is up to date."
+    library = Library(program.folder / "packages", PROFILES)
+    for release in Release:  # as the server did: Regie has search parameters of its own
+        install(release, of_library(library, release).parameters)
     Soundness(program.database_url, program.folder / "secret", program.url).check()
 
 
@@ -91,7 +99,7 @@ def test_indexing_that_was_killed_goes_on_when_it_is_run_again(program: Program)
 
 
 def as_of_the_first_migration(file: Path) -> int:
-    """Make a database what it would have been then, without its index; return how many records it has."""
+    """Make a database what it would have been then, without its index and logins for work; return how many records it has."""
     newer = file.rename(file.with_suffix(".newer"))
     first = file.parent / "migrations"
     (first / "versions").mkdir(parents=True)
@@ -103,7 +111,8 @@ def as_of_the_first_migration(file: Path) -> int:
         for (table,) in connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
             if table != "alembic_version" and not table.endswith("_index"):
                 columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
-                connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}")  # noqa: S608
+                copied = f"({columns}) SELECT {columns} FROM newer.{table}"  # noqa: S608
+                connection.execute(f"INSERT OR IGNORE INTO main.{table} {copied}")
         (records,) = connection.execute("SELECT count(*) FROM main.record").fetchone()
     return int(records)
 
