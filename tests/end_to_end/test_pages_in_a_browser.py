@@ -33,6 +33,9 @@ PATHS = (
     "/activity/misfits",
     "/menu",
     "/login-and-devices",
+    "/my-data/erase",
+    "/my-data/corrections",
+    "/my-data/corrections/letter",
 )
 # The contrast of every text with what is behind it (WCAG 2.2, 1.4.3), and what is too low.
 LOW_CONTRAST = """() => {
