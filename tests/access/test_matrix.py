@@ -100,7 +100,12 @@ async def test_nobody_without_a_good_token_learns_anything(world: World, row: Ro
     answers = [await asked(world, row, who, Release.R4, audit="1") for who in BAD]
     answers.append(await asked(world, row, None, Release.R4, id=never_made(), patient=never_made(), audit="9"))
     assert {answer.status_code for answer in answers} == {401}
-    assert len({str(alike(answer)) for answer in answers}) == 1
+    # Who sent a token is told that it is no good (RFC 6750 section 3.1), not why.
+    assert len({str(alike(answer)).replace(', error="invalid_token"', "") for answer in answers}) == 1
+    assert [", error=" in answer.headers["www-authenticate"] for answer in answers] == [
+        *(who is not None for who in BAD),
+        False,
+    ]
     assert answers[0].headers["www-authenticate"].startswith("Bearer ")
 
 
