@@ -234,7 +234,7 @@ async def _insert(
     device: str = "",
 ) -> str:
     if await transaction.one(_HAS_ACCOUNT, {"account_id": account_id}) is None:
-        raise AuthenticationError("The record was erased.")
+        raise AuthenticationError("This login is not there any more.")
     cookie = secrets.token_urlsafe(32)
     await transaction.run(
         _INSERT,

@@ -228,7 +228,7 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
 
     async def is_there(transaction: Transaction) -> None:
         if await parts.accounts.get(transaction, found.account_id) is None:
-            raise AuthenticationError("The record was erased.")
+            raise AuthenticationError("This login is not there any more.")
 
     write_only_if(is_there)
     return found
