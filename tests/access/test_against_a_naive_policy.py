@@ -63,6 +63,8 @@ SCOPES = (
 )
 _OBSERVATIONS = [name for name, (kind, _) in KINDS.items() if kind == "Observation"]
 
+owners = st.sampled_from((*OWNERS, OWNERS[0], OWNERS[0]))
+"""More of the first, so that things and grants of several kinds meet in one record."""
 names = st.frozensets(st.sampled_from(PARTS), min_size=1, max_size=5)
 given_names = st.tuples(st.one_of(names, st.just(frozenset(PARTS))), st.booleans()).map(
     lambda drawn: drawn[0] | ({"sensitive"} if drawn[1] else frozenset())
@@ -72,7 +74,7 @@ stories = st.fixed_dictionaries(
     {
         "things": st.lists(
             st.tuples(
-                st.sampled_from(OWNERS),
+                owners,
                 st.sampled_from(list(Release)),
                 st.sampled_from(list(KINDS)),
                 st.lists(
@@ -84,9 +86,9 @@ stories = st.fixed_dictionaries(
             max_size=9,
         ),
         "grants": st.lists(
-            st.tuples(st.sampled_from(OWNERS), given_names, given_actions, st.sampled_from(STATES)),
-            min_size=1,
-            max_size=4,
+            st.tuples(owners, given_names, given_actions, st.sampled_from(STATES)),
+            min_size=2,
+            max_size=5,
         ),
         "app": st.tuples(given_names, given_actions, st.sampled_from(STATES)),
         "scopes": st.tuples(*[st.sampled_from(SCOPES)] * 3),
