@@ -386,3 +386,27 @@ async def test_an_app_gets_no_more_than_the_carer_has(world: World) -> None:
         one for one in await grants.of_record(world.parts.database.reader, world.zonnestraal.record_id) if one.rests_on
     ]
     assert (given.categories, given.actions & ~LOOK) == (Category.GP_SUMMARY, 0)
+
+
+@pytest.mark.parametrize("release", list(Release))
+async def test_a_person_changes_and_withdraws_what_a_carer_may_by_its_consent(world: World, release: Release) -> None:
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, actions=LOOK)
+    by_law = await let_act(world, world.maanlicht, Capacity.LEGAL)
+    person, url = world.caller("zonnestraal", release), f"/Consent/{grant.grant_id}"
+    consent = await person.get(url)
+    provision = consent["provision"] if release is Release.R4 else consent["except"][0]
+    assert provision["actor"][0]["reference"]["display"] == world.maanlicht.family
+    assert provision["purpose"][0]["code"] == "FAMRQT"
+    provision["class"] = [part for part in provision["class"] if part["code"] == "gp-summary"]
+    consent["category"] = consent["category"][:1]
+    assert (await person("PUT", url, consent)).status_code == 200
+    reader, him = world.parts.database.reader, world.zonnestraal
+    changed = await grants.one(reader, him.record_id, grant.grant_id)
+    assert changed is not None
+    assert (changed.categories, changed.mandate) == (Category.GP_SUMMARY, grant.mandate)
+    assert (await world.caller("app of zonnestraal", release)("DELETE", url)).status_code in (403, 404)
+    assert (await person("DELETE", f"/Consent/{by_law.grant_id}")).status_code == 403
+    assert (await person("DELETE", url)).status_code in (200, 204)
+    over = await grants.one(reader, him.record_id, grant.grant_id)
+    assert over is not None
+    assert over.withdrawn_at is not None
