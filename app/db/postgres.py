@@ -64,7 +64,7 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InvalidCachedStatementError,
     asyncpg.OutdatedSchemaCacheError,
-    OSError,
+    ConnectionError,
     TimeoutError,
 )
 """The database is away, came back, or has been migrated: what has not been committed did not happen."""
@@ -115,7 +115,7 @@ class PostgresReader:
                 pool = self._pool or await self._open()
                 async with pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
                     return await getattr(connection, method)(text, *values)
-            except _LOST as error:
+            except (*_LOST, OSError) as error:
                 if is_last:
                     message = "The record can't be read now. Try again later."
                     raise UnavailableError(message) from error
@@ -361,7 +361,11 @@ class PostgresDatabase:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(self.url, connection_class=_Connection, **_OPTIONS)
+            try:
+                self._connection = await asyncpg.connect(self.url, connection_class=_Connection, **_OPTIONS)
+            except OSError as error:
+                message = "The database can't be reached."
+                raise ConnectionError(message) from error
         return self._connection
 
     def _drop(self) -> None:
