@@ -30,7 +30,7 @@ from app.portal.login_words import change_words, way_words
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import LogPage
-from app.portal.session import SignedIn, checked_form, in_record
+from app.portal.session import SignedIn, checked_form, in_record, signed_in
 from app.portal.view import trace_of
 from app.portal.wording import ROLES, type_words
 
@@ -302,7 +302,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.post("/activity/alerts")
     async def choose_alerts(
         request: Request,
-        person: Annotated[SignedIn, Depends(in_record)],
+        person: Annotated[SignedIn, Depends(signed_in)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> RedirectResponse:
         off = frozenset(sign for sign in Unusual if sign.value not in form)

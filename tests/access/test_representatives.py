@@ -12,6 +12,7 @@ from app.access.categories import Category
 from app.access.grant import Grant
 from app.access.representation import NO_POWERS, Capacity, Power
 from app.access.smart_scope import LOOK
+from app.audit import alerts
 from app.audit.log import entries_of
 from app.consent import grants
 from app.db.database import Transaction
@@ -228,6 +229,16 @@ async def test_a_carer_is_shown_only_the_pages_of_their_powers(world: World, pow
         for page in ("/", "/measurements", "/care-plan", "/medication", "/summary", "/access", "/activity"):
             text = (await browser.get(page)).text
             assert [secret for secret in secrets if secret in text] == [], page
+
+
+async def test_who_acts_for_another_does_not_choose_what_that_person_is_told_of(world: World) -> None:
+    him, reader = world.zonnestraal, world.parts.database.reader
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, powers=Power.LOG)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert 'action="/activity/alerts"' not in (await browser.get("/activity")).text
+        assert (await send(browser, "/activity/alerts")).status_code == 403
+    assert await alerts.switched_off(reader, him.record_id) == frozenset()
 
 
 async def test_a_carer_gives_and_takes_back_no_more_than_the_mandate_says(world: World) -> None:
