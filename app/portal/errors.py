@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from app.errors import RegieError
 from app.portal.language import marked
 from app.portal.page import page
-from app.portal.session import ActingEndedError, ExpiredFormError, OwnRecordNeededError
+from app.portal.session import ActingEndedError, ClosedPartError, ExpiredFormError, OwnRecordNeededError
 from app.portal.view import trace_of
 
 
@@ -59,6 +59,11 @@ OWN_RECORD_NEEDED = Words(
     marked("You are looking in the record of somebody else. Go back to your own record first."),
     marked("Go on in this record"),
 )
+CLOSED_PART = Words(
+    marked("This part was not shared with you"),
+    marked("This person shares other parts of the record with you. So you do not see here what is in it."),
+    marked("Go on in this record"),
+)
 ACTING_ENDED = Words(
     marked("You do not look in this record any more"),
     marked("You may not act for this person now. Nothing was changed. You are back in your own record."),
@@ -71,6 +76,7 @@ UNFORESEEN = Words(
 _OWN_WORDS = {
     ExpiredFormError: EXPIRED_FORM,
     OwnRecordNeededError: OWN_RECORD_NEEDED,
+    ClosedPartError: CLOSED_PART,
     ActingEndedError: ACTING_ENDED,
 }
 _SAME_WORDS = {405: 404, 410: 404, 409: 400, 412: 400, 413: 400, 415: 400, 422: 400}

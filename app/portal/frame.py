@@ -12,7 +12,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app.access.categories import EVERYTHING, Category
+from app.access.grant import Grant
 from app.access.representation import NO_POWERS, Power
+from app.access.smart_scope import LOOK
 from app.portal.language import CODES, COOKIE, HOST_COOKIE, marked
 
 STATIC = Path(__file__).parent / "static"
@@ -84,13 +87,32 @@ PRACTICE_NAVIGATION = (
 MENU = Entry("/menu", marked("Menu"), marked("Menu"), "menu", "")
 
 
+PAGES_OF_PARTS = {
+    "/measurements": Category.OWN_MEASUREMENTS,
+    "/care-plan": Category.CARE_PLAN,
+    "/medication": Category.MEDICATION,
+    "/summary": Category.GP_SUMMARY | Category.ALLERGIES | Category.LABORATORY | Category.VACCINATIONS,
+}
+"""The pages of a record that somebody else may see in part, each with the parts of which one has to be open."""
+
 _NEEDS = {"/access": Power.GIVE, "/activity": Power.LOG, "/helpers": None, "/my-data": None}
 
 
-def navigation_of_another(powers: Power) -> tuple[Entry, ...]:
-    """Return the lines of the navigation in the record of another, for who has these powers there."""
+def seen_by(acting: Grant | None) -> Category:
+    """Return the parts of the record in view that pages show: all of one's own, or those of the grant on which somebody acts."""
+    if acting is None:
+        return EVERYTHING
+    return acting.categories if LOOK in acting.actions else Category(0)
+
+
+def navigation_of_another(powers: Power, opens: Category) -> tuple[Entry, ...]:
+    """Return the lines of the navigation in the record of another, for who has these powers and sees these parts there."""
     needed = [(entry, _NEEDS.get(entry.path, NO_POWERS)) for entry in NAVIGATION]
-    return tuple(entry for entry, power in needed if power is not None and power in powers)
+    return tuple(
+        entry
+        for entry, power in needed
+        if power is not None and power in powers and PAGES_OF_PARTS.get(entry.path, opens) & opens
+    )
 
 
 @cache

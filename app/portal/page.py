@@ -11,8 +11,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.access.categories import PARTS
 from app.portal import formats
-from app.portal.frame import MENU, NAVIGATION, PRACTICE_NAVIGATION, Entry, navigation_of_another, static
+from app.portal.frame import MENU, NAVIGATION, PRACTICE_NAVIGATION, Entry, navigation_of_another, seen_by, static
 from app.portal.language import COOKIE, HOST_COOKIE, Language, chosen
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -73,15 +74,17 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
     query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
     person = getattr(request.state, "person", None)
     acting = None if person is None else person.acting
+    opens = seen_by(acting)
     navigation: tuple[Entry, ...] = NAVIGATION
     if person is not None and person.is_at_work:
         navigation = PRACTICE_NAVIGATION if person.is_administrator else PRACTICE_NAVIGATION[:2]
     elif acting is not None:
-        navigation = navigation_of_another(acting.mandate.powers)
+        navigation = navigation_of_another(acting.mandate.powers, opens)
     frame = {
         "person": person,
         "represented": "" if acting is None else acting.mandate.represented,
         "shared": None,
+        "closed": frozenset(part.code for part in PARTS if part not in opens),
         "base": "",
         "navigation": navigation,
         "tabs": (*navigation[:4], MENU),

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.access.categories import ALL_PARTS, PARTS, Category
+from app.access.categories import PARTS, Category
 from app.access.staff import StaffRole
 from app.fhir.elements import day_of, person_name
 from app.interactions.shared import Shared, Sought
 from app.portal.connections import Access, access_of
+from app.portal.frame import NAVIGATION, PAGES_OF_PARTS
 from app.portal.language import Language, marked
 from app.portal.page import language_of, page
 from app.portal.session import WORK, AtWork, LoginParts, at_work
@@ -21,24 +22,13 @@ from app.portal.wording import ROLES, category_names
 
 PEOPLE = f"{WORK}/people"
 NAME_LENGTH_MAX = 80
-PAGES = (
-    ("/measurements", marked("Measurements"), Category.OWN_MEASUREMENTS),
-    ("/care-plan", marked("Care plan"), Category.CARE_PLAN),
-    ("/medication", marked("Medicines"), Category.MEDICATION),
-    (
-        "/summary",
-        marked("GP summary"),
-        Category.GP_SUMMARY | Category.ALLERGIES | Category.LABORATORY | Category.VACCINATIONS,
-    ),
-)
-"""The pages of a shared record, each with the parts of which one has to be open."""
-
+PAGE_NAMES = tuple((entry.path, entry.name) for entry in NAVIGATION if entry.path in PAGES_OF_PARTS)
 NO_DATE = marked("This is not a date.")
 
 
 @dataclass(frozen=True, slots=True)
 class SharedView:
-    """A person as a page shows them; ``opens`` has the codes of the parts, ``pages`` path and name of those with one open.
+    """A person as a page shows them; ``closed`` has the codes of the parts that are not open, ``pages`` path and name of those with one open.
 
     ``is_less`` says that the role leaves out something of what was granted.
     """
@@ -48,7 +38,7 @@ class SharedView:
     born: date | None
     grants: tuple[Access, ...]
     parts: list[str]
-    opens: frozenset[str]
+    closed: frozenset[str]
     is_sensitive: bool
     is_less: bool
     pages: tuple[tuple[str, str], ...]
@@ -71,10 +61,10 @@ def view_of(shared: Shared, now: datetime, zone: ZoneInfo, language: Language) -
         born=day_of(patient.get("birthDate")),
         grants=tuple(access_of(grant, "", "", now, zone, language) for grant in shared.grants),
         parts=category_names(shared.shown, language),
-        opens=frozenset(part.code for part in PARTS if part in shared.shown),
+        closed=frozenset(part.code for part in PARTS if part not in shared.shown),
         is_sensitive=Category.SENSITIVE in shared.shown,
         is_less=shared.shown != granted,
-        pages=tuple((path, name) for path, name, parts in PAGES if parts & shared.shown & ALL_PARTS),
+        pages=tuple((path, name) for path, name in PAGE_NAMES if PAGES_OF_PARTS[path] & shared.shown),
     )
 
 

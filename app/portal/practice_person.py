@@ -44,7 +44,7 @@ def router(parts: LoginParts) -> APIRouter:
             if part and part not in dict(shared.pages):
                 raise AccessDeniedError("This part was not shared.")
             reading = Reading(parts.interactions, requester, trace, now, zone)
-            return await show(request, reading, *more, shared=shared, base=f"{PEOPLE}/{key}")
+            return await show(request, reading, *more, shared=shared, closed=shared.closed, base=f"{PEOPLE}/{key}")
         except AccessDeniedError as error:
             return page(request, "practice_ended.html", status=error.status)
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
+from app.access.categories import Category
 from app.access.representation import Power
 from app.audit.log import LogEntry
 from app.fhir.elements import Tree, named, newest_first, words
@@ -161,8 +162,13 @@ def router(parts: Parts) -> APIRouter:
         if person is None:
             return with_form_cookie(request, page(request, "welcome.html", sign_up_open=parts.settings.sign_up_open))
         reading, language = reading_for(parts, request, person), language_of(request)
-        observations = await _recent(reading, RECENT)
-        goals, plans, requests, tasks = await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
+        sees_measurements = person.sees(Category.OWN_MEASUREMENTS)
+        observations = await _recent(reading, RECENT) if sees_measurements else []
+        goals, plans, requests, tasks = (
+            await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
+            if person.sees(Category.CARE_PLAN)
+            else ([], [], [], [])
+        )
         measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
         activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
         others: list[LogEntry] = []

@@ -20,6 +20,7 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from app.access.categories import Category
 from app.access.grant import Grant
 from app.access.policy import representative, represents
 from app.access.representation import Power
@@ -34,7 +35,7 @@ from app.identity.practices import Practice
 from app.identity.sessions import Session
 from app.identity.staff import StaffMember
 from app.oauth.server import AuthorizationServer
-from app.portal.frame import local_path
+from app.portal.frame import local_path, seen_by
 from app.portal.parts import Parts
 from app.settings import Settings
 
@@ -84,6 +85,13 @@ class OwnRecordNeededError(AccessDeniedError):
         super().__init__("This page is about your own record.")
 
 
+class ClosedPartError(AccessDeniedError):
+    """A page about a part of the record of another was asked for that the person may not see there."""
+
+    def __init__(self) -> None:
+        super().__init__("This part of the record is not open to you.")
+
+
 class ActingEndedError(AccessDeniedError):
     """A page was asked for in the record of another, where the person may not be any more; the session is in the own one again."""
 
@@ -108,6 +116,10 @@ class SignedIn:
     def may(self, power: Power) -> bool:
         """Return whether to offer what needs ``power`` in the record in view; whether it is allowed is decided at the gate."""
         return self.acting is None or (self.acting.mandate is not None and power in self.acting.mandate.powers)
+
+    def sees(self, parts: Category) -> bool:
+        """Return whether to show what is in one of ``parts`` of the record in view; what is in it is decided at the gate."""
+        return bool(parts & seen_by(self.acting))
 
     def requester(self) -> Requester:
         """Return the person as a requester: for their own record, or as who represents another."""

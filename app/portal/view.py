@@ -5,9 +5,10 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 
 from app.audit.events import Trace
+from app.portal.frame import PAGES_OF_PARTS
 from app.portal.parts import Parts
 from app.portal.reading import Reading
-from app.portal.session import SignedIn
+from app.portal.session import ClosedPartError, SignedIn
 
 
 def trace_of(request: Request) -> Trace:
@@ -17,6 +18,9 @@ def trace_of(request: Request) -> Trace:
 
 
 def reading_for(parts: Parts, request: Request, person: SignedIn) -> Reading:
-    """Return the person's record, to be read for this page."""
+    """Return the record in view, to be read for this page. Raises: ClosedPartError, for a page of parts that the person may not see."""
+    parts_of_page = PAGES_OF_PARTS.get("/" + request.url.path.split("/")[1])
+    if parts_of_page is not None and not person.sees(parts_of_page):
+        raise ClosedPartError
     zone = ZoneInfo(parts.settings.time_zone)
     return Reading(parts.interactions, person.requester(), trace_of(request), parts.clock().astimezone(zone), zone)

@@ -231,6 +231,26 @@ async def test_a_carer_is_shown_only_the_pages_of_their_powers(world: World, pow
             assert [secret for secret in secrets if secret in text] == [], page
 
 
+async def test_a_part_that_a_carer_does_not_see_is_said_to_be_that_and_not_to_be_empty(world: World) -> None:
+    him, reader = world.zonnestraal, world.parts.database.reader
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, categories=Category.GP_SUMMARY, powers=NO_POWERS)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        before = {one.n for one in await entries_of(reader, him.record_id, (END, END), 500)}
+        for page in ("/measurements", "/measurements/weight", "/care-plan", "/medication"):
+            answer = await browser.get(page)
+            assert (answer.status_code, "This part was not shared with you" in answer.text) == (403, True), page
+        summary, first = (await browser.get("/summary")).text, (await browser.get("/")).text
+        assert "No allergies are known here" not in summary
+        assert summary.count("This part was not shared with you.") == 2, "allergies and test results"
+        assert "/my-data" not in summary
+        assert [page for page in ("/measurements", "/care-plan", "/medication") if f'href="{page}"' in first] == []
+        assert "Nothing was measured" not in first
+    looked = [one.event for one in await entries_of(reader, him.record_id, (END, END), 500) if one.n not in before]
+    assert looked
+    assert "MedicationRequest" not in str(looked), "what was not shown is no look"
+
+
 async def test_who_acts_for_another_does_not_choose_what_that_person_is_told_of(world: World) -> None:
     him, reader = world.zonnestraal, world.parts.database.reader
     grant = await let_act(world, world.maanlicht, Capacity.CARER, powers=Power.LOG)
