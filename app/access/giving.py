@@ -1,7 +1,7 @@
 """Who may give, change or withdraw access in the name of a person, and who may ask for it; pure.
 
 An app that a person uses may do so only where its token says so by name, and gives nothing that it was not given itself: what
-was granted to an app can't be made larger by that app. A representative may do so if that is among their powers, and gives
+was granted to an app can't be made larger by that app, and an app that a representative connected gives nothing at all. A representative may do so if that is among their powers, and gives
 no more, and for no longer, than they have. Who represents somebody is for that person alone, or for the law.
 """
 
@@ -60,6 +60,7 @@ def check_given(
     if grantee not in may_get:
         message = "This is given by the person alone."
         raise AccessDeniedError(message)
+    _refuse_app_of_another(requester, own)
     if own is None or categories & ~own.categories or actions & ~own.actions:
         message = "Nobody can give more than they were given."
         raise AccessDeniedError(message)
@@ -90,12 +91,19 @@ def check_changed(requester: Requester, own: Grant | None, grant: Grant) -> None
     if grant.mandate is not None and (requester.kind is not RequesterKind.PERSON or grant.mandate.capacity.is_by_law):
         message = "Who acts for somebody is for that person to say, or for the law."
         raise AccessDeniedError(message)
+    _refuse_app_of_another(requester, own)
     if requester.kind is not RequesterKind.REPRESENTATIVE:
         return
     is_by_law = own is not None and own.mandate is not None and own.mandate.capacity.is_by_law
     if not is_by_law and grant.rests_on != requester.grant_id:
         message = "This access was given by somebody else."
         raise AccessDeniedError(message)
+
+
+def _refuse_app_of_another(requester: Requester, own: Grant | None) -> None:
+    """Refuse an app that who represents somebody connected: what it gave would not end with the representation."""
+    if requester.kind is RequesterKind.APP and own is not None and own.rests_on is not None:
+        raise AccessDeniedError("An app of who represents somebody gives nobody access.")
 
 
 def may_ask(requester: Requester, action: Action) -> str:

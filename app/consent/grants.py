@@ -166,11 +166,12 @@ async def change(
     purpose: str | None = None,
     starts_at: datetime | None = None,
     mandate: Mandate | None = None,
+    rests_on: str | None = None,
 ) -> Grant:
     """Return the new version of ``grant_id``; the one before is withdrawn at the same instant.
 
     Tokens that rest on the grant go on with what is left, but what a representative gave ends with the version before.
-    ``purpose``, ``starts_at`` and ``mandate`` None keep what they were.
+    ``purpose``, ``starts_at``, ``mandate`` and ``rests_on`` None keep what they were.
     Raises: NotFoundError, when there is no such grant or it is over; UnprocessableError, as ``give`` does.
     """
     old = await one(transaction, record_id, grant_id)
@@ -187,6 +188,7 @@ async def change(
         purpose=purpose or old.purpose,
         given_at=now,
         mandate=mandate or old.mandate,
+        rests_on=rests_on or old.rests_on,
     )
     await _insert(transaction, new)
     return new

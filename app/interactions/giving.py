@@ -123,6 +123,7 @@ class Giving:
             grant = await grants.change(
                 self.transaction, access.record_id, resource_id, categories=wanted.categories, actions=wanted.actions,
                 until=wanted.until, now=now, purpose=wanted.purpose, starts_at=wanted.starts_at,
+                rests_on=self._leave.rests_on,
             )  # fmt: skip
         except UnprocessableError as error:
             error.expression = wanted.place

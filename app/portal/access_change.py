@@ -59,6 +59,7 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
             until=until,
             now=now,
             purpose=wish.purpose,
+            rests_on=leave.rests_on,
         )
         await notify_of(transaction, request, person, NoticeKind.ACCESS_CHANGED, now, grant)
         return [event_of(request, person, "change-grant", grant)]

@@ -200,7 +200,7 @@ def router(parts: LoginParts) -> APIRouter:
             stays=OFFLINE in asked.scope.split(),
             online=is_online(asked.scope),
             knows="openid" in asked.scope.split() and person.acting is None,
-            gives=names_consent(SmartScopes.of(asked.scope), CHANGE),
+            gives=names_consent(SmartScopes.of(asked.scope), CHANGE) and person.acting is None,
             periods=PERIODS,
             action=f"/authorize?{request.url.query}",
             host=urlsplit(asked.redirect_uri).hostname or "",

@@ -23,6 +23,7 @@ from app.oauth import clients
 from tests.access.matrix import ROWS, Row
 from tests.access.test_matrix import asked, of_rows
 from tests.access.test_pages import routes_of
+from tests.end_to_end.fhir.test_consents import consent
 from tests.support.acting import browser_of, go_in, let_act, send, set_back, token_of, token_on, years_ago
 from tests.support.world import APP_SCOPE, BASE_URL, THINGS, World, world_in
 
@@ -342,9 +343,11 @@ async def test_a_look_that_began_before_a_withdrawal_and_a_change_after_it_are_t
     assert (await carer("GET", him.url("weight"))).status_code == 403
 
 
-async def connected(world: World, browser: httpx.AsyncClient, **choice: object) -> httpx.Response:
+async def connected(
+    world: World, browser: httpx.AsyncClient, scope: str = APP_SCOPE, **choice: object
+) -> httpx.Response:
     """Return the answer to the consent page of the app of Zonnestraal, filled in by who is in his record."""
-    verifier, scope = "v" * 43, f"{APP_SCOPE} openid fhirUser offline_access"
+    verifier, scope = "v" * 43, f"{scope} openid fhirUser offline_access"
 
     async def job(transaction: Transaction) -> str:
         return await clients.add(
@@ -363,6 +366,7 @@ async def connected(world: World, browser: httpx.AsyncClient, **choice: object) 
     if page.status_code != 200:
         return page
     assert world.zonnestraal.family in page.text
+    assert "give practices access" not in page.text
     form = {"decision": "allow", "category": "own-measurements", "look": "yes", "period": "open", **choice}
     answer = await send(browser, url, url, **form)
     if "code=" not in answer.headers.get("location", ""):
@@ -441,3 +445,38 @@ async def test_a_person_changes_and_withdraws_what_a_carer_may_by_its_consent(wo
     over = await grants.one(reader, him.record_id, grant.grant_id)
     assert over is not None
     assert over.withdrawn_at is not None
+
+
+async def test_an_app_of_a_representative_gives_and_withdraws_nothing(world: World) -> None:
+    him, theirs = world.zonnestraal, world.made.grants["granted of zonnestraal"]
+    grant = await let_act(world, world.maanlicht)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        answer = await connected(
+            world, browser, "patient/*.cruds patient/Consent.cruds",
+            category=["medication", "personal-details"], change="yes",
+        )  # fmt: skip
+    world.made.tokens["their app"] = answer.json()["access_token"]
+    app = world.caller("their app")
+    assert (await app("POST", "/Consent", consent(world))).status_code == 403
+    assert (await app("DELETE", f"/Consent/{theirs.grant_id}")).status_code == 403
+    reader, now = world.parts.database.reader, world.parts.clock()
+    assert await grants.of_practice(reader, world.made.practices["no grant"], now, him.record_id) == []
+    standing = await grants.one(reader, him.record_id, theirs.grant_id)
+    assert standing is not None
+    assert standing.withdrawn_at is None
+
+
+async def test_what_a_parent_changed_ends_with_the_representation(world: World) -> None:
+    him, theirs = world.zonnestraal, world.made.grants["granted of zonnestraal"]
+    grant, practice = await let_act(world, world.maanlicht), world.caller("granted")
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        answer = await send(
+            browser, f"/access/{theirs.grant_id}/change", category=["own-measurements", "gp-summary", "sensitive"],
+            action="look", period="as-it-is", purpose="treatment",
+        )  # fmt: skip
+        assert answer.status_code == 303
+    assert (await practice("GET", him.url("secret"))).status_code == 200
+    await world.withdraw(grant)
+    assert (await practice("GET", him.url("secret"))).status_code in (403, 404)
