@@ -239,8 +239,11 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
     _remember_form_token(request)
 
     async def is_there(transaction: Transaction) -> None:
-        if await parts.accounts.get(transaction, found.account_id) is None:
+        # A form may take long to arrive: meanwhile the login can have ended, or its role at a practice be another.
+        if not await sessions.is_open(transaction, found.session_id, parts.clock()):
             raise AuthenticationError("This login is not there any more.")
+        if member is not None and await staff.present(transaction, member.account_id) != member:
+            raise AuthenticationError("This login is another one now.")
 
     write_only_if(is_there)
     return found

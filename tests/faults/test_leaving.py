@@ -1,6 +1,6 @@
 """Somebody leaves a practice, or gets another role, while they look: in the middle of a request, and in another process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from app.audit.log import entries_of
 from app.db.database import Transaction
 from app.errors import AccessDeniedError
 from app.fhir.release import Release
-from app.identity import staff
+from app.identity import sessions, staff
 from app.interactions.shared import Sought
 from app.main import create_app
 from app.portal.session import AtWork
-from tests.access.test_practice_pages import account_of, at_work, person_url
+from tests.access.test_practice_pages import account_of, at_work, freshly_at_work, person_url
 from tests.support.world import BASE_URL, World, staff_name, world_in
 
+Change = Callable[[World, str], Awaitable[None]]
 WHO = "gp of granted"
 
 
@@ -89,6 +90,47 @@ async def test_who_leaves_is_out_in_every_process(world: World) -> None:
             assert (await browser.get(person_url(world))).headers["location"].startswith("/login?")
     finally:
         other.close()
+
+
+async def end_session(world: World, who: str) -> None:
+    """End the sessions of somebody, as from another device."""
+    account_id = await account_of(world, who)
+
+    async def job(transaction: Transaction) -> None:
+        await sessions.end_others(transaction, account_id)
+
+    await world.parts.database.write(job)
+
+
+async def demote_administrator(world: World, who: str) -> None:
+    """Let another administrate the practice in the place of somebody."""
+    first, second = await account_of(world, who), await account_of(world, WHO)
+
+    async def job(transaction: Transaction) -> None:
+        practice_id = world.made.practices["granted"]
+        await staff.change(transaction, practice_id, second, StaffRole.GP, administers=True)
+        await staff.change(transaction, practice_id, first, StaffRole.ASSISTANT, administers=False)
+
+    await world.parts.database.write(job)
+
+
+@pytest.mark.parametrize("change", [end_session, demote_administrator])
+async def test_a_form_that_was_held_back_does_nothing_after(world: World, change: Change) -> None:
+    who = "administrator of granted"
+    async with freshly_at_work(world, who) as browser:
+        token = (await browser.get("/practice/staff")).text.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield f"csrf_token={token}&name=Anemoon-Testmedewerker".encode()
+            await change(world, who)
+            yield b"&role=gp&administrator=yes"
+
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = await browser.post("/practice/staff/invite", content=slowly(), headers=headers)
+    assert "join?token=" not in answer.text
+    assert answer.status_code < 500
+    reader, now = world.parts.database.reader, world.parts.clock()
+    assert await staff.invitations(reader, world.made.practices["granted"], now) == []
 
 
 async def test_a_grant_that_ends_between_two_looks_of_one_page_shows_nothing_more(world: World) -> None:

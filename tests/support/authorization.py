@@ -19,9 +19,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key
 from pydantic import SecretStr
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.audit.log import AuditLog
-from app.db.database import Database, Transaction
+from app.db.database import Database, Transaction, request_of_its_own
 from app.errors import RegieError
 from app.fhir.release import Release
 from app.identity import practices
@@ -239,11 +240,21 @@ async def world_in(
         )
         parts = Parts(settings, database, audit, Accounts(database, settings.key("totp")), server, clock)
         new_records: list[tuple[int, str]] = []
-        transport = httpx.ASGITransport(app=_application(parts, new_records))
+        transport = httpx.ASGITransport(app=_one_by_one(_application(parts, new_records)))
         async with httpx.AsyncClient(transport=transport, base_url=base_url) as http:
             world = World(parts, http, new_records=new_records)
             await _fill(world)
             yield world
+
+
+def _one_by_one(application: FastAPI) -> ASGIApp:
+    """Return the application with each request kept to itself, as the server has it."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        with request_of_its_own():
+            await application(scope, receive, send)
+
+    return answer
 
 
 def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
