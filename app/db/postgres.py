@@ -13,15 +13,14 @@ https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPS
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, TypeVar, cast
 
 import asyncpg
 
-from app.db.database import Gatherer, Row, Transaction, conditioned
+from app.db.database import Gatherer, Row
 from app.db.statements import Statement
-from app.db.waiting import Gathered, Waiting, tell
+from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import UnavailableError
 
 T = TypeVar("T")
@@ -189,13 +188,13 @@ class PostgresTransaction:
         self.gathered.add(gatherer, items)
 
 
-class PostgresDatabase:
+class PostgresDatabase(Writes):
     """One database, opened by this process: a thread that writes, and a reader for each event loop."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._readers: dict[asyncio.AbstractEventLoop, PostgresReader] = {}
-        self._closed = False
+        super().__init__()
         self._connection: asyncpg.Connection | None = None
         self._runner = asyncio.Runner()
         self._loop = self._runner.get_loop()
@@ -217,20 +216,6 @@ class PostgresDatabase:
                 del self._readers[known]
             reader = self._readers[loop] = PostgresReader(self.url)
         return reader
-
-    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Return what ``job`` returned, after its changes are durable."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._hand_in(Waiting(conditioned(job), loop, future))
-        # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
-        return await future
-
-    def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Return what ``job`` returned, after its changes are durable; for worker threads."""
-        future: Future[T] = Future()
-        self._hand_in(Waiting(conditioned(job), None, future))
-        return future.result()
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows, for worker threads."""
@@ -259,10 +244,7 @@ class PostgresDatabase:
             if not loop.is_closed():
                 reader.close()
 
-    def _hand_in(self, waiting: Waiting) -> None:
-        if self._closed:
-            message = "The server is stopping."
-            raise UnavailableError(message)
+    def _put(self, waiting: Waiting) -> None:
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, waiting)
 
     async def _write_forever(self) -> None:

@@ -12,14 +12,13 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from app.db.database import Gatherer, Row, Transaction, conditioned
+from app.db.database import Gatherer, Row
 from app.db.statements import Statement
-from app.db.waiting import Gathered, Waiting, tell
+from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import UnavailableError
 
 T = TypeVar("T")
@@ -121,7 +120,7 @@ class SqliteTransaction(SqliteReader):
         await self.gathered.flush(self)
 
 
-class SqliteDatabase:
+class SqliteDatabase(Writes):
     """One SQLite file, opened by this process."""
 
     def __init__(self, path: Path) -> None:
@@ -130,7 +129,7 @@ class SqliteDatabase:
         self._opened: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._closed = False
+        super().__init__()
         self._writer_connection = self._connect(read_only=False)
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
         self._writer.start()
@@ -171,20 +170,6 @@ class SqliteDatabase:
             reader = self._local.reader = SqliteReader(self._connect(read_only=True))
         return cast("SqliteReader", reader)
 
-    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Return what ``job`` returned, after its changes are durable."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._hand_in(Waiting(conditioned(job), loop, future))
-        # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
-        return await future
-
-    def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Return what ``job`` returned, after its changes are durable; for worker threads."""
-        future: Future[T] = Future()
-        self._hand_in(Waiting(conditioned(job), None, future))
-        return future.result()
-
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows, on the calling thread's own connection."""
         return run_now(self.reader.all(statement, parameters))
@@ -224,10 +209,7 @@ class SqliteDatabase:
         for connection in reversed(self._opened):
             connection.close()
 
-    def _hand_in(self, waiting: Waiting) -> None:
-        if self._closed:
-            message = "The server is stopping."
-            raise UnavailableError(message)
+    def _put(self, waiting: Waiting) -> None:
         self._waiting.put(waiting)
 
     def _write_forever(self) -> None:

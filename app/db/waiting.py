@@ -1,11 +1,16 @@
 """What both kinds of database share of writing: jobs that wait for the writer, and what is gathered until it commits."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from app.db.database import Gatherer, Transaction
+from app.db.database import Gatherer, Transaction, conditioned
+from app.errors import UnavailableError
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -44,6 +49,37 @@ def tell(group: Iterable[Waiting]) -> None:
 def _tell_all(group: list[Waiting]) -> None:
     for waiting in group:
         waiting.tell()
+
+
+class Writes(ABC):
+    """Hands jobs to a writer, whichever database it is of."""
+
+    def __init__(self) -> None:
+        self._closed = False
+
+    @abstractmethod
+    def _put(self, waiting: Waiting) -> None:
+        """Put a job where the writer takes it from."""
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned, after its changes are durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._hand_in(Waiting(conditioned(job), loop, future))
+        # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
+        return await future
+
+    def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Return what ``job`` returned, after its changes are durable; for worker threads."""
+        future: Future[T] = Future()
+        self._hand_in(Waiting(conditioned(job), None, future))
+        return future.result()
+
+    def _hand_in(self, waiting: Waiting) -> None:
+        if self._closed:
+            message = "The server is stopping."
+            raise UnavailableError(message)
+        self._put(waiting)
 
 
 class Gathered:

@@ -32,6 +32,9 @@ from app.oauth.tokens import hashed, new_value
 
 LIFETIME = timedelta(days=7)
 NAME_LENGTH_MAX = 80
+UNFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRequestError, OAuth2Error)
+"""What reading and checking metadata raises."""
+
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 _columns = invitation.c
 _INSERT = hot(insert(invitation))
@@ -129,14 +132,17 @@ def register(server: AuthorizationServer, value: str, content: bytes, trace: Tra
         return server.database.write_blocking(job)
     except InvitationError:
         return refused_token(server, trace)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Answer(
-            400, body(ClientMetadataError(described("The body is the metadata of a client, as JSON."))), NO_STORE
-        )
-    except BadRequestError as error:
+    except UNFIT as error:
+        return refused_metadata(error)
+
+
+def refused_metadata(error: Exception) -> Answer:
+    """Return the answer to metadata that can't be: one of ``UNFIT``."""
+    if isinstance(error, BadRequestError):
         return Answer(400, {"error": ClientMetadataError.error, "error_description": str(error)}, NO_STORE)
-    except OAuth2Error as error:
-        return Answer(400, body(error), NO_STORE)
+    if not isinstance(error, OAuth2Error):
+        error = ClientMetadataError(described("The body is the metadata of a client, as JSON."))
+    return Answer(400, body(error), NO_STORE)
 
 
 def refused_token(server: AuthorizationServer, trace: Trace) -> Answer:

@@ -9,7 +9,6 @@ Spec: https://www.rfc-editor.org/rfc/rfc7592
 from collections.abc import Sequence
 
 import msgspec
-from authlib.oauth2 import OAuth2Error
 from sqlalchemy import bindparam, select
 
 from app.access.requester import RequesterKind
@@ -17,13 +16,19 @@ from app.access.smart_scope import narrowed
 from app.audit.events import Trace
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
-from app.errors import BadRequestError
 from app.oauth import clients, ending
 from app.oauth.clients import Client
-from app.oauth.errors import NO_STORE, body, described
+from app.oauth.errors import NO_STORE, described
 from app.oauth.exchange import Answer
 from app.oauth.proofs_of_clients import NOTHING
-from app.oauth.registration import ClientMetadata, ClientMetadataError, metadata_of, refused_token
+from app.oauth.registration import (
+    UNFIT,
+    ClientMetadata,
+    ClientMetadataError,
+    metadata_of,
+    refused_metadata,
+    refused_token,
+)
 from app.oauth.server import AuthorizationServer
 from app.oauth.tables import client
 from app.oauth.tokens import hashed
@@ -69,14 +74,8 @@ def registration(
         return server.database.write_blocking(job)
     except _StrangerError:
         return refused_token(server, trace)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Answer(
-            400, body(ClientMetadataError(described("The body is the metadata of a client, as JSON."))), NO_STORE
-        )
-    except BadRequestError as error:
-        return Answer(400, {"error": ClientMetadataError.error, "error_description": str(error)}, NO_STORE)
-    except OAuth2Error as error:
-        return Answer(400, body(error), NO_STORE)
+    except UNFIT as error:
+        return refused_metadata(error)
 
 
 async def _held(reader: Reader, client_id: str, value: str) -> Client:
