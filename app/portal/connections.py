@@ -14,12 +14,12 @@ from starlette.responses import Response
 
 from app.access.categories import ALL_PARTS, EVERYTHING, PARTS, Category, from_codes
 from app.access.grant import Grant, Grantee
-from app.access.representation import Capacity, may_agree
+from app.access.representation import Capacity, Power, may_agree
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
 from app.audit.events import Event
 from app.consent import grants
 from app.db.database import Transaction
-from app.errors import NotFoundError
+from app.errors import AccessDeniedError, NotFoundError
 from app.identity import practices
 from app.identity.accounts import name_of
 from app.identity.instants import to_us
@@ -327,6 +327,18 @@ async def named(parts: Parts, request: Request, person: SignedIn, grant_id: str)
     raise NotFoundError("This grant is not known.")
 
 
+async def beside(parts: Parts, request: Request, person: SignedIn, access: Access) -> list[Access]:
+    """Return what else the same practice, app or person may do now: stopping ``access`` does not stop that."""
+    whose = (access.kind, access.grantee_id)
+    return [
+        one
+        for one in await accesses(parts, request, person)
+        if (one.kind, one.grantee_id) == whose
+        and one.grant_id != access.grant_id
+        and one.state in ("in-force", "planned")
+    ]
+
+
 def fields(
     wish: Wish,
     periods: Sequence[tuple[str, str, timedelta]],
@@ -399,6 +411,8 @@ def router(parts: Parts) -> APIRouter:
     async def ask(
         request: Request, person: Annotated[SignedIn, Depends(in_record)], q: Annotated[str, Query(max_length=80)] = ""
     ) -> HTMLResponse:
+        if not person.may(Power.GIVE):
+            raise AccessDeniedError("Giving access is not part of this mandate.")
         known = await practices.every(parts.database.reader)
         only = known[0].practice_id if len(known) == 1 else ""
         wish = Wish(only, Category(0), "1-year", Action(0), "treatment", errors={})
@@ -420,7 +434,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/access/{grant_id}/withdraw")
     async def confirm(request: Request, person: Annotated[SignedIn, Depends(in_record)], grant_id: str) -> HTMLResponse:
         access = await named(parts, request, person, grant_id)
-        return page(request, "access_withdraw.html", access=access)
+        return page(request, "access_withdraw.html", access=access, others=await beside(parts, request, person, access))
 
     @routes.post("/access/{grant_id}/withdraw")
     async def withdraw(
@@ -430,6 +444,7 @@ def router(parts: Parts) -> APIRouter:
         grant_id: str,
     ) -> Response:
         await stop_access(parts, request, person, grant_id)
-        return RedirectResponse("/access?done=withdrawn", status_code=303)
+        others = await beside(parts, request, person, await named(parts, request, person, grant_id))
+        return RedirectResponse(f"/access?done={'one-withdrawn' if others else 'withdrawn'}", status_code=303)
 
     return routes

@@ -226,6 +226,7 @@ async def test_a_carer_is_shown_only_the_pages_of_their_powers(world: World, pow
         await go_in(browser, grant)
         assert (await browser.get("/")).status_code == 200
         assert ((await browser.get("/access")).status_code == 200) is (Power.GIVE in powers)
+        assert ((await browser.get("/access/new")).status_code == 200) is (Power.GIVE in powers)
         assert ((await browser.get("/activity")).status_code == 200) is (Power.LOG in powers)
         for page in ("/", "/measurements", "/care-plan", "/medication", "/summary", "/access", "/activity"):
             text = (await browser.get(page)).text

@@ -7,6 +7,7 @@ from app.access.smart_scope import LOOK
 from app.consent import grants
 from app.db.database import Transaction
 from app.fhir.release import Release
+from tests.access.test_pages import form_token, session
 from tests.support.world import Caller, World, condition, link, tree_of, weight
 
 WAYS = (
@@ -77,3 +78,18 @@ async def test_the_pages_that_come_next_have_nothing_of_a_part_that_was_taken_ou
         assert answer.status_code == 200, answer.text
         assert '"Observation"' not in answer.text
         following = link(tree_of(answer), "next")
+
+
+async def test_who_stops_one_of_two_accesses_is_told_that_the_other_one_stays(world: World) -> None:
+    first = await world.give("no grant", world.zonnestraal, Category.CARE_PLAN)
+    second = await world.give("no grant", world.zonnestraal, Category.MEDICATION)
+    stays, stops = "That one stays, until you stop it as well", "sees nothing new from your record"
+    async with await session(world, "zonnestraal") as browser:
+        browser.headers["accept-language"] = "en"
+        for grant, told, untrue, done in ((first, stays, stops, "one-withdrawn"), (second, stops, stays, "withdrawn")):
+            page = f"/access/{grant.grant_id}/withdraw"
+            text = (await browser.get(page)).text
+            assert (told in text, untrue in text) == (True, False)
+            answer = await browser.post(page, data={"csrf_token": await form_token(browser)})
+            assert answer.headers["location"] == f"/access?done={done}"
+            assert ("which you see below" in (await browser.get(answer.headers["location"])).text) is (told is stays)
