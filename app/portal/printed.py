@@ -238,7 +238,7 @@ class PrintedSummary:
             lines.append(
                 (
                     _grantee(grant, about, language),
-                    (parts, action_words(grant.actions, language), gettext("Until %(day)s") % {"day": until}),
+                    (parts, action_words(grant.actions, language), gettext("Ends on %(day)s") % {"day": until}),
                 )
             )
         self._listed(sheet, lines, gettext("Nobody but you."))

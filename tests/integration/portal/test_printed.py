@@ -111,7 +111,7 @@ def test_it_has_what_matters_and_who_may_see_what() -> None:
     for shown in (
         "Summary of the record of Zon Zonnestraal-Testpersoon", "Born on: 9 April 1961", "Diabetes mellitus type 2",
         "Since 2 May 2019", "Penicilline (dangerous)", "Metformine 500 mg", "Griepprik", "Praktijk Zonnestraal-Test",
-        "Until 4 December 2026",
+        "Ends on 4 December 2026",
     ):  # fmt: skip
         assert shown in found, (shown, found)
     assert "An app" not in found, "what is over opens nothing"
