@@ -84,15 +84,15 @@ def checked(
 
 def _check(claims: dict[str, Any], method: str, url: str, now: datetime, access_token: str | None) -> None:
     jti, htu, made_at = claims.get("jti"), claims.get("htu"), claims.get("iat")
-    if not isinstance(jti, str) or not 0 < len(jti) <= JTI_LENGTH_MAX:
-        raise BadProofError("The proof needs a jti.")
+    if not isinstance(jti, str) or not jti.isprintable() or not 0 < len(jti) <= JTI_LENGTH_MAX:
+        raise BadProofError("The proof needs a jti, of plain characters.")
     if claims.get("htm") != method or not isinstance(htu, str) or _place(htu) != _place(url):
         raise BadProofError("The htm and htu of the proof are not those of this request.")
-    if not isinstance(made_at, int) or abs(now.timestamp() - made_at) > LIFETIME.total_seconds():
+    if not isinstance(made_at, int) or abs(int(now.timestamp()) - made_at) > int(LIFETIME.total_seconds()):
         raise BadProofError("The iat of the proof is not now.")
     if access_token is not None:
         digest = urlsafe_b64encode(sha256(access_token.encode()).digest()).rstrip(b"=")
-        if not hmac.compare_digest(str(claims.get("ath")).encode(), digest):
+        if not hmac.compare_digest(str(claims.get("ath")).encode(errors="replace"), digest):
             raise BadProofError("The ath of the proof is not that of the access token.")
 
 
