@@ -31,6 +31,8 @@ DONE = {
 }
 NO_FILE = marked("Choose the file first.")
 NOT_TAKEN = marked("This file was not taken in. Nothing was changed.")
+IS_DAMAGED = marked("The file is damaged, or it is no record that was saved. Choose the zip that you saved.")
+IS_HERE = marked("Your record here is not empty any more, or that record is here already with another login.")
 
 
 def _wanted(request: Request) -> Language:
@@ -93,7 +95,8 @@ def router(parts: Parts) -> APIRouter:
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         def again(problem: str, status: int, detail: str = "", unknown: UnknownServerError | None = None) -> Response:
-            shown = {"problem": problem, "detail": detail, "unknown": unknown}
+            why = IS_HERE if status == ConflictError.status else IS_DAMAGED
+            shown = {"problem": problem, "why": why if detail else "", "detail": detail, "unknown": unknown}
             return page(request, "archive_import.html", status=status, **shown)
 
         sent = form.get("file")

@@ -116,6 +116,7 @@ async def test_an_archive_of_another_person_or_over_a_full_record_is_refused_on_
     async with await browser(world, "maanlicht") as client:
         answer = await sent(client, data)
         assert answer.status_code == 409, answer.text
+        assert "Of dat dossier is hier al, met een andere login." in answer.text
         assert "Nothing was changed" in answer.text or "niets veranderd" in answer.text
     async with await browser(world, "zonnestraal") as client:
         answer = await sent(client, data)
@@ -129,6 +130,7 @@ async def test_a_file_that_is_no_archive_is_refused_on_a_calm_page(world: World)
         for data in (b"", b"nonsense", b"PK\x03\x04" * 100, b"x" * (4 * FORM_SIZE_MAX)):
             answer = await sent(client, data)
             assert answer.status_code == 422, data[:10]
+            assert "Choose the zip that you saved" in answer.text
             assert "Nothing was changed." in answer.text
         form = {"csrf_token": await token(client)}
         assert "Choose the file first." in (await client.post("/my-data/import", data=form)).text
