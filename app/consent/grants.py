@@ -21,7 +21,7 @@ from app.access.smart_scope import Action
 from app.consent.tables import access_grant
 from app.db.database import Reader, Row, Transaction
 from app.db.statements import hot
-from app.errors import NotFoundError, UnprocessableError
+from app.errors import ConflictError, NotFoundError, UnprocessableError
 
 LONGEST = timedelta(days=5 * 366)
 """No grant lasts longer: a person is asked again at least every five years. What a parent may do ends with the law instead."""
@@ -201,7 +201,14 @@ async def forget_person(transaction: Transaction, account_id: str, at: datetime)
 
 
 async def keep(transaction: Transaction, grant: Grant, now: datetime) -> None:
-    """Keep a version of a grant that was given elsewhere: one that is not over is withdrawn ``now``, so that it opens nothing."""
+    """Keep a version of a grant that was given elsewhere: one that is not over is withdrawn ``now``, so that it opens nothing.
+
+    Raises: ConflictError, when another record has a grant of this name: by it a practice finds the person.
+    """
+    if grant.grantee is Grantee.PRACTICE:
+        known = await record_granted(transaction, grant.grantee_id, grant.grant_id)
+        if known not in (None, grant.record_id):
+            raise ConflictError("A grant of this record has the id of another one here.")
     if grant.withdrawn_at is None and grant.until > now:
         grant = replace(grant, withdrawn_at=now)
     await _insert(transaction, grant)

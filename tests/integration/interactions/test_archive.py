@@ -217,6 +217,22 @@ async def test_an_import_gives_nobody_access(here: Inside, there: Inside) -> Non
     assert await grants.of_practice(there.parts.database.reader, practice, there.clock.now) == []
 
 
+async def test_an_import_puts_no_grant_in_the_place_of_anothers(here: Inside, there: Inside) -> None:
+    (given, _) = await grants.of_record(here.parts.database.reader, here.record_id)
+
+    async def job(transaction: Transaction) -> None:
+        await grants.give(
+            transaction, record_id=there.record_id, grantee=given.grantee, grantee_id=given.grantee_id,
+            grant_id=given.grant_id, categories=given.categories, actions=LOOK, purpose="treatment",
+            until=there.clock.now + timedelta(days=9), now=there.clock.now,
+        )  # fmt: skip
+
+    await there.parts.database.write(job)
+    with pytest.raises(ConflictError, match="the id of another"):
+        await brought(there, await archived(here))
+    assert there.soundness.changes(here.record_id) == []
+
+
 # ------------------------------------------------------------------------------------------------------- by the person
 
 
