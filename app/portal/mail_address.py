@@ -15,13 +15,14 @@ from app.identity.instants import to_us
 from app.identity.mail_addresses import MailAddresses, is_address
 from app.jobs.login_mail import MailCode, mail_code
 from app.portal.language import marked
-from app.portal.login import TOO_MANY, WRONG_CODE
+from app.portal.login import TOO_MANY
 from app.portal.login_settings import HERE
 from app.portal.open_session import log_change, text_of
 from app.portal.page import language_of, page
 from app.portal.session import LoggedIn, LoginParts, checked_form, freshly_proven
 
 NO_ADDRESS = marked("This is not a mail address that we can write to.")
+WRONG_MAILED_CODE = marked("This code is not right, or it is too old. Have a new one mailed.")
 
 
 async def send_code(request: Request, parts: LoginParts, transaction: Transaction, account: Account, mail: str) -> None:
@@ -80,7 +81,7 @@ def router(parts: LoginParts) -> APIRouter:
             return True
 
         if not await parts.database.write(job):
-            return page(request, "mail_code.html", status=422, problem=WRONG_CODE)
+            return page(request, "mail_code.html", status=422, problem=WRONG_MAILED_CODE)
         return RedirectResponse(f"{HERE}?done=mail", 303)
 
     return routes
