@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO, Protocol, TypeVar
@@ -155,8 +155,14 @@ def _add_erase(record: typer.Typer, run: Runner) -> None:
             return await erase_record(parts.context, OPERATOR, _trace(), record_id)
 
         with _written(proof) as file:
-            file.write(run(work))
-        typer.echo("The record is erased.", err=True)
+            made = run(work)
+            typer.echo("The record is erased.", err=True)
+            try:
+                file.write(made)
+                file.flush()
+            except OSError:
+                typer.echo(made.decode(), nl=False)  # it can't be made a second time
+                raise
 
     @record.command("overwrite")
     def record_overwrite() -> None:
@@ -273,11 +279,25 @@ def _opened(path: Path) -> BinaryIO:
         raise _stop(f"{path} can't be read.") from error
 
 
-def _written(path: Path | None) -> "nullcontext[BinaryIO] | BinaryIO":
-    """Return the file to write to, which only its owner can read."""
-    if path is None:
-        return nullcontext(sys.stdout.buffer)
+@contextmanager
+def _written(path: Path | None) -> Iterator[BinaryIO]:
+    """Give the file to write to, which only its owner can read; it is not there if it could not be written whole."""
     try:
-        return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+        file = nullcontext(sys.stdout.buffer) if path is None else _made(path)
     except OSError as error:
         raise _stop(f"{path} can't be made; it has to be a new file.") from error
+    is_whole = False
+    try:
+        with file as opened:
+            yield opened
+            opened.flush()
+        is_whole = True
+    except OSError as error:
+        raise _stop(f"{path or 'Standard output'} can't be written: {error.strerror}.") from error
+    finally:
+        if path is not None and not is_whole:
+            path.unlink()
+
+
+def _made(path: Path) -> BinaryIO:
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))

@@ -39,11 +39,11 @@ class NoteHandler:
 
     def _note(self, note: Note) -> None:
         line = f"{instant_text(note.at_us)} {note.record_id} {note.proof}\n"
-        known = self._path.read_text() if self._path.exists() else ""
-        if line in known:
+        known = self._path.read_bytes() if self._path.exists() else b""
+        if line.encode() in known:
             return  # a job may be done twice
-        if known and not known.endswith("\n"):
-            line = f"\n{line}"  # a power cut tore the one before, whose job comes again
+        if (whole := known.rfind(b"\n") + 1) < len(known):
+            os.truncate(self._path, whole)  # a power cut tore the last one, whose job comes again
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self._path, "a", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(line)

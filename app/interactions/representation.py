@@ -47,6 +47,8 @@ async def add_representative(
         raise UnprocessableError("A parent is entered with the birth date of the child, and nobody else is.")
     if birth_date is not None and not date(1900, 1, 1) <= birth_date <= now.date():
         raise UnprocessableError("This is no birth date of a child.")
+    if until == date.max:  # there is no day after it
+        raise UnprocessableError("This is no last day.")
     if helper.record_id in (None, record_id):
         raise UnprocessableError("Who acts for somebody needs a login of their own, with a record of their own.")
     deed = Deed("grant", None, CONSENT)

@@ -1,11 +1,13 @@
 """``regie record`` as an operator runs it, and what is left of a person afterwards."""
 
 import json
+import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -148,3 +150,48 @@ def test_a_command_that_is_not_clear_does_nothing_and_says_why(
     program: Program, arguments: list[str], told: str
 ) -> None:
     assert told in refusal(program, "record", *arguments).stderr
+
+
+def test_a_record_that_is_not_there_leaves_no_file_for_its_proof(program: Program, tmp_path: Path) -> None:
+    proof = tmp_path / "proof.ndjson"
+    for _ in range(2):
+        told = refusal(program, "record", "erase", "--patient", "x", "--yes", "--proof", str(proof)).stderr
+        assert "There is no such Patient." in told
+    assert not proof.exists()
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system on which files can be made, and nothing be written."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system can be made by root only")
+    (folder / "filling").write_bytes(bytes(4096))
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def new_patient(program: Program) -> str:
+    """Return the Patient of a new record."""
+    made = program.run("representation", "new-record", "--name", "Weerklank-Testpersoon", "--by", "Front desk")
+    return made.split()[-1]
+
+
+@pytest.mark.parametrize("form", [[], ["--archive"]])
+def test_an_export_that_the_disk_has_no_room_for_says_so_and_leaves_nothing(
+    program: Program, full_disk: Path, form: list[str]
+) -> None:
+    file = full_disk / "record"
+    told = refusal(program, "record", "export", *form, "--patient", new_patient(program), "--output", str(file))
+    assert told.stderr == f"{file} can't be written: No space left on device.\n"
+    assert not file.exists()
+
+
+def test_a_proof_that_the_disk_has_no_room_for_is_shown(program: Program, full_disk: Path) -> None:
+    file = full_disk / "proof"
+    told = refusal(program, "record", "erase", "--patient", new_patient(program), "--yes", "--proof", str(file))
+    assert told.stderr.startswith("The record is erased.\n")
+    assert not file.exists()
+    assert [json.loads(line)["line"] for line in told.stdout.splitlines()] == ["erasure", "counted", "audit", "seal"]

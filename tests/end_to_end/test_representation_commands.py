@@ -52,6 +52,7 @@ def test_a_parent_of_a_child_without_a_login_is_entered_listed_and_ended(program
     named = (*add, "--name", "Fenna Maanlicht-Testpersoon")
     assert "birth date" in refused(program, *named, "--as", "parent")
     assert "last day" in refused(program, *named, "--as", "legal-representative")
+    assert "no last day" in refused(program, *named, "--as", "legal-representative", "--until", "9999-12-31")
     assert "birth date" in refused(program, *named, "--as", "carer")
     assert "no birth date of a child" in refused(program, *named, "--as", "parent", "--birth-date", "2999-01-01")
     assert "There is no such login." in refused(program, *named, *parent, "--login", "niemand")
