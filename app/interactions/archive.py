@@ -139,7 +139,9 @@ async def _in_pieces(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         gathered_.append(line)
         size += len(line)
         if size >= PIECE:
-            yield b"".join(gathered_)
+            text = b"".join(gathered_)
+            for start in range(0, size, PIECE):  # a line may have megabytes
+                yield text[start : start + PIECE]
             gathered_, size = [], 0
     yield b"".join(gathered_)
 

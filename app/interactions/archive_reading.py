@@ -37,6 +37,9 @@ UNPACKED_MAX = 4 * 1024 * 1024 * 1024
 RATIO_MAX = 200
 """How many times larger a file may be than its packed form; records are some twenty times as large."""
 
+SMALL = 16 * 1024 * 1024
+"""Bytes of a file that may be packed however well: a scan of an empty page is a thousand times as large."""
+
 FILES_MAX = 200
 MANIFEST_MAX = 256 * 1024
 _PIECE = 256 * 1024
@@ -151,7 +154,7 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
         raise UnprocessableError(f"{_named(info)} is a link, a folder or a device.")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise UnprocessableError(f"{_named(info)} is packed in a way that is not known here.")
-    if info.file_size > RATIO_MAX * max(info.compress_size, 1024):
+    if info.file_size > max(RATIO_MAX * info.compress_size, SMALL):
         raise UnprocessableError(f"{_named(info)} is far larger than its packed form.")
 
 

@@ -30,7 +30,7 @@ from app.db.database import Transaction
 from app.errors import AccessDeniedError, ConflictError, RegieError, UnprocessableError
 from app.fhir.release import Release
 from app.interactions import archive_reading
-from app.interactions.archive import archive
+from app.interactions.archive import PIECE, archive
 from app.interactions.archive_format import MANIFEST, SIGNATURE, signed_text
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.archive_reading import UnknownServerError
@@ -470,3 +470,19 @@ async def test_the_lines_of_an_archive_are_those_of_an_export(here: Inside) -> N
     archived_lines = files_of(await archived(here))["record.ndjson"].splitlines(keepends=True)
     changes = [line for line in lines if line.startswith(b'{"line":"change"')]
     assert changes == [line for line in archived_lines if line.startswith(b'{"line":"change"')]
+
+
+async def test_a_record_that_is_little_but_one_sign_over_and_over_moves_too(there: Inside, tmp_path: Path) -> None:
+    async with server(tmp_path / "with-empty-pages") as person:
+        for number in range(5):
+            assert (await person.create(person.observation(f"empty {number}", padding=900_000))).status_code == 201
+        data = await archived(person)
+        assert (await brought(there, data)).is_new
+
+
+async def test_a_line_of_megabytes_is_packed_in_small_pieces_so_that_others_have_their_turn(here: Inside) -> None:
+    body = json.loads(here.observation("large"))
+    body["note"] = [{"text": random.Random(7).randbytes(400_000).hex()}]
+    assert (await here.create(json.dumps(body).encode())).status_code == 201
+    made = archive(here.parts.context, OPERATOR, TRACE, here.record_id, summary_in(language("en")))
+    assert max([len(piece) async for piece in made]) < 2 * PIECE
