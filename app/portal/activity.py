@@ -119,8 +119,6 @@ def _who(event: Event, language: Language, *, is_own: bool) -> str:
     about = ", ".join(part for part in (role, event.organisation) if part)
     if about:
         name = f"{name} ({about})"
-    if event.on_behalf_of and is_own:
-        return language.gettext("%(name)s, in your name,") % {"name": name}
     if event.on_behalf_of:
         return language.gettext("%(name)s, in the name of %(person)s,") % {"name": name, "person": event.on_behalf_of}
     return name

@@ -147,7 +147,7 @@ async def test_every_entry_has_both_names_and_the_own_log_has_none_of_it(world: 
     assert [one.event.action for one in own[: len(own) - len(own_before)]] == []
     async with await browser_of(world, him) as browser:
         shown = (await browser.get("/activity")).text
-        assert f"{her.family}, in your name," in shown
+        assert f"{her.family}, in the name of {him.family}," in shown
         assert (await browser.get("/activity?who=representative")).text.count("went into the record") == 1
 
 
