@@ -39,6 +39,7 @@ JSON_LINES = "application/x-ndjson"
 REQUEST_LONGEST_US = 10_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOKED = marked("looked at %(what)s")
+_SOUGHT = marked("searched for %(what)s, and got to see nothing")
 _WRITES = {
     "create": marked("added data: %(what)s"),
     "update": marked("changed data: %(what)s"),
@@ -143,7 +144,8 @@ def _what(events: list[Event], language: Language) -> str:
     shown = [event for event in reversed(events) if not written or event.action == written]
     kinds = list(dict.fromkeys(type_words(event.resource_type, language) for event in shown if event.resource_type))
     about = joined(kinds, language) if kinds else language.gettext("the record")
-    return language.gettext(_WRITES.get(written, _LOOKED)) % {"what": about}
+    has_found = any(event.count or event.action != "search-type" for event in events)
+    return language.gettext(_WRITES.get(written, _LOOKED if has_found else _SOUGHT)) % {"what": about}
 
 
 def _ground(event: Event, language: Language) -> str:

@@ -25,6 +25,7 @@ PRACTICE = Event(
     ground="grant g1",
     resource_type="Observation",
     request_id="r1",
+    count=1,
     instant=AT,
 )
 FAILED_LOGIN = Event("login", record_id=1, kind="person", actor="person", outcome="refused", status=401, instant=AT)
@@ -43,6 +44,13 @@ def test_what_one_request_looked_at_is_one_line() -> None:
     assert said(event(resource_type="CarePlan"), event(resource_type="Goal"), event()) == [
         "Praktijk De Proef heeft gekeken naar metingen en het zorgplan"
     ]
+
+
+def test_a_search_that_showed_nothing_is_not_said_to_be_a_look_at_it() -> None:
+    nothing = event(resource_type="MedicationRequest", count=0)
+    assert said(nothing) == ["Praktijk De Proef heeft gezocht naar medicijnen, maar kreeg niets te zien"]
+    assert said(nothing, event()) == ["Praktijk De Proef heeft gekeken naar metingen en medicijnen"]
+    assert said(event(nothing, action="read")) == ["Praktijk De Proef heeft gekeken naar medicijnen"]
 
 
 def test_another_request_is_another_line() -> None:
