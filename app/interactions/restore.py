@@ -12,7 +12,7 @@ of it goes in, in one transaction, or nothing does. Three things are not as they
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, BinaryIO
 
 import msgspec
@@ -21,7 +21,7 @@ from msgspec import UnsetType
 from app.access.categories import ALL_PARTS, EVERYTHING, from_codes
 from app.access.grant import Grant, Grantee
 from app.access.policy import Wish
-from app.access.representation import Capacity, Mandate, Power
+from app.access.representation import ALL_POWERS, Capacity, Mandate, Power
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope
 from app.access.smart_scope import Action
@@ -67,6 +67,13 @@ INDEX = "index"
 """The kind of job that makes the index of a record that was brought in."""
 
 CLOCKS_DIFFER = timedelta(minutes=5)
+OLDEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+"""Between which days the instants of a grant lie."""
+
+TEXT_MAX = 200
+"""Characters of a name or a number in a grant."""
+
+VERSIONS_MAX = 1_000_000
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _encode = msgspec.json.Encoder().encode
 
@@ -291,7 +298,7 @@ class _Versions:
             raise UnprocessableError("It does not follow from the version before.")
         if not self.instant <= line.instant <= latest or line.instant % 1000:
             raise UnprocessableError("The instant is before that of an earlier change, or is still to come.")
-        if not line.categories & ALL_PARTS or line.categories & ~EVERYTHING:
+        if not line.categories & ALL_PARTS or line.categories & ~int(EVERYTHING):
             raise UnprocessableError("It is in no part of a record.")
         self.instant = line.instant
         self.last[key] = (line.seq, line.version, line.operation == "delete")
@@ -327,13 +334,37 @@ def _grant(context: Context, line: GrantLine) -> Grant:
             line.id, 0, Grantee(line.grantee), line.grantee_id, from_codes(line.categories), actions, line.starts_at,
             line.until, line.purpose, line.given_at, line.withdrawn_at, line.version, _mandate(line.mandate), line.rests_on,
         )  # fmt: skip
-        is_to_come = grant.given_at > now or (grant.withdrawn_at or now) > now or grant.version < 0
+        is_to_come = grant.given_at > now or (grant.withdrawn_at or now) > now
+        is_fit = _is_fit(grant)
         grants.check(grant)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise UnprocessableError("This is no grant.") from error
-    if is_to_come or not _ID.fullmatch(grant.grant_id):
+    if is_to_come or not is_fit or not _ID.fullmatch(grant.grant_id):
         raise UnprocessableError("This is no grant that was given.")
     return grant
+
+
+def _is_fit(grant: Grant) -> bool:
+    """Return whether a grant can be kept and shown: instants and days of our time, short texts, a mandate for a person."""
+    mandate, texts = grant.mandate, [grant.grantee_id, grant.purpose, grant.rests_on or ""]
+    instants = [grant.given_at, grant.starts_at, grant.until, grant.withdrawn_at or grant.given_at]
+    if mandate is not None:
+        texts.append(mandate.represented)
+        instants.append(mandate.agreed_at or grant.given_at)
+        born, is_parent = mandate.birth_date, mandate.capacity is Capacity.PARENT
+        if (
+            (born is None) is is_parent
+            or int(mandate.powers) & ~int(ALL_POWERS)
+            or (born and not OLDEST <= born <= LATEST)
+        ):
+            return False
+    return (
+        (mandate is not None) is (grant.grantee is Grantee.PERSON)
+        and (grant.grantee_id != "" or mandate is not None)  # who helped and was erased since is nobody
+        and 0 <= grant.version <= VERSIONS_MAX
+        and all(one.tzinfo is not None and OLDEST <= one.date() <= LATEST for one in instants)
+        and all(len(text) <= TEXT_MAX and text.isprintable() for text in texts)
+    )
 
 
 def _mandate(line: MandateLine | None) -> Mandate | None:

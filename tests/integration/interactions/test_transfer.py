@@ -328,6 +328,8 @@ async def test_an_export_with_something_odd_is_refused_with_the_line(person: Ins
         "before that of an earlier": (patient, change(first, instant=first.instant - year)),
         "in no part": (patient, change(first, categories=0)),
         "in no part of": (patient, change(first, categories=1 << 20)),
+        "no part of a record": (patient, change(first, categories=1 << 20 | 1)),
+        "in no part of a record": (patient, change(first, categories=1 << 70 | 1)),
         "another id, version or time": (patient, replace_body(first, b'"versionId":"1"', b'"versionId":"2"')),
         "Observation.status": (patient, replace_body(first, b'"final"', b'"nonsense"')),
         "Patient of another": (
@@ -340,6 +342,34 @@ async def test_an_export_with_something_odd_is_refused_with_the_line(person: Ins
     for why, changes in odd.items():
         await refused(person, forged(lines, *changes), why)
     assert rest
+
+
+_MANDATE = {
+    "capacity": "parent", "represented": "Fenna Voorbeeld", "powers": 3, "birth_date": "2018-01-01",
+    "zone": "Europe/Amsterdam", "agreed_at": None,
+}  # fmt: skip
+
+
+def mandate(**members: Any) -> dict[str, Any]:
+    return {"grantee": "person", "purpose": "representation", "mandate": {**_MANDATE, **members}}
+
+
+async def test_a_grant_with_something_odd_is_refused_and_nothing_is_kept(person: Inside) -> None:
+    await fill(person)
+    lines = await exported(person)
+    at = [json.loads(line)["line"] for line in lines].index("grant")
+    await erased(person)
+    odd: list[dict[str, Any]] = [
+        {"version": 2**63}, {"version": -1}, {"purpose": "p" * 1000}, {"grantee_id": ""}, {"grantee_id": "\0"}, {"mandate": _MANDATE},
+        {"starts_at": "2026-01-01T00:00:00", "until": "2026-02-01T00:00:00"}, {"given_at": "0001-01-01T00:00:00+14:00"},
+        {"starts_at": "9998-01-01T00:00:00Z", "until": "9999-12-31T23:59:59.999999Z"},
+        {"withdrawn_at": "0001-01-01T00:00:00Z"}, {"grantee": "person", "mandate": None}, mandate(powers=2**70),
+        mandate(birth_date="9999-01-01"), mandate(birth_date="0001-01-01"), mandate(birth_date=None),
+        mandate(agreed_at="2026-01-01T00:00:00"), mandate(zone="../zone"), mandate(represented="x" * 1000),
+    ]  # fmt: skip
+    for members in odd:
+        await refused(person, [*lines[:at], changed(lines[at], **members), *lines[at + 1 :]], f"Line {at + 1}: ")
+    await brought_in(person, [*lines[:at], changed(lines[at], **mandate(), grantee_id=""), *lines[at + 1 :]])
 
 
 async def test_an_export_that_is_not_sound_is_not_imported(person: Inside) -> None:
