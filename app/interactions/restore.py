@@ -32,6 +32,7 @@ from app.audit.seal import is_sound, sealed
 from app.consent import grants
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, ConflictError, InvalidResourceError, RegieError, UnprocessableError
+from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import parse
@@ -300,6 +301,11 @@ class _Versions:
             raise UnprocessableError("The instant is before that of an earlier change, or is still to come.")
         if not line.categories & ALL_PARTS or line.categories & ~int(EVERYTHING):
             raise UnprocessableError("It is in no part of a record.")
+        if not isinstance(line.misfit, UnsetType):
+            try:
+                msgspec.json.decode(line.misfit, type=list[Issue])
+            except msgspec.DecodeError as error:
+                raise UnprocessableError("What is said to be wrong with it can't be read.") from error
         self.instant = line.instant
         self.last[key] = (line.seq, line.version, line.operation == "delete")
         if line.operation != "delete":

@@ -45,6 +45,7 @@ LINE_MAX = 64 * 1024 * 1024
 """Bytes in a line: more than any resource that is taken in."""
 
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Number = Annotated[int, Meta(ge=0, le=2**62)]
 
 
 class Head(Struct, tag_field="line", tag="export", frozen=True):
@@ -128,8 +129,8 @@ class GrantLine(Struct, tag_field="line", tag="grant"):
 class EntryLine(Struct, tag_field="line", tag="audit"):
     """An entry of the log as it is kept, and the hash of the entry before it."""
 
-    stream: int
-    n: int
+    stream: Number
+    n: Number
     previous: Hash
     hash: Hash
     event: Raw

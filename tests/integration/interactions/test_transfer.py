@@ -330,6 +330,7 @@ async def test_an_export_with_something_odd_is_refused_with_the_line(person: Ins
         "in no part of": (patient, change(first, categories=1 << 20)),
         "no part of a record": (patient, change(first, categories=1 << 20 | 1)),
         "in no part of a record": (patient, change(first, categories=1 << 70 | 1)),
+        "wrong with it can't be read": (patient, change(first, misfit=Raw(b'[{"severity":5}]'))),
         "another id, version or time": (patient, replace_body(first, b'"versionId":"1"', b'"versionId":"2"')),
         "Observation.status": (patient, replace_body(first, b'"final"', b'"nonsense"')),
         "Patient of another": (
@@ -370,6 +371,12 @@ async def test_a_grant_with_something_odd_is_refused_and_nothing_is_kept(person:
     for members in odd:
         await refused(person, [*lines[:at], changed(lines[at], **members), *lines[at + 1 :]], f"Line {at + 1}: ")
     await brought_in(person, [*lines[:at], changed(lines[at], **mandate(), grantee_id=""), *lines[at + 1 :]])
+
+
+async def test_an_entry_with_a_number_that_nothing_can_have_is_refused(person: Inside) -> None:
+    lines = await exported(person)
+    at = [json.loads(line)["line"] for line in lines].index("audit")
+    await refused(person, [*lines[:at], changed(lines[at], n=2**70), *lines[at + 1 :]], "can't be read")
 
 
 async def test_an_export_that_is_not_sound_is_not_imported(person: Inside) -> None:
