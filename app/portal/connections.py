@@ -1,7 +1,7 @@
 """Who may see what: the grants of a person, giving one to a practice, and withdrawing one."""
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.access.categories import ALL_PARTS, EVERYTHING, PARTS, Category, from_codes
+from app.access.giving import check_changed
 from app.access.grant import Grant, Grantee
 from app.access.representation import Capacity, Power, may_agree
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
@@ -80,6 +81,7 @@ class Access:
     powers: tuple[str, ...] = ()
     may_agree: bool = False
     may_end: bool = True
+    may_change: bool = True
 
     @property
     def awaits_yes(self) -> bool:
@@ -131,6 +133,15 @@ def access_of(
     )
 
 
+def _may_change(person: SignedIn, grant: Grant) -> bool:
+    """Return whether to offer to change or stop a grant; whether it is allowed is decided when it is done, by the same rule."""
+    try:
+        check_changed(person.requester(), person.acting, grant)
+    except AccessDeniedError:
+        return False
+    return True
+
+
 async def accesses(parts: Parts, request: Request, person: SignedIn) -> list[Access]:
     """Return all grants of the record in view: those in force first, then by the day they were given, newest first."""
     reader, zone, language = parts.database.reader, ZoneInfo(parts.settings.time_zone), language_of(request)
@@ -148,7 +159,8 @@ async def accesses(parts: Parts, request: Request, person: SignedIn) -> list[Acc
             name, place = (app.name, app.owner) if app else (language.gettext("An app"), "")
         is_newest = grant.grant_id not in newest
         newest.add(grant.grant_id)
-        found.append(access_of(grant, name, place, parts.clock(), zone, language, is_newest=is_newest))
+        shown = access_of(grant, name, place, parts.clock(), zone, language, is_newest=is_newest)
+        found.append(replace(shown, may_change=_may_change(person, grant)))
     return sorted(found, key=lambda one: (_ENDINGS[one.state], -one.given.timestamp()))
 
 

@@ -77,6 +77,7 @@ TYPES = {
     "Appointment": marked("appointments"),
     "Communication": marked("messages"),
     "AuditEvent": marked("the log"),
+    "Consent": marked("who may see what"),
     "Practitioner": marked("who gives care"),
     "PractitionerRole": marked("who gives care"),
     "Organization": marked("who gives care"),

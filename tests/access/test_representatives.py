@@ -280,6 +280,7 @@ async def test_a_carer_gives_and_takes_back_no_more_than_the_mandate_says(world:
         ):
             assert (await send(browser, "/access/new", **(form | more))).status_code == 403, more
         assert (await send(browser, f"/access/{theirs.grant_id}/withdraw")).status_code == 403
+        assert "/withdraw" not in (await browser.get("/access")).text, "what others gave is not offered"
         assert (await send(browser, f"/access/{grant.grant_id}/withdraw")).status_code == 403
         assert (
             await send(browser, f"/access/{grant.grant_id}/change", category="gp-summary", action="look", period="open")
@@ -287,6 +288,7 @@ async def test_a_carer_gives_and_takes_back_no_more_than_the_mandate_says(world:
         assert (await send(browser, "/access/new", **form, category="medication")).status_code == 303
         given = await grants.of_practice(world.parts.database.reader, practice, world.parts.clock(), him.record_id)
         assert [one.categories for one in given] == [Category.MEDICATION]
+        assert (await browser.get("/access")).text.count("/withdraw") == 1
         assert (await send(browser, f"/access/{given[0].grant_id}/withdraw")).status_code == 303
     standing = await grants.one(world.parts.database.reader, him.record_id, theirs.grant_id)
     assert standing is not None
