@@ -1,6 +1,7 @@
 """``regie record``: take a record along, bring one in, erase one."""
 
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,6 +20,7 @@ from app.fhir.release import Release
 from app.interactions.archive import archive as archive_of
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.archive_reading import UnknownServerError, is_zip
+from app.interactions.corrections import Correction, ask
 from app.interactions.erase import erase_record, is_left
 from app.interactions.erased import listed
 from app.interactions.people import record_with_patient
@@ -123,6 +125,7 @@ def commands(run: Runner) -> typer.Typer:
 
     _add_erase(record, run)
     _add_time_zone(record, run)
+    _add_correction(record, run)
     return record
 
 
@@ -208,6 +211,31 @@ def _add_time_zone(record: typer.Typer, run: Runner) -> None:
 
         run(work)
         typer.echo(f"The record is in {name} now.")
+
+
+def _add_correction(record: typer.Typer, run: Runner) -> None:
+    @record.command("ask-correction")
+    def record_ask_correction(
+        *,
+        patient: _Patient = "",
+        release: _Release = "r4",
+        practice: Annotated[str, typer.Option(help="The id of the practice that is asked; it has to see messages.")],
+        topic: Annotated[str, typer.Option(help="What is wrong, in a few words.")],
+        text: Annotated[str, typer.Option(help="What is wrong with it, and what it should be.")],
+        about: Annotated[str, typer.Option(help="Type/id of what is wrong, in the same release.")] = "",
+    ) -> None:
+        """Ask a practice for a correction in the name of a person who can't do it on the pages."""
+        wanted = _release(release)
+        if about and not re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}", about):
+            raise _stop("Say --about as Type/id.")
+
+        async def work(parts: Parts) -> None:
+            record_id = await _record_of(parts, wanted, patient)
+            asked = Correction(practice, topic, text, (wanted, about) if about else None)
+            await ask(parts.context, OPERATOR, _trace(), asked, record_id)
+
+        run(work)
+        typer.echo("Asked. The person finds it on the page My data.")
 
 
 def _bring_in(run: Runner, path: Path, release: str, trusted: list[str]) -> None:

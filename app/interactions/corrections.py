@@ -72,12 +72,15 @@ async def practices_to_ask(reader: Reader, record_id: int, now: datetime) -> lis
     return [practice for practice in await practices.every(reader) if practice.practice_id in found]
 
 
-async def ask(context: Context, requester: Requester, trace: Trace, wanted: Correction) -> None:
-    """Put the message and its Task into the requester's own record.
+async def ask(
+    context: Context, requester: Requester, trace: Trace, wanted: Correction, record_of: int | None = None
+) -> None:
+    """Put the message and its Task into the requester's own record, or for an operator into the one that is named.
 
     Raises: AccessDeniedError (this practice would not see it, or it is not the own record), UnprocessableError (no Patient in R4).
     """
-    record_id = own_record(requester)
+    by_operator = requester.kind is RequesterKind.OPERATOR and record_of is not None
+    record_id = record_of if by_operator and record_of is not None else own_record(requester)
     now = instant_text(context.now_us())
 
     async def job(transaction: Transaction, decide: Decide) -> tuple[None, list[Event]]:
@@ -88,7 +91,8 @@ async def ask(context: Context, requester: Requester, trace: Trace, wanted: Corr
         patient_id = (await patients_of(transaction, record_id)).get(Release.R4)
         if patient_id is None:
             raise UnprocessableError("The record has no Patient in R4.")
-        patient = {"reference": f"Patient/{patient_id}", "type": "Patient", "display": requester.display}
+        name = {} if by_operator else {"display": requester.display}
+        patient = {"reference": f"Patient/{patient_id}", "type": "Patient", **name}
         changes = Changes(context, transaction, requester, Release.R4, decide)
         message = await _create(
             changes, {**_message(wanted, patient, _organization(practice), now), **_about(context, wanted)}

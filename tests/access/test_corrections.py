@@ -8,14 +8,21 @@ import pytest
 
 from app.access.categories import Category
 from app.access.grant import Grantee
-from app.access.smart_scope import LOOK, Action
+from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import LOOK, Action, SmartScopes
+from app.audit.events import Trace
+from app.audit.log import entries_of
 from app.consent import grants
 from app.consent.categorize import CORRECTION
 from app.db.database import Transaction
+from app.errors import AccessDeniedError
 from app.fhir.release import Release
+from app.interactions import corrections
+from app.interactions.corrections import Correction
 from tests.access.test_pages import form_token, session
 from tests.support.world import World
 
+NEWEST = (1 << 62, 1 << 62)
 HERE = "/my-data/corrections"
 DUTCH = {"accept-language": "nl"}
 WISH = {"topic": "Mijn gewicht", "wrong": "Er staat 720 kg.", "right": "Het is 72 kg."}
@@ -179,3 +186,19 @@ async def test_what_is_not_there_is_not_named(world: World, about: str) -> None:
     assert (await ask(world, practice_id, about=about)).status_code == 303
     (message,) = await found(world, "no grant", "Communication")
     assert "about" not in message
+
+
+async def test_an_operator_asks_in_the_name_of_who_can_not(world: World) -> None:
+    practice_id = await open_messages(world)
+    operator = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
+    wanted = Correction(practice_id, "Mijn gewicht", "Er staat 720 kg, het is 72 kg.")
+    record_id = world.zonnestraal.record_id
+    await corrections.ask(world.parts.context, operator, Trace("of-the-operator"), wanted, record_id)
+    (message,) = await found(world, "no grant", "Communication")
+    assert message["payload"] == [{"contentString": "Er staat 720 kg, het is 72 kg."}]
+    assert len(await found(world, "no grant", "Task")) == 1
+    assert "Mijn gewicht" in await page(world)
+    entries = await entries_of(world.parts.database.reader, record_id, NEWEST, 20)
+    assert [entry.event.kind for entry in entries if entry.event.request_id == "of-the-operator"] == ["operator"] * 2
+    with pytest.raises(AccessDeniedError):
+        await corrections.ask(world.parts.context, operator, Trace("without"), wanted)

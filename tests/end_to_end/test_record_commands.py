@@ -195,3 +195,12 @@ def test_a_proof_that_the_disk_has_no_room_for_is_shown(program: Program, full_d
     assert told.stderr.startswith("The record is erased.\n")
     assert not file.exists()
     assert [json.loads(line)["line"] for line in told.stdout.splitlines()] == ["erasure", "counted", "audit", "seal"]
+
+
+def test_a_correction_is_asked_of_a_practice_that_may_see_messages_only(program: Program) -> None:
+    patient = person(1, program)["patients"]["r4"]
+    practice = json.loads(program.run("demo", "--json"))["practices"][0]["practice_id"]
+    asked = ("record", "ask-correction", "--patient", patient, "--practice", practice, "--topic", "Weight")
+    wrong = ("--text", "It says 720 kg, it is 72 kg.")
+    assert "does not see messages" in refusal(program, *asked, *wrong).stderr
+    assert "as Type/id" in refusal(program, *asked, *wrong, "--about", "that one").stderr
