@@ -4,6 +4,7 @@ parse -> authenticate -> interaction (which passes the gate) -> bytes out. Whate
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -99,6 +100,7 @@ class FhirApplication:
         try:
             route, named = match(request.method, request.parts)
             requester = None if route.open else await self._authenticate(request)
+            request.came_in = None if requester is None else partial(self._check_token, request)
             call = Call(self.context, request, requester, named, self.smart_configuration, self.ask)
             response = await self._handled(call, route)
             return await self._formatted(as_file(response) if request.wants_file else response, request.wanted_format())
@@ -162,6 +164,12 @@ class FhirApplication:
             await self.context.gate.refused(None, request.trace, Deed("authenticate", self.release), error)
             raise
         return found
+
+    async def _check_token(self, request: FhirRequest) -> None:
+        """Do nothing if the token that was good when the request began is so still. Raises: AuthenticationError."""
+        reader, now = self.context.database.reader, self.context.clock()
+        if await tokens.find(reader, request.token or "", now) is None:
+            raise AuthenticationError("A valid access token is needed: Authorization: Bearer [token].")
 
     async def _is_proven(self, request: FhirRequest, token: str, found: Requester) -> bool:
         """Return whether a token comes as it has to: with the key or certificate that it is bound to, if it is.

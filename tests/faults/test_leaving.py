@@ -1,5 +1,7 @@
 """Somebody leaves a practice, or gets another role, while they look: in the middle of a request, and in another process."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +17,13 @@ from app.db.database import Transaction
 from app.errors import AccessDeniedError
 from app.fhir.release import Release
 from app.identity import sessions, staff
+from app.identity.instants import to_us
 from app.interactions.shared import Sought
 from app.main import create_app
+from app.oauth import tokens
 from app.portal.session import AtWork
 from tests.access.test_practice_pages import account_of, at_work, freshly_at_work, person_url
-from tests.support.world import BASE_URL, World, staff_name, world_in
+from tests.support.world import BASE_URL, World, staff_name, weight, world_in
 
 Change = Callable[[World, str], Awaitable[None]]
 WHO = "gp of granted"
@@ -141,3 +145,30 @@ async def test_a_grant_that_ends_between_two_looks_of_one_page_shows_nothing_mor
         await world.parts.interactions.search(requester, Trace.EMPTY, Release.R4, "Observation", [])
     async with at_work(world, WHO) as browser:
         assert (await browser.get(person_url(world))).status_code == 403
+
+
+@pytest.mark.parametrize("asks", ["search", "write"])
+async def test_a_request_that_was_held_back_shows_and_does_nothing_after_its_token_ended(
+    world: World, asks: str
+) -> None:
+    token = world.made.tokens["granted"]
+    held = await asyncio.to_thread(tokens.read_blocking, world.parts.database, token)
+    assert held is not None
+    him, before = world.zonnestraal, await world.caller("zonnestraal").changes()
+    form, resource = f"patient={him.patients[Release.R4]}", json.dumps(weight(Release.R4, him.patient()))
+    path, kind, body = {
+        "search": ("/Observation/_search", "application/x-www-form-urlencoded", form),
+        "write": ("/Observation", "application/fhir+json", resource),
+    }[asks]
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:5].encode()
+        await world.parts.database.write(
+            lambda transaction: tokens.revoke(transaction, held, to_us(world.parts.clock()))
+        )
+        yield body[5:].encode()
+
+    headers = {"authorization": f"Bearer {token}", "content-type": kind}
+    answer = await world.http.post(f"{BASE_URL}/fhir/r4{path}", content=slowly(), headers=headers)
+    assert answer.status_code == 401, answer.text
+    assert await world.caller("zonnestraal").changes() == before
