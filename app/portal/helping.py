@@ -158,7 +158,12 @@ def router(parts: Parts) -> APIRouter:
         found, problem = await offered(person, form)
         if found is None:
             return await list_page(request, person, problem)
-        await accept(parts, request, person, found)
+        try:
+            await accept(parts, request, person, found)
+        except (
+            NotFoundError
+        ):  # taken on or back meanwhile; by this person, as the list says, if the form was sent twice at once
+            return await list_page(request, person, NO_CODE)
         return RedirectResponse(HERE, status_code=303)
 
     _add_switch(routes, parts)

@@ -1,5 +1,6 @@
 """Asking for help, taking it on, and the yes of a child: on the pages, by the ones who may and nobody else."""
 
+import asyncio
 import re
 
 import anyio
@@ -12,7 +13,7 @@ from app.access.representation import NO_POWERS, Capacity, Power
 from app.access.smart_scope import LOOK
 from app.consent import grants
 from app.identity.sessions import FRESH
-from tests.support.acting import account_id, browser_of, let_act, send, years_ago
+from tests.support.acting import account_id, browser_of, let_act, send, token_on, years_ago
 from tests.support.world import World
 
 FORM = {
@@ -64,6 +65,14 @@ async def test_somebody_with_the_code_is_shown_what_is_asked_and_takes_it_on(wor
         assert her.family in (await asks.get("/access")).text
         assert (await send(asks, f"/access/{grant.grant_id}/withdraw")).status_code == 303
         assert await held(world) == []
+
+
+async def test_a_code_that_is_sent_twice_at_once_is_taken_on_once_and_both_answers_are_calm(world: World) -> None:
+    async with await browser_of(world, world.zonnestraal) as asks, await browser_of(world, world.maanlicht) as helps:
+        form = {"code": await code_of(asks), "csrf_token": await token_on(helps)}
+        answers = await asyncio.gather(*(helps.post("/helping/accept", data=form) for _ in range(2)))
+        assert sorted(answer.status_code for answer in answers) == [303, 422]
+        assert len(await held(world)) == 1
 
 
 async def test_a_code_is_not_for_oneself_and_can_be_taken_back(world: World) -> None:

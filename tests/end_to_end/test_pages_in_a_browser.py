@@ -101,20 +101,23 @@ def browser() -> Iterator[Browser]:
 def login(site: tuple[str, dict[str, Any]], browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cookies of the first demo person, who logged in through the pages."""
     url, demo = site
-    person = demo["people"][0]
     context = browser.new_context(base_url=url, locale="nl-NL")
     page = context.new_page()
+    log_in(page, demo["people"][0])
+    assert page.get_by_role("heading", level=1).inner_text() == "Wie mag wat zien"
+    kept = tmp_path_factory.mktemp("login") / "cookies.json"
+    context.storage_state(path=kept)
+    context.close()
+    return kept
+
+
+def log_in(page: Page, person: dict[str, Any]) -> None:
     page.goto("/access")
     page.get_by_label("Inlognaam").fill(person["login"])
     page.get_by_label("Wachtwoord").fill(person["password"])
     page.get_by_role("button", name="Verder").click()
     page.get_by_label("Code van 6 cijfers").fill(pyotp.TOTP(person["totp_secret"]).now())
     page.get_by_role("button", name="Inloggen").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "Wie mag wat zien"
-    kept = tmp_path_factory.mktemp("login") / "cookies.json"
-    context.storage_state(path=kept)
-    context.close()
-    return kept
 
 
 def opened(browser: Browser, url: str, login: Path | None, **options: Any) -> BrowserContext:
@@ -254,4 +257,19 @@ def test_what_does_not_exist_gives_a_page_that_helps(
     assert page.get_by_role("heading", level=1).inner_text() == "Deze pagina bestaat niet"
     page.get_by_role("link", name="Ga naar de eerste pagina").click()
     assert page.url == f"{site[0]}/"
+    context.close()
+
+
+def test_a_double_click_erases_once_and_leaves_the_person_with_the_proof(
+    site: tuple[str, dict[str, Any]], browser: Browser
+) -> None:
+    url, demo = site
+    context = opened(browser, url, None)
+    page = context.new_page()
+    log_in(page, demo["people"][-1])
+    go(page, "/my-data/erase/now")
+    page.get_by_label("Typ het woord").fill("WISSEN")
+    page.get_by_role("button", name="Alles nu wissen").dblclick(delay=80)
+    page.get_by_role("heading", level=1, name="Uw dossier is gewist").wait_for()
+    assert page.get_by_role("link", name="Het bewijs bewaren").count() == 1
     context.close()
