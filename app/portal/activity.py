@@ -148,6 +148,11 @@ def _what(events: list[Event], language: Language) -> str:
     return language.gettext(_WRITES.get(written, _LOOKED if has_found else _SOUGHT)) % {"what": about}
 
 
+def _deed(event: Event) -> str:
+    """Return what is a line of its own, whatever else its request looked at: neither hides the other."""
+    return event.action if event.action in _DEEDS and event.action != "log" else ""
+
+
 def _ground(event: Event, language: Language) -> str:
     if event.ground in ("own record", "own log"):
         return language.gettext("Your own record")
@@ -172,7 +177,7 @@ def looks(
     *,
     is_own: bool = True,
 ) -> list[Look]:
-    """Return the lines for log entries (newest first): what belongs to one request of one party is one line.
+    """Return the lines for log entries (newest first): what one request of one party looked at or wrote is one line, as is each deed.
 
     ``firsts`` are the numbers of entries that are the first of a practice. ``is_own``: the reader is the person.
     The id of a request is the caller's to choose: one that comes again later does not hide how often somebody looked.
@@ -184,8 +189,8 @@ def looks(
             last is not None
             and entry.event.request_id
             and groups[-1][0].event.instant - entry.event.instant <= REQUEST_LONGEST_US
-            and (last.request_id, last.actor, last.outcome)
-            == (entry.event.request_id, entry.event.actor, entry.event.outcome)
+            and (last.request_id, last.actor, last.outcome, _deed(last))
+            == (entry.event.request_id, entry.event.actor, entry.event.outcome, _deed(entry.event))
         )
         if alike:
             groups[-1].append(entry)

@@ -53,6 +53,16 @@ def test_a_search_that_showed_nothing_is_not_said_to_be_a_look_at_it() -> None:
     assert said(event(nothing, action="read")) == ["Praktijk De Proef heeft gekeken naar medicijnen"]
 
 
+def test_a_deed_and_what_its_request_looked_at_do_not_hide_each_other() -> None:
+    look, deed = event(resource_type="Consent"), event(action="withdraw", resource_type="Consent", count=0)
+    assert said(look, look, deed, look) == [
+        "Praktijk De Proef heeft gekeken naar andere delen van het dossier",
+        "Praktijk De Proef heeft toegang gestopt",
+        "Praktijk De Proef heeft gekeken naar andere delen van het dossier",
+    ]
+    assert len(said(event(action="log"), event())) == 1
+
+
 def test_another_request_is_another_line() -> None:
     assert len(said(event(), event(request_id="r2"))) == 2
 
