@@ -1,6 +1,6 @@
 """Who may see what: the grants of a person, giving one to a practice, and withdrawing one."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -333,21 +333,24 @@ async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id
 
 async def named(parts: Parts, request: Request, person: SignedIn, grant_id: str) -> Access:
     """Return one grant as it is now. Raises: NotFoundError, when this record has no such grant."""
-    for access in await accesses(parts, request, person):
+    return newest_of(await accesses(parts, request, person), grant_id)
+
+
+def newest_of(found: Iterable[Access], grant_id: str) -> Access:
+    """Return the newest version of a grant. Raises: NotFoundError, when there is none."""
+    for access in found:
         if access.grant_id == grant_id and access.state != "changed":
             return access
     raise NotFoundError("This grant is not known.")
 
 
-async def beside(parts: Parts, request: Request, person: SignedIn, access: Access) -> list[Access]:
-    """Return what else the same practice, app or person may do now: stopping ``access`` does not stop that."""
-    whose = (access.kind, access.grantee_id)
+def beside(found: Iterable[Access], grant_id: str) -> list[Access]:
+    """Return what else the same practice, app or person may do now: stopping this grant does not stop that."""
+    whose = {(one.kind, one.grantee_id) for one in found if one.grant_id == grant_id}
     return [
         one
-        for one in await accesses(parts, request, person)
-        if (one.kind, one.grantee_id) == whose
-        and one.grant_id != access.grant_id
-        and one.state in ("in-force", "planned")
+        for one in found
+        if (one.kind, one.grantee_id) in whose and one.grant_id != grant_id and one.state in ("in-force", "planned")
     ]
 
 
@@ -400,7 +403,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/access")
     async def overview(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], done: str = ""
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], done: str = "", grant: str = ""
     ) -> HTMLResponse:
         found = await accesses(parts, request, person)
         now = parts.clock().astimezone(ZoneInfo(parts.settings.time_zone))
@@ -416,6 +419,7 @@ def router(parts: Parts) -> APIRouter:
             waiting=waiting,
             may_see_log=is_own,
             done=done,
+            others=beside(found, grant),
             **near(request, now),
         )
 
@@ -445,8 +449,8 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/access/{grant_id}/withdraw")
     async def confirm(request: Request, person: Annotated[SignedIn, Depends(in_record)], grant_id: str) -> HTMLResponse:
-        access = await named(parts, request, person, grant_id)
-        return page(request, "access_withdraw.html", access=access, others=await beside(parts, request, person, access))
+        found = await accesses(parts, request, person)
+        return page(request, "access_withdraw.html", access=newest_of(found, grant_id), others=beside(found, grant_id))
 
     @routes.post("/access/{grant_id}/withdraw")
     async def withdraw(
@@ -456,7 +460,6 @@ def router(parts: Parts) -> APIRouter:
         grant_id: str,
     ) -> Response:
         await stop_access(parts, request, person, grant_id)
-        others = await beside(parts, request, person, await named(parts, request, person, grant_id))
-        return RedirectResponse(f"/access?done={'one-withdrawn' if others else 'withdrawn'}", status_code=303)
+        return RedirectResponse(f"/access?done=withdrawn&grant={grant_id}", status_code=303)
 
     return routes
