@@ -200,16 +200,17 @@ async def forget_person(transaction: Transaction, account_id: str, at: datetime)
     await transaction.run(_FORGET_PERSON, {"account_id": account_id, "at": _us(at)})
 
 
-async def keep(transaction: Transaction, grant: Grant, now: datetime) -> None:
+async def keep(transaction: Transaction, grant: Grant, now: datetime, exported_at: datetime) -> None:
     """Keep a version of a grant that was given elsewhere: one that is not over is withdrawn ``now``, so that it opens nothing.
 
+    So is one that was not over when it was exported: the clock here may be ahead, and be set right later.
     Raises: ConflictError, when another record has a grant of this name: by it a practice finds the person.
     """
     if grant.grantee is Grantee.PRACTICE:
         known = await record_granted(transaction, grant.grantee_id, grant.grant_id)
         if known not in (None, grant.record_id):
             raise ConflictError("A grant of this record has the id of another one here.")
-    if grant.withdrawn_at is None and grant.until > now:
+    if grant.withdrawn_at is None and grant.until > min(now, exported_at):
         grant = replace(grant, withdrawn_at=now)
     await _insert(transaction, grant)
 

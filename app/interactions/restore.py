@@ -141,7 +141,7 @@ async def bring_in(
         await restore(transaction, head.record_id, known_zone(head.time_zone).key, found.patients, changes)
         now = context.clock()
         for grant in found.grants:
-            await grants.keep(transaction, replace(grant, record_id=head.record_id), now)
+            await grants.keep(transaction, replace(grant, record_id=head.record_id), now, head.exported_at)
         for log in logs:
             log.seek(0)
             await earlier.keep(transaction, head.record_id, log)

@@ -53,7 +53,7 @@ class Head(Struct, tag_field="line", tag="export", frozen=True):
 
     format: int
     record_id: int
-    exported_at: datetime
+    exported_at: Annotated[datetime, Meta(tz=True)]
     time_zone: str
     patients: dict[str, str]
     changes: int

@@ -217,6 +217,17 @@ async def test_an_import_gives_nobody_access(here: Inside, there: Inside) -> Non
     assert await grants.of_practice(there.parts.database.reader, practice, there.clock.now) == []
 
 
+async def test_an_import_under_a_clock_that_is_ahead_gives_nobody_access_when_it_is_set_right(
+    here: Inside, there: Inside
+) -> None:
+    data = await archived(here)
+    there.clock.move(days=3650)
+    await brought(there, data)
+    there.clock.move(days=-3650)
+    kept = await grants.of_record(there.parts.database.reader, here.record_id)
+    assert [grant.is_in_force(there.clock.now) for grant in kept] == [False, False]
+
+
 async def test_an_import_puts_no_grant_in_the_place_of_anothers(here: Inside, there: Inside) -> None:
     (given, _) = await grants.of_record(here.parts.database.reader, here.record_id)
 
