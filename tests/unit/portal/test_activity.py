@@ -56,9 +56,9 @@ def test_a_search_that_showed_nothing_is_not_said_to_be_a_look_at_it() -> None:
 def test_a_deed_and_what_its_request_looked_at_do_not_hide_each_other() -> None:
     look, deed = event(resource_type="Consent"), event(action="withdraw", resource_type="Consent", count=0)
     assert said(look, look, deed, look) == [
-        "Praktijk De Proef heeft gekeken naar andere delen van het dossier",
+        "Praktijk De Proef heeft gekeken naar wie wat mag zien",
         "Praktijk De Proef heeft toegang gestopt",
-        "Praktijk De Proef heeft gekeken naar andere delen van het dossier",
+        "Praktijk De Proef heeft gekeken naar wie wat mag zien",
     ]
     assert len(said(event(action="log"), event())) == 1
 
