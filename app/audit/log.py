@@ -75,6 +75,11 @@ _EARLIER = hot(
     .order_by(audit.c.instant.desc(), audit.c.n.desc())
     .limit(1)
 )
+_HOLDING = hot(
+    select(audit.c.instant, audit.c.n, audit.c.body)
+    .where(audit.c.record_id == bindparam("record_id"), holds(audit.c.body, "mark"))
+    .order_by(audit.c.instant.desc(), audit.c.n.desc())
+)
 _ASKED = b'"action":"' + ASKED.encode() + b'"'
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
@@ -184,6 +189,12 @@ async def _standing(reader: Reader, record_id: int) -> tuple[int, int, str]:
 async def entries_of(reader: Reader, record_id: int, before: tuple[int, int], limit: int) -> list[LogEntry]:
     """Return the newest entries about a record that come before ``(instant, n)``, newest first."""
     rows = await reader.all(_OF_RECORD, {"record_id": record_id, "instant": before[0], "n": before[1], "limit": limit})
+    return [LogEntry(n, _decode(body)) for _, n, body in rows]
+
+
+async def entries_holding(reader: Reader, record_id: int, mark: bytes) -> list[LogEntry]:
+    """Return the entries about a record, however old, that have ``mark`` in their text, newest first; it reads all of them."""
+    rows = await reader.all(_HOLDING, {"record_id": record_id, "mark": mark})
     return [LogEntry(n, _decode(body)) for _, n, body in rows]
 
 

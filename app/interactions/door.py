@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.access.grant import Grant, Grantee
 from app.access.requester import Requester
+from app.access.scope import DIRECTORY
 from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
 from app.db.database import Transaction
@@ -30,6 +31,7 @@ from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
 from app.interactions.shared import Shared, SharedPage, Sought, record_of_key, shared_people, shared_person
+from app.interactions.turns import Turns
 from app.store.misfits import Misfit
 
 
@@ -38,6 +40,7 @@ class Interactions:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._turns = Turns()
 
     async def search(
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
@@ -81,11 +84,13 @@ class Interactions:
         """Return the requester's own log as lines of CSV."""
         return log_table(self._context, requester, trace)
 
-    def archive(
+    async def archive(
         self, requester: Requester, trace: Trace, record_id: int, paper: Callable[[ZoneInfo], Paper]
     ) -> AsyncIterator[bytes]:
         """Return all of a record as a signed zip."""
-        return archive(self._context, requester, trace, record_id, paper)
+        with self._turns.of(record_id):
+            async for piece in archive(self._context, requester, trace, record_id, paper):
+                yield piece
 
     async def printed(
         self, requester: Requester, trace: Trace, record_id: int, paper: Callable[[ZoneInfo], Paper]
@@ -95,7 +100,8 @@ class Interactions:
 
     async def bring_in(self, requester: Requester, trace: Trace, file: BinaryIO, trusted: Collection[str]) -> Brought:
         """Return the record that an archive brought in."""
-        return await bring_in_archive(self._context, requester, trace, file, trusted)
+        with self._turns.of(DIRECTORY if requester.record_id is None else requester.record_id):
+            return await bring_in_archive(self._context, requester, trace, file, trusted)
 
     async def practices_to_ask(self, requester: Requester) -> list[Practice]:
         """Return the practices that the requester can ask for a correction."""

@@ -19,7 +19,7 @@ from app.access.scope import DIRECTORY
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.audit.links import link_of
-from app.audit.log import entries_of
+from app.audit.log import entries_holding
 from app.audit.seal import sealed
 from app.consent import grants, requests
 from app.db.database import Transaction
@@ -29,7 +29,6 @@ from app.identity import erase as identity
 from app.identity import mail_addresses
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
-from app.interactions.log import END
 from app.interactions.transfer import SealLine, entry_line
 from app.jobs.erasure import Farewell, Note, put
 from app.store.changes import record_exists
@@ -37,8 +36,6 @@ from app.store.erase import erase, resources_by_type
 from app.store.export import standing_of
 
 FORMAT = 1
-_LOOKED_AT = 200
-"""Newest entries about an erased record among which the one about the erasure is; after it, only refusals come."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -122,7 +119,8 @@ async def is_left(context: Context, record_id: int, proof: str) -> bool:
 
 async def _entry_of(context: Context, record_id: int, proof: str) -> int | None:
     """Return the number of the entry in the log that names a proof."""
-    for entry in await entries_of(context.database.reader, record_id, (END, END), _LOOKED_AT):
+    # All of them are looked through: a record that was brought in again may have had any number of entries since.
+    for entry in await entries_holding(context.database.reader, record_id, proof.encode()):
         if entry.event.action == "erase" and proof in entry.event.detail:
             return entry.n
     return None

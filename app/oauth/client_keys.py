@@ -1,7 +1,7 @@
 """The public keys with which the system of a practice proves who it is: seen, added, and retired.
 
 Old and new are good side by side, so that a system can change over without a gap. A key is known by its thumbprint. A private key is
-never taken. When a key is retired the tokens of the system end too: whoever has that key may have some.
+never taken. When a key is retired the tokens of the system end too, and that of its registration: whoever has that key may have them.
 
 Spec: https://www.rfc-editor.org/rfc/rfc7517, https://www.rfc-editor.org/rfc/rfc7638
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from joserfc.jwk import JWKRegistry
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, null, update
 
 from app.db.database import Transaction
 from app.db.statements import hot
@@ -27,6 +27,8 @@ _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 _SET_KEYS = hot(update(client).where(client.c.client_id == bindparam("which")).values(jwks=bindparam("new_keys")))
 _SET_URL = hot(update(client).where(client.c.client_id == bindparam("which")).values(jwks_uri=bindparam("new_url")))
+
+_END_REGISTRATION = hot(update(client).where(client.c.client_id == bindparam("which")).values(registration_hash=null()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ async def retire_key(transaction: Transaction, client_id: str, thumbprint: str, 
     if not left and known.jwks_uri is None:
         raise ConflictError("This is the only key: first add the new one.")
     await _set(transaction, client_id, left)
-    await tokens.revoke_of_client(transaction, client_id, now_us)
+    await _end_tokens(transaction, client_id, now_us)
 
 
 async def set_url(transaction: Transaction, client_id: str, url: str, now_us: int) -> None:
@@ -96,7 +98,13 @@ async def set_url(transaction: Transaction, client_id: str, url: str, now_us: in
         raise ConflictError("There is no other key: first add one.")
     await transaction.run(_SET_URL, {"which": client_id, "new_url": url or None})
     if known.jwks_uri is not None:
-        await tokens.revoke_of_client(transaction, client_id, now_us)
+        await _end_tokens(transaction, client_id, now_us)
+
+
+async def _end_tokens(transaction: Transaction, client_id: str, now_us: int) -> None:
+    """End what whoever has the key may have too: tokens, and that of the registration, which could put the key back."""
+    await tokens.revoke_of_client(transaction, client_id, now_us)
+    await transaction.run(_END_REGISTRATION, {"which": client_id})
 
 
 async def _client(transaction: Transaction, client_id: str) -> Client:

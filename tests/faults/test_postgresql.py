@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import shutil
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -29,16 +31,14 @@ ALL = hot(select(mark.c.n))
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """A server that waits for the disk, as one has to that people rely on."""
-    folder = tmp_path / "postgresql"
-    folder.mkdir()
-    for outer in (tmp_path, *tmp_path.parents[:2]):  # its own user has to come there
-        outer.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-"))  # where its own user can come
     made = postgres.made(folder)
     made.start()
     yield made
     made.stop()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

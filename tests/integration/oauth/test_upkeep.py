@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc.jwk import ECKey
 
 from app.access.requester import RequesterKind
 from app.audit.events import Trace
@@ -12,7 +13,7 @@ from app.audit.log import entries_of
 from app.consent import grants
 from app.db.database import Transaction
 from app.identity.instants import to_us
-from app.oauth import clients, ending, registration, tokens
+from app.oauth import client_keys, clients, ending, registration, tokens
 from tests.support.authorization import ISSUER, RECORD, REDIRECT_URI, World
 
 SCOPE = "patient/Observation.rs patient/Goal.rs offline_access"
@@ -120,6 +121,22 @@ async def test_the_end_of_a_client_ends_its_tokens_and_what_people_gave_it(world
     (newest, *_) = await entries_of(world.parts.database.reader, RECORD, (2**62, 2**62), 1)
     assert (newest.event.action, newest.event.client) == ("withdraw", mine["client_id"])
     assert (await clients.names(world.parts.database.reader))[mine["client_id"]] == "Zelf-Test"
+
+
+async def test_who_had_a_key_that_was_retired_does_not_put_it_back(world: World) -> None:
+    old, new = (ECKey.generate_key("P-384") for _ in range(2))
+    keys = {"keys": [key.as_dict(private=False) for key in (old, new)]}
+    mine = await registered(world, jwks=keys, token_endpoint_auth_method="private_key_jwt")
+    assert (await asked(world, "GET", mine)).status_code == 200
+
+    async def retire(transaction: Transaction) -> None:
+        await client_keys.retire_key(transaction, world.app_id, old.thumbprint(), to_us(world.clock.now))
+
+    await world.parts.database.write(retire)
+    again = {name: mine[name] for name in ("client_id", "client_name", "redirect_uris", "scope", "jwks")}
+    told = again | {"token_endpoint_auth_method": "private_key_jwt"}
+    assert (await asked(world, "PUT", mine, told)).status_code == 401
+    assert (await asked(world, "GET", mine)).status_code == 401
 
 
 async def test_an_operator_ends_the_system_of_a_practice(world: World) -> None:
