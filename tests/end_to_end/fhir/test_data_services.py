@@ -117,7 +117,7 @@ SERVICES = [
             f"Observation?code={LOINC}|85354-9&date=ge2026-02-20&date=le2026-02-20": {"Observation": 1},
             f"Observation?code={LOINC}|85354-9&date=ge2026-02-02&date=le2026-02-19": {},
             "Observation?category=vital-signs": {"Observation": 3},  # one is of the world
-            f"Observation?category={MEASUREMENTS}|vital-signs": {"Observation": 2},
+            f"Observation?category={MEASUREMENTS}|vital-signs": {"Observation": 3},
         },
     ),
     Service(
