@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key
 from pydantic import SecretStr
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.audit.log import AuditLog
@@ -97,6 +98,7 @@ class World:
     system_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-384", {"kid": "system-1"}))
     totp_secret: str = field(default_factory=pyotp.random_base32)
     new_records: list[tuple[int, str]] = field(default_factory=list)
+    routes: Sequence[BaseRoute] = ()
 
     @property
     def clock(self) -> Clock:
@@ -240,9 +242,10 @@ async def world_in(
         )
         parts = Parts(settings, database, audit, Accounts(database, settings.key("totp")), server, clock)
         new_records: list[tuple[int, str]] = []
-        transport = httpx.ASGITransport(app=_one_by_one(_application(parts, new_records)))
+        application = _application(parts, new_records)
+        transport = httpx.ASGITransport(app=_one_by_one(application))
         async with httpx.AsyncClient(transport=transport, base_url=base_url) as http:
-            world = World(parts, http, new_records=new_records)
+            world = World(parts, http, new_records=new_records, routes=application.routes)
             await _fill(world)
             yield world
 
