@@ -4,7 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -161,8 +161,9 @@ def create_app(settings: Settings | None = None) -> Regie:
     return Regie(settings or Settings())
 
 
+@cache
 def _keep_out_of_collection() -> None:
-    """Take what was loaded at the start out of garbage collection, and collect less often.
+    """Take what was loaded at the start out of garbage collection, once in a process, and collect less often.
 
     Going through all definitions again and again took up to 50 ms each time, which was the slowest hundredth of all answers.
     """
