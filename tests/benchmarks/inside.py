@@ -36,8 +36,8 @@ ROUNDS = 7
 _FIRST = datetime(2016, 1, 1, 8, 0)  # noqa: DTZ001 - the offset is written behind it
 _CODES = ("85354-9", "29463-7", "8867-4", "2708-6")
 SEARCHES = {
-    "code and a month": "code=http://loinc.org|29463-7&date=ge2020-01-01&date=lt2020-02-01",
-    "code and half a year": "code=http://loinc.org|29463-7&date=ge2020-01-01&date=lt2020-07-01",
+    "code and a month": "code=http://loinc.org|29463-7&date=ge2017-01-01&date=lt2017-02-01",
+    "code and half a year": "code=http://loinc.org|29463-7&date=ge2017-01-01&date=lt2017-07-01",
     "code, newest 20": "code=http://loinc.org|29463-7&_sort=-date&_count=20",
 }
 
