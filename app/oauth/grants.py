@@ -48,7 +48,7 @@ class S256Challenge(CodeChallenge):
     """PKCE, always and with S256: plain, or none at all, is refused, for confidential clients too."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]  # noqa: RUF012 - Authlib's name and type
-    CODE_CHALLENGE_METHODS = {"S256": CodeChallenge.CODE_CHALLENGE_METHODS["S256"]}  # noqa: RUF012
+    CODE_CHALLENGE_METHODS = {"S256": CodeChallenge.CODE_CHALLENGE_METHODS["S256"]}  # noqa: RUF012 - Authlib's name and type
 
     def validate_code_challenge(self, grant: "CodeGrant", redirect_uri: str) -> None:
         """Refuse an authorization request without an S256 challenge."""
@@ -63,7 +63,7 @@ class S256Challenge(CodeChallenge):
 class CodeGrant(authlib_grants.AuthorizationCodeGrant):
     """A person allows a client something; the client exchanges the code for tokens."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL]  # noqa: RUF012 - Authlib's name and type
     request: Submitted
     server: Server
 
@@ -154,7 +154,7 @@ def _check_openid(payload: Payload) -> None:
 class RefreshGrant(authlib_grants.RefreshTokenGrant):
     """A client trades its refresh token in for new tokens."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL, "refresh_token"]  # noqa: RUF012
+    TOKEN_ENDPOINT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL, "refresh_token"]  # noqa: RUF012 - Authlib's name and type
     request: Submitted
     server: Server
 
