@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+import io
 import json
 import runpy
 import sqlite3
@@ -18,6 +19,7 @@ from sqlalchemy import Table
 
 from app.access.requester import Requester
 from app.audit import alerts
+from app.audit.events import Event
 from app.db.database import Transaction
 from app.db.metadata import metadata
 from app.errors import AuthenticationError, NotFoundError
@@ -27,6 +29,7 @@ from app.interactions import erase as erasing
 from app.interactions.erase import erase_record, is_left
 from app.interactions.erased import NoteHandler, listed
 from app.interactions.record_import import import_resources
+from app.interactions.restore import bring_in
 from app.interactions.transfer import export
 from app.jobs.erasure import NOTE_KIND, Note
 from app.jobs.outbox import Job
@@ -340,6 +343,21 @@ async def test_a_backup_that_is_put_back_loses_the_record_again_and_nothing_that
     assert not await is_left(person.parts.context, record_id, proof)
     await settled(person)
     assert {known for known, _ in listed(list_file)} == {record_id}
+
+
+async def test_a_record_that_was_brought_in_again_is_left_however_long_its_log_became(person: Inside) -> None:
+    context = person.parts.context
+    lines = b"".join([line async for line in export(context, OPERATOR, TRACE, person.record_id)])
+    await erased(person)
+    await settled(person)
+    ((record_id, proof),) = listed(person.parts.settings.erased_list)
+    assert (await bring_in(context, OPERATOR, TRACE, io.BytesIO(lines))).record_id == record_id
+
+    async def look_often(transaction: Transaction) -> None:
+        transaction.at_commit(person.parts.audit, [Event("read", record_id=record_id) for _ in range(250)])
+
+    await person.parts.database.write(look_often)
+    assert not await is_left(context, record_id, proof)
 
 
 async def test_a_list_that_a_power_cut_tore_goes_on_with_whole_lines(tmp_path: Path) -> None:
