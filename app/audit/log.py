@@ -29,6 +29,9 @@ STREAM = 1
 """All processes on one SQLite file share a stream: its one writer lock puts their entries in order."""
 
 CHECKPOINT_EVERY_US = 60_000_000
+REMEMBERED_MAX = 16_384
+"""Records of which a process knows the last entry without looking."""
+
 GENESIS = bytes(32)
 
 _HEAD = hot(
@@ -115,6 +118,8 @@ class AuditLog:
         self.keys = AuditKeys(secret)
         self._now_us = now_us
         self._checkpoint_due = 0
+        self._written = (0, GENESIS)
+        self._last: dict[int, tuple[int, int, str]] = {}
 
     async def record(self, transaction: Transaction, event: Event) -> None:
         """Append ``event`` when ``transaction`` commits, and only then."""
@@ -124,6 +129,8 @@ class AuditLog:
         """Chain and write the events of a group of transactions that commit together."""
         head = await transaction.one(_HEAD, {"stream": STREAM})
         n, digest, last = head or (0, GENESIS, 0)
+        if (n, digest) != self._written:  # by another process, or what this one wrote was not committed
+            self._last.clear()
         # A clock that was turned back does not turn back the log: in the order of time is in the order of the chain.
         now = max(self._now_us(), last or 0)
         rows = []
@@ -131,8 +138,9 @@ class AuditLog:
         for item in items:
             about = item.record_id
             if about not in standing:
-                standing[about] = await _standing(transaction, about)
-            number, previous, before = standing.get(about, (0, 0, ""))
+                known = self._last.pop(about, None) if item.outcome == "success" else None
+                standing[about] = known or await _standing(transaction, about)
+            number, previous, before = standing[about]
             event = msgspec.structs.replace(
                 item,
                 instant=now,
@@ -157,6 +165,7 @@ class AuditLog:
             )
         await transaction.run_many(_APPEND, rows)
         await transaction.run(_MOVE_HEAD, {"stream": STREAM, "n": n, "hash": digest})
+        self._remember(standing, (n, digest))
         if now >= self._checkpoint_due:
             self._checkpoint_due = now + CHECKPOINT_EVERY_US
             key = await self.keys.current(transaction, now)
@@ -165,12 +174,21 @@ class AuditLog:
                 _CHECKPOINT, {"stream": STREAM, "n": n, "instant": now, "hash": digest, "signature": signature}
             )
 
+    def _remember(self, standing: dict[int, tuple[int, int, str]], written: tuple[int, bytes]) -> None:
+        """Keep the last entry about each record, for as long as the log ends with what was ``written`` here."""
+        self._written = written
+        for about, last in standing.items():
+            self._last.pop(about, None)
+            self._last[about] = last
+        while len(self._last) > REMEMBERED_MAX:
+            del self._last[next(iter(self._last))]
+
 
 async def _standing(reader: Reader, record_id: int) -> tuple[int, int, str]:
     """Return how many entries there were about a record, and number and hash of the last; of before they were counted too.
 
-    What is about nobody has no chain of its own. It is looked up all the same: how long a refusal takes must not tell whose log
-    it went to.
+    What is about nobody has no chain of its own. For a refusal it is looked up all the same, and so is what is remembered: how
+    long a refusal takes must not tell whose log it went to.
     """
     last = await reader.one(_LAST, {"record_id": record_id})
     if record_id <= 0:

@@ -20,6 +20,7 @@ from app.audit.seal import Seal, sealed
 from app.audit.verify import faults, faults_of
 from app.db.database import Database, Transaction
 from app.db.statements import hot
+from app.errors import UnavailableError
 from app.interactions.transfer import EntryLine, SealLine
 from tests.support.database import file_of, opened
 
@@ -316,3 +317,40 @@ ALL = hot(spelled("SELECT n, body FROM audit ORDER BY n"))
 
 async def rows(place: Place) -> list[tuple[int, bytes]]:
     return [(n, body) for n, body in await place.database.reader.all(ALL, {})]
+
+
+async def test_two_processes_go_on_with_what_the_other_wrote(place: Place) -> None:
+    other = Place(place.database)
+    for turn in range(4):
+        await (place, other)[turn % 2].go_on(f"turn {turn}", 2)
+    assert await place.server_faults() == []
+    assert told(await place.export()) == []
+    assert (await extent_of(place.database.reader, HER))[0] == 8
+
+
+async def test_what_was_not_committed_is_nothing_to_go_on_with(place: Place) -> None:
+    class Full:
+        async def flush(self, transaction: Transaction, items: list[object]) -> None:
+            del transaction, items
+            raise OSError("no room, on purpose")
+
+    async def job(transaction: Transaction) -> None:
+        transaction.at_commit(place.log, [Event("read", record_id=HER)])
+        transaction.at_commit(Full(), [None])
+
+    await place.go_on("before", 2)
+    with pytest.raises(UnavailableError):
+        await place.database.write(job)
+    await place.go_on("after", 2)
+    assert await place.server_faults() == []
+    assert told(await place.export()) == []
+
+
+async def test_no_more_records_are_remembered_than_there_is_room_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.audit.log.REMEMBERED_MAX", 2)
+    for record_id in (HER, HIM, 7, 8, HER, 7, HIM, HER):
+        await place.write(Event("read", record_id=record_id))
+    assert await place.server_faults() == []
+    assert told(await place.export()) == []
