@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench conformance oracle lock venv installed installed-tests chromium node postgresql wrk
+.PHONY: help serve test check format bench bench-postgres conformance oracle lock venv installed installed-tests chromium node postgresql wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -44,6 +44,9 @@ format: installed-tests ## lay out the code and mend what the linter can
 
 bench: installed-tests wrk ## measure, print the table and write var/bench.json (QUICK=1: under two minutes)
 	@QUICK=$(QUICK) .venv/bin/python -m tests.benchmarks
+
+bench-postgres: installed-tests wrk postgresql ## the same on a PostgreSQL of its own, beside the other figures
+	@QUICK=$(QUICK) .venv/bin/python -m tests.benchmarks --database postgresql
 
 conformance: installed-tests ## run the published test scripts, and write what passes into docs/conformance.md (SUITE=folder: some)
 ifdef SUITE

@@ -1,9 +1,10 @@
 """``python -m tests.benchmarks``: measure, print the table, write ``var/bench.json``.
 
-QUICK=1 in the environment takes less than two minutes. Names of workloads as arguments measure those only; then nothing
-is written to the file.
+``--database postgresql`` measures on PostgreSQL. QUICK=1 in the environment takes less than two minutes. Names of workloads
+measure those only; then nothing is written to the file.
 """
 
+import argparse
 import asyncio
 import os
 import sys
@@ -12,24 +13,34 @@ from pathlib import Path
 
 from tests.benchmarks.inside import parts_of, parts_table
 from tests.benchmarks.measure import FULL, QUICK, measure
-from tests.benchmarks.report import table, write
+from tests.benchmarks.report import table, write, write_parts
 from tests.support.closing import closing, closing_line
 from tests.support.running import ROOT
+
+RESULTS = ROOT / "var" / "bench.json"
 
 
 def main() -> None:
     """Do one run."""
-    size = QUICK if os.environ.get("QUICK") else FULL
-    wanted = frozenset(sys.argv[1:])
-    with tempfile.TemporaryDirectory(prefix="regie-bench-") as folder:
-        measured = measure(Path(folder), size, wanted)
-        found = [] if wanted else parts_of(Path(folder) / "inside", size.observations)
-        closed = None if wanted else asyncio.run(closing(Path(folder) / "closing"))
-    sys.stdout.write(table(measured))
-    if closed is not None:
-        sys.stdout.write(parts_table(found))
-        sys.stdout.write(closing_line(closed))
-        write(measured, found, closed, ROOT / "var" / "bench.json")
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("workloads", nargs="*")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    asked = parser.parse_args()
+    is_quick = bool(os.environ.get("QUICK"))
+    size, wanted = QUICK if is_quick else FULL, frozenset(asked.workloads)
+    with tempfile.TemporaryDirectory(prefix="regie-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user
+        measured = measure(asked.database, folder / asked.database, size, wanted)
+        sys.stdout.write(table(measured))
+        if wanted:
+            return
+        write(measured, RESULTS, is_quick=is_quick)
+        if asked.database == "sqlite":
+            found = parts_of(folder / "inside", size.observations)
+            closed = asyncio.run(closing(folder / "closing"))
+            sys.stdout.write(parts_table(found) + closing_line(closed))
+            write_parts(found, closed, RESULTS)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ class Load:
     requests: int
     seconds: float
     p50_ms: float
+    p95_ms: float
     p99_ms: float
     errors: int
 
@@ -39,6 +40,7 @@ def load(url: str, requests: Path, clients: int, seconds: int) -> Load:
         found["requests"],
         found["duration_us"] / 1e6,
         found["p50_us"] / 1000,
+        found["p95_us"] / 1000,
         found["p99_us"] / 1000,
         found["refused"] + found["broken"],
     )

@@ -1,76 +1,102 @@
-"""One run: a database of people, the limits, and the server under load, one workload and number of clients at a time."""
+"""One run on one kind of database: the people, the limits, and the server under load, one workload and number of clients at a time."""
 
 import itertools
-import shutil
-import sqlite3
+import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-from app.settings import Settings
 from app.wiring import wire
+from tests.benchmarks.growth import Growth, growth
+from tests.benchmarks.importing import Imported, imports
+from tests.benchmarks.kept import People, people, program_on
 from tests.benchmarks.load import load, prepare
-from tests.benchmarks.population import Population, populated
-from tests.benchmarks.recording import Limit, Operation, Recorder, replay
-from tests.benchmarks.server import NO_MEMORY, Memory, memory, processor_time, until_idle
+from tests.benchmarks.places import Place, place
+from tests.benchmarks.population import Population
+from tests.benchmarks.recording import Commit, recorder
+from tests.benchmarks.replay import Limit, replay
+from tests.benchmarks.server import NO_MEMORY, Memory, memory, move, on_cores, processor_time, until_idle
 from tests.benchmarks.workloads import WORKLOADS, Call, Workload
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 
 CLIENTS = (1, 16, 64)
+ONE_CORE = "-one-core"
+"""What is added to the name of the database for figures of one worker on a core of its own."""
+
+WORKER_CORE, OTHER_CORE = frozenset({0}), frozenset({1})
+_ON_ONE_CORE = (("W1", 64), ("W3-date", 64), ("W4b", 64))
 _READS_PREPARED = 6000
 _TO_BE_SURE = 1.5  # prepared writes do not run out: no server does much more than its limit
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: people, seconds of load per figure, the part of the recorded requests that is replayed.
+    """How much is measured.
 
+    ``people`` are the populations, smallest first, the last of which is that of all workloads; ``imported`` is how many people
+    are imported; ``seconds`` of load for each figure; ``part`` of the requests is recorded; ``rounds`` of W6;
     ``observations`` is how many the one person has in whose record searches are measured inside the process.
     """
 
-    people: int
+    people: tuple[int, ...]
+    imported: int
     seconds: int
     part: float
+    rounds: int
     observations: int
 
 
-FULL = Size(200, 5, 1.0, 10_000)
-QUICK = Size(30, 2, 0.5, 2000)
+FULL = Size((16, 128, 1024), 1024, 5, 1.0, 5, 10_000)
+QUICK = Size((16, 128), 48, 2, 0.5, 3, 2000)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """One workload with one number of clients.
 
-    Rates are requests per second; ``cpu_ms`` is the processor's time for one, of the server and of the limit.
+    Rates are requests per second; ``cpu_ms`` is the processor's time for one, of the server and of the limit, and
+    ``database_cpu_ms`` that of PostgreSQL's processes beside it; ``cpu_ratio`` is the limit's part of all of it.
     """
 
     rate: float
     limit: float
     ratio: float
     p50_ms: float
+    p95_ms: float
     p99_ms: float
     cpu_ms: float
     errors: int
     limit_cpu_ms: float
+    database_cpu_ms: float
+    limit_database_cpu_ms: float
+    cpu_ratio: float
 
 
 @dataclass(slots=True)
 class Measured:
-    """Everything that a run found out."""
+    """Everything that a run found out; ``figures`` by workload, database (or that on one core) and clients."""
 
+    kind: str
+    version: str
     people: int
     resources: int
-    load_seconds: float
-    bytes_per_resource: float
+    bytes_on_disk: int
+    table_bytes: dict[str, int]
     start_seconds: float = 0.0
     memory_at_rest: Memory = NO_MEMORY
     memory_after: Memory = NO_MEMORY
-    figures: dict[str, dict[int, Figures]] = field(default_factory=dict)
+    figures: dict[str, dict[str, dict[int, Figures]]] = field(default_factory=dict)
+    growth: Growth | None = None
+    imports: dict[str, Imported] = field(default_factory=dict)
+
+    def add(self, workload: str, kind: str, clients: int, figures: Figures) -> None:
+        """Keep figures."""
+        self.figures.setdefault(workload, {}).setdefault(kind, {})[clients] = figures
 
 
 @dataclass(slots=True)
@@ -91,51 +117,158 @@ class Calls:
         return workload.calls(self.population, itertools.islice(self.numbers[workload.name], count))
 
 
-def measure(folder: Path, size: Size, wanted: frozenset[str]) -> Measured:
-    """Return what a run in an empty ``folder`` found out about the ``wanted`` workloads, none for all."""
-    program = Program(folder, free_port(), {"REGIE_MAIL_URL": f"file:{folder / 'mail'}"})
-    program.run("migrate")
-    database, before = folder / "regie.sqlite3", folder / "before.sqlite3"
-    settings = Settings(
-        database_url=f"sqlite:///{database}", secret_file=folder / "secret", port=program.port, base_url=program.url
-    )
-    say(f"Writing {size.people} people")
-    began = time.perf_counter()
-    population = populated(wire(settings), size.people)
-    took = time.perf_counter() - began
-    measured = Measured(size.people, population.resources, took, _at_rest(database) / population.resources)
-    shutil.copyfile(database, before)
-    calls = Calls(population, [workload for workload in WORKLOADS if not wanted or workload.name in wanted])
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A server under load: its ``program`` and ``process``, and the name of its database in the place."""
+
+    place: Place
+    database: str
+    program: Program
+    process: int
+
+    def figures(self, workload: Workload, calls: Calls, clients: int, seconds: int, limit: Limit) -> Figures:
+        """Return what comes of so many seconds of load."""
+        requests = self.program.folder / "requests"
+        count = int(limit.rate * seconds * _TO_BE_SURE) + clients if workload.writes else _READS_PREPARED
+        prepare(requests, f"127.0.0.1:{self.program.port}", calls.next(workload, count))
+        changes, cpu, database_cpu = (
+            self.place.changes(self.database),
+            processor_time(self.process),
+            self._database_cpu(),
+        )
+        found = load(self.program.url, requests, clients, seconds)
+        until_idle(self.process)
+        done = max(found.requests, 1)
+        cpu_ms = 1000 * (processor_time(self.process) - cpu) / done
+        database_cpu_ms = 1000 * (self._database_cpu() - database_cpu) / done
+        # When time is up, each client may have one request on its way that is done but not counted.
+        extra = self.place.changes(self.database) - changes - workload.writes * found.requests
+        wrong = 0 if 0 <= extra <= workload.writes * clients else abs(extra)
+        rate = found.requests / found.seconds
+        return Figures(
+            rate=rate,
+            limit=limit.rate,
+            ratio=rate / limit.rate,
+            p50_ms=found.p50_ms,
+            p95_ms=found.p95_ms,
+            p99_ms=found.p99_ms,
+            cpu_ms=cpu_ms,
+            errors=found.errors + wrong,
+            limit_cpu_ms=limit.cpu_ms,
+            database_cpu_ms=database_cpu_ms,
+            limit_database_cpu_ms=limit.database_cpu_ms,
+            cpu_ratio=(limit.cpu_ms + limit.database_cpu_ms) / (cpu_ms + database_cpu_ms),
+        )
+
+    def _database_cpu(self) -> float:
+        return 0.0 if self.place.process is None else processor_time(self.place.process)
+
+
+def measure(kind: str, folder: Path, size: Size, wanted: frozenset[str]) -> Measured:
+    """Return what a run in a new ``folder`` found out about the ``wanted`` workloads, none for all."""
+    folder.mkdir()
+    with place(kind, folder / "place") as where:
+        known = people(where, size.people, say)
+        largest = People.name(size.people[-1])
+        measured = Measured(
+            kind,
+            where.version,
+            size.people[-1],
+            known.population.resources,
+            where.size(largest),
+            where.sizes(largest),
+        )
+        calls = Calls(known.population, [one for one in WORKLOADS if not wanted or one.name in wanted])
+        if calls.workloads:
+            _workloads(measured, where, known, calls, folder, size)
+        if not wanted or "W5" in wanted:
+            say("W5")
+            _imports(measured, where, folder, size)
+        if not wanted or "W6" in wanted:
+            measured.growth = growth(where, known, folder, size.people, size.rounds, size.seconds, say)
+    say("")
+    return measured
+
+
+def _workloads(measured: Measured, where: Place, known: People, calls: Calls, folder: Path, size: Size) -> None:
+    largest = People.name(size.people[-1])
+    before, url = where.copy(largest, "before"), where.copy(largest, "served")
+    program = program_on(url, known.secret, folder / "served")
     say("Recording")
-    recorded = _record(settings, database, calls, size.part)
+    recorded = _record(known, program, calls, size.part)
     began = time.perf_counter()
     process = program.start()
     measured.start_seconds = time.perf_counter() - began
+    run = Run(where, "served", program, process.pid)
+    limits = {}
     try:
         _check(program, calls)
         measured.memory_at_rest = memory(process.pid)
         for workload, clients in itertools.product(calls.workloads, CLIENTS):
             say(f"{workload.name} with {clients}")
-            limit = replay(before, recorded.pop((workload.name, clients)), clients)
-            figures = _loaded(program, process.pid, workload, calls, clients, size.seconds, limit)
-            measured.figures.setdefault(workload.name, {})[clients] = figures
+            limit = replay(before, recorded.pop((workload.name, clients)), where.process)
+            limits[workload.name, clients] = limit
+            measured.add(workload.name, where.kind, clients, run.figures(workload, calls, clients, size.seconds, limit))
         measured.memory_after = memory(process.pid)
     finally:
         process.terminate()
         process.wait(timeout=20)
-    say("")
-    return measured
+    _one_core(measured, run, calls, limits, size)
 
 
-def _record(settings: Settings, database: Path, calls: Calls, part: float) -> dict[tuple[str, int], list[Operation]]:
+def _one_core(measured: Measured, run: Run, calls: Calls, limits: dict[tuple[str, int], Limit], size: Size) -> None:
+    """Measure with the worker on one core, and everything else on the other; the limit is that of both cores."""
+    chosen = [
+        (workload, clients) for workload in calls.workloads for name, clients in _ON_ONE_CORE if name == workload.name
+    ]
+    if not chosen:
+        return
+    with _moved(run.place):
+        with on_cores(WORKER_CORE):
+            process = run.program.start()
+        try:
+            with on_cores(OTHER_CORE):
+                for workload, clients in chosen:
+                    say(f"{workload.name} on one core")
+                    found = Run(run.place, run.database, run.program, process.pid).figures(
+                        workload, calls, clients, size.seconds, limits[workload.name, clients]
+                    )
+                    measured.add(workload.name, run.place.kind + ONE_CORE, clients, found)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _imports(measured: Measured, where: Place, folder: Path, size: Size) -> None:
+    importing = imports(where, folder / "import")
+    measured.imports[where.kind] = importing.imported("imported", size.imported)
+    if where.process is not None:
+        with _moved(where):
+            found = importing.imported("importedonecore", size.imported // 4, WORKER_CORE)
+        measured.imports[where.kind + ONE_CORE] = found
+
+
+@contextmanager
+def _moved(where: Place) -> Iterator[None]:
+    """Let the database's processes run on the other core within."""
+    if where.process is None:
+        yield
+        return
+    move(where.process, OTHER_CORE)
+    try:
+        yield
+    finally:
+        move(where.process, os.sched_getaffinity(0))
+
+
+def _record(known: People, program: Program, calls: Calls, part: float) -> dict[tuple[str, int], list[Commit]]:
     """Return the statements behind each workload, for each number of clients."""
-    parts = wire(settings)
-    recorder = Recorder(parts, database)
+    parts = wire(known.settings(program.environment["REGIE_DATABASE_URL"], program))
     found = {}
-    for workload, clients in itertools.product(calls.workloads, CLIENTS):
-        count = int(workload.recorded * part * (0.3 if clients == 1 else 1))
-        found[workload.name, clients] = recorder.record(calls.next(workload, count), workload.status)
-    recorder.database.connection.close()
+    with recorder(parts) as recording:
+        for workload, clients in itertools.product(calls.workloads, CLIENTS):
+            count = int(workload.recorded * part * (0.3 if clients == 1 else 1))
+            found[workload.name, clients] = recording.record(calls.next(workload, count), workload.status, clients)
     parts.close()
     return found
 
@@ -152,49 +285,6 @@ def _check(program: Program, calls: Calls) -> None:
             if not is_right or any(not status.startswith("201") for status in statuses):
                 message = f"{workload.name} was answered with {answer.status_code}: {answer.text[:500]}"
                 raise RuntimeError(message)
-
-
-def _loaded(
-    program: Program, process: int, workload: Workload, calls: Calls, clients: int, seconds: int, limit: Limit
-) -> Figures:
-    requests = program.folder / "requests"
-    count = int(limit.rate * seconds * _TO_BE_SURE) + clients if workload.writes else _READS_PREPARED
-    prepare(requests, f"127.0.0.1:{program.port}", calls.next(workload, count))
-    changes, cpu = _changes(program), processor_time(process)
-    found = load(program.url, requests, clients, seconds)
-    until_idle(process)
-    cpu = processor_time(process) - cpu
-    # When time is up, each client may have one request on its way that is done but not counted.
-    extra = _changes(program) - changes - workload.writes * found.requests
-    wrong = 0 if 0 <= extra <= workload.writes * clients else abs(extra)
-    rate = found.requests / found.seconds
-    cpu_ms = 1000 * cpu / max(found.requests, 1)
-    return Figures(
-        rate=rate,
-        limit=limit.rate,
-        ratio=rate / limit.rate,
-        p50_ms=found.p50_ms,
-        p99_ms=found.p99_ms,
-        cpu_ms=cpu_ms,
-        errors=found.errors + wrong,
-        limit_cpu_ms=limit.cpu_ms,
-    )
-
-
-def _changes(program: Program) -> int:
-    """Return the number of changes in all records."""
-    connection = sqlite3.connect(f"{(program.folder / 'regie.sqlite3').as_uri()}?mode=ro", uri=True)
-    (found,) = connection.execute("SELECT sum(seq) FROM record").fetchone()
-    connection.close()
-    return int(found)
-
-
-def _at_rest(database: Path) -> int:
-    """Return the size of a database that nobody has open, with its log written back."""
-    connection = sqlite3.connect(database)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    return database.stat().st_size
 
 
 def say(what: str) -> None:

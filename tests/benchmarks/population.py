@@ -1,13 +1,12 @@
-"""The people that the benchmark asks about: the invented ones of the demo, many times, each with another seed.
+"""Writing the people into a database, and what the benchmark has to know of them to ask.
 
-They are written by the interactions that everybody's data goes through, in transactions of some hundred resources, and
+They are written by the interactions that everybody's data goes through, in one transaction for each person and release, and
 each of them gave a grant to one app, with whose tokens the benchmark asks.
 """
 
-import asyncio
-import json
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,91 +19,108 @@ from app.audit.events import Trace
 from app.consent import grants
 from app.db.database import Transaction
 from app.demo.elements import Entry
-from app.demo.people import DemoPerson, demo_people
+from app.demo.people import demo_people
 from app.fhir.release import Release
 from app.interactions.bundle import bundle
+from app.interactions.context import Context
 from app.interactions.people import ensure_record
 from app.interactions.written import Written
 from app.oauth import tokens
 from app.oauth.tokens import Holder
 from app.wiring import Parts
+from tests.benchmarks.routine import RELEASE, TODAY, Invented
 
-RELEASE = Release.STU3
-"""The release that self-measurements are in."""
-
-TODAY = date(2026, 3, 1)
 APP = "benchmark-app"
-FIRST_RECORD = 10_000_019
+_FIRST_RECORD = 10_000_019
+_VALID = timedelta(days=1800)
+"""How long grants and tokens are valid, since a population is kept; a grant lasts five years at most."""
+
 _SCOPE = "patient/*.cruds"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """One person: the Patient of ``RELEASE``, the ids of the Observations, and the access token of the app."""
 
     record_id: int
     patient_id: str
     observations: tuple[str, ...]
     token: str
+    is_long: bool
+    resources: int
 
 
-@dataclass(frozen=True, slots=True)
-class Population:
-    """All people, how many resources they have together, and measurements of the demo to make new ones from."""
+class Population(msgspec.Struct, frozen=True):
+    """All people, and measurements of the demo to make new ones from."""
 
     people: tuple[Person, ...]
-    resources: int
     measurements: tuple[dict[str, Any], ...]
 
+    @property
+    def resources(self) -> int:
+        """How many resources they have together."""
+        return sum(person.resources for person in self.people)
 
-async def populate(parts: Parts, count: int) -> Population:
-    """Return ``count`` people, written to the empty database of ``parts``."""
-    people = []
-    resources = 0
-    measurements: list[dict[str, Any]] = []
-    for number in range(count):
-        if number % 3 == 0:
-            trio = demo_people(TODAY, seed=number)
-        demo = trio[number % 3]
-        if number < 3:
-            measurements += _measurements(demo)
-        record_id = FIRST_RECORD + number * 7_919
-        people.append(await _person(parts, record_id, demo))
-        resources += sum(len(found) for found in demo.resources.values())
-    return Population(tuple(people), resources, tuple(measurements))
+    @property
+    def long(self) -> tuple[Person, ...]:
+        """Who measures every day."""
+        return tuple(person for person in self.people if person.is_long)
 
+    def first(self, count: int) -> "Population":
+        """Return the population of the first ``count`` people."""
+        return Population(self.people[:count], self.measurements)
 
-def _measurements(person: DemoPerson) -> list[dict[str, Any]]:
-    found = [resource for _, resource in person.resources[RELEASE] if resource["resourceType"] == "Observation"]
-    return [json.loads(_encode(resource)) for resource in found if "specimen" not in resource][-40:]
+    def write(self, path: Path) -> None:
+        """Write it to a file."""
+        path.write_bytes(msgspec.json.encode(self))
 
 
-async def _person(parts: Parts, record_id: int, person: DemoPerson) -> Person:
-    await ensure_record(parts.context, record_id)
+def read(path: Path) -> Population:
+    """Return what ``Population.write`` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=Population)
+
+
+def new_measurements() -> tuple[dict[str, Any], ...]:
+    """Return measurements to make new ones from: the last of each person of the demo."""
+    found: list[dict[str, Any]] = []
+    for person in demo_people(TODAY):
+        measured = [tree for _, tree in person.resources[RELEASE] if tree["resourceType"] == "Observation"]
+        found += [tree for tree in measured if "specimen" not in tree][-40:]
+    return tuple(msgspec.json.decode(_encode(found)))
+
+
+async def add(parts: Parts, person: Invented) -> Person:
+    """Return a person, written to the database of ``parts``."""
+    record_id = record_of(person)
+    ids: dict[str, list[str]] = {}
+    for reference in (await write_record(parts.context, record_id, person))[RELEASE]:
+        resource_type, _, resource_id = reference.partition("/")
+        ids.setdefault(resource_type, []).append(resource_id)
+    token = await _token(parts, record_id)
+    return Person(record_id, ids["Patient"][0], tuple(ids["Observation"]), token, person.is_long, person.count)
+
+
+async def write_record(context: Context, record_id: int, person: Invented) -> dict[Release, list[str]]:
+    """Return the references of what was written into a new record."""
+    await ensure_record(context, record_id)
     requester = Requester(
         RequesterKind.PERSON, "person", "invented", SmartScopes.of("user/*.cruds"), record_id=record_id
     )
-    ids: dict[str, list[str]] = {}
+    found = {}
     for release, resources in person.resources.items():
-        for reference in await _load(parts, requester, release, resources):
-            resource_type, _, resource_id = reference.partition("/")
-            if release is RELEASE:
-                ids.setdefault(resource_type, []).append(resource_id)
-    token = await _token(parts, record_id)
-    return Person(record_id, ids["Patient"][0], tuple(ids["Observation"]), token)
+        answer = await bundle(context, requester, Trace("benchmark"), release, transaction_of(resources))
+        outcomes = [entry.outcome for entry in answer.entries]
+        found[release] = [outcome.version.reference for outcome in outcomes if isinstance(outcome, Written)]
+    return found
 
 
-async def _load(parts: Parts, requester: Requester, release: Release, resources: list[Entry]) -> list[str]:
-    """Return the references of what was written."""
+def transaction_of(resources: Sequence[Entry]) -> bytes:
+    """Return a transaction Bundle that creates the resources."""
     entries = [
         {"fullUrl": full_url, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}}
         for full_url, resource in resources
     ]
-    body = _encode({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    answer = await bundle(parts.context, requester, Trace("benchmark"), release, body)
-    outcomes = [entry.outcome for entry in answer.entries]
-    return [outcome.version.reference for outcome in outcomes if isinstance(outcome, Written)]
+    return _encode({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
 async def _token(parts: Parts, record_id: int) -> str:
@@ -119,21 +135,18 @@ async def _token(parts: Parts, record_id: int) -> str:
             grantee_id=APP,
             categories=EVERYTHING,
             actions=ALL_ACTIONS,
-            until=now + timedelta(days=30),
+            until=now + _VALID,
             purpose="benchmark",
             now=now,
         )
         holder = Holder(
             RequesterKind.APP, "Benchmark-app", APP, record_id=record_id, grant_id=grant.grant_id, release=RELEASE
         )
-        return await tokens.issue(transaction, holder, scope=_SCOPE, lifetime=timedelta(hours=12), now=now)
+        return await tokens.issue(transaction, holder, scope=_SCOPE, lifetime=_VALID, now=now)
 
     return await parts.database.write(job)
 
 
-def populated(parts: Parts, count: int) -> Population:
-    """Return what ``populate`` does, and close the database."""
-    try:
-        return asyncio.run(populate(parts, count))
-    finally:
-        parts.close()
+def record_of(person: Invented) -> int:
+    """Return the number of a person's record."""
+    return _FIRST_RECORD + person.number * 7_919

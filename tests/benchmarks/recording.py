@@ -1,28 +1,32 @@
-"""The limit: the very SQL that requests cause, without the server around it.
+"""The very SQL that requests cause: what a driver is asked while requests go through the application in this process.
 
-``Recorder`` puts requests through the application in this process and keeps every statement with its values. ``replay``
-runs those on a copy of the database that is in the state from before the recording, with the bare driver: what is read on
-a read-only connection, what is written in commits of as many requests as there are clients, ``synchronous=FULL``, the
-audit log appended once per commit.
+Requests are put through in groups, as many at once as there are clients, and what they write is committed together, so that
+what is kept is what the server does in a commit of so many. ``replay`` runs it again without the application.
 """
 
 import asyncio
 import dataclasses
 import sqlite3
-import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from itertools import islice
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from app.db.database import Database, Row, Transaction
-from app.db.sqlite import CHECKPOINT_PAGES, SqliteDatabase, SqliteTransaction, run_now
-from app.db.statements import Statement
+import asyncpg
+
+from app.db.database import Database, Reader, Transaction
+from app.db.postgres import _OPTIONS, PostgresTransaction
+from app.db.sqlite import SqliteTransaction
+from app.interactions.context import Context
 from app.interactions.gate import Gate
 from app.rest.application import FhirApplication
 from app.wiring import Parts
-from tests.benchmarks.population import RELEASE
+from tests.benchmarks.routine import RELEASE
 from tests.benchmarks.workloads import Call
 
 T = TypeVar("T")
@@ -31,105 +35,208 @@ Message = MutableMapping[str, Any]
 
 @dataclass(slots=True)
 class Step:
-    """A statement with its values: one set, or with ``many`` a list of them; ``fetch`` says that it has an answer."""
+    """What the driver was asked: the name of its method, the text, and what came after the text."""
 
+    method: str
     text: str
-    values: Any
-    many: bool = False
-    fetch: bool = False
+    values: tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class Operation:
-    """What one request did: reads, then statements in a transaction, then the log's at the commit."""
+class Commit:
+    """What a group of requests did: what each of them read before, and what was committed together."""
 
-    reads: list[Step] = field(default_factory=list)
+    reads: list[list[Step]] = field(default_factory=list)
     writes: list[Step] = field(default_factory=list)
-    log: list[Step] = field(default_factory=list)
+    requests: int = 0
 
 
-class _Recording(SqliteTransaction):
-    """A transaction, or a reader, that keeps what it is asked."""
-
-    __slots__ = ("steps",)
-
-    def __init__(self, connection: sqlite3.Connection, steps: list[Step]) -> None:
-        super().__init__(connection)
-        self.steps = steps
-
-    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
-        self.steps.append(Step(statement.sqlite.text, dict(statement.sqlite.parameters(parameters)), fetch=True))
-        return await super().all(statement, parameters)
-
-    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
-        self.steps.append(Step(statement.sqlite.text, dict(statement.sqlite.parameters(parameters)), fetch=True))
-        return await super().one(statement, parameters)
-
-    async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
-        self.steps.append(Step(statement.sqlite.text, dict(statement.sqlite.parameters(parameters))))
-        return await super().run(statement, parameters)
-
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
-        if rows:
-            self.steps.append(
-                Step(statement.sqlite.text, [dict(statement.sqlite.parameters(row)) for row in rows], many=True)
-            )
-        return await super().run_many(statement, rows)
+_reads: ContextVar[list[Step]] = ContextVar("reads")
 
 
-class _RecordingDatabase:
+class _SqliteDriver:
+    """A connection of ``sqlite3`` that keeps what it is asked."""
+
+    def __init__(self, connection: sqlite3.Connection, keep: Callable[[Step], None]) -> None:
+        self._connection = connection
+        self._keep = keep
+
+    def execute(self, text: str, values: Any = ()) -> sqlite3.Cursor:
+        self._keep(Step("execute", text, (values,)))
+        return self._connection.execute(text, values)
+
+    def executemany(self, text: str, values: Iterable[Any]) -> sqlite3.Cursor:
+        rows = list(values)
+        self._keep(Step("executemany", text, (rows,)))
+        return self._connection.executemany(text, rows)
+
+
+class _PostgresDriver:
+    """A connection of ``asyncpg`` that keeps what it is asked; one statement at a time."""
+
+    def __init__(self, connection: asyncpg.Connection, keep: Callable[[Step], None], turn: asyncio.Lock) -> None:
+        self._connection = connection
+        self._keep = keep
+        self._turn = turn
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        if method not in ("execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval"):
+            raise AttributeError(method)
+
+        async def ask(text: str, *values: Any) -> Any:
+            self._keep(Step(method, text, values))
+            async with self._turn:
+                return await getattr(self._connection, method)(text, *values)
+
+        return ask
+
+
+class _Recording(ABC):
     """The database of a recording: one connection, one transaction around all of it."""
 
-    def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        self.operation = Operation()
+    def __init__(self) -> None:
+        self.commit = Commit()
+        self.running = 0
+        self.waiting: list[tuple[Callable[[Transaction], Awaitable[Any]], asyncio.Future[Any]]] = []
 
     @property
-    def reader(self) -> _Recording:
-        return _Recording(self.connection, self.operation.reads)
+    @abstractmethod
+    def reader(self) -> Reader:
+        """The reader of everybody; what it is asked is kept for the request that asks."""
 
-    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
-        transaction = _Recording(self.connection, self.operation.writes)
-        result = run_now(job(transaction))
-        transaction.steps = self.operation.log
-        run_now(transaction.flush())
-        return result
+    @abstractmethod
+    def _transaction(self) -> Transaction:
+        """Return a transaction whose statements are kept for the commit."""
+
+    @abstractmethod
+    async def _flush(self, transaction: Transaction) -> None:
+        """Write what was gathered for the commit."""
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]], *_: object, **__: object) -> T:
+        """Return what ``job`` returned, once all requests of the group have come so far, or have ended."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.waiting.append((job, future))
+        await self.is_less()
+        return await future
+
+    async def is_less(self) -> None:
+        """Take note that one request less is running; when none is left, run and commit what waits."""
+        self.running -= 1
+        if self.running or not self.waiting:
+            return
+        waiting, self.waiting = self.waiting, []
+        transaction = self._transaction()
+        for job, future in waiting:
+            try:
+                future.set_result(await job(transaction))
+            except Exception as error:  # noqa: BLE001 - it is the request's, whose answer shows it
+                future.set_exception(error)
+        await self._flush(transaction)
+        self.running = len(waiting)
+
+
+class _SqliteRecording(_Recording):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    @property
+    def reader(self) -> Reader:
+        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, _keep_read)))
+
+    def _transaction(self) -> Transaction:
+        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, self.commit.writes.append)))
+
+    async def _flush(self, transaction: Transaction) -> None:
+        await cast("SqliteTransaction", transaction).flush()
+
+    def end(self) -> None:
+        self.connection.execute("COMMIT")
+        self.connection.close()
+
+
+class _PostgresRecording(_Recording):
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        super().__init__()
+        self.connection = connection
+        self._turn = asyncio.Lock()
+
+    @property
+    def reader(self) -> Reader:
+        return PostgresTransaction(_PostgresDriver(self.connection, _keep_read, self._turn))
+
+    def _transaction(self) -> Transaction:
+        return PostgresTransaction(_PostgresDriver(self.connection, self.commit.writes.append, self._turn))
+
+    async def _flush(self, transaction: Transaction) -> None:
+        await cast("PostgresTransaction", transaction).gathered.flush(transaction)
+
+
+def _keep_read(step: Step) -> None:
+    _reads.get().append(step)
 
 
 class Recorder:
-    """Puts requests through the application, on the database in ``path``."""
+    """Puts requests through the application, on a database of which ``recording`` holds the one transaction."""
 
-    def __init__(self, parts: Parts, path: Path) -> None:
-        self.database = _RecordingDatabase(path)
-        database = cast("Database", self.database)
-        gate = Gate(
-            cast("SqliteDatabase", self.database),
-            parts.audit,
-            parts.clock,
-            parts.context.now_us,
-            parts.context.index_key,
-        )
-        context = dataclasses.replace(parts.context, database=database, gate=gate)
-        self.application = FhirApplication(
-            context, RELEASE, body_size_max=parts.settings.body_size_max, trust_forwarded=False
+    def __init__(self, parts: Parts, recording: _Recording, runner: asyncio.Runner) -> None:
+        self._recording = recording
+        self._runner = runner
+        database = cast("Database", recording)
+        gate = Gate(database, parts.audit, parts.clock, parts.context.now_us, parts.context.index_key)
+        self.context: Context = dataclasses.replace(parts.context, database=database, gate=gate)
+        self._application = FhirApplication(
+            self.context, RELEASE, body_size_max=parts.settings.body_size_max, trust_forwarded=False
         )
 
-    def record(self, calls: Iterable[Call], expected: int) -> list[Operation]:
-        """Return what each request did. Raises: RuntimeError, if one is not answered with ``expected``."""
-        return asyncio.run(self._record(calls, expected))
+    def record(self, calls: Iterable[Call], expected: int, group: int) -> list[Commit]:
+        """Return what requests did, ``group`` of them at once. Raises: RuntimeError, if one is not answered with ``expected``."""
 
-    async def _record(self, calls: Iterable[Call], expected: int) -> list[Operation]:
-        operations = []
-        self.database.connection.execute("BEGIN IMMEDIATE")
-        for call in calls:
-            self.database.operation = Operation()
-            status, body = await answer(self.application, call)
+        async def ask(call: Call) -> None:
+            status, body = await answer(self._application, call)
             if status != expected:
                 message = f"{call.method} {call.path} was answered with {status}: {body[:500]!r}"
                 raise RuntimeError(message)
-            operations.append(self.database.operation)
-        self.database.connection.execute("COMMIT")
-        return operations
+
+        return self.record_work((partial(ask, call) for call in calls), group)
+
+    def record_work(self, work: Iterable[Callable[[], Awaitable[None]]], group: int) -> list[Commit]:
+        """Return what ``work`` did, ``group`` pieces of it at once."""
+        return self._runner.run(self._record(iter(work), group))
+
+    async def _record(self, work: Iterator[Callable[[], Awaitable[None]]], group: int) -> list[Commit]:
+        commits = []
+        while together := list(islice(work, group)):
+            self._recording.commit = commit = Commit(requests=len(together))
+            self._recording.running = len(together)
+            await asyncio.gather(*(self._one(piece, commit) for piece in together))
+            commits.append(commit)
+        return commits
+
+    async def _one(self, piece: Callable[[], Awaitable[None]], commit: Commit) -> None:
+        steps: list[Step] = []
+        commit.reads.append(steps)
+        _reads.set(steps)
+        await piece()
+        await self._recording.is_less()
+
+
+@contextmanager
+def recorder(parts: Parts) -> Iterator[Recorder]:
+    """Give a recorder on the database of ``parts``; what was done is committed at the end."""
+    url = parts.settings.database_url
+    with asyncio.Runner() as runner:
+        if url.startswith("sqlite"):
+            on_file = _SqliteRecording(url.removeprefix("sqlite:///"))
+            yield Recorder(parts, on_file, runner)
+            on_file.end()
+            return
+        connection = runner.run(asyncpg.connect(url, **_OPTIONS))
+        runner.run(connection.execute("BEGIN"))
+        yield Recorder(parts, _PostgresRecording(connection), runner)
+        runner.run(connection.execute("COMMIT"))
+        runner.run(connection.close())
 
 
 async def answer(application: FhirApplication, call: Call) -> tuple[int, bytes]:
@@ -153,67 +260,3 @@ async def answer(application: FhirApplication, call: Call) -> tuple[int, bytes]:
     }
     await application(scope, receive, send)
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What the bare driver does: requests per second, and the processor's time for the SQL of one."""
-
-    rate: float
-    cpu_ms: float
-
-
-def replay(path: Path, operations: list[Operation], group: int) -> Limit:
-    """Return how fast the bare driver does the SQL of the requests, ``group`` of them in each commit."""
-    reader, writer = _connect(path, "ro"), _connect(path, "rw")
-    writer.execute("PRAGMA synchronous=FULL")
-    began, cpu = time.perf_counter(), time.process_time()
-    for start in range(0, len(operations), group):
-        together = operations[start : start + group]
-        for operation in together:
-            for step in operation.reads:
-                reader.execute(step.text, step.values).fetchall()
-        writer.execute("BEGIN IMMEDIATE")
-        for operation in together:
-            _run(writer, operation.writes)
-        _run(writer, _log_at_once([step for operation in together for step in operation.log]))
-        writer.execute("COMMIT")
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    reader.close()
-    writer.close()
-    return Limit(len(operations) / took, 1000 * cpu / len(operations))
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Return a connection with the settings that the server's have."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, cached_statements=512
-    )
-    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-    connection.execute("PRAGMA mmap_size=268435456")
-    connection.execute("PRAGMA cache_size=-65536")
-    return connection
-
-
-def _run(connection: sqlite3.Connection, steps: Iterable[Step]) -> None:
-    for step in steps:
-        if step.many:
-            connection.executemany(step.text, step.values)
-        elif step.fetch:
-            connection.execute(step.text, step.values).fetchall()
-        else:
-            connection.execute(step.text, step.values)
-
-
-def _log_at_once(steps: list[Step]) -> list[Step]:
-    """Return the log's statements of several requests as those of one commit: rows together, its head moved once."""
-    merged: dict[str, Step] = {}
-    for step in steps:
-        known = merged.get(step.text)
-        if known is None:
-            merged[step.text] = Step(step.text, list(step.values) if step.many else step.values, step.many, step.fetch)
-        elif step.many:
-            known.values += step.values
-        elif not step.fetch:
-            known.values = step.values
-    return list(merged.values())

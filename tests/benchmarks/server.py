@@ -1,7 +1,9 @@
-"""What the server's processes cost: processor time and memory, read from /proc."""
+"""What processes cost: processor time, memory and open files, read from /proc; and which cores they run on."""
 
 import os
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +31,7 @@ def processes(root: int) -> list[int]:
 
 
 def processor_time(root: int) -> float:
-    """Return the seconds of processor time that a process and its children took so far."""
+    """Return the seconds of processor time that a process and its children took so far, those that ended included."""
     return sum(_times(process) for process in processes(root))
 
 
@@ -50,9 +52,36 @@ def memory(root: int) -> Memory:
     return max((_memory(process) for process in processes(root)), key=lambda found: found.anonymous)
 
 
+def open_files(root: int) -> int:
+    """Return how many files and sockets the processes have open."""
+    return sum(len([*Path(f"/proc/{process}/fd").iterdir()]) for process in processes(root))
+
+
+@contextmanager
+def on_cores(cores: frozenset[int] | None) -> Iterator[None]:
+    """Let what is started within run on these cores only; None leaves it as it is."""
+    before = os.sched_getaffinity(0)
+    if cores is not None:
+        os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def move(root: int, cores: Iterable[int]) -> None:
+    """Let a process and all that it started, or will start, run on these cores only."""
+    for process in processes(root):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
+
+
 def _times(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:  # it ended since it was listed, and is now in its parent's time
+        return 0.0
+    return sum(map(int, fields[11:15])) / _TICKS
 
 
 def _memory(process: int) -> Memory:

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from tests.benchmarks.population import RELEASE, Person, Population
+from tests.benchmarks.population import Person, Population
+from tests.benchmarks.routine import RELEASE
 
 BASE = f"/fhir/{RELEASE.path}"
 _CODES = ("85354-9", "29463-7", "8867-4")
-"""Blood pressure, weight and heart rate: everybody measures each of them more than sixty times."""
+"""Blood pressure, weight and heart rate: everybody has measured each of them more than twenty times."""
 
 _NEW_FROM = datetime(2026, 3, 2, 7, 0)  # noqa: DTZ001 - the offset is written behind it
 
@@ -85,6 +86,13 @@ def _search(population: Population, _: Random, number: int) -> Call:
     return Call("GET", f"{BASE}/Observation?{query}", person.token)
 
 
+def _search_since(population: Population, _: Random, number: int) -> Call:
+    person = _anybody(population, number)
+    code = _CODES[number // len(population.people) % len(_CODES)]
+    query = f"patient={person.patient_id}&code=http://loinc.org|{code}&date=ge2024-05-01&_sort=-date&_count=20"
+    return Call("GET", f"{BASE}/Observation?{query}", person.token)
+
+
 def _lastn(population: Population, _: Random, number: int) -> Call:
     person = _anybody(population, number)
     query = f"patient={person.patient_id}&category=vital-signs"
@@ -92,7 +100,7 @@ def _lastn(population: Population, _: Random, number: int) -> Call:
 
 
 def _everything(population: Population, _: Random, number: int) -> Call:
-    person = _anybody(population, number)
+    person = population.long[number % len(population.long)]
     return Call("GET", f"{BASE}/Patient/{person.patient_id}/$everything", person.token)
 
 
@@ -129,6 +137,7 @@ WORKLOADS = (
     Workload("W1", "read by id", _read, recorded=2000),
     Workload("W2", "$everything of 1,000 resources", _everything, recorded=60),
     Workload("W3", "person + code + newest 20", _search, entries=20),
+    Workload("W3-date", "person + code + date, 20 results", _search_since, entries=20),
     Workload("W3-lastn", "$lastn of the vital signs", _lastn, recorded=200),
     Workload("W4", "sync of 10 measurements", _sync, writes=10, entries=10, recorded=300),
     Workload("W4b", "one create", _create, status=201, writes=1, recorded=1500),
