@@ -36,6 +36,7 @@ from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
 from app.interactions.operations import everything as everythings
 from app.interactions.placement import record_of_patient
+from app.interactions.prepared import compartment_of, parsed_search
 from app.interactions.read import touched_by, version_of
 from app.interactions.search import Page
 from app.interactions.translated import RELEASES, Telling, wants_both, without_releases
@@ -160,9 +161,9 @@ async def search(
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
         asked, cursor = searches.without_cursor(plain)
-        own = searches.parsed_search(context, release, resource_type, asked, lenient=lenient)
+        own = parsed_search(context, release, resource_type, asked, lenient=lenient)
         if owner is not None:
-            own = replace(own, within=searches.compartment_of(release, resource_type, owner))
+            own = replace(own, within=compartment_of(release, resource_type, owner))
         used = (*own.used, *((RELEASES, value) for value in named))
         return await asking.page(scope, replace(own, used=used), own.used, cursor)
 
@@ -255,10 +256,10 @@ class Asking:
             asked = query_in(release, self.resource_type, pairs)
             base = f"{context.fhir_base(self.release)}/"
             asked = [(name, value.replace(base, "")) for name, value in asked]
-            theirs = searches.parsed_search(context, release, self.resource_type, asked, lenient=False)
+            theirs = parsed_search(context, release, self.resource_type, asked, lenient=False)
             if self.owner is not None:
                 there = await self._same_owner(self.owner)
-                theirs = replace(theirs, within=searches.compartment_of(release, self.resource_type, there))
+                theirs = replace(theirs, within=compartment_of(release, self.resource_type, there))
         except (BadRequestError, NotSupportedError, UnprocessableError) as error:
             return None, [self._problem(str(error))]
         kinds = [[(key.parameter.kind, key.descending) for key in search.sort] for search in (own, theirs)]

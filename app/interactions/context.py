@@ -64,6 +64,9 @@ class Context:
     app_names: Callable[[Reader], Awaitable[Mapping[str, str]]] = nameless
     """The names of all apps by their client id."""
 
+    prepared: dict[tuple[object, ...], Any] = field(default_factory=dict, compare=False)
+    """Searches that were asked before; see ``prepared.py``."""
+
     def fhir_base(self, release: Release) -> str:
         """Return the base URL of a release."""
         return f"{self.base_url}/fhir/{release.path}"

@@ -35,6 +35,8 @@ async def included(
 
     Raises: BadRequestError, for more than ``INCLUDED_MAX``.
     """
+    if not includes:
+        return []
     gathering = _Gathering(context, release, scope, found)
     wanted, last = includes, [(one.version, one.access) for one in found]
     while wanted and last:

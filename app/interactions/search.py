@@ -11,7 +11,7 @@ import binascii
 import hmac
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,21 +22,20 @@ from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.db.database import Reader
-from app.errors import AccessDeniedError, BadRequestError, NotSupportedError
-from app.fhir.compartment import compartment_parameters
+from app.errors import AccessDeniedError, BadRequestError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.search.expression import Owner, ReferenceValue, Search, Within
-from app.fhir.search.parse import parse_query
+from app.fhir.search.expression import Owner, ReferenceValue, Search
 from app.fhir.search.subset import Shown, subset
 from app.interactions.consents import including, readers
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
 from app.interactions.placement import record_of_patient
+from app.interactions.prepared import Ready, ready
 from app.store.changes import all_records
 from app.store.resources import Stored
-from app.store.search.run import Found, Position, Run, merged
+from app.store.search.run import Found, Position, merged
 
 CURSOR = "_cursor"
 EVERYBODY_MAX = 5000
@@ -90,48 +89,19 @@ async def search(
 
     async def action(scope: AccessScope) -> tuple[Page, Sequence[Touched]]:
         asked, cursor = without_cursor(pairs)
-        parsed = parsed_search(context, release, resource_type, asked, lenient=lenient)
-        if owner is not None:
-            parsed = replace(parsed, within=compartment_of(release, resource_type, owner))
-        narrowed = await narrow(context, requester, release, scope, parsed)
-        after = read_cursor(context, requester, release, parsed, cursor) if cursor is not None else None
-        return await _page(context, requester, release, narrowed, parsed, after)
+        found = ready(context, release, resource_type, asked, lenient=lenient, owner=owner)
+        narrowed = await narrow(context, requester, release, scope, found.parsed)
+        after = read_cursor(context, requester, release, found.parsed, cursor) if cursor is not None else None
+        return await _page(context, requester, release, narrowed, found, after)
 
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, resource_type), deed, action)
 
 
-def parsed_search(
-    context: Context, release: Release, resource_type: str, pairs: Sequence[tuple[str, str]], *, lenient: bool
-) -> Search:
-    """Return what the parameters ask, cursor apart. Raises: UnknownParameterError, BadRequestError."""
-    return parse_query(
-        release,
-        resource_type,
-        pairs,
-        time_zone=context.time_zone,
-        lenient=lenient,
-        page_size_default=context.limits.page_size_default,
-        page_size_max=context.limits.page_size_max,
-        base_urls=(context.fhir_base(release),),
-        now=context.clock(),
-        terminology=context.conformance.terminology(release),
-    )
-
-
-def compartment_of(release: Release, resource_type: str, owner: Owner) -> Within:
-    """Return a type in a compartment. Raises: NotSupportedError, when it is in none of that sort."""
-    parameters = compartment_parameters(release, resource_type, owner.type)
-    if not parameters:
-        message = f"{resource_type} is not in a compartment of {owner.type}."
-        raise NotSupportedError(message)
-    return Within(parameters, owner)
-
-
 async def _page(
-    context: Context, requester: Requester, release: Release, scope: AccessScope, parsed: Search, after: Position | None
+    context: Context, requester: Requester, release: Release, scope: AccessScope, asked: Ready, after: Position | None
 ) -> tuple[Page, Sequence[Touched]]:
+    parsed, run = asked.parsed, asked.run
     looked_in = await readers(context, requester, scope, release, parsed)
-    run = Run(context.index_key, release, parsed, repeats=sorts_by_repeating(parsed) or len(looked_in) > 1)
     total = None
     if parsed.count == 0 or parsed.total in ("accurate", "estimate"):
         total = sum([await run.count(reader, scope) for reader in looked_in])
@@ -161,6 +131,8 @@ def shown(
     parsed: Search, found: Iterable[Found], extra: Iterable[Stored]
 ) -> tuple[tuple[Stored, ...], tuple[Stored, ...]]:
     """Return the matches and what is included, each with the part of its body that is to be shown."""
+    if parsed.shown is None:
+        return tuple([one.version for one in found]), tuple(extra)
     matches, of_included = (one.version for one in found), None if isinstance(parsed.shown, frozenset) else parsed.shown
     return tuple(part(one, parsed.shown) for one in matches), tuple(part(one, of_included) for one in extra)
 
@@ -226,11 +198,6 @@ async def _of_patients(reader: Reader, release: Release, scope: AccessScope, ids
         message = "No consent covers this request."
         raise AccessDeniedError(message, about=tuple(named))
     return scope.only({*named, DIRECTORY})  # what is said of a patient may refer to the directory
-
-
-def sorts_by_repeating(parsed: Search) -> bool:
-    """Return whether a sort parameter may have more than one value in a resource."""
-    return any(sort.parameter.repeats for sort in parsed.sort)
 
 
 def without_cursor(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], str | None]:

@@ -24,13 +24,12 @@ from app.interactions.consents import including, readers
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
+from app.interactions.prepared import compartment_of, parsed_search
 from app.interactions.search import (
     Page,
-    compartment_of,
     cursor_after,
     looked_into,
     narrow,
-    parsed_search,
     read_cursor,
     shown,
     without_cursor,

@@ -21,7 +21,8 @@ from app.errors import AccessDeniedError, NotFoundError
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
-from app.interactions.search import looked_into, parsed_search
+from app.interactions.prepared import parsed_search
+from app.interactions.search import looked_into
 from app.store.resources import Stored
 from app.store.search.run import Run
 

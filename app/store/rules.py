@@ -90,9 +90,18 @@ async def check_rules(reader: Reader, record_id: int, numbers: Iterable[int]) ->
     Raises: UnavailableError, when it does not yet.
     """
     row = await reader.one(_STATE, {"record_id": record_id})
-    if row is None or row[0] == current_rules().version:
+    if row is not None:
+        await check_version(reader, row[0], numbers)
+
+
+async def check_version(reader: Reader, version: int, numbers: Iterable[int]) -> None:
+    """Do nothing if an index made by the rules of a version answers for the parameters of these numbers.
+
+    Raises: UnavailableError, when it does not.
+    """
+    if version == current_rules().version:
         return
-    made_by = await spelled_out(reader, row[0])
+    made_by = await spelled_out(reader, version)
     ours = _by_number(*(definitions(release) for release in Release))
     if not made_by.of.issuperset(ours[number] for number in numbers):
         message = "The index for this search is still being made. Try again later."

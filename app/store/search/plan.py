@@ -87,6 +87,7 @@ class Plan:
         self.key, self.release, self.resource_type = key, release, asked.resource_type
         # The database asks in this order. That it is about this patient is true of nearly all in a record: ask it last.
         ordered = sorted(_joined(asked.criteria), key=lambda criterion: criterion.parameter.kind == "reference")
+        self.ordered = tuple(ordered)
         criteria = [translate(key, criterion) for criterion in ordered]
         of_parameter: list[SearchParameter | None] = [
             None if criterion.parameter.is_column else criterion.parameter for criterion in ordered
@@ -152,13 +153,13 @@ class Plan:
         if parameter is not None:
             self.asks_index |= {stored_in.number for stored_in in parameter.stored_in}
 
-    async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
-        """Return the values of the statement's parameters for one record; links are followed inside the scope.
-
-        Raises: UnavailableError, when the index of the record does not answer for all parameters yet.
-        """
+    async def check(self, reader: Reader, access: RecordAccess) -> None:
+        """Do nothing if the index of a record answers for what is asked. Raises: UnavailableError, when it does not yet."""
         if self.asks_index:
             await check_rules(reader, access.record_id, self.asks_index)
+
+    async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
+        """Return the values of the statement's parameters for one record; links are followed inside the scope."""
         values = self.values | parameters(access)
         zone = await time_zone_of(reader, access.record_id) if self.local else None
         if zone is not None:
@@ -273,6 +274,7 @@ class Plan:
 
         Raises: BadRequestError, for too many.
         """
+        await self.check(reader, access)
         values = await self.values_in(reader, scope, access) | {"limit": _CHUNK}
         begin: Literal["start", "key"] = "start"
         for _ in range(LINKED_MAX // _CHUNK):
@@ -292,6 +294,7 @@ class Plan:
     async def _all(
         self, reader: Reader, scope: AccessScope, access: RecordAccess, form: SearchForm, **more: Any
     ) -> list[Any]:
+        await self.check(reader, access)
         values = await self.values_in(reader, scope, access) | {"limit": LINKED_MAX + 1} | more
         rows = await reader.all(statement(form), values)
         await asyncio.sleep(0)  # a search may follow many links: others get their turn

@@ -5,25 +5,28 @@ the pages are merged. The order is: the sort keys, then the record, then the new
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
 
 from app.access.scope import AccessScope, RecordAccess
 from app.db.database import Reader
+from app.db.statements import Statement
 from app.errors import BadRequestError
 from app.fhir.release import Release
-from app.fhir.search.expression import Search, SortKey
+from app.fhir.search.expression import Criterion, Search, SortKey
 from app.store.resources import Stored, stored
-from app.store.search.conditions import Form, numbers_of
+from app.store.rules import check_version
+from app.store.search.conditions import Form, number_values, numbers_of
 from app.store.search.order import is_read, key_of
 from app.store.search.plan import TURN_BYTES, Plan
 from app.store.search.statement import NUMBER_LAST, SearchForm, statement
-from app.store.search.translate import sort_form
+from app.store.search.translate import sort_form, translate
 
-_WIDTH = 9
-"""How many columns a stored version takes; the sort keys follow."""
+_RULES = 9
+"""The column behind those of a stored version: the rules by which the record was indexed. The sort keys follow."""
 
 SORTED_MAX = 10_000
 """Matches whose bodies one page reads to sort them; see ``order.py``."""
@@ -43,11 +46,16 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A match, the position it stands at, and the access that showed it."""
+    """A match, the sort keys it stands at, and the access that showed it."""
 
     version: Stored
-    position: Position
+    keys: tuple[Any, ...]
     access: RecordAccess
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return Position(self.keys, self.version.record_id, self.version.seq)
 
 
 def _relevant(scope: AccessScope, resource_type: str) -> list[RecordAccess]:
@@ -78,6 +86,19 @@ class Run:
             if self.can_walk and parameter == search.sort[0].parameter and self.forms[number].index == "date"
         )
         self.resource_type = search.resource_type
+        self._statements: dict[tuple[str, bool, str], Statement] = {}
+
+    def about(self, changed: Mapping[int, Criterion]) -> "Run":
+        """Return the same search with other values of the same form in place of the criteria of these numbers."""
+        found = copy(self)
+        found.values = dict(self.values)
+        for number, criterion in changed.items():
+            translated = translate(self.plan.key, criterion)
+            if translated.form != self.forms[number]:
+                message = "A search can't go on with values of another form."
+                raise ValueError(message)
+            found.values |= number_values(translated, number, None)
+        return found
 
     async def page(self, reader: Reader, scope: AccessScope, after: Position | None, limit: int) -> list[Found]:
         """Return at most ``limit`` matches behind ``after``, in order."""
@@ -103,8 +124,9 @@ class Run:
         """Return how many resources match in all."""
         total = 0
         for access in _relevant(scope, self.resource_type):
-            form = SearchForm(self.forms, (), access.types is not None, shows="count")
-            row = await reader.one(statement(form), await self.plan.values_in(reader, scope, access))
+            await self.plan.check(reader, access)
+            values = await self._values(reader, scope, access)
+            row = await reader.one(self._statement("count", access, "start"), values)
             total += row[0] if row else 0
         return total
 
@@ -142,9 +164,9 @@ class Run:
 
     def _placed(self, found: Found) -> Found:
         """Return a match with all its sort keys, those that its body tells among those of the index."""
-        indexed, tree = iter(found.position.keys), found.version.tree()
+        indexed, tree = iter(found.keys), found.version.tree()
         keys = tuple(key_of(key, tree) if is_read(key) else next(indexed) for key in self.keys)
-        return Found(found.version, Position(keys, found.position.record_id, found.position.seq), found.access)
+        return Found(found.version, keys, found.access)
 
     def _is_behind(self, position: Position, after: Position | None) -> bool:
         if after is None:
@@ -156,7 +178,7 @@ class Run:
         return here > there
 
     async def _values(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
-        return self.values | await self.plan.values_in(reader, scope, access)
+        return await self.plan.values_in(reader, scope, access) | self.values
 
     async def _gather(
         self, reader: Reader, values: dict[str, Any], access: RecordAccess, after: Position | None, limit: int
@@ -170,8 +192,7 @@ class Run:
             if here <= there or self.sort:
                 begin = "key" if here == there else "keys" if here < there else "tie"
             values |= {f"k{number}": key for number, key in enumerate(after.keys)} | {"after_seq": after.seq}
-        form = SearchForm(self.forms, self.sort, access.types is not None, begin)
-        return self._found(await reader.all(statement(form), values), access)
+        return await self._found(reader, "gather", begin, access, values)
 
     async def _walk(
         self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
@@ -185,31 +206,56 @@ class Run:
             if after is not None:
                 begin = "key"
                 values |= {"k0": after.keys[0], "k1": after.keys[1], "after_seq": after.seq}
-            form = SearchForm(
-                self.forms, self.sort, access.types is not None, begin, walk=True, on_walked=self.on_walked
-            )
-            found = self._found(await reader.all(statement(form), values), access)
+            found = await self._found(reader, "walk", begin, access, values)
             if len(found) >= limit or self.on_walked:  # what has no such date does not meet what is asked of it
                 return found
             after = None
-        without = SearchForm((*self.forms, _UNDATED), (), access.types is not None, "start" if after is None else "key")
         values |= {f"p{len(self.forms)}_0": self.values["s0_0"], "limit": limit - len(found)}
         if after is not None:
             values["after_seq"] = after.seq
-        rest = self._found(await reader.all(statement(without), values), access)
-        return found + [
-            Found(one.version, Position((last, last), access.record_id, one.version.seq), one.access) for one in rest
-        ]
+        rest = await self._found(reader, "undated", "start" if after is None else "key", access, values)
+        return found + [Found(one.version, (last, last), one.access) for one in rest]
 
-    @staticmethod
-    def _found(rows: Sequence[tuple[Any, ...]], access: RecordAccess) -> list[Found]:
-        return [Found(stored(row), Position(tuple(row[_WIDTH:]), access.record_id, row[5]), access) for row in rows]
+    async def _found(
+        self, reader: Reader, shape: str, begin: str, access: RecordAccess, values: dict[str, Any]
+    ) -> list[Found]:
+        """Return what a statement finds, of an index that answers for what is asked.
+
+        By which rules the record was indexed comes with each row. Where there is none it is looked up, and then, for it may have
+        changed in between, the statement is run again.
+        """
+        made = self._statement(shape, access, begin)
+        rows = await reader.all(made, values)
+        if rows:
+            await check_version(reader, rows[0][_RULES], self.plan.asks_index)
+        elif self.plan.asks_index:
+            await self.plan.check(reader, access)
+            rows = await reader.all(made, values)
+        return [Found(stored(row), tuple(row[_RULES + 1 :]), access) for row in rows]
+
+    def _statement(self, shape: str, access: RecordAccess, begin: str) -> Statement:
+        """Return the statement of a shape; each is looked up once, for finding it by its whole form takes as long as it does."""
+        key = shape, access.types is not None, begin
+        found = self._statements.get(key)
+        if found is None:
+            found = self._statements[key] = statement(self._form(*key))
+        return found
+
+    def _form(self, shape: str, limited_types: bool, begin: str) -> SearchForm:  # noqa: FBT001
+        match shape:
+            case "walk":
+                return SearchForm(self.forms, self.sort, limited_types, begin, walk=True, on_walked=self.on_walked)
+            case "undated":
+                return SearchForm((*self.forms, _UNDATED), (), limited_types, begin)
+            case "count":
+                return SearchForm(self.forms, (), limited_types, shows="count")
+        return SearchForm(self.forms, self.sort, limited_types, begin)
 
 
 def merged(found: list[Found], sort: Sequence[SortKey]) -> list[Found]:
     """Return matches of several records in one order; Python's sort keeps what is equal as it was."""
-    ordered = sorted(found, key=lambda one: one.position.seq, reverse=True)
-    ordered.sort(key=lambda one: (one.position.record_id == 0, one.position.record_id))
+    ordered = sorted(found, key=lambda one: one.version.seq, reverse=True)
+    ordered.sort(key=lambda one: (one.version.record_id == 0, one.version.record_id))
     for number in reversed(range(len(sort))):
-        ordered.sort(key=lambda one: one.position.keys[number], reverse=sort[number].descending)
+        ordered.sort(key=lambda one: one.keys[number], reverse=sort[number].descending)
     return ordered

@@ -15,7 +15,7 @@ from sqlalchemy import tuple_ as row_of
 from app.db.statements import Statement, hot
 from app.store.resources import columns
 from app.store.search.conditions import Form, any_value, condition, is_of
-from app.store.tables import change, date_index, exact_index, quantity_index, text_index
+from app.store.tables import change, date_index, exact_index, quantity_index, record, text_index
 from app.store.visible import visible
 
 NUMBER_LAST = {"asc": 2**63 - 1, "desc": -(2**63) + 1}
@@ -53,7 +53,7 @@ class SearchForm:
 
 @lru_cache(maxsize=2048)
 def statement(form: SearchForm) -> Statement:
-    """Return the compiled statement. Its rows are those of ``columns``, then the sort keys."""
+    """Return the compiled statement. Its rows are those of ``columns``, then the record's rules, then the sort keys."""
     return hot(_walk(form) if form.walk else _gather(form))
 
 
@@ -88,12 +88,18 @@ def _gather(form: SearchForm) -> Any:
     labelled = [key.label(f"key{number}") for number, (key, _) in enumerate(keys)]
     order = [key.desc() if descending else key.asc() for key, descending in keys]
     return (
-        select(*columns(change), *labelled)
+        select(*columns(change), _rules(), *labelled)
         .select_from(source)
         .where(*where)
         .order_by(*order, change.c.seq.desc())
         .limit(bindparam("limit"))
     )
+
+
+def _rules() -> ColumnElement[int]:
+    """Return the version of the rules by which the record was indexed, at the moment that the rows are of."""
+    found = select(record.c.index_version).where(record.c.record_id == bindparam("record_id"))
+    return found.scalar_subquery().label("rules")
 
 
 def _is_narrow(criterion: Form) -> bool:
@@ -162,7 +168,7 @@ def _walk(form: SearchForm) -> Any:
         cursor = row_of(bindparam("k0"), bindparam("k1"), bindparam("after_seq"))
         where.append(row_of(*order) < cursor if descending else row_of(*order) > cursor)
     return (
-        select(*columns(change), row.c.low.label("key0"), row.c.high.label("key1"))
+        select(*columns(change), _rules(), row.c.low.label("key0"), row.c.high.label("key1"))
         .select_from(joined)
         .where(*where)
         .order_by(*(column.desc() if descending else column.asc() for column in order))
