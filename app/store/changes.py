@@ -20,7 +20,7 @@ from app.db.statements import Statement, hot
 from app.errors import NotFoundError
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
-from app.store.bodies import with_identity
+from app.store.bodies import encode, with_identity
 from app.store.indexing import IndexRows
 from app.store.resources import Stored, columns, stored
 from app.store.rules import current_rules, mark_written, register
@@ -308,7 +308,7 @@ class RecordWriter:
             self.instant, author.actor, author.client, categories,
         )  # fmt: skip
         self.hash = chained(self.hash, fields, body)
-        self._add("change", dict(zip(_CHANGE_COLUMNS, (*fields, self.hash, body), strict=True)))
+        self._add("change", dict(zip(_CHANGE_COLUMNS, (*fields, self.hash, encode(body)), strict=True)))
         self._add(
             "current",
             {

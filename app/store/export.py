@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 
 from app.db.database import Reader, Row
 from app.db.statements import hot
+from app.store.bodies import decode
 from app.store.tables import change, misfit, record
 
 CHUNK = 16
@@ -50,6 +51,6 @@ async def changes_until(reader: Reader, record_id: int, last: int) -> AsyncItera
     """
     after = 0
     while rows := await reader.all(_CHUNK, {"record_id": record_id, "after": after, "last": last}):
-        for row in rows:
-            yield row
+        for *fields, body, issues in rows:
+            yield (*fields, decode(body), issues)
         after = rows[-1][1]

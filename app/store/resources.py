@@ -15,6 +15,7 @@ from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
+from app.store.bodies import decode
 from app.store.rules import check_rules
 from app.store.tables import change, current, date_index, locator, record
 from app.store.visible import parameters, visible
@@ -80,7 +81,10 @@ RELEASES = {release.value: release for release in Release}
 
 def stored(row: tuple[Any, ...]) -> Stored:
     """Return a row of ``columns`` as a value."""
-    return Stored(row[0], RELEASES[row[1]], *row[2:9])
+    record_id, release, resource_type, resource_id, version, seq, instant, operation, body = row[:9]
+    return Stored(
+        record_id, RELEASES[release], resource_type, resource_id, version, seq, instant, operation, decode(body)
+    )
 
 
 def scoped(build: "functools._lru_cache_wrapper[Statement] | Any") -> Any:

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, insert, select, update
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
 from app.fhir.release import Release
+from app.store.bodies import encode
 from app.store.changes import open_record, set_patient
 from app.store.ids import record_in
 from app.store.rules import Rules, current_rules, mark
@@ -76,7 +77,7 @@ async def restore(
     standing: dict[tuple[int, str, str], dict[str, Any]] = {}
     head = {"of_record": record_id, "new_seq": 0, "new_hash": bytes(32), "new_instant": 0}
     for group in _groups(changes):
-        await transaction.run_many(_CHANGE, [dict(zip(_names, (record_id, *one[:-1]), strict=True)) for one in group])
+        await transaction.run_many(_CHANGE, [_row(record_id, one) for one in group])
         misfits = [{"record_id": record_id, "seq": one.seq, "issues": one.misfit} for one in group if one.misfit]
         await transaction.run_many(_MISFIT, misfits)
         for one in group:
@@ -99,6 +100,10 @@ async def restore(
     )
     await transaction.run(_HEAD, head)
     await mark(transaction, record_id, Rules.made_of(()), current_rules().version)
+
+
+def _row(record_id: int, one: Kept) -> dict[str, Any]:
+    return dict(zip(_names, (record_id, *one[:-2], encode(one.body)), strict=True))
 
 
 def _groups(changes: Iterable[Kept]) -> Iterator[list[Kept]]:

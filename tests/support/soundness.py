@@ -22,6 +22,7 @@ from app.db.statements import hot
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
 from app.settings import Settings
+from app.store.bodies import decode
 from app.store.ids import record_in
 from app.store.indexing import index_rows
 from app.store.tables import record
@@ -149,7 +150,7 @@ class Soundness:
 def _changes(connection: sqlite3.Connection) -> list[Change]:
     columns = "record_id, seq, release, type, id, version, previous, operation, instant, body"
     rows = connection.execute(f"SELECT {columns} FROM change ORDER BY record_id, seq")  # noqa: S608
-    return [Change(*row) for row in rows]
+    return [Change(*(*row[:-1], decode(row[-1]))) for row in rows]
 
 
 def _check_numbers(connection: sqlite3.Connection, changes: list[Change]) -> None:
