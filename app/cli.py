@@ -14,8 +14,6 @@ from zoneinfo import ZoneInfo
 import pyotp
 import typer
 from cryptography import x509
-from granian.constants import Interfaces
-from granian.server import Server
 
 from app.cli_account import commands as account_commands
 from app.cli_audit import commands as audit_commands
@@ -39,6 +37,7 @@ from app.logs import configure_logs
 from app.oauth import clients, registration, tokens
 from app.oauth.certificates import key_with
 from app.oauth.proofs_of_clients import SELF_SIGNED
+from app.serving import serve as serve_until_stopped
 from app.settings import Settings
 from app.wiring import Parts, wire
 
@@ -101,10 +100,6 @@ def migrate_command() -> None:
     index_after_migration(_run)
 
 
-STOP_SECONDS = 8
-"""How long a process may take to finish what it began when the server is stopped."""
-
-
 @main.command()
 def serve() -> None:
     """Serve the pages, OAuth and FHIR."""
@@ -115,19 +110,8 @@ def serve() -> None:
     settings.key("start")  # makes the secret before several processes want it
     typer.echo(f"Regie is at {settings.base_url} - open it in a browser. Stop it with Ctrl+C.")
     sys.stdout.flush()
-    Server(
-        "app.main:create_app",
-        factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        workers=settings.workers,
-        respawn_failed_workers=True,
-        # A process that took the place of one that died may miss the signal to stop; what it answered is on disk.
-        workers_kill_timeout=STOP_SECONDS,
-        log_enabled=False,
-        backlog=1024,
-    ).serve()
+    if not serve_until_stopped(settings):
+        raise _stop("Stopped at once: what was not answered yet may be undone.")
 
 
 def _check_port(settings: Settings) -> None:

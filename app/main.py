@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -11,11 +12,9 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
-from sqlalchemy import select
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app.db.database import request_of_its_own
-from app.db.statements import hot
 from app.errors import RegieError
 from app.fhir.release import Release
 from app.interactions.people import new_person
@@ -61,11 +60,14 @@ from app.rest.application import FhirApplication, base_of
 from app.settings import Settings
 from app.web import cors
 from app.web.middleware import Frame
+from app.web.stopping import Stopping, sent_elsewhere
 from app.wiring import Parts, wire
 
-_PING = hot(select(1))
 _JOBS_WAITING = Gauge("regie_jobs_waiting", "Jobs in the outbox that are not delivered yet.")
 _JOBS_FAILING = Gauge("regie_jobs_failing", "Those of them that failed at least once.")
+STOPPING = "server: is stopping"
+"""What ``/health/ready`` says from the moment on that the end is near."""
+
 _log = structlog.get_logger()
 
 
@@ -90,16 +92,20 @@ class Regie:
         )
         self.fhir: dict[str, FhirApplication] = {}
         self.parts: Parts | None = None
+        self.stopping = Stopping()
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Open the database in the process that serves, and close it when that ends."""
         parts = self.open()
         stop = asyncio.Event()
+        if threading.current_thread() is threading.main_thread():
+            self.stopping.listen()
         delivering = asyncio.create_task(parts.deliverer.run_forever(stop))
         forgetting = asyncio.create_task(parts.forgetter.run_forever(stop))
         watching = asyncio.create_task(parts.watcher.run_forever(stop))
         yield
+        self.stopping.notice()
         stop.set()
         await asyncio.gather(delivering, forgetting, watching)
         self.close()
@@ -121,7 +127,7 @@ class Regie:
             )
             self.fhir[fhir.prefix] = fhir
         self.pages.state.parts = parts
-        _add_routes(self.pages, parts)
+        _add_routes(self.pages, parts, self.stopping)
         _keep_out_of_collection()
         return parts
 
@@ -138,6 +144,8 @@ class Regie:
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
         """Answer one request."""
+        if self.stopping.is_near and scope["type"] == "http" and scope["http_version"] == "1.1":
+            send = sent_elsewhere(send)
         with request_of_its_own():
             await self._answer(scope, receive, send)
 
@@ -181,7 +189,7 @@ def _add_error_handlers(pages: FastAPI) -> None:
     pages.add_exception_handler(Exception, _unforeseen)
 
 
-def _add_routes(pages: FastAPI, parts: Parts) -> None:
+def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping) -> None:
     pages.include_router(endpoints.router(parts))
     pages.include_router(login.router(parts))
     pages.include_router(passkeys.router(parts))
@@ -224,9 +232,11 @@ def _add_routes(pages: FastAPI, parts: Parts) -> None:
 
     @pages.get("/health/ready", include_in_schema=False)
     async def ready() -> PlainTextResponse:
-        """Tell that the database answers too."""
-        await parts.database.reader.one(_PING, {})
-        return PlainTextResponse("ok\n")
+        """Tell that this process can do its work, or in a line each why not."""
+        faults = [STOPPING] if stopping.is_near else await parts.health.faults()
+        return (
+            PlainTextResponse("".join(f"{fault}\n" for fault in faults), 503) if faults else PlainTextResponse("ok\n")
+        )
 
     @pages.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

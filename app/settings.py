@@ -51,6 +51,16 @@ class Settings(BaseSettings):
         description="What the world calls this server, without a slash at the end; by default the host and port above.",
     )
     workers: int = Field(default=1, ge=1, le=64, description="How many server processes.")
+    stop_within: timedelta = Field(
+        default=timedelta(seconds=8),
+        ge=timedelta(seconds=1),
+        description="How long requests and jobs in hand may take to finish when the server is stopped; ISO 8601.",
+    )
+    stop_notice: timedelta = Field(
+        default=timedelta(0),
+        ge=timedelta(0),
+        description="How long everybody is still answered after the server was told to stop; ISO 8601.",
+    )
     secret_file: Path = Field(
         default=Path("var/secret"), description="File with the server's secret; made with mode 0600 when it is absent."
     )

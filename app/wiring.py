@@ -15,6 +15,7 @@ from app.access.requester import RequesterKind
 from app.audit.log import AuditLog
 from app.consent import grants
 from app.db.database import Database
+from app.db.health import Health
 from app.db.postgres import PostgresDatabase
 from app.db.sqlite import SqliteDatabase
 from app.errors import UnavailableError
@@ -72,10 +73,12 @@ class Parts:
     deliverer: Deliverer
     forgetter: Forgetter
     watcher: Watcher
+    health: Health
     clock: Callable[[], datetime]
 
     def close(self) -> None:
         """Finish what is being written and close the database."""
+        self.health.close()
         self.database.close()
 
 
@@ -218,5 +221,16 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     forgetter = Forgetter(database, settings.idempotency_kept, now_us, LogCutter(database, audit, settings.log_kept))
     watcher = Watcher(database, zone, now_us)
     return Parts(
-        settings, database, audit, accounts, context, Interactions(context), oauth, deliverer, forgetter, watcher, clock
+        settings=settings,
+        database=database,
+        audit=audit,
+        accounts=accounts,
+        context=context,
+        interactions=Interactions(context),
+        oauth=oauth,
+        deliverer=deliverer,
+        forgetter=forgetter,
+        watcher=watcher,
+        health=Health(database),
+        clock=clock,
     )

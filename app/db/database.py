@@ -122,6 +122,10 @@ class Database(Connection, Protocol):
         """Return whether what was removed is overwritten, as far as the database sees to it; with None however long that takes."""
         ...
 
+    def free_bytes(self) -> int | None:
+        """Return how much room is left where this process writes the data; None where another machine sees to that."""
+        ...
+
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""
         ...

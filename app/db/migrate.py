@@ -70,6 +70,12 @@ def is_current(url: str, migrations: Path = MIGRATIONS) -> bool:
     return in_transaction(url, work, to_write=False)
 
 
+def revisions(migrations: Path = MIGRATIONS) -> list[str]:
+    """Return all revisions that this code knows, the one that it expects last."""
+    scripts = ScriptDirectory.from_config(_config(migrations))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
 def in_transaction(url: str, work: Callable[[Connection], T], *, to_write: bool = True) -> T:
     """Return what ``work`` returned, in one transaction: committed at its end, undone by an exception.
 

@@ -233,6 +233,10 @@ class PostgresDatabase(Writes):
             await connection.close()
         return True
 
+    def free_bytes(self) -> int | None:
+        """Return None: the database sees to its own disk."""
+        return None
+
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""
         if self._closed:

@@ -10,6 +10,7 @@ Sources: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html#pra
 
 import asyncio
 import queue
+import shutil
 import sqlite3
 import threading
 from collections.abc import Awaitable, Coroutine, Iterable, Sequence
@@ -197,6 +198,10 @@ class SqliteDatabase(Writes):
         finally:
             connection.close()
         return not is_busy
+
+    def free_bytes(self) -> int:
+        """Return how many bytes are free on the disk of the file."""
+        return shutil.disk_usage(self.path.parent).free
 
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""

@@ -5,6 +5,7 @@ import random
 import shutil
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +15,8 @@ import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select
 
 from app.db.database import Transaction
-from app.db.migrate import in_transaction
+from app.db.health import Health
+from app.db.migrate import in_transaction, migrate
 from app.db.postgres import PostgresDatabase
 from app.db.statements import hot
 from app.errors import UnavailableError
@@ -123,6 +125,35 @@ async def test_readers_go_on_after_a_restart(server: Server, database: PostgresD
         await database.reader.all(ALL, {})
     server.start()
     assert await marks(database) == {1: 1}
+
+
+async def test_health_tells_of_a_database_that_is_gone_or_hangs_and_of_its_return(server: Server) -> None:
+    url = server.new()
+    migrate(url)
+    opened = PostgresDatabase(url)
+    health = Health(opened)
+    assert await health.faults() == []
+    server.stop()
+    gone = await health.faults()
+    assert [fault.split(":")[0] for fault in gone] == ["database", "writer"]
+    assert url not in " ".join(gone)
+    server.start()
+    await until_well(health)
+    server.pause()
+    began = time.monotonic()
+    assert await health.faults() == [f"{name}: no answer within 3 seconds" for name in ("database", "writer")]
+    assert time.monotonic() - began < 4
+    server.go_on()
+    await until_well(health)
+    health.close()
+    opened.close()
+
+
+async def until_well(health: Health) -> None:
+    until = time.monotonic() + 20
+    while await health.faults():
+        assert time.monotonic() < until
+        await asyncio.sleep(0.1)
 
 
 async def test_a_writer_that_gets_no_turn_says_so_and_changes_nothing(

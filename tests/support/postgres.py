@@ -6,6 +6,7 @@ It does not wait for the disk, which changes nothing of what is tested here; tes
 import atexit
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -51,10 +52,22 @@ class Server:
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         assert self.process is not None
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def pause(self) -> None:
+        """Let it hang: connections stand, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it answer again after ``pause``."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in (self.process.pid, *map(int, children)):
-            os.kill(child, 9)
-        self.process.wait()
+            os.kill(child, number)
 
     def stop(self) -> None:
         """End it, with an end to what its clients do."""

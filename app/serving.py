@@ -1,0 +1,69 @@
+"""``regie serve``: granian's processes, and how they stop.
+
+The first signal (SIGTERM, or Ctrl+C) makes ``/health/ready`` say so at once. For the time of notice everybody is still answered,
+each with the advice to connect elsewhere, so that a load balancer has seen it before anything is refused. Then no connection is
+accepted any more, requests in flight and jobs in hand are finished, what waits for the writer is committed, and the processes
+end. Who is not done in time is killed, and so is everybody at a second signal: what was answered is on disk either way.
+"""
+
+import os
+import signal
+import threading
+from datetime import timedelta
+
+from granian.constants import Interfaces
+from granian.server.mp import MPServer
+
+from app.settings import Settings
+from app.web.stopping import NOTICE
+
+
+def serve(settings: Settings) -> bool:
+    """Serve until a signal says to stop; return whether everything that was begun could be finished."""
+    signal.signal(NOTICE, signal.SIG_IGN)  # a process that has not started yet is not ended by it
+    server = _Server(
+        "app.main:create_app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        respawn_failed_workers=True,
+        # A process that took the place of one that died may miss the signal to stop; what it answered is on disk.
+        workers_kill_timeout=max(1, round(settings.stop_within.total_seconds())),
+        log_enabled=False,
+        backlog=1024,
+    )
+    server.notice = settings.stop_notice
+    server.serve()
+    return not server.killed
+
+
+class _Server(MPServer):
+    """granian's server, which gives notice before it stops."""
+
+    notice = timedelta(0)
+    killed = False
+    _signals = 0
+
+    def signal_handler_interrupt(self, *_: object) -> None:
+        """Give notice at the first signal, kill at the second."""
+        self._signals += 1
+        if self._signals > 1:
+            self.killed = True
+            for worker in self.wrks:
+                worker.kill()
+            self._end()
+            return
+        for worker in self.wrks:
+            if worker.is_alive() and worker.inner.pid:
+                os.kill(worker.inner.pid, NOTICE)
+        if self.notice:
+            timer = threading.Timer(self.notice.total_seconds(), self._end)
+            timer.daemon = True
+            timer.start()
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]

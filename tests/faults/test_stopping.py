@@ -1,0 +1,156 @@
+"""The server is told to stop while it is at work: what it began is finished, what was answered is there, nothing else is."""
+
+import asyncio
+import contextlib
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from app.fhir.release import Release
+from tests.support.campaign_http import Person, Server, Unanswered, new_people
+from tests.support.processes import served
+from tests.support.running import Program, free_port
+
+CLIENTS = 8
+
+
+@contextlib.asynccontextmanager
+async def loaded(program: Program) -> AsyncIterator[tuple[Server, Person]]:
+    limits = httpx.Limits(max_connections=CLIENTS * 2)
+    async with httpx.AsyncClient(timeout=30, limits=limits) as http:
+        server = Server(program.url, http, shows_503=True)
+        (person,) = await new_people(program, server, 1)
+        yield server, person
+
+
+def observation(person: Person, mark: str) -> bytes:
+    subject = {"reference": f"Patient/{person.patients[Release.R4]}"}
+    return msgspec.json.encode(
+        {
+            "resourceType": "Observation",
+            "identifier": [{"value": mark}],
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+            "subject": subject,
+        }
+    )
+
+
+async def create_until_gone(server: Server, person: Person, name: str) -> list[str]:
+    """Create one measurement after the other, and return the marks of those that were answered."""
+    answered: list[str] = []
+    for number in range(100_000):
+        mark = f"{name}-{number}"
+        try:
+            answer = await server.send(person, Release.R4, "POST", "Observation", observation(person, mark))
+        except Unanswered:
+            break
+        assert answer.status_code == 201, answer.text
+        answered.append(mark)
+    return answered
+
+
+async def marks(server: Server, person: Person) -> list[str]:
+    """Return the marks of all measurements that are there."""
+    path, found = "Observation?_elements=identifier&_count=1000", []
+    while path:
+        page = (await server.send(person, Release.R4, "GET", path)).json()
+        found += [entry["resource"]["identifier"][0]["value"] for entry in page.get("entry", ())]
+        following = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
+        path = following.partition("/fhir/r4/")[2]
+    return found
+
+
+@pytest.mark.parametrize("environment", [{}, {"REGIE_WORKERS": "2"}, {"REGIE_STOP_NOTICE": "PT0.5S"}], ids=str)
+async def test_who_stops_under_load_has_done_what_it_answered_and_nothing_else(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    program = Program(tmp_path, free_port(), environment)
+    with served(program) as process:
+        async with loaded(program) as (server, person):
+            clients = [asyncio.create_task(create_until_gone(server, person, f"c{one}")) for one in range(CLIENTS)]
+            await asyncio.sleep(random.uniform(0.5, 1.5))
+            process.terminate()
+            assert await asyncio.to_thread(process.wait, 20) == 0
+            answered = [mark for each in await asyncio.gather(*clients) for mark in each]
+    assert answered
+    with served(program):
+        async with loaded(program) as (server, _):
+            found = await marks(server, person)
+    assert sorted(found) == sorted(answered)
+
+
+def begun(program: Program, body: bytes, token: str) -> socket.socket:
+    """Return a connection on which a create was begun, its body not sent yet."""
+    connection = socket.create_connection(("127.0.0.1", program.port), timeout=30)
+    head = [
+        "POST /fhir/r4/Observation HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {token}",
+        "Content-Type: application/fhir+json",
+        f"Content-Length: {len(body)}",
+    ]
+    connection.sendall("\r\n".join([*head, "", ""]).encode() + body[:10])
+    time.sleep(0.3)
+    return connection
+
+
+async def test_a_request_in_flight_is_answered_after_the_signal(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port())
+    with served(program) as process:
+        async with loaded(program) as (_, person):
+            body = observation(person, "late")
+            with begun(program, body, person.token) as connection:
+                process.terminate()
+                await asyncio.sleep(0.5)
+                with pytest.raises(ConnectionError):
+                    socket.create_connection(("127.0.0.1", program.port), timeout=5)
+                connection.sendall(body[10:])
+                assert connection.recv(65536).startswith(b"HTTP/1.1 201 ")
+            assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+async def test_who_is_not_done_in_time_is_cut_off(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_STOP_WITHIN": "PT1S"})
+    with served(program) as process:
+        async with loaded(program) as (_, person):
+            with begun(program, observation(person, "never"), person.token):
+                process.terminate()
+                assert await asyncio.to_thread(process.wait, 5) == 0
+
+
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_STOP_WITHIN": "PT1M"})
+    with served(program) as process:
+        async with loaded(program) as (_, person):
+            with begun(program, observation(person, "never"), person.token):
+                process.terminate()
+                with pytest.raises(subprocess.TimeoutExpired):
+                    await asyncio.to_thread(process.wait, 1)
+                process.send_signal(signal.SIGINT)
+                assert await asyncio.to_thread(process.wait, 5) == 1
+    assert "Stopped at once" in program.log.read_text()
+
+
+def test_it_says_that_it_stops_while_everybody_is_still_answered(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_STOP_NOTICE": "PT3S"})
+    with served(program) as process, httpx.Client(base_url=program.url) as http:
+        assert http.get("/health/ready").text == "ok\n"
+        process.terminate()
+        until = time.monotonic() + 2
+        while (told := http.get("/health/ready")).is_success and time.monotonic() < until:
+            time.sleep(0.02)
+        assert (told.status_code, told.text) == (503, "server: is stopping\n")
+        answer = http.get("/fhir/r4/metadata")
+        assert answer.status_code == 200
+        assert answer.headers["connection"] == "close"
+        assert http.get("/health/live").status_code == 200
+        assert process.wait(20) == 0
