@@ -8,7 +8,7 @@ import typer
 
 from app.access.requester import RequesterKind
 from app.audit.events import Trace
-from app.cli_record import Runner
+from app.cli_import import Runner
 from app.db.database import Reader, Transaction
 from app.errors import NotFoundError
 from app.oauth import clients, ending

@@ -3,11 +3,11 @@
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO, Protocol, TypeVar
+from typing import Annotated, BinaryIO
 from uuid import uuid4
 
 import typer
@@ -15,7 +15,7 @@ import typer
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Trace
-from app.fhir.issues import Issue
+from app.cli_import import Runner, import_files
 from app.fhir.release import Release
 from app.interactions.archive import archive as archive_of
 from app.interactions.archive_import import bring_in_archive
@@ -24,7 +24,6 @@ from app.interactions.corrections import Correction, ask
 from app.interactions.erase import erase_record, is_left
 from app.interactions.erased import listed
 from app.interactions.people import record_with_patient
-from app.interactions.record_import import import_resources
 from app.interactions.restore import Brought, bring_in
 from app.interactions.time_zone import change_time_zone
 from app.interactions.transfer import export, faults, read_head
@@ -35,18 +34,9 @@ from app.store.reindex import reindex
 from app.store.time_zone import known_zone
 from app.wiring import Parts
 
-T = TypeVar("T")
 OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
 _Patient = Annotated[str, typer.Option("--patient", help="The id of the person's Patient.")]
 _Release = Annotated[str, typer.Option("--release", help="stu3 or r4: where that Patient is.")]
-
-
-class Runner(Protocol):
-    """Runs work on the database of the settings; an error ends the command."""
-
-    def __call__(self, work: Callable[[Parts], Awaitable[T]]) -> T:
-        """Return what ``work`` returned."""
-        ...
 
 
 def _stop(message: str) -> typer.Exit:
@@ -108,8 +98,11 @@ def commands(run: Runner) -> typer.Typer:
 
     @record.command("import")
     def record_import(
-        file: Annotated[
-            Path, typer.Argument(help="An archive or export of Regie, or a FHIR resource of one release per line.")
+        paths: Annotated[
+            list[Path],
+            typer.Argument(
+                help="An archive or export of Regie; or files and folders of FHIR resources of one release."
+            ),
         ],
         *,
         trust: Annotated[
@@ -117,11 +110,14 @@ def commands(run: Runner) -> typer.Typer:
         ] = None,
         as_operator: Annotated[bool, typer.Option("--as-operator", help="As who runs the server.")] = False,
         release: Annotated[str, typer.Option(help="stu3 or r4: of resources; an export tells itself.")] = "",
+        report: Annotated[
+            Path | None, typer.Option(help="A new file, for a line of JSON about each resource that is refused.")
+        ] = None,
     ) -> None:
         """Bring in a record or resources; exit status 1 if anything was refused. It may be run again."""
         if not as_operator:
             raise _stop("Records are imported by who runs the server: say --as-operator.")
-        _bring_in(run, file, release, trust or [])
+        _bring_in(run, paths, release, trust or [], report)
 
     _add_erase(record, run)
     _add_time_zone(record, run)
@@ -238,21 +234,21 @@ def _add_correction(record: typer.Typer, run: Runner) -> None:
         typer.echo("Asked. The person finds it on the page My data.")
 
 
-def _bring_in(run: Runner, path: Path, release: str, trusted: list[str]) -> None:
-    refused = _Refused()
-    with _opened(path) as file:
-        is_export = read_head(file.readline()) is not None
-        file.seek(0)
-        if is_export or is_zip(file):
-            _tell(run(lambda parts: _restored(parts, file, trusted)))
-        elif release:
-            wanted = _release(release)
-            written = run(lambda parts: import_resources(parts.context, OPERATOR, _trace(), wanted, file, refused))
-            typer.echo(f"{written} resources are in.")
-        else:
-            raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
-    if refused.lines:
-        raise _stop(f"{refused.lines} lines were refused.")
+def _bring_in(run: Runner, paths: list[Path], release: str, trusted: list[str], report: Path | None) -> None:
+    if len(paths) == 1 and paths[0].is_file():
+        with _opened(paths[0]) as file:
+            is_export = read_head(file.readline()) is not None
+            file.seek(0)
+            if is_export or is_zip(file):
+                _tell(run(lambda parts: _restored(parts, file, trusted)))
+                return
+    if not release:
+        raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
+    wanted = _release(release)
+    with nullcontext() if report is None else _written(report) as rejections:
+        imported = import_files(run, OPERATOR, _trace(), wanted, paths, rejections)
+    if imported.rejected:
+        raise _stop(f"{imported.rejected} resources were refused.")
 
 
 async def _restored(parts: Parts, file: BinaryIO, trusted: list[str]) -> Brought:
@@ -274,19 +270,6 @@ def _tell(brought: Brought) -> None:
         typer.echo(f"{brought.changes} changes are in the record of {patients}.")
     else:
         typer.echo(f"The record of {patients} is here already, with all that is in this export. Nothing was changed.")
-
-
-class _Refused:
-    """Tells of each line that is refused, and counts them."""
-
-    def __init__(self) -> None:
-        self.lines = 0
-
-    def __call__(self, line: int, issues: Iterable[Issue]) -> None:
-        self.lines += 1
-        for issue in issues:
-            place = f" {issue.expression}:" if issue.expression else ""
-            typer.echo(f"Line {line}:{place} {issue.diagnostics}", err=True)
 
 
 def _verify(path: Path) -> None:

@@ -32,6 +32,7 @@ _KINDS = {
     "log": ("110101", "Audit Log Used"),
     "export": ("110106", "Export"),
     "import": ("110107", "Import"),
+    "import-resources": ("110107", "Import"),
     "grant": _RIGHTS,
     "change-grant": _RIGHTS,
     "withdraw": _RIGHTS,

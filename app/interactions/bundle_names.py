@@ -46,7 +46,7 @@ def renamed(
 
     Raises: InvalidResourceError, for a reference to a ``urn:`` that no entry has.
     """
-    replaced = _links(release).sub(lambda found: found[1] + _value(found[1], found[2], names), body)
+    replaced = with_links(release, body, names)
     if replaced != body:
         expected = parsed.resource_type
         parsed = parse(release, replaced, expected_type=expected, location=location, maximum_depth=maximum_depth)
@@ -63,6 +63,11 @@ def renamed(
     if strange:
         raise InvalidResourceError(strange)
     return parsed
+
+
+def with_links(release: Release, body: bytes, names: Mapping[str, str]) -> bytes:
+    """Return a resource with its links to what ``names`` has replaced by what that is called here; the rest stays byte for byte."""
+    return _links(release).sub(lambda found: found[1] + _value(found[1], found[2], names), body) if names else body
 
 
 def _value(name: bytes, value: bytes, names: Mapping[str, str]) -> bytes:

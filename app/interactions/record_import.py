@@ -1,110 +1,261 @@
-"""Lines of FHIR resources of one release into records, by an operator.
+"""FHIR resources of one release into records, by an operator, in any order and of any number.
 
-Each line is an update, or a create if it has no id, and what was sent before is not done again: a broken import can be run again.
-An export of Regie, which is a record as a whole, is brought in by ``restore.py``.
+The lines are put on disk first (``import_spool.py``), so that those of one person go in together whatever their order was. They go in
+by chunks: a transaction each, with its entry in the log of every person. A resource comes in once: an import that broke off
+is begun again, and one that was done changes nothing. An export of Regie, which is a record as a whole, is brought in by
+``restore.py``.
 """
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from app.access.policy import Wish
 from app.access.requester import Requester
-from app.audit.events import Trace
-from app.errors import NotSupportedError, RegieError, UnavailableError
+from app.access.scope import AccessScope
+from app.access.smart_scope import Action
+from app.audit.events import Event, Trace
+from app.db.database import Transaction
+from app.errors import BadRequestError, NotSupportedError, RegieError, UnavailableError, UnprocessableError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
+from app.fhir.validation.primitives import is_valid
+from app.fhir.validation.structure import decode, is_resource_type, parse
+from app.interactions.bringing import AlreadyIn, Arrival, Bringing
+from app.interactions.bundle import bundle
 from app.interactions.context import Context
+from app.interactions.gate import Decide, Deed, Touched, event
+from app.interactions.import_lines import Line, is_together, named
+from app.interactions.import_spool import Part, Spool, Spooled
+from app.interactions.placement import named_patients
 from app.interactions.repeat import Outcome, issues_of
-from app.interactions.single import create, update
 from app.interactions.written import Written
 
-GROUP = 100
-"""Requests under way at once; fewer when they are large."""
+CHUNK = 100
+"""Resources written in one transaction: others wait for it, some 30 ms."""
 
-GROUP_BYTES = 4 * 1024 * 1024
-Refused = Callable[[int, tuple[Issue, ...]], None]
-
-
-class _Named(msgspec.Struct):
-    """What a line of FHIR says about where it belongs."""
-
-    resource_type: str = msgspec.field(name="resourceType")
-    id: str | None = None
-
-
-def _refuse_what_is_not_kept(resource_type: str) -> None:
-    if resource_type in NOT_KEPT:
-        raise NotSupportedError(f"A {resource_type} is not kept as a resource of a record.")
-
-
-def _told(outcomes: Iterable[tuple["_Sent", Outcome]], refused: Refused) -> int:
-    """Return how many of the outcomes are good; ``refused`` is told of the others."""
-    written = 0
-    for sent, outcome in outcomes:
-        if isinstance(outcome, Written):
-            written += 1
-        else:
-            refused(sent.line, issues_of(outcome))
-    return written
+CHUNK_BYTES = 1024 * 1024
+TOGETHER_MAX = 100_000
+"""Entries of a batch or transaction in an import, which is written as one."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
-    """A line of FHIR on its way in."""
+class Rejected:
+    """A line that was not taken, with all that is wrong with it; ``reference`` is ``Type/id`` as far as it says so."""
 
-    line: int
-    body: bytes
-    named: _Named
+    line: Line
+    reference: str
+    issues: tuple[Issue, ...]
+
+
+@dataclass(slots=True)
+class Imported:
+    """How many resources were written, were in already, and were rejected."""
+
+    written: int = 0
+    already: int = 0
+    rejected: int = 0
+
+
+Told = Callable[[Rejected], None]
+Progress = Callable[[str, int, int], None]
+"""Is told what is done (``read`` or ``write``), of how many lines so far, and of how many in all (0: not known yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A line that was read: what is to be written, or what is wrong."""
+
+    spooled: Spooled
+    arrival: Arrival | None
+    error: RegieError | None = None
+
+
+class _NothingWrittenError(Exception):
+    """All of a chunk was in already, or refused: what was made for it is undone."""
 
 
 async def import_resources(
-    context: Context, operator: Requester, trace: Trace, release: Release, lines: Iterable[bytes], refused: Refused
-) -> int:
+    context: Context,
+    operator: Requester,
+    trace: Trace,
+    release: Release,
+    lines: Iterable[Line],
+    told: Told,
+    progress: Progress = lambda *_: None,
+) -> Imported:
     """Return how many resources are in; each line is an update, or a create if it has no id.
 
-    A line that was sent before, at the same place with the same bytes, is not done twice. ``refused`` is told of each line
-    whose resource can't be taken; the others go in.
+    ``told`` is told of each line that can't be taken; the others go in. Raises: UnavailableError, when the database does not take
+    them; then it is begun again with the same lines.
     """
-    written = 0
-    group: list[_Sent] = []
+    work = _Import(context, operator, trace, release, told, Imported())
+    with Spool() as spool:
+        for line in lines:
+            work.spool(spool, line)
+            progress("read", spool.count, 0)
+        done = 0
+        for chunk in _chunks(spool.read()):
+            await (work.together if chunk[0].part is Part.TOGETHER else work.write)(spool, chunk)
+            done += len(chunk)
+            progress("write", done, spool.count)
+    return work.result
 
-    async def send() -> int:
-        outcomes = await asyncio.gather(*(_send(context, operator, trace, release, sent) for sent in group))
-        return _told(zip(group, outcomes, strict=True), refused)
 
-    for number, line in enumerate(lines, 1):
-        body = line.strip()
-        if not body:
-            continue
+def _chunks(lines: Iterator[Spooled]) -> Iterator[list[Spooled]]:
+    chunk: list[Spooled] = []
+    size = 0
+    for one in lines:
+        is_apart = one.part is Part.TOGETHER or (chunk and chunk[-1].part is not one.part)
+        if chunk and (is_apart or len(chunk) == CHUNK or size + len(one.line.body) > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(one)
+        size += len(one.line.body)
+    if chunk:
+        yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """One import on its way."""
+
+    context: Context
+    operator: Requester
+    trace: Trace
+    release: Release
+    told: Told
+    result: Imported
+
+    def spool(self, spool: Spool, line: Line) -> None:
+        """Put a line on disk, sorted by the person that it names; what is wrong with it is told later."""
+        about = named(line.body)
+        kind, chosen = about.resource_type, about.id or line.id
+        part, person = Part.OF_NOBODY, ""
+        if is_together(about):
+            part = Part.TOGETHER
+        elif kind == "Patient":
+            person = chosen or ""
+        elif is_resource_type(self.release, kind):
+            patients = self._patients(kind, line.body)
+            person = patients.pop() if len(patients) == 1 else ""
+        spool.add(line, Part.OF_A_PERSON if person else part, person, kind, chosen)
+
+    def _patients(self, kind: str, body: bytes) -> set[str]:
         try:
-            named = msgspec.json.decode(body, type=_Named)
-        except msgspec.DecodeError:
-            named = _Named("Resource")  # to be told what is wrong with it
-        # Two versions of one resource have to go in one after the other.
-        is_again = any((named.resource_type, named.id) == (sent.named.resource_type, sent.named.id) for sent in group)
-        size = sum(len(sent.body) for sent in group)
-        if (is_again and named.id is not None) or len(group) == GROUP or size > GROUP_BYTES:
-            written += await send()
-            group = []
-        group.append(_Sent(number, body, named))
-    return written + await send()
+            return named_patients(self.context, self.release, kind, decode(body))
+        except (RegieError, AttributeError, TypeError):
+            return set()  # no FHIR: its reading says what is wrong
+
+    async def write(self, spool: Spool, chunk: Sequence[Spooled]) -> None:
+        """Write a chunk in one transaction, and count it."""
+        ready = [self._read(spool, one) for one in chunk]
+        arrivals = [one.arrival for one in ready if one.arrival is not None]
+        await self.context.ask_about(self.operator.kind, self.release, [one.parsed.tree for one in arrivals])
+        deed = Deed("import-resources", self.release)
+        outcomes: list[Outcome | AlreadyIn] = []
+
+        async def job(transaction: Transaction, decide: Decide) -> tuple[None, list[Event]]:
+            changes = Bringing(self.context, transaction, self.operator, self.release, decide)
+            outcomes[:] = await changes.bring_in(arrivals)
+            await changes.finish()
+            changed = changes.changed
+            if not changed:
+                raise _NothingWrittenError
+            touched = [Touched(record, "operator", count, seq=seq) for record, (count, seq) in changed.items()]
+            touched += [Touched(record, "operator") for record in _compared(outcomes) - changed.keys()]
+            return None, [event(self.operator, self.trace, deed, one) for one in touched]
+
+        if arrivals:
+            try:
+                await self.context.gate.change(self.operator, self.trace, deed, job)
+            except _NothingWrittenError:
+                await self._looked(deed, _compared(outcomes))
+        await self._count(deed, ready, iter(outcomes))
+
+    async def _looked(self, deed: Deed, records: set[int]) -> None:
+        """Leave in the log of these records that what came was compared with what is in them."""
+
+        async def action(_: AccessScope) -> tuple[None, list[Touched]]:
+            return None, [Touched(record_id, "operator") for record_id in records]
+
+        if records:
+            await self.context.gate.look(self.operator, self.trace, Wish(Action.READ), deed, action)
+
+    async def _count(self, deed: Deed, ready: Sequence[_Ready], outcomes: Iterable[Outcome | AlreadyIn]) -> None:
+        """Count what became of each line; the log tells once of those that were refused."""
+        following = iter(outcomes)
+        first: RegieError | None = None
+        for one in ready:
+            outcome = one.error or next(following)
+            if isinstance(outcome, Written):
+                self.result.written += 1
+            elif isinstance(outcome, AlreadyIn):
+                self.result.already += 1
+            else:
+                self._reject(one.spooled.line, _reference(one.spooled), outcome)
+                first = first or outcome
+        if first is not None:
+            await self.context.gate.refused(self.operator, self.trace, deed, first)
+
+    def _reject(self, line: Line, reference: str, error: RegieError) -> None:
+        self.result.rejected += 1
+        self.told(Rejected(line, reference, issues_of(error)))
+
+    def _read(self, spool: Spool, one: Spooled) -> _Ready:
+        kind, line = one.resource_type, one.line
+        try:
+            if line.fault:
+                raise UnprocessableError(line.fault)
+            if kind in NOT_KEPT:
+                raise NotSupportedError(f"A {kind} is not kept as a resource of a record.")
+            parsed = parse(self.release, line.body, maximum_depth=self.context.limits.body_depth_max)
+            chosen = one.id or self._made_id(one)
+            if not is_valid("id", chosen):
+                raise BadRequestError("This is no id of a resource.", expression=f"{kind}.id")
+            brings = bool(one.person) and spool.has_patient(one.person)
+            return _Ready(
+                one, Arrival(msgspec.structs.replace(parsed, id=chosen), chosen, one.times if one.id else 0, brings)
+            )
+        except RegieError as error:
+            return _Ready(one, None, error)
+
+    def _made_id(self, one: Spooled) -> str:
+        """Return the id of what has none: it follows from what is in it, so that it comes in once, and nobody can guess it."""
+        text = one.content + f"{self.release.path} {one.times}".encode()
+        digest = hashlib.blake2b(text, digest_size=16, key=self.context.index_key[:64]).digest()
+        return str(uuid.UUID(bytes=digest, version=5))
+
+    async def together(self, _: Spool, chunk: Sequence[Spooled]) -> None:
+        """Do what a batch or transaction asks, once."""
+        (one,) = chunk
+        key = f"import {hashlib.sha256(one.line.body).hexdigest()} {one.times}"
+        context = replace(self.context, limits=replace(self.context.limits, bundle_entries_max=TOGETHER_MAX))
+        try:
+            answer = await bundle(context, self.operator, self.trace, self.release, one.line.body, idempotency_key=key)
+        except UnavailableError:
+            raise
+        except RegieError as error:
+            self._reject(one.line, "Bundle", error)
+            return
+        for entry in answer.entries:
+            outcome = entry.outcome
+            if isinstance(outcome, RegieError):
+                self._reject(replace(one.line, entry=entry.asked.index), entry.resource_type, outcome)
+            elif isinstance(outcome, Written) and outcome.interaction:
+                self.result.written += 1
+            else:
+                self.result.already += 1
 
 
-async def _send(context: Context, operator: Requester, trace: Trace, release: Release, sent: _Sent) -> Outcome:
-    named = sent.named
-    key = f"import {sent.line} {hashlib.sha256(sent.body).hexdigest()}"
-    try:
-        _refuse_what_is_not_kept(named.resource_type)
-        if named.id is None:
-            return await create(context, operator, trace, release, named.resource_type, sent.body, idempotency_key=key)
-        return await update(
-            context, operator, trace, release, named.resource_type, named.id, sent.body, idempotency_key=key
-        )
-    except UnavailableError:
-        raise
-    except RegieError as error:
-        return error
+def _reference(one: Spooled) -> str:
+    return f"{one.resource_type}/{one.id}" if one.id else one.resource_type
+
+
+def _compared(outcomes: Iterable[Outcome | AlreadyIn]) -> set[int]:
+    """Return the records that had what came in."""
+    return {one.record_id for one in outcomes if isinstance(one, AlreadyIn)}

@@ -65,6 +65,7 @@ _DEEDS = {
     "alerts": marked("changed which messages come about this list"),
     "export": marked("took a copy of the record"),
     "import": marked("brought in a record"),
+    "import-resources": marked("added data from a file"),
     "time-zone": marked("changed the time zone of the record"),
 }
 _REFUSED = {

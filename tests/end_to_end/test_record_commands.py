@@ -102,7 +102,7 @@ def test_lines_of_fhir_are_imported_and_a_bad_one_is_told_of(program: Program, t
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     refused = refusal(program, "record", "import", str(file), "--release", "stu3", "--as-operator")
     assert refused.stdout == "1 resources are in.\n"
-    assert "Line 2: Observation.status:" in refused.stderr
+    assert "resources.ndjson, line 2: Observation.status:" in refused.stderr
     assert program.run("record", "erase", "--patient", "weerklank", "--release", "stu3", "--yes")
 
 

@@ -21,7 +21,7 @@ from app.db.sqlite import SqliteTransaction
 from app.interactions.erase import erase_record
 from app.settings import Settings
 from app.wiring import wire
-from tests.support.filled import OPERATOR, TRACE
+from tests.support.importing import OPERATOR, TRACE
 
 record_id, statements = int(sys.argv[1]), int(sys.argv[2])
 run, done = SqliteTransaction.run, 0

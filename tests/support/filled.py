@@ -6,10 +6,9 @@ from datetime import timedelta
 
 from app.access.categories import Category
 from app.access.grant import Grantee
-from app.access.requester import Requester, RequesterKind
-from app.access.smart_scope import ALL_ACTIONS, LOOK, SmartScopes
+from app.access.requester import RequesterKind
+from app.access.smart_scope import ALL_ACTIONS, LOOK
 from app.audit import alerts, earlier
-from app.audit.events import Trace
 from app.consent import codes as access_codes
 from app.consent import grants, requests
 from app.db.database import Transaction
@@ -21,22 +20,16 @@ from app.identity.mail_addresses import MailAddresses
 from app.identity.openid import Identity
 from app.identity.passkeys import Passkeys
 from app.identity.recovery import RecoveryCodes
-from app.interactions.record_import import import_resources
 from app.jobs import outbox
 from app.oauth import codes, launches, tokens
 from tests.support.database import beside
+from tests.support.importing import imported
 from tests.support.in_process import Inside
 from tests.support.passkey import Device
 
-OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
-TRACE = Trace("test")
 APP_ID = "app-of-the-test"
 CHOSEN = "0c3f8a7e-5b1d-4e7a-9f52-6d1c2b3a4f50"
 MAIL = "zonnestraal@example.test"
-
-
-def _refuses_nothing(line: int, issues: object) -> None:
-    raise AssertionError(f"Line {line} was refused: {issues}")
 
 
 async def _fill_logins(person: Inside, transaction: Transaction, account_id: str) -> None:
@@ -67,7 +60,7 @@ async def fill(person: Inside) -> None:
     assert created.status_code == 201, created.text
     line = person.observation("by-the-operator", id_="chosen-by-the-operator")
     line = line[:-1] + b',"dataAbsentReason":{"text":"Not measured"}}'  # kept with what it breaks
-    assert await import_resources(parts.context, OPERATOR, TRACE, Release.R4, [line], _refuses_nothing) == 1
+    assert (await imported(parts, [line])).counts == (1, 0, 0)
     password_hash = await parts.accounts.hash_password("geen-echt-wachtwoord")
 
     async def job(transaction: Transaction) -> None:

@@ -204,6 +204,8 @@ def _check_audit(connection: sqlite3.Connection, changes: list[Change]) -> None:
         event = _decode_event(body)
         if event["action"] in _WRITES and event.get("outcome", "success") == "success":
             told[record_id, event["seq"]] += 1
+        if event["action"] == "import-resources" and "seq" in event:
+            told.update((record_id, event["seq"] - back) for back in range(event["count"]))
         assert instant >= last, "the time of the audit log went back"
         last = instant
     brought = b"".join(lines for (lines,) in connection.execute("SELECT lines FROM audit_earlier ORDER BY log, part"))

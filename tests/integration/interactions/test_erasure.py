@@ -23,18 +23,17 @@ from app.audit.events import Event
 from app.db.database import Transaction
 from app.db.metadata import metadata
 from app.errors import AuthenticationError, NotFoundError
-from app.fhir.release import Release
 from app.identity import sessions
 from app.interactions import erase as erasing
 from app.interactions.erase import erase_record, is_left
 from app.interactions.erased import NoteHandler, listed
-from app.interactions.record_import import import_resources
 from app.interactions.restore import bring_in
 from app.interactions.transfer import export
 from app.jobs.erasure import NOTE_KIND, Note
 from app.jobs.outbox import Job
 from tests.support.database import file_of
-from tests.support.filled import CHOSEN, MAIL, OPERATOR, TRACE, counted, fill, of_person, traces
+from tests.support.filled import CHOSEN, MAIL, counted, fill, of_person, traces
+from tests.support.importing import OPERATOR, TRACE, imported
 from tests.support.in_process import Inside, inside
 
 NOT_OF_A_RECORD = {
@@ -122,11 +121,7 @@ async def test_after_an_erasure_only_the_log_has_anything_of_the_person(person: 
 async def test_an_erasure_takes_nothing_of_anybody_else(person: Inside) -> None:
     other = [json.dumps({"resourceType": "Patient", "id": "somebody-else"}).encode()]
     other += [person.observation("other").replace(person.patient_id.encode(), b"somebody-else")]
-
-    def told(line: int, issues: object) -> None:
-        raise AssertionError(line, issues)
-
-    assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, other, told) == 2
+    assert (await imported(person.parts, other)).counts == (2, 0, 0)
     rows = counted(person)
     await erased(person)
     kept = counted(person)

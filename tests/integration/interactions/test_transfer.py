@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,17 @@ from app.access.smart_scope import ALL_ACTIONS
 from app.consent import grants
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, ConflictError, NotFoundError, UnprocessableError
-from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.interactions.erase import erase_record
-from app.interactions.record_import import import_resources
 from app.interactions.restore import Brought, bring_in
 from app.interactions.transfer import ChangeLine, export, faults, read_line
 from app.jobs import outbox
 from app.oauth import tokens
 from app.store.changes import GENESIS, chained
-from app.store.ids import new_id, record_in
+from app.store.ids import UUID_ID, new_id
 from app.store.reindex import ALONE, reindex
-from tests.support.filled import APP_ID, CHOSEN, OPERATOR, TRACE, counted, fill
+from tests.support.filled import APP_ID, CHOSEN, counted, fill
+from tests.support.importing import OPERATOR, TRACE, imported
 from tests.support.in_process import Inside, inside
 
 
@@ -63,17 +62,6 @@ async def exported(person: Inside, record_id: int | None = None, requester: Requ
 
 async def erased(person: Inside, requester: Requester = OPERATOR) -> None:
     await erase_record(person.parts.context, requester, TRACE, person.record_id)
-
-
-@dataclass
-class Told:
-    """What was refused, by line."""
-
-    lines: dict[int, tuple[Issue, ...]]
-
-    def __call__(self, line: int, issues: tuple[Issue, ...]) -> None:
-        """Keep what is told."""
-        self.lines[line] = issues
 
 
 async def brought_in(person: Inside, lines: list[bytes]) -> Brought:
@@ -245,7 +233,7 @@ async def test_what_is_brought_in_again_changes_nothing(person: Inside) -> None:
     assert await brought_in(person, lines) == replace(first, is_new=False)
     assert counted(person) == rows
     body = person.observation("after")
-    assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, [body], Told({})) == 1
+    assert (await imported(person.parts, [body])).counts == (1, 0, 0)
     assert await brought_in(person, lines) == replace(first, is_new=False)
     await asyncio.to_thread(person.soundness.check)
 
@@ -434,15 +422,14 @@ async def test_lines_of_fhir_go_in_and_each_that_is_refused_is_told_of(person: I
         measured.replace(b"weerklank", new_id(1, 1).encode()),
         b'{"resourceType":"Organization","id":"huisartsenpraktijk","name":"Praktijk Weerklank-Test"}',
     ]
-    for _ in range(2):
-        told = Told({})
-        written = await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, lines, told)
-        assert (written, sorted(told.lines)) == (5, [4, 5, 8, 9, 10])
-        assert told.lines[4][0].expression == "Observation.status"
+    for counts in ((5, 0, 5), (0, 5, 5)):
+        brought = await imported(person.parts, lines)
+        assert (brought.counts, sorted(brought.rejected)) == (counts, [4, 5, 8, 9, 10])
+        assert brought.rejected[4].issues[0].expression == "Observation.status"
     changes = person.soundness.changes(await record(person, "weerklank"))
     assert [(change.id, change.version) for change in changes[-2:]] == [("twice", 1), ("twice", 2)]
     assert len(changes) == 4, "what was sent again was not done again"
-    assert record_in(changes[0].id) == await record(person, "weerklank")
+    assert UUID_ID.fullmatch(changes[0].id), "an id was made for what had none"
     await asyncio.to_thread(person.soundness.check)
 
 
@@ -450,7 +437,6 @@ async def test_what_was_erased_can_be_imported_again(person: Inside) -> None:
     lines = [b'{"resourceType":"Patient","id":"weerklank"}']
     lines += [person.observation("one").replace(person.patient_id.encode(), b"weerklank")]
     for _ in range(2):
-        told = Told({})
-        assert await import_resources(person.parts.context, OPERATOR, TRACE, Release.R4, lines, told) == 2, told
+        assert (await imported(person.parts, lines)).counts == (2, 0, 0)
         record_id = await record(person, "weerklank")
         await erase_record(person.parts.context, OPERATOR, TRACE, record_id)

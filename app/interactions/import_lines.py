@@ -1,0 +1,157 @@
+"""What an operator imports, one resource after the other: lines of files, of those in folders, and what Bundles hold.
+
+A file is lines of JSON (NDJSON, a resource in each), as bulk exports write them, or one resource if its name ends in ``.json``;
+``.gz`` is read too. A ``collection`` or ``searchset`` is its resources, which may call each other by ``fullUrl``; a ``batch`` or
+``transaction`` stays whole, since what its entries ask is done together.
+
+Sources: https://github.com/ndjson/ndjson-spec, https://hl7.org/fhir/R4/bundle.html, https://hl7.org/fhir/STU3/bundle.html
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from app.errors import UnprocessableError
+from app.fhir.release import Release
+from app.fhir.validation.primitives import is_valid
+from app.interactions.bundle_names import with_links
+
+LINE_MAX = 64 * 1024 * 1024
+"""Bytes of a line, and of a file that is one resource."""
+
+_ENDINGS = (".ndjson", ".ndjson.gz", ".json", ".json.gz")
+_URN = "urn:uuid:"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A resource on its way in, with the place that it came from; ``entry`` is its number in a Bundle, from 0.
+
+    ``id`` is the id it gets where it has none itself, ``fault`` what is wrong with the line, which has no body then.
+    """
+
+    file: str
+    number: int
+    body: bytes
+    entry: int | None = None
+    id: str | None = None
+    fault: str = ""
+
+
+class Named(msgspec.Struct):
+    """What a line says about itself."""
+
+    resource_type: str = msgspec.field(name="resourceType")
+    id: str | None = None
+    type: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Entry(msgspec.Struct):
+    resource: msgspec.Raw = msgspec.Raw(b"")
+    full_url: str = msgspec.field(default="", name="fullUrl")
+
+
+class _Collection(msgspec.Struct):
+    entry: list[_Entry] = []
+
+
+NAMELESS = Named("")
+"""What is no resource; why not, its reading tells."""
+
+_named = msgspec.json.Decoder(Named)
+_collection = msgspec.json.Decoder(_Collection)
+
+
+def named(body: bytes | msgspec.Raw) -> Named:
+    """Return what a line says about itself, ``NAMELESS`` if it is no resource."""
+    try:
+        return _named.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return NAMELESS
+
+
+def is_together(about: Named) -> bool:
+    """Return whether it is a batch or transaction."""
+    return about.resource_type == "Bundle" and bytes(about.type) in (b'"batch"', b'"transaction"')
+
+
+def files_in(paths: Iterable[Path]) -> list[Path]:
+    """Return the files, and those in the folders, in the order of their names. Raises: UnprocessableError."""
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(one for one in path.rglob("*") if one.is_file() and one.name.endswith(_ENDINGS))
+        found += inside if path.is_dir() else [path]
+        if path.is_dir() and not inside:
+            message = f"{path} has no file that ends in {', '.join(_ENDINGS)}."
+            raise UnprocessableError(message)
+    return found
+
+
+def lines_of_files(release: Release, paths: Iterable[Path]) -> Iterator[Line]:
+    """Yield the resources of files one after the other. Raises: UnprocessableError, for one that can't be read."""
+    for path in paths:
+        try:
+            with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
+                if path.name.removesuffix(".gz").endswith(".json"):
+                    yield from _resources(release, _whole(path.name, file))
+                else:
+                    yield from lines_in(release, path.name, file)
+        except (OSError, EOFError, zlib.error) as error:
+            message = f"{path} can't be read."
+            raise UnprocessableError(message) from error
+
+
+def lines_in(release: Release, name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[Line]:
+    """Yield the resources of an NDJSON file."""
+    number = 0
+    while line := file.readline(LINE_MAX + 1):
+        number += 1
+        if len(line) > LINE_MAX:
+            while line and not line.endswith(b"\n"):
+                line = file.readline(LINE_MAX)
+            yield _too_long(name, number)
+        elif body := line.strip():
+            yield from _resources(release, Line(name, number, body))
+
+
+def _whole(name: str, file: BinaryIO | gzip.GzipFile) -> Line:
+    body = file.read(LINE_MAX + 1)
+    return Line(name, 1, body) if len(body) <= LINE_MAX else _too_long(name, 1)
+
+
+def _too_long(name: str, number: int) -> Line:
+    return Line(name, number, b"", fault=f"A resource, or a Bundle, may have {LINE_MAX} bytes.")
+
+
+def _resources(release: Release, line: Line) -> Iterator[Line]:
+    """Yield the resource of a line, or those of the collection in it."""
+    about = named(line.body)
+    if about.resource_type != "Bundle" or bytes(about.type) not in (b'"collection"', b'"searchset"'):
+        yield line
+        return
+    try:
+        entries = _collection.decode(line.body).entry
+    except msgspec.DecodeError:
+        yield replace(line, fault="This Bundle is not FHIR.")
+        return
+    links = {}
+    for entry in entries:
+        chosen = _id_of(entry)
+        if chosen is not None and entry.full_url.startswith("urn:"):
+            links[entry.full_url] = f"{named(entry.resource).resource_type}/{chosen}"
+    for index, entry in enumerate(entries):
+        if body := bytes(entry.resource):
+            yield replace(line, body=with_links(release, body, links), entry=index, id=_id_of(entry))
+
+
+def _id_of(entry: _Entry) -> str | None:
+    """Return the id that an entry's resource has, or gets by what the others call it."""
+    about = named(entry.resource)
+    if about.id is not None or not entry.full_url.startswith(_URN):
+        return about.id
+    return entry.full_url.removeprefix(_URN) if is_valid("uuid", entry.full_url) else None

@@ -1,0 +1,93 @@
+"""The lines of an import on disk, put in the order in which they go in: each person's together, whatever their order was.
+
+It is a database of SQLite without a name, which nobody else can open and which is gone with the process, however that ends.
+
+Source: https://www.sqlite.org/inmemorydb.html#temp_db
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import blake2b
+from typing import Self
+
+from app.interactions.import_lines import Line
+
+_TABLE = """
+CREATE TABLE line (
+    n INTEGER PRIMARY KEY, part INTEGER, person TEXT, type TEXT, id TEXT, file TEXT, number INTEGER, entry INTEGER,
+    fault TEXT, content BLOB, body BLOB
+)
+"""
+_ADD = "INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_IN_ORDER = "CREATE INDEX in_order ON line (part, person, n)"
+_OF_CONTENT = "CREATE INDEX of_content ON line (content, n)"
+_READ = """
+SELECT n, part, person, type, id, file, number, entry, fault, content, body FROM line ORDER BY part, person, n
+"""
+_EARLIER = "SELECT count(*) FROM line WHERE content = ? AND n < ?"
+_PATIENT = "SELECT 1 FROM line WHERE part = 0 AND person = ? AND type = 'Patient' AND id = person LIMIT 1"
+
+
+class Part(IntEnum):
+    """In which order lines go in: what names a person, what is found by that, and what is done together."""
+
+    OF_A_PERSON = 0
+    OF_NOBODY = 1
+    TOGETHER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A line in its place: ``person`` is the id of the Patient that it names, ``content`` tells whether two are the same.
+
+    ``times`` is how often the same came before it in the import.
+    """
+
+    line: Line
+    part: Part
+    person: str
+    resource_type: str
+    id: str | None
+    content: bytes
+    times: int
+
+
+class Spool:
+    """Lines, first added, then read; close it."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=OFF")
+        self._connection.execute(_TABLE)
+        self._connection.execute("BEGIN")
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove everything."""
+        self._connection.close()
+
+    def add(self, line: Line, part: Part, person: str, resource_type: str, resource_id: str | None) -> None:
+        """Keep a line."""
+        content = blake2b(f"{resource_type}/{resource_id} ".encode() + line.body, digest_size=16).digest()
+        self.count += 1
+        row = (self.count, int(part), person, resource_type, resource_id, line.file, line.number, line.entry)
+        self._connection.execute(_ADD, (*row, line.fault, content, line.body))
+
+    def read(self) -> Iterator[Spooled]:
+        """Yield all lines in their order; nothing is added from now on."""
+        for statement in (_IN_ORDER, _OF_CONTENT, "COMMIT"):
+            self._connection.execute(statement)
+        for n, part, person, kind, id_, file, number, entry, fault, content, body in self._connection.execute(_READ):
+            ((times,),) = self._connection.execute(_EARLIER, (content, n))
+            line = Line(file, number, body, entry, id_, fault)
+            yield Spooled(line, Part(part), person, kind, id_, content, times)
+
+    def has_patient(self, patient_id: str) -> bool:
+        """Return whether the Patient itself is among the lines."""
+        return self._connection.execute(_PATIENT, (patient_id,)).fetchone() is not None
