@@ -1,5 +1,6 @@
 """FHIR with bound tokens: only with the key, or the certificate, that the token was given to."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from app.access.requester import RequesterKind
 from app.oauth.binding import thumbprint, use
 from app.oauth.dpop import Proof
 from app.oauth.tokens import Holder
+from app.wiring import open_database
 from tests.support.database import opened
 from tests.support.proofs import certificate, proof
 from tests.support.world import BASE_URL, PERSON_SCOPE, Caller, World, world_in
@@ -89,7 +91,7 @@ async def test_a_server_that_wants_nonces_says_which_one_to_use(tmp_path: Path) 
 
 async def test_a_proof_is_good_once_in_all_processes(tmp_path: Path) -> None:
     used = Proof("key", "once"), datetime.now(UTC)
-    with opened(tmp_path, "oauth") as one, opened(tmp_path, "oauth") as other:
+    with opened(tmp_path) as one, closing(open_database(one.url)) as other:
         assert await one.write(use(*used))
         assert not await other.write(use(*used))
 

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "verify_log.py"
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+def program(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
     folder = tmp_path_factory.mktemp("audit")
     program = Program(folder, free_port(), {"REGIE_MAIL_URL": f"file:{folder / 'mail'}"})
     program.run("migrate")

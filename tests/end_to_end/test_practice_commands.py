@@ -12,7 +12,7 @@ from tests.support.running import Program, free_port
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+def program(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
     made = Program(tmp_path_factory.mktemp("program"), free_port(), {})
     made.run("migrate")
     return made

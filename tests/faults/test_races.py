@@ -23,7 +23,9 @@ AT_ONCE = 8
 
 
 @pytest.fixture(scope="module", params=["1", "2"], ids=["one-process", "two-processes"])
-def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+def program(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Program]:
     with running(tmp_path_factory.mktemp("races"), REGIE_WORKERS=request.param) as program:
         yield program
 

@@ -224,7 +224,7 @@ async def world_in(
     secret.write_bytes(secrets.token_bytes(64))
     settings = Settings(secret_file=secret, base_url=base_url, openid_providers=SecretStr(openid_providers))
     clock = Clock()
-    with opened(folder, "consent", "identity", "jobs", "oauth", "audit") as database:
+    with opened(folder) as database:
         audit = AuditLog(settings.key("audit"), lambda: to_us(clock.now))
         server = AuthorizationServer(
             database,

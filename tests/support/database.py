@@ -1,11 +1,15 @@
-"""Databases for tests, of the kind that REGIE_TEST_DATABASE names: ``sqlite`` unless it says ``postgresql``."""
+"""Databases for tests, of the kind that the running test is for (``tests/conftest.py`` sets it).
 
-import importlib
-import os
+One with all tables is made once per kind and process, and copied from then on.
+"""
+
+import atexit
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -15,19 +19,37 @@ import pytest
 from sqlalchemy import text
 
 from app.db.database import Database, Transaction
-from app.db.metadata import metadata
-from app.db.migrate import in_transaction
+from app.db.migrate import migrate
 from app.db.sqlite import SqliteDatabase
 from app.db.statements import hot
 from app.wiring import open_database
 from tests.support import postgres
 
-ON_POSTGRESQL = os.environ.get("REGIE_TEST_DATABASE", "sqlite") == "postgresql"
+KINDS = ("sqlite", "postgresql")
+
+
+@dataclass
+class _Chosen:
+    kind: str = KINDS[0]
+
+
+_chosen = _Chosen()
+_templates: dict[str, str] = {}
+
+
+def choose(kind: str) -> None:
+    """Have databases of this kind made from here on."""
+    _chosen.kind = kind
+
+
+def kind() -> str:
+    """Return the kind of the databases that are made."""
+    return _chosen.kind
 
 
 def new_url(folder: Path) -> str:
     """Return the URL of a new, empty database."""
-    return postgres.server().new() if ON_POSTGRESQL else f"sqlite:///{folder / 'regie.sqlite3'}"
+    return postgres.server().new() if kind() == "postgresql" else f"sqlite:///{folder / 'regie.sqlite3'}"
 
 
 @cache
@@ -36,17 +58,29 @@ def url_in(folder: Path) -> str:
     return new_url(folder)
 
 
+def migrated(folder: Path) -> str:
+    """Return the URL of a new database that has all tables."""
+    if kind() not in _templates:
+        template = Path(tempfile.mkdtemp(prefix="regie-template-"))
+        atexit.register(shutil.rmtree, template, ignore_errors=True)
+        url = new_url(template)
+        migrate(url)
+        _templates[kind()] = url
+    return copied(_templates[kind()], folder)
+
+
 def copied(url: str, folder: Path) -> str:
     """Return the URL of a copy of a database that nobody has open."""
-    if ON_POSTGRESQL:
+    if url.startswith("postgresql"):
         return postgres.server().new(url)
-    shutil.copy(url.removeprefix("sqlite:///"), folder / "regie.sqlite3")
-    return new_url(folder)
+    copy = folder / "regie.sqlite3"
+    shutil.copy(url.removeprefix("sqlite:///"), copy)
+    return f"sqlite:///{copy}"
 
 
 def taken_away(url: str) -> None:
     """Take a database away that would outlive the test's folder."""
-    if ON_POSTGRESQL:
+    if url.startswith("postgresql"):
         postgres.server().drop(url)
 
 
@@ -87,12 +121,9 @@ def tamper(database: Database, *statements: str) -> None:
 
 
 @contextmanager
-def opened(folder: Path, *packages: str) -> Iterator[Database]:
-    """Yield an open database that has the tables of ``packages``, such as ``consent``."""
-    for package in packages:
-        importlib.import_module(f"app.{package}.tables")
-    url = new_url(folder)
-    in_transaction(url, metadata.create_all)
+def opened(folder: Path) -> Iterator[Database]:
+    """Yield an open database that has all tables."""
+    url = migrated(folder)
     database = open_database(url)
     try:
         yield database

@@ -11,14 +11,13 @@ import msgspec
 from pydantic import SecretStr
 
 from app.db.database import Transaction
-from app.db.migrate import migrate
 from app.fhir.release import Release
 from app.oauth import tokens
 from app.rest.application import FhirApplication
 from app.settings import Settings
 from app.store.ids import record_in
 from app.wiring import Parts, wire
-from tests.support.database import new_url, taken_away
+from tests.support.database import migrated, taken_away
 from tests.support.soundness import Soundness
 
 BASE_URL = "http://127.0.0.1:8000"
@@ -77,8 +76,7 @@ class Inside:
 @asynccontextmanager
 async def inside(folder: Path) -> AsyncIterator[Inside]:
     """Give a migrated database with one person, and that person's token."""
-    url = new_url(folder)
-    migrate(url)
+    url = migrated(folder)
     settings = Settings(
         database_url=url,
         secret_file=folder / "secret",

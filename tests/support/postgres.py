@@ -1,6 +1,7 @@
 """PostgreSQL for tests: a server of this process in a temporary folder, on a free port of this machine, and databases on it.
 
-It does not wait for the disk, which changes nothing of what is tested here; tests of faults start one of their own that does.
+It is in memory where there is a file system for that, and does not wait for the disk, which changes nothing of what is tested
+here; tests of faults start one of their own that does.
 """
 
 import atexit
@@ -15,16 +16,20 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "100",
     "shared_buffers": "128MB",
+    "max_wal_size": "128MB",
     "unix_socket_directories": "",
     "log_min_messages": "fatal",
 }
+_SIZE_BYTES = 2 << 30
 _numbers = count(1)
 
 
@@ -82,17 +87,19 @@ class Server:
     def new(self, template: str = "template0") -> str:
         """Return the URL of a new database, empty or a copy of one to which nobody is connected (a name or an URL)."""
         name = f"regie{next(_numbers)}"
-        self.run(f'CREATE DATABASE {name} TEMPLATE {template.rsplit("/", 1)[-1]} LC_COLLATE "C"')
+        # Copying files takes a tenth of what writing them by the log does, as nothing waits for the disk.
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template.rsplit('/', 1)[-1]} STRATEGY file_copy LC_COLLATE 'C'")
         return self.url(name)
 
     def drop(self, url: str) -> None:
         """Take a database away."""
         self.run(f"DROP DATABASE {url.rsplit('/', 1)[-1]} WITH (FORCE)")
 
-    def run(self, text: str, database: str = "postgres") -> str:
-        """Return what the server answers to SQL, one row per line, columns apart by a bar."""
-        command = [str(self.binaries / "psql"), "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", text, self.url(database)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    def run(self, text: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Return what the server answers to one statement."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(text.encode())
+            return cursor.fetchall() if cursor.description else []
 
 
 def made(folder: Path) -> Server:
@@ -114,12 +121,18 @@ def made(folder: Path) -> Server:
 @cache
 def server() -> Server:
     """Return this process's server; it is made at the first call and ends with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-"))
+    in_memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    folder = Path(tempfile.mkdtemp(prefix="regie-postgresql-", dir=in_memory if _has_room(in_memory) else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     own = made(folder)
     atexit.register(own.stop)
-    own.start(fsync="off", synchronous_commit="off", full_page_writes="off")
+    own.start(fsync="off", synchronous_commit="off", full_page_writes="off", wal_level="minimal", max_wal_senders="0")
     return own
+
+
+def _has_room(folder: Path) -> bool:
+    """Return whether a server and some databases go into ``folder``."""
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > _SIZE_BYTES
 
 
 @cache

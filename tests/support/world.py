@@ -29,7 +29,6 @@ from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
 from app.access.staff import StaffRole
 from app.consent import codes, grants
 from app.db.database import Transaction
-from app.db.migrate import migrate
 from app.db.statements import hot
 from app.fhir.release import Release
 from app.identity import practices, sessions, staff
@@ -43,7 +42,7 @@ from app.oauth.tokens import Holder
 from app.settings import Settings
 from app.store.ids import new_id, new_record_id
 from app.wiring import Parts
-from tests.support.database import copied, new_url, taken_away
+from tests.support.database import copied, kind, migrated, taken_away
 
 BASE_URL = "http://127.0.0.1:8000"
 SYSTEM = "https://regie.example/test"
@@ -322,7 +321,9 @@ def entry(method: str, url: str, resource: Tree | None = None, full_url: str | N
     return ({"fullUrl": full_url} if full_url else {}) | made
 
 
-_templates: list[Made] = []
+_templates: dict[str, Made] = {}
+"""The first world of each kind of database."""
+
 _AFRESH = hot(
     update(portal_session)
     .where(portal_session.c.second_factor.is_(True))
@@ -338,9 +339,9 @@ _AFRESH = hot(
 @asynccontextmanager
 async def world_in(folder: Path, **settings: Any) -> AsyncIterator[World]:
     """Yield a running application in ``folder`` with everything above in it; ``settings`` differ from the usual."""
-    if not _templates:
-        _templates.append(await _template())
-    made = _templates[0]
+    if kind() not in _templates:
+        _templates[kind()] = await _template()
+    made = _templates[kind()]
     shutil.copy(made.folder / "secret", folder / "secret")
     url = copied(made.url, folder)
     try:
@@ -379,8 +380,7 @@ async def _running(folder: Path, url: str, made: Made, settings: Mapping[str, An
 async def _template() -> Made:
     folder = Path(tempfile.mkdtemp(prefix="regie-world-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    made = Made(folder, new_url(folder))
-    migrate(made.url)
+    made = Made(folder, migrated(folder))
     async with _running(folder, made.url, made, {}) as world:
         made.tokens["operator"] = await world.token(Holder(RequesterKind.OPERATOR, "operator"), SYSTEM_SCOPE)
         for name, family, bsn in (

@@ -30,7 +30,7 @@ class Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    with opened(tmp_path, "audit") as found:
+    with opened(tmp_path) as found:
         yield found
 
 

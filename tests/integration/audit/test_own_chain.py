@@ -114,7 +114,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with opened(tmp_path, "audit") as found:
+    with opened(tmp_path) as found:
         yield Place(found)
 
 
@@ -184,7 +184,7 @@ async def test_who_signs_with_another_key_is_noticed_by_who_knows_the_right_one(
     await place.go_on("a")
     kid = json.loads((await place.export())[-1])["seal"]["kid"]
     (tmp_path / "other").mkdir()
-    with opened(tmp_path / "other", "audit") as database:
+    with opened(tmp_path / "other") as database:
         other = Place(database)
         other.log = AuditLog(bytes(32), other._tick)
         await other.go_on("a")

@@ -24,7 +24,7 @@ ALL = SmartScopes.of("patient/*.cruds")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    with opened(tmp_path, "consent") as database:
+    with opened(tmp_path) as database:
         yield database
 
 

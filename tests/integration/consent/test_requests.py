@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    with opened(tmp_path, "consent") as database:
+    with opened(tmp_path) as database:
         yield database
 
 

@@ -15,7 +15,7 @@ from app.db.migrate import in_transaction
 from app.db.statements import hot
 from app.errors import UnavailableError
 from app.wiring import open_database
-from tests.support import postgres
+from tests.support.database import new_url, taken_away
 
 metadata = MetaData()
 number = Table("number", metadata, Column("n", BigInteger, primary_key=True, autoincrement=False))
@@ -24,16 +24,14 @@ ALL = hot(select(number.c.n).order_by(number.c.n))
 ONE = hot(select(number.c.n).where(number.c.n == bindparam("n")))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'numbers.sqlite3'}" if is_sqlite else postgres.server().new()
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    url = new_url(tmp_path)
     in_transaction(url, metadata.create_all)
     opened = open_database(url)
     yield opened
     opened.close()
-    if not is_sqlite:
-        postgres.server().drop(url)
+    taken_away(url)
 
 
 async def add(transaction: Transaction, n: int) -> int:

@@ -33,5 +33,5 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    with opened(tmp_path, "jobs") as database:
+    with opened(tmp_path) as database:
         yield database
