@@ -8,6 +8,9 @@ translate; nothing else does.
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
+NO_NUL = "A text holds U+0000, a character that nothing here has."
+"""Told of a text that cannot be kept or looked for: PostgreSQL takes none that has it."""
+
 
 class IssueLike(Protocol):
     """What an error needs of an issue; ``app.fhir.issues.Issue`` is one."""

@@ -21,7 +21,7 @@ import asyncpg
 from app.db.database import Gatherer, Row
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
-from app.errors import UnavailableError
+from app.errors import NO_NUL, BadRequestError, UnavailableError
 
 T = TypeVar("T")
 GROUP_LIMIT = 256
@@ -80,6 +80,9 @@ _NOT_NOW = (
 )
 """No fault of the job that meets it, and the next would meet it too."""
 
+_UNFIT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""Somebody sent U+0000 in a text, which PostgreSQL does not take; SQLite looks for it, and does not find it."""
+
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A connection that keeps nothing between two uses, so that it needs no reset: no cursors, listeners or settings."""
@@ -114,6 +117,8 @@ class PostgresReader:
                 pool = self._pool or await self._open()
                 async with pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
                     return await getattr(connection, method)(text, *values)
+            except _UNFIT as error:
+                raise BadRequestError(NO_NUL) from error
             except (*_LOST, OSError) as error:
                 if is_last:
                     message = "The record can't be read now. Try again later."
@@ -304,7 +309,9 @@ class PostgresDatabase(Writes):
             except _NOT_NOW:
                 raise
             except Exception as error:  # noqa: BLE001 - as above
-                waiting.error = error  # it is the caller's, who gets it raised
+                waiting.error = (
+                    BadRequestError(NO_NUL) if isinstance(error, _UNFIT) else error
+                )  # the caller gets it raised
                 transaction.gathered.cut(gathered_before)
                 if with_savepoints:
                     await connection.execute("ROLLBACK TO job")

@@ -17,7 +17,7 @@ from app.interactions.context import Context, find, where
 from app.interactions.gate import Deed, Touched
 from app.store.resources import HistoryWindow, Stored, read_versions
 
-_NUMBER = re.compile("[1-9][0-9]{0,17}")
+_NUMBER = re.compile("[1-9][0-9]{0,8}")  # below 2**31, as its column is
 
 
 async def read(

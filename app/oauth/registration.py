@@ -119,8 +119,8 @@ def register(server: AuthorizationServer, value: str, content: bytes, trace: Tra
     now = server.now()
     try:
         told = msgspec.json.decode(content, type=ClientMetadata)
-        if not 0 < len(told.client_name) <= NAME_LENGTH_MAX:
-            raise ClientMetadataError(described(f"The client_name has 1 to {NAME_LENGTH_MAX} characters."))
+        if not 0 < len(told.client_name) <= NAME_LENGTH_MAX or not told.client_name.isprintable():
+            raise ClientMetadataError(described(f"The client_name has 1 to {NAME_LENGTH_MAX} printable characters."))
         token = new_value()
 
         async def job(transaction: Transaction) -> Answer:

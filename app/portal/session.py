@@ -28,7 +28,7 @@ from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.consent import grants
 from app.db.database import Transaction, write_only_if
-from app.errors import AccessDeniedError, AuthenticationError
+from app.errors import NO_NUL, AccessDeniedError, AuthenticationError, BadRequestError
 from app.identity import known_devices, practices, sessions, staff
 from app.identity.accounts import Account, Accounts
 from app.identity.practices import Practice
@@ -360,7 +360,7 @@ async def administers(
 async def checked_form(request: Request) -> FormData:
     """Return the form of a POST request that has the token of this browser's session. A dependency of every form.
 
-    Raises: ExpiredFormError.
+    Raises: ExpiredFormError; BadRequestError, for a text that cannot be kept.
     """
     form = await request.form()
     given = form.get("csrf_token")
@@ -370,6 +370,9 @@ async def checked_form(request: Request) -> FormData:
     if not bound or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
         await form.close()
         raise ExpiredFormError("The form is too old.")
+    if any("\0" in value for value in form.values() if isinstance(value, str)):
+        await form.close()
+        raise BadRequestError(NO_NUL)
     _remember_form_token(request)
     return form
 

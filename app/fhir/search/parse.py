@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from app.errors import BadRequestError, UnknownParameterError
+from app.errors import NO_NUL, BadRequestError, UnknownParameterError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.coded import CODES_MAX, coded_modifiers, read_coded
@@ -104,6 +104,8 @@ def parse_query(
     if len(pairs) > MAXIMUM_PARAMETERS:
         raise BadRequestError(f"A search has at most {MAXIMUM_PARAMETERS} parameters.")
     for name, text in pairs:
+        if "\0" in text:
+            raise BadRequestError(NO_NUL, expression=f"http.{shown(name)}")
         if name in FILTERS_NOTHING:
             query.ignore(name, f"{name} is not a parameter of FHIR and was ignored.")
             continue

@@ -1,6 +1,5 @@
 """Whatever is sent: no fault of ours, every refusal an OperationOutcome that changes nothing, and nothing of anybody else."""
 
-import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,9 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
+from app.db.statements import hot
 from app.fhir.release import Release
 from app.fhir.validation.structure import parse
 from app.fhir.xml.read import to_json
@@ -17,6 +18,7 @@ from tests.support.world import World, world_in
 
 CALLERS = ("zonnestraal", "app of zonnestraal", "granted", "sensitive")
 REQUESTS = 800
+CHANGES = hot(text("SELECT record_id, count(*) FROM change GROUP BY record_id"))
 
 
 async def sent(world: World, request: OddRequest, token: str) -> tuple[int, dict[bytes, bytes], bytes]:
@@ -50,9 +52,9 @@ async def sent(world: World, request: OddRequest, token: str) -> tuple[int, dict
     return start["status"], dict(start["headers"]), b"".join(part.get("body", b"") for part in parts)
 
 
-def changes(database: sqlite3.Connection) -> dict[int, int]:
+async def changes(world: World) -> dict[int, int]:
     """Return how many changes each record has."""
-    return dict(database.execute("SELECT record_id, count(*) FROM change GROUP BY record_id").fetchall())
+    return dict(await world.parts.database.reader.all(CHANGES, {}))
 
 
 def outcome_of(release: Release, headers: dict[bytes, bytes], body: bytes) -> dict[str, Any]:
@@ -68,8 +70,7 @@ def outcome_of(release: Release, headers: dict[bytes, bytes], body: bytes) -> di
 async def test_no_request_brings_the_server_out_of_its_stride(tmp_path: Path, who: str, seed: int) -> None:
     async with world_in(tmp_path) as world:
         requests = OddRequests(world, seed)
-        database = sqlite3.connect(tmp_path / "regie.sqlite3", isolation_level=None)
-        before = changes(database)
+        before = await changes(world)
         answered: Counter[int] = Counter()
         for number in range(REQUESTS):
             request = requests.next()
@@ -84,7 +85,7 @@ async def test_no_request_brings_the_server_out_of_its_stride(tmp_path: Path, wh
                 body[:2000],
             )
             answered[status] += 1
-            after = changes(database)
+            after = await changes(world)
             assert status < 500, told
             assert b"maanlicht" not in body.lower(), told
             assert after.get(world.maanlicht.record_id) == before.get(world.maanlicht.record_id), told
@@ -95,5 +96,4 @@ async def test_no_request_brings_the_server_out_of_its_stride(tmp_path: Path, wh
             elif body and b"xml" not in headers[b"content-type"]:
                 msgspec.json.decode(body)
             before = after
-        database.close()
     assert min(answered[200], answered[400]) > REQUESTS / 20
