@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -25,9 +24,16 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "100",
     "shared_buffers": "128MB",
-    "max_wal_size": "128MB",
     "unix_socket_directories": "",
     "log_min_messages": "fatal",
+}
+_IN_NO_DANGER = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_wal_senders": "0",
+    "max_wal_size": "128MB",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
 }
 _SIZE_BYTES = 2 << 30
 _numbers = count(1)
@@ -95,11 +101,12 @@ class Server:
         """Take a database away."""
         self.run(f"DROP DATABASE {url.rsplit('/', 1)[-1]} WITH (FORCE)")
 
-    def run(self, text: str, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """Return what the server answers to one statement."""
+    def run(self, text: str, database: str = "postgres") -> str:
+        """Return what the server answers to one statement: one row per line, columns apart by a bar."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(text.encode())
-            return cursor.fetchall() if cursor.description else []
+            rows = cursor.fetchall() if cursor.description else []
+        return "\n".join("|".join(map(str, row)) for row in rows)
 
 
 def made(folder: Path) -> Server:
@@ -126,7 +133,7 @@ def server() -> Server:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     own = made(folder)
     atexit.register(own.stop)
-    own.start(fsync="off", synchronous_commit="off", full_page_writes="off", wal_level="minimal", max_wal_senders="0")
+    own.start(**_IN_NO_DANGER)
     return own
 
 
