@@ -4,21 +4,24 @@ import asyncio
 import gc
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_1_0_0
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app.db.database import request_of_its_own
 from app.errors import RegieError
+from app.exposition import Exposition
 from app.fhir.release import Release
 from app.interactions.people import new_person
 from app.logs import configure_logs
+from app.metrics import Figures
 from app.oauth import endpoints
 from app.portal import (
     access_change,
@@ -59,12 +62,12 @@ from app.portal.view import trace_of
 from app.rest.application import FhirApplication, base_of
 from app.settings import Settings
 from app.web import cors
+from app.web.ends import Ends
 from app.web.middleware import Frame
 from app.web.stopping import Stopping, sent_elsewhere
 from app.wiring import Parts, wire
 
-_JOBS_WAITING = Gauge("regie_jobs_waiting", "Jobs in the outbox that are not delivered yet.")
-_JOBS_FAILING = Gauge("regie_jobs_failing", "Those of them that failed at least once.")
+TELL_EVERY_S = 1.0
 STOPPING = "server: is stopping"
 """What ``/health/ready`` says from the moment on that the end is near."""
 
@@ -74,7 +77,7 @@ _log = structlog.get_logger()
 class Regie:
     """FHIR beside everything else: a FHIR request does not pass the layers that pages need."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, figures: Path | None = None) -> None:
         self.settings = settings
         self.pages = FastAPI(
             title="Regie",
@@ -93,6 +96,8 @@ class Regie:
         self.fhir: dict[str, FhirApplication] = {}
         self.parts: Parts | None = None
         self.stopping = Stopping()
+        self.ends = Ends(has_log=settings.request_log)
+        self.figures = Figures(self._gauges, figures)
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -104,11 +109,26 @@ class Regie:
         delivering = asyncio.create_task(parts.deliverer.run_forever(stop))
         forgetting = asyncio.create_task(parts.forgetter.run_forever(stop))
         watching = asyncio.create_task(parts.watcher.run_forever(stop))
+        telling = asyncio.create_task(self._tell_forever(stop))
         yield
         self.stopping.notice()
         stop.set()
-        await asyncio.gather(delivering, forgetting, watching)
+        await asyncio.gather(delivering, forgetting, watching, telling)
         self.close()
+
+    async def _tell_forever(self, stop: asyncio.Event) -> None:
+        """Write what the log has to say of requests, and leave the figures for the other processes, until ``stop`` is set."""
+        while not stop.is_set():
+            self.ends.write()
+            self.figures.leave()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TELL_EVERY_S)
+        self.ends.write()
+        self.figures.leave()
+
+    def _gauges(self) -> dict[str, float]:
+        own = {"regie_http_requests_in_flight": float(self.ends.in_flight)}
+        return own if self.parts is None else own | self.parts.database.gauges()
 
     def open(self) -> Parts:
         """Return the parts, wired and with their routes; does it once."""
@@ -127,7 +147,7 @@ class Regie:
             )
             self.fhir[fhir.prefix] = fhir
         self.pages.state.parts = parts
-        _add_routes(self.pages, parts, self.stopping)
+        _add_routes(self.pages, parts, self.stopping, Exposition(parts, self.figures))
         _keep_out_of_collection()
         return parts
 
@@ -146,8 +166,15 @@ class Regie:
         """Answer one request."""
         if self.stopping.is_near and scope["type"] == "http" and scope["http_version"] == "1.1":
             send = sent_elsewhere(send)
-        with request_of_its_own():
-            await self._answer(scope, receive, send)
+        if scope["type"] != "http":
+            await self.framed(scope, receive, send)
+            return
+        began = self.ends.begin()
+        try:
+            with request_of_its_own():
+                await self._answer(scope, receive, send)
+        finally:
+            self.ends.end(scope, began)
 
     async def _answer(
         self,
@@ -155,7 +182,7 @@ class Regie:
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/fhir/"):
+        if scope["path"].startswith("/fhir/"):
             fhir = base_of(scope["path"], self.fhir)
             if fhir is not None:
                 await fhir(scope, receive, send)
@@ -163,10 +190,10 @@ class Regie:
         await self.framed(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None) -> Regie:
-    """Return the application; its parts are wired when it starts."""
+def create_app(settings: Settings | None = None, figures: Path | None = None) -> Regie:
+    """Return the application; its parts are wired when it starts. ``figures`` is where the processes of a server leave theirs."""
     configure_logs()
-    return Regie(settings or Settings())
+    return Regie(settings or Settings(), figures)
 
 
 @cache
@@ -189,7 +216,7 @@ def _add_error_handlers(pages: FastAPI) -> None:
     pages.add_exception_handler(Exception, _unforeseen)
 
 
-def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping) -> None:
+def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Exposition) -> None:
     pages.include_router(endpoints.router(parts))
     pages.include_router(login.router(parts))
     pages.include_router(passkeys.router(parts))
@@ -239,12 +266,14 @@ def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping) -> None:
         )
 
     @pages.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        """Tell Prometheus how the process is doing, and what could not be delivered yet."""
-        waiting = await parts.deliverer.waiting()
-        _JOBS_WAITING.set(waiting.jobs)
-        _JOBS_FAILING.set(waiting.failing)
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        """Tell Prometheus how the server is doing."""
+        if not exposition.is_allowed(request.headers, request.client.host if request.client else ""):
+            refused = {"www-authenticate": 'Bearer realm="metrics"'}
+            return PlainTextResponse(
+                "This is for who runs the server: see REGIE_METRICS_TOKEN.\n", 401, headers=refused
+            )
+        return Response(await exposition.text(), headers={"content-type": CONTENT_TYPE_PLAIN_1_0_0})
 
 
 async def _regie_error(request: Request, error: RegieError) -> Response:

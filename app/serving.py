@@ -9,7 +9,13 @@ end. Who is not done in time is killed, and so is everybody at a second signal: 
 import os
 import signal
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from granian.constants import Interfaces
 from granian.server.mp import MPServer
@@ -21,9 +27,13 @@ from app.web.stopping import NOTICE
 def serve(settings: Settings) -> bool:
     """Serve until a signal says to stop; return whether everything that was begun could be finished."""
     signal.signal(NOTICE, signal.SIG_IGN)  # a process that has not started yet is not ended by it
+    with TemporaryDirectory(prefix="regie-") as figures:
+        return _serve(settings, Path(figures))
+
+
+def _serve(settings: Settings, figures: Path) -> bool:
     server = _Server(
         "app.main:create_app",
-        factory=True,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -35,8 +45,14 @@ def serve(settings: Settings) -> bool:
         backlog=1024,
     )
     server.notice = settings.stop_notice
-    server.serve()
+    server.serve(target_loader=partial(_application, figures), wrap_loader=False)
     return not server.killed
+
+
+def _application(figures: Path) -> Callable[..., Any]:
+    """Return the application in a process of its own; what it is made of is loaded there, not by each command."""
+    made: Callable[..., Any] = import_module("app.main").create_app(figures=figures)
+    return made
 
 
 class _Server(MPServer):

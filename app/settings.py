@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     openid_providers: SecretStr = Field(
         default=SecretStr("[]"), description="Other parties at which people can log in (OpenID Connect); a JSON list."
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="The token with which /metrics may be read from anywhere; empty: from this machine only, without HTTPS.",
+    )
+    request_log: bool = Field(default=True, description="Whether the log has a line for each request.")
     trust_forwarded: bool = Field(
         default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."
     )

@@ -24,6 +24,7 @@ from app.audit.unusual import ASKED
 from app.db.database import Reader, Transaction
 from app.db.dialects import holds
 from app.db.statements import hot
+from app.metrics import LOG_ENTRIES
 
 STREAM = 1
 """All processes on one SQLite file share a stream: its one writer lock puts their entries in order."""
@@ -164,6 +165,7 @@ class AuditLog:
                 }
             )
         await transaction.run_many(_APPEND, rows)
+        LOG_ENTRIES.add(amount=len(rows))
         await transaction.run(_MOVE_HEAD, {"stream": STREAM, "n": n, "hash": digest})
         self._remember(standing, (n, digest))
         if now >= self._checkpoint_due:

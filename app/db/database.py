@@ -126,6 +126,10 @@ class Database(Connection, Protocol):
         """Return how much room is left where this process writes the data; None where another machine sees to that."""
         ...
 
+    def gauges(self) -> dict[str, float]:
+        """Return what there is to say of this moment, by the names of docs/metrics.md; for an event loop's own thread."""
+        ...
+
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""
         ...

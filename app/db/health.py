@@ -11,7 +11,7 @@ from functools import cache
 
 from sqlalchemy import column, select, table
 
-from app.db.database import Database, Transaction
+from app.db.database import Database, Reader, Transaction
 from app.db.migrate import revisions
 from app.db.statements import hot
 
@@ -53,11 +53,10 @@ class Health:
 
     async def _read(self) -> str:
         """Return what is wrong with reading, or with the tables."""
-        row = await self._database.reader.one(_REVISION, {})
-        revision = str(row[0]) if row else ""
+        found = await revision(self._database.reader)
         *before, head = await asyncio.to_thread(_revisions)
-        if not revision or revision in before:
-            return f"schema: is at {revision or 'nothing'} and has to be at {head}, run regie migrate"
+        if not found or found in before:
+            return f"schema: is at {found or 'nothing'} and has to be at {head}, run regie migrate"
         # One that is not known is newer: migrations run while the version before still serves.
         return ""
 
@@ -75,6 +74,12 @@ class Health:
         if free_bytes is None or free_bytes >= FREE_BYTES_MIN:
             return ""
         return f"disk: {free_bytes >> 20} MiB are free, {FREE_BYTES_MIN >> 20} are needed"
+
+
+async def revision(reader: Reader) -> str:
+    """Return the revision of the tables; empty when there is none."""
+    row = await reader.one(_REVISION, {})
+    return str(row[0]) if row else ""
 
 
 @cache

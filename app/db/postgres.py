@@ -22,6 +22,7 @@ from app.db.database import Gatherer, Row
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import NO_NUL, BadRequestError, UnavailableError
+from app.metrics import committing
 
 T = TypeVar("T")
 GROUP_LIMIT = 256
@@ -126,6 +127,10 @@ class PostgresReader:
                 if self._pool is not None:
                     await self._pool.expire_connections()
         return None
+
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections are open, and how many of them nobody uses."""
+        return (self._pool.get_size(), self._pool.get_idle_size()) if self._pool is not None else (0, 0)
 
     async def _open(self) -> asyncpg.Pool:
         async with self._opening:
@@ -242,6 +247,15 @@ class PostgresDatabase(Writes):
         """Return None: the database sees to its own disk."""
         return None
 
+    def gauges(self) -> dict[str, float]:
+        """Return how many jobs wait, and how many connections of this event loop are there to read with and in use."""
+        size, idle = self.reader.connections()
+        return {
+            "regie_writer_waiting_jobs": self._waiting.qsize(),
+            "regie_database_connections": size,
+            "regie_database_connections_in_use": size - idle,
+        }
+
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""
         if self._closed:
@@ -267,7 +281,8 @@ class PostgresDatabase(Writes):
                     break
                 following = self._waiting.get_nowait()
             if group:
-                await self._commit_group(group)
+                with committing(len(group)):
+                    await self._commit_group(group)
                 tell(group)
             if following is None:
                 if self._connection is not None:

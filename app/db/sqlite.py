@@ -21,6 +21,7 @@ from app.db.database import Gatherer, Row
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import UnavailableError
+from app.metrics import committing
 
 T = TypeVar("T")
 GROUP_LIMIT = 256
@@ -203,6 +204,13 @@ class SqliteDatabase(Writes):
         """Return how many bytes are free on the disk of the file."""
         return shutil.disk_usage(self.path.parent).free
 
+    def gauges(self) -> dict[str, float]:
+        """Return how many jobs wait, and how many connections there are to read with; each reads when it is asked."""
+        return {
+            "regie_writer_waiting_jobs": self._waiting.qsize(),
+            "regie_database_connections": len(self._opened) - 1,
+        }
+
     def close(self) -> None:
         """Finish what was handed in, then close all connections."""
         if self._closed:
@@ -231,7 +239,8 @@ class SqliteDatabase(Writes):
                 except queue.Empty:
                     break
             if group:
-                self._commit_group(group)
+                with committing(len(group)):
+                    self._commit_group(group)
                 tell(group)
             if following is None:
                 return

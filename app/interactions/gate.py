@@ -22,6 +22,7 @@ from app.db.database import Connection, Inside, Reader, Transaction
 from app.errors import AccessDeniedError, AuthenticationError, RegieError, UnavailableError
 from app.fhir.release import Release
 from app.identity import staff
+from app.metrics import REFUSALS
 from app.store.changes import record_exists
 from app.store.ids import record_in
 from app.store.visible import with_rows
@@ -180,6 +181,7 @@ class Gate:
 
             await self.database.write(job)
         error.is_recorded = True
+        REFUSALS.add(error.issue)
 
     def _bounded(self, events: list[Event]) -> list[Event]:
         """Return those that are to be written, one by one up to a bound: a flood must not fill the disk."""

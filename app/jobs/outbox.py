@@ -6,7 +6,7 @@ has moved since it was read belongs to somebody else.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,6 +39,7 @@ _WAITING = hot(
         func.count(),
         func.count().filter(outbox.c.error != ""),
         func.coalesce(func.max(outbox.c.tries), 0),
+        func.min(outbox.c.due),
     )
     .select_from(outbox)
     .where(or_(outbox.c.due <= bindparam("now"), outbox.c.tries > 0))
@@ -66,11 +67,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many ``jobs`` are not delivered, how many of them are ``failing``, and the most tries that one had."""
+    """How many ``jobs`` are not delivered, how many of them are ``failing``, the most tries that one had, and which is due first."""
 
     jobs: int
     failing: int
     tries_max: int
+    first_due_us: int | None = field(default=None, compare=False)
 
 
 async def put(

@@ -31,6 +31,7 @@ from app.rest.request import FhirRequest
 from app.rest.response import FhirResponse
 from app.rest.routes import Route, match, methods
 from app.web import cors
+from app.web.ends import ANSWERED
 from app.web.middleware import HSTS
 from app.web.tracing import client_address, id_headers, request_ids
 
@@ -92,6 +93,7 @@ class FhirApplication:
             self.body_size_max,
         )
         response = await self._answer(request)
+        scope[ANSWERED] = (request.route, response.status, ids[0])
         await self._send(send, request, response, ids)
 
     async def _answer(self, request: FhirRequest) -> FhirResponse:
@@ -99,6 +101,7 @@ class FhirApplication:
             return FhirResponse(204, b"", list(cors.PREFLIGHT))
         try:
             route, named = match(request.method, request.parts)
+            request.route = self.prefix + route.path
             requester = None if route.open else await self._authenticate(request)
             request.came_in = None if requester is None else partial(self._check_token, request)
             call = Call(self.context, request, requester, named, self.smart_configuration, self.ask)

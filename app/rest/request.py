@@ -16,6 +16,7 @@ from app.errors import BadRequestError, NotAcceptableError, TooLargeError
 from app.fhir.release import Release
 from app.interactions.conditions import Conditions
 from app.rest.formats import Format, as_json, format_accepted, format_asked, format_sent, names_format
+from app.web.ends import NO_ROUTE
 
 FORM = b"application/x-www-form-urlencoded"
 _PAIRS_MAX = 500
@@ -28,6 +29,7 @@ class FhirRequest:
     """One request below a FHIR base; ``parts`` are the segments of the path after the base.
 
     ``known_at`` is the ``ifModifiedSince`` of an entry of a Bundle, which is exact where the header knows whole seconds only.
+    ``route`` is which it was found to be, for figures.
     ``came_in`` is asked once all of the body is there, which can take its caller as long as it likes.
     """
 
@@ -41,6 +43,7 @@ class FhirRequest:
     body_size_max: int
     known_at: datetime | None = None
     came_in: Callable[[], Awaitable[None]] | None = None
+    route: str = NO_ROUTE
     _pairs: list[tuple[str, str]] | None = field(default=None)
 
     @property

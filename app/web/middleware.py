@@ -6,6 +6,7 @@ from typing import Any
 
 from app.errors import TooLargeError
 from app.web import cors
+from app.web.ends import ANSWERED, NO_ROUTE
 from app.web.tracing import Trace, client_address, id_headers, request_ids
 
 Scope = MutableMapping[str, Any]
@@ -29,6 +30,7 @@ _PROTECTION = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
+STATIC = "/static"
 _NOT_KEPT = (b"cache-control", b"no-store")
 HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
@@ -64,9 +66,11 @@ class Frame:
         if self.is_https:
             added.append(HSTS)
         is_open = cors.is_open(path)
+        scope[ANSWERED] = (NO_ROUTE, 413, ids[0])
         if is_open:
             added += cors.ANSWER
             if scope["method"] == "OPTIONS":
+                scope[ANSWERED] = (NO_ROUTE, 204, ids[0])
                 await _end(send, 204, [*added, *cors.PREFLIGHT])
                 return
         size_max = self.large_forms.get(path, FORM_SIZE_MAX)
@@ -77,12 +81,20 @@ class Frame:
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
+                scope[ANSWERED] = (_route(scope), message["status"], ids[0])
                 given = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in given}
                 message["headers"] = given + [pair for pair in added if pair[0] not in names]
             await send(message)
 
         await self.application(scope, _limited(receive, size_max), with_headers)
+
+
+def _route(scope: Scope) -> str:
+    """Return the route that a request found, as it is written."""
+    if scope["path"].startswith(STATIC):
+        return STATIC
+    return getattr(scope.get("route"), "path", NO_ROUTE)
 
 
 def _limited(receive: Receive, size_max: int) -> Receive:
