@@ -184,3 +184,5 @@ class UnavailableError(RegieError):
     """The server can't do this now; trying again later may work."""
 
     status, issue = 503, "transient"
+    retry_after_s: ClassVar[int] = 5
+    """What callers are told to wait (RFC 9110 section 10.2.3)."""

@@ -33,6 +33,9 @@ WRITER_LOCK = 0x5265676966
 """The number of the advisory lock that who writes holds."""
 
 _CONNECT_TIMEOUT_S = 5.0
+_COMMAND_TIMEOUT_S = 65.0
+"""When a statement is given up: a database that works gives it up itself before (``statement_timeout``)."""
+
 _RESTS_S = (0.2, 0.5, 1.0, 2.0)
 """Seconds between tries while the database is away."""
 
@@ -51,6 +54,7 @@ _SESSION = {
 _OPTIONS: dict[str, Any] = {
     "server_settings": _SESSION,
     "timeout": _CONNECT_TIMEOUT_S,
+    "command_timeout": _COMMAND_TIMEOUT_S,
     "statement_cache_size": 1024,
     "max_cached_statement_lifetime": 0,
     "max_cacheable_statement_size": 0,
@@ -83,6 +87,11 @@ _NOT_NOW = (
 
 _UNFIT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 """Somebody sent U+0000 in a text, which PostgreSQL does not take; SQLite looks for it, and does not find it."""
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Return whether another connection may do; a database that hangs would hang again."""
+    return isinstance(error, (*_LOST, OSError)) and not isinstance(error, TimeoutError)
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
@@ -120,8 +129,8 @@ class PostgresReader:
                     return await getattr(connection, method)(text, *values)
             except _UNFIT as error:
                 raise BadRequestError(NO_NUL) from error
-            except (*_LOST, OSError) as error:
-                if is_last:
+            except (*_NOT_NOW, OSError) as error:
+                if is_last or not _is_lost(error):
                     message = "The record can't be read now. Try again later."
                     raise UnavailableError(message) from error
                 if self._pool is not None:
@@ -298,7 +307,7 @@ class PostgresDatabase(Writes):
                 left = await self._try(left, with_savepoints=len(left) < len(group))
             except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
                 self._drop()
-                if isinstance(error, _LOST) and rests:
+                if _is_lost(error) and rests:
                     await asyncio.sleep(rests.pop(0))
                     continue
                 failure = UnavailableError("The record could not be written now. Try again later.")
@@ -356,7 +365,7 @@ class PostgresDatabase(Writes):
         for rest in (0.0, *_RESTS_S, 0.0):
             await asyncio.sleep(rest)
             try:
-                status = await (await self._connected()).fetchval(_STATUS, number)
+                status = await (await self._connected()).fetchval(_STATUS, number, timeout=_CONNECT_TIMEOUT_S)
             except _LOST:
                 self._drop()
                 continue

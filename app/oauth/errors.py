@@ -64,8 +64,10 @@ def answer(error: OAuth2Error) -> Answer:
 
 def of_regie(error: RegieError) -> Answer:
     """Return the answer to an error of the rest of Regie, such as a database that is out of reach."""
-    code = "temporarily_unavailable" if isinstance(error, UnavailableError) else "invalid_request"
-    return Answer(error.status, {"error": code, "error_description": str(error)}, dict(NO_STORE))
+    code, headers = "invalid_request", dict(NO_STORE)
+    if isinstance(error, UnavailableError):
+        code, headers["Retry-After"] = "temporarily_unavailable", str(error.retry_after_s)
+    return Answer(error.status, {"error": code, "error_description": str(error)}, headers)
 
 
 def check_repeated(payload: Payload) -> None:

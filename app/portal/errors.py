@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from app.errors import RegieError
+from app.errors import RegieError, UnavailableError
 from app.portal.language import marked
 from app.portal.page import page
 from app.portal.session import ActingEndedError, ClosedPartError, ExpiredFormError, OwnRecordNeededError
@@ -94,4 +94,7 @@ def of_regie(request: Request, error: RegieError) -> HTMLResponse:
     for kind, words in _OWN_WORDS.items():
         if isinstance(error, kind):
             return page(request, "error.html", status=error.status, words=words, request_id="")
-    return error_page(request, error.status, trace_of(request).request_id)
+    answer = error_page(request, error.status, trace_of(request).request_id)
+    if isinstance(error, UnavailableError):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer

@@ -152,6 +152,8 @@ class FhirApplication:
         if isinstance(error, MethodNotAllowedError):
             allowed = [method for method in methods(request.parts) if method != request.method]
             return [(b"allow", ", ".join(allowed).encode())]
+        if isinstance(error, UnavailableError):
+            return [(b"retry-after", str(error.retry_after_s).encode())]
         return []
 
     async def _authenticate(self, request: FhirRequest) -> Requester:

@@ -1,4 +1,4 @@
-"""PostgreSQL is killed, restarted and cut off while it is written to: what was answered is there, once, and the rest is not."""
+"""PostgreSQL is killed, restarted, cut off and stopped while it is written to: what was answered is there, once, and the rest is not."""
 
 import asyncio
 import random
@@ -12,19 +12,21 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select
+from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select, text
 
 from app.db.database import Transaction
 from app.db.health import Health
 from app.db.migrate import in_transaction, migrate
-from app.db.postgres import PostgresDatabase
+from app.db.postgres import _OPTIONS, PostgresDatabase
 from app.db.statements import hot
 from app.errors import UnavailableError
 from tests.support import postgres
+from tests.support.cutting import Cut, cutting
 from tests.support.postgres import Server
 
 KILLS = 4
 WRITERS = 8
+CUTS = 12
 metadata = MetaData()
 # Without a key: what is written twice would be there twice.
 mark = Table("mark", metadata, Column("n", BigInteger, nullable=False))
@@ -175,3 +177,68 @@ async def test_a_writer_that_gets_no_turn_says_so_and_changes_nothing(
     await held
     assert await marks(database) == {1: 1}
     other.close()
+
+
+@pytest.mark.parametrize("to_client", [False, True], ids=["to-the-database", "from-the-database"])
+async def test_wherever_the_connection_is_cut_what_was_answered_is_there_once(
+    database: PostgresDatabase, *, to_client: bool
+) -> None:
+    """Byte by byte through what one write sends and is sent, the commit included."""
+    sizes: list[int] = []
+
+    async def write_through(n: int, cut: Cut | None) -> bool | None:
+        """Return whether the write was done, None when nobody can tell; only the first connection is cut."""
+        cuts = [cut]
+        async with cutting(database.url, lambda: cuts.pop() if cuts else None, sizes) as url:
+            through = PostgresDatabase(url)
+            try:
+                await through.write(partial(add, n=n))
+            except UnavailableError as error:
+                return None if "look whether" in str(error) else False
+            finally:
+                await asyncio.to_thread(through.close)
+        return True
+
+    assert await write_through(0, None)
+    last = sizes[to_client]
+    places = sorted({1, last - 1, last, *random.Random(3).sample(range(1, last), CUTS)})
+    outcomes = {n: await write_through(n, Cut(place, to_client=to_client)) for n, place in enumerate(places, 1)}
+    found = await marks(database)
+    assert {n for n, outcome in outcomes.items() if outcome} <= found.keys(), "answered, and lost"
+    assert not {n for n, outcome in outcomes.items() if outcome is False} & found.keys(), "refused, and there"
+    assert set(found.values()) == {1}
+    assert sum(outcome is True for outcome in outcomes.values()) > CUTS / 2
+
+
+async def test_a_database_that_hangs_is_given_up_and_found_again(
+    server: Server, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_OPTIONS, "command_timeout", 0.5)
+    monkeypatch.setitem(_OPTIONS, "timeout", 0.5)
+    await database.write(partial(add, n=1))
+    assert await marks(database) == {1: 1}
+    server.pause()
+    try:
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            await database.reader.all(ALL, {})
+        with pytest.raises(UnavailableError):
+            await database.write(partial(add, n=2))
+        assert time.monotonic() - began < 10
+    finally:
+        server.go_on()
+    await database.write(partial(add, n=3))
+    assert await marks(database) == {1: 1, 3: 1}
+
+
+async def test_a_statement_that_takes_too_long_is_told_so_and_holds_nobody_up(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_OPTIONS["server_settings"], "statement_timeout", "200ms")
+    slow = hot(text("SELECT pg_sleep(20)"))
+    with pytest.raises(UnavailableError):
+        await database.reader.all(slow, {})
+    with pytest.raises(UnavailableError):
+        await database.write(lambda transaction: transaction.all(slow, {}))
+    await database.write(partial(add, n=1))
+    assert await marks(database) == {1: 1}
