@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.audit.events import Event
+from app.audit.events import Event, unpack
 from app.audit.log import STREAM, LogEntry, firsts
 from app.audit.tables import audit, audit_alert, audit_head, audit_watched
 from app.audit.unusual import Unusual, unusual
@@ -83,7 +83,7 @@ async def look(reader: Reader, zone: ZoneInfo) -> tuple[int, int, Found]:
     last = row[0]
     found: Found = {}
     for n, body in await reader.all(_NEW, {"after": last}):
-        last, event = n, _event(body)
+        last, event = n, _event(unpack(body))
         if event.kind in ("practice", "app", "") and event.record_id > 0:
             is_first = n in await firsts(reader, event.record_id, [LogEntry(n, event)])
             hour = datetime.fromtimestamp(event.instant // 1_000_000, zone).hour

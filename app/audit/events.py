@@ -2,9 +2,17 @@
 
 import msgspec
 
+from app.db.packed import Packed
 from app.web.tracing import Trace
 
-__all__ = ["PURPOSES", "Event", "Trace"]
+__all__ = ["PURPOSES", "Event", "Trace", "pack", "unpack"]
+
+_packed = Packed(2)
+pack = _packed.pack
+"""Return the bytes of an event as its row has them; the chain is over the bytes as they were."""
+
+unpack = _packed.unpack
+"""Return the bytes of an event from its row."""
 
 PURPOSES = {
     "person": "PATRQT",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, func, select
 from sqlalchemy import tuple_ as row_of
 
+from app.audit.events import unpack
 from app.audit.log import GENESIS, STREAM
 from app.audit.tables import audit, audit_cut
 from app.db.database import Reader
@@ -65,7 +66,7 @@ async def links_until(reader: Reader, record_id: int, last: int) -> AsyncIterato
     wanted = {"record_id": record_id, "last": last}
     while rows := await reader.all(_CHUNK, {**wanted, "instant": place[0], "after": place[1]}):
         for instant, stream, n, previous, digest, body in rows:
-            yield Link(instant, stream, n, previous or GENESIS, digest, body)
+            yield Link(instant, stream, n, previous or GENESIS, digest, unpack(body))
         place = (rows[-1][0], rows[-1][2])
 
 
@@ -75,7 +76,7 @@ async def link_of(reader: Reader, record_id: int, n: int) -> Link | None:
     if row is None:
         return None
     instant, stream, _, previous, digest, body = row
-    return Link(instant, stream, n, previous or GENESIS, digest, body)
+    return Link(instant, stream, n, previous or GENESIS, digest, unpack(body))
 
 
 async def hash_of(reader: Reader, record_id: int, stream: int, n: int) -> bytes | None:

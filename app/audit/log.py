@@ -8,21 +8,21 @@ Within the chain of all is one of each record: an event has its number among tho
 before. So a person sees from their own entries alone that none is missing, altered or moved; a seal signs where they end.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, not_, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.audit.events import PURPOSES, Event
+from app.audit.events import PURPOSES, Event, pack, unpack
 from app.audit.keys import AuditKeys
 from app.audit.tables import audit, audit_checkpoint, audit_head, audit_own_cut
 from app.audit.unusual import ASKED
-from app.db.database import Reader, Transaction
-from app.db.dialects import holds
+from app.db.database import Reader, Row, Transaction
 from app.db.statements import hot
 from app.metrics import LOG_ENTRIES
 
@@ -34,6 +34,7 @@ REMEMBERED_MAX = 16_384
 """Records of which a process knows the last entry without looking."""
 
 GENESIS = bytes(32)
+_LATEST = 1 << 62
 
 _HEAD = hot(
     select(audit_head.c.n, audit_head.c.hash, audit.c.instant)
@@ -71,19 +72,7 @@ _LAST_CUT = hot(
         audit_own_cut.c.record_id == bindparam("record_id")
     )
 )
-_EARLIER = hot(
-    select(audit.c.n)
-    .where(audit.c.record_id == bindparam("record_id"))
-    .where(row_of(audit.c.instant, audit.c.n) < row_of(bindparam("instant"), bindparam("n")))
-    .where(holds(audit.c.body, "mark"), not_(holds(audit.c.body, "asked")))
-    .order_by(audit.c.instant.desc(), audit.c.n.desc())
-    .limit(1)
-)
-_HOLDING = hot(
-    select(audit.c.instant, audit.c.n, audit.c.body)
-    .where(audit.c.record_id == bindparam("record_id"), holds(audit.c.body, "mark"))
-    .order_by(audit.c.instant.desc(), audit.c.n.desc())
-)
+_CHUNK = 500
 _ASKED = b'"action":"' + ASKED.encode() + b'"'
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
@@ -161,7 +150,7 @@ class AuditLog:
                     "record_id": event.record_id,
                     "instant": event.instant,
                     "hash": digest,
-                    "body": body,
+                    "body": pack(body),
                 }
             )
         await transaction.run_many(_APPEND, rows)
@@ -199,7 +188,7 @@ async def _standing(reader: Reader, record_id: int) -> tuple[int, int, str]:
         cut = await reader.one(_LAST_CUT, {"record_id": record_id})
         return (cut[0], cut[1], cut[2].hex()) if cut else (0, 0, "")
     n, digest, body = last
-    number = _decode(body).own_number
+    number = _decode(unpack(body)).own_number
     if not number:
         row = await reader.one(_COUNT, {"record_id": record_id})
         number = row[0] if row else 0
@@ -209,19 +198,30 @@ async def _standing(reader: Reader, record_id: int) -> tuple[int, int, str]:
 async def entries_of(reader: Reader, record_id: int, before: tuple[int, int], limit: int) -> list[LogEntry]:
     """Return the newest entries about a record that come before ``(instant, n)``, newest first."""
     rows = await reader.all(_OF_RECORD, {"record_id": record_id, "instant": before[0], "n": before[1], "limit": limit})
-    return [LogEntry(n, _decode(body)) for _, n, body in rows]
+    return [LogEntry(n, _decode(unpack(body))) for _, n, body in rows]
 
 
 async def entries_holding(reader: Reader, record_id: int, mark: bytes) -> list[LogEntry]:
     """Return the entries about a record, however old, that have ``mark`` in their text, newest first; it reads all of them."""
-    rows = await reader.all(_HOLDING, {"record_id": record_id, "mark": mark})
-    return [LogEntry(n, _decode(body)) for _, n, body in rows]
+    texts = _texts_before(reader, record_id, (_LATEST, _LATEST))
+    return [LogEntry(n, _decode(text)) async for n, text in texts if mark in text]
+
+
+async def _texts_before(reader: Reader, record_id: int, place: tuple[int, int]) -> AsyncIterator[tuple[int, bytes]]:
+    """Yield number and bytes of the entries about a record that come before ``(instant, n)``, newest first; others get their turn."""
+    rows: Sequence[Row] = [place]
+    while rows:
+        instant, n = rows[-1][:2]
+        rows = await reader.all(_OF_RECORD, {"record_id": record_id, "instant": instant, "n": n, "limit": _CHUNK})
+        for _, number, body in rows:
+            yield number, unpack(body)
+        await asyncio.sleep(0)
 
 
 async def entry_of(reader: Reader, record_id: int, n: int) -> LogEntry | None:
     """Return entry ``n`` if it is about this record."""
     row = await reader.one(_ONE, {"record_id": record_id, "n": n})
-    return LogEntry(row[1], _decode(row[2])) if row else None
+    return LogEntry(row[1], _decode(unpack(row[2]))) if row else None
 
 
 def _is_look(event: Event) -> bool:
@@ -242,7 +242,9 @@ async def firsts(reader: Reader, record_id: int, entries: Sequence[LogEntry]) ->
         # Within a text of JSON a quote has a backslash before it: this can only be the member itself. Its end is left open:
         # the first look of a colleague is not the first of the practice.
         mark = b'"actor":' + msgspec.json.encode(actor).rstrip(b'"')
-        place = {"record_id": record_id, "instant": entry.event.instant, "n": entry.n, "mark": mark, "asked": _ASKED}
-        if await reader.one(_EARLIER, place) is None:
+        async for _, text in _texts_before(reader, record_id, (entry.event.instant, entry.n)):
+            if mark in text and _ASKED not in text:
+                break
+        else:
             found.add(entry.n)
     return frozenset(found)

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.audit.events import Event
+from app.audit.events import Event, unpack
 from app.audit.keys import AuditKeys
 from app.audit.log import STREAM, cut_text
 from app.audit.tables import audit, audit_checkpoint, audit_cut, audit_own_cut
@@ -60,7 +60,7 @@ async def cut(transaction: Transaction, keys: AuditKeys, before_us: int, now_us:
     n, digest = point
     remembered = {}
     for at, record_id, stored, body in await transaction.all(_TAKEN, {"n": n}):
-        number = _own_number(body).own_number
+        number = _own_number(unpack(body)).own_number
         if number:
             remembered[record_id] = {"record_id": record_id, "number": number, "n": at, "hash": stored}
     for one in remembered.values():

@@ -6,12 +6,13 @@ import msgspec
 from sqlalchemy import bindparam, func, select, union
 from sqlalchemy import tuple_ as row_of
 
-from app.audit.events import Event
+from app.audit.events import Event, unpack
 from app.audit.keys import AuditKeys, PublicKey, endorsed_text, from_base64url, key_of, published
 from app.audit.log import GENESIS, chained, cut_text, signed_text
 from app.audit.seal import Seal, sealed_text
 from app.audit.tables import audit, audit_checkpoint, audit_cut, audit_head
 from app.db.database import Reader
+from app.db.packed import UNREADABLE
 from app.db.statements import hot
 
 _STREAMS = hot(union(select(audit.c.stream), select(audit_head.c.stream), select(audit_checkpoint.c.stream)))
@@ -58,9 +59,13 @@ _decode = msgspec.json.Decoder(Event).decode
 
 def _follows(previous: bytes, record_id: int, instant: int, stored: bytes, body: object) -> bool:
     """Return whether an entry is as it was written: it follows ``previous``, and its columns say what its bytes say."""
-    if not isinstance(body, bytes) or chained(previous, body) != stored:
+    try:
+        plain = unpack(body) if isinstance(body, bytes) else b""
+    except UNREADABLE:
         return False
-    event = _decode(body)  # bytes with the right hash are those that were encoded here
+    if chained(previous, plain) != stored:
+        return False
+    event = _decode(plain)  # bytes with the right hash are those that were encoded here
     return (event.record_id, event.instant) == (record_id, instant)
 
 

@@ -11,10 +11,13 @@ import threading
 from functools import cache
 from importlib.resources import files
 
-from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor, get_frame_parameters
+from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor, ZstdError, get_frame_parameters
 
 LEVEL = 3
 """Level 6 takes four times as long to write and saves 6 bytes of 125."""
+
+UNREADABLE = (ZstdError, FileNotFoundError)
+"""What ``unpack`` raises: the bytes are damaged, or of a dictionary that is not here."""
 
 _FIRST_BYTE = b"\x28"
 """Of a frame; a plain text of JSON begins with another."""
@@ -50,7 +53,7 @@ class Packed(threading.local):
         return frame if len(frame) < len(plain) else plain
 
     def unpack(self, kept: bytes) -> bytes:
-        """Return what was packed. Raises: zstandard.ZstdError, for bytes that are damaged; FileNotFoundError."""
+        """Return what was packed. Raises: what ``UNREADABLE`` says."""
         if kept[:1] != _FIRST_BYTE:
             return kept
         number = get_frame_parameters(kept).dict_id

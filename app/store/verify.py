@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 from sqlalchemy import bindparam, select
-from zstandard import ZstdError
 
 from app.db.database import Reader, Row
+from app.db.packed import UNREADABLE
 from app.db.statements import hot
 from app.store.bodies import decode
 from app.store.changes import GENESIS, chained
@@ -46,5 +46,5 @@ def _follows(digest: bytes, fields: Row, kept: object, stored: bytes) -> bool:
     """Return whether a change has the hash that follows ``digest``."""
     try:
         return isinstance(kept, bytes) and chained(digest, fields, decode(kept)) == stored
-    except (ZstdError, FileNotFoundError):
+    except UNREADABLE:
         return False

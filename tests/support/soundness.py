@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import select
 
+from app.audit.events import unpack
 from app.audit.keys import AuditKeys
 from app.audit.verify import faults as audit_faults
 from app.db.statements import hot
@@ -94,7 +95,7 @@ class Soundness:
     def requests(self) -> set[str]:
         """Return the ids of all requests of whose success the audit log tells."""
         with self.opened() as connection:
-            events = (_decode_event(body) for (body,) in connection.execute("SELECT body FROM audit"))
+            events = (_decode_event(unpack(body)) for (body,) in connection.execute("SELECT body FROM audit"))
             return {event.get("request_id", "") for event in events if event.get("outcome", "success") == "success"}
 
     def check(self) -> None:
@@ -201,7 +202,7 @@ def _check_audit(connection: sqlite3.Connection, changes: list[Change]) -> None:
     told: Counter[tuple[int, int]] = Counter()
     last = 0
     for record_id, instant, body in connection.execute("SELECT record_id, instant, body FROM audit ORDER BY stream, n"):
-        event = _decode_event(body)
+        event = _decode_event(unpack(body))
         if event["action"] in _WRITES and event.get("outcome", "success") == "success":
             told[record_id, event["seq"]] += 1
         if event["action"] == "import-resources" and "seq" in event:

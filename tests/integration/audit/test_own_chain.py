@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import text as spelled
 
-from app.audit.events import Event
+from app.audit.events import Event, unpack
 from app.audit.keys import AuditKeys, published
 from app.audit.links import extent_of, links_until
 from app.audit.log import CHECKPOINT_EVERY_US, AuditLog, chained
@@ -316,7 +316,7 @@ ALL = hot(spelled("SELECT n, body FROM audit ORDER BY n"))
 
 
 async def rows(place: Place) -> list[tuple[int, bytes]]:
-    return [(n, body) for n, body in await place.database.reader.all(ALL, {})]
+    return [(n, unpack(body)) for n, body in await place.database.reader.all(ALL, {})]
 
 
 async def test_two_processes_go_on_with_what_the_other_wrote(place: Place) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Table
 
 from app.access.requester import Requester
 from app.audit import alerts
-from app.audit.events import Event
+from app.audit.events import Event, unpack
 from app.db.database import Transaction
 from app.db.metadata import metadata
 from app.errors import AuthenticationError, NotFoundError
@@ -115,7 +115,7 @@ async def test_after_an_erasure_only_the_log_has_anything_of_the_person(person: 
     assert traces(person.parts.database.url, *own, MAIL) == {}
     with person.soundness.opened() as connection:
         last = connection.execute("SELECT record_id, body FROM audit ORDER BY n DESC LIMIT 1").fetchone()
-    assert (last[0], json.loads(last[1])["action"]) == (person.record_id, "erase")
+    assert (last[0], json.loads(unpack(last[1]))["action"]) == (person.record_id, "erase")
 
 
 async def test_an_erasure_takes_nothing_of_anybody_else(person: Inside) -> None:
