@@ -44,7 +44,7 @@ from app.jobs.mail import mail_at
 from app.jobs.notices import NoticeHandler
 from app.jobs.outbox import Job
 from app.jobs.reminders import ReminderHandler
-from app.oauth import clients
+from app.oauth import clients, tokens
 from app.oauth.certificates import NOBODY, Authorities
 from app.oauth.changes import Lifetimes
 from app.oauth.nonces import Nonces
@@ -142,7 +142,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     server = TerminologyServer(settings.terminology_server) if settings.terminology_server else None
     context = Context(
         database=database,
-        gate=Gate(database, audit, clock, now_us, index_key),
+        gate=Gate(database, audit, clock, now_us, index_key, tokens.of_hash),
         index=index,
         index_key=index_key,
         cursor_key=settings.key("cursor"),

@@ -1,6 +1,7 @@
 """Who asks: made from a token or from a portal session, before anything is looked up."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from app.access.smart_scope import SmartScopes
@@ -28,6 +29,8 @@ class Requester:
     ``operator``), and
     ``display`` how people read it. ``both_releases``: a client for which both FHIR releases are read unless it says otherwise.
     ``bound_to``: the key or certificate that has to be shown with the token, empty for none.
+    ``token_hash``: which token it is, from which all the rest follows, and ``good_until`` (UTC) the first instant at which it is
+    over; empty and None without a token.
     ``role``: in which role they act, empty where the kind says it; ``organisation``: the name of theirs;
     ``on_behalf_of``: the name of whom they represent; ``assurance``: how sure it is who they are;
     ``staff_id`` and ``staff_role``: which of the people of a practice it is, and as what; empty and None for its systems;
@@ -45,6 +48,8 @@ class Requester:
     token_id: str = ""
     both_releases: bool = False
     bound_to: str = ""
+    token_hash: str = ""
+    good_until: datetime | None = None
     role: str = ""
     organisation: str = ""
     on_behalf_of: str = ""

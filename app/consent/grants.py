@@ -9,7 +9,6 @@ import base64
 import secrets
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 
 from sqlalchemy import bindparam, func, insert, select, tuple_, update
 
@@ -345,9 +344,8 @@ def _mandate(row: Row) -> Mandate | None:
     )
 
 
-@lru_cache(maxsize=16_384)
 def _grant(row: Row) -> Grant:
-    """Return the row as a value; rows seldom change, and a practice reads many of the same with each request."""
+    """Return the row as a value."""
     (
         record_id,
         grant_id,

@@ -1,7 +1,7 @@
 """What the rest of the code may ask of the database, whichever it is."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
@@ -71,8 +71,32 @@ class Transaction(Reader, Protocol):
         """Run the statement once per row and return how many rows it changed in all."""
         ...
 
+    async def access(self) -> "Recalled":
+        """Return what is remembered of what decides about access, as far as it holds here."""
+        ...
+
     def at_commit(self, gatherer: "Gatherer", items: Iterable[Any]) -> None:
         """Hand ``items`` to ``gatherer`` just before the commit, together with those of all who commit along."""
+        ...
+
+
+class Recalled(Protocol):
+    """What is remembered of what decides about access; see ``remembered.py``."""
+
+    reader: Reader
+    """Where what is not remembered is read."""
+
+    @property
+    def version(self) -> int | None:
+        """The version that holds for what it gives, if it is still that afterwards; None where nothing is remembered."""
+        ...
+
+    async def of(self, key: Hashable, read: Callable[[Reader], Awaitable[T]]) -> T:
+        """Return what is remembered under ``key``, else what ``read`` returns."""
+        ...
+
+    async def is_over(self) -> bool:
+        """Return whether something was changed since what it gave was read."""
         ...
 
 
@@ -90,6 +114,10 @@ class Connection(Protocol):
     @property
     def reader(self) -> Reader:
         """The reader of the calling event loop."""
+        ...
+
+    async def access(self) -> Recalled:
+        """Return what is remembered of what decides about access; who decides with it looks at the version again when writing."""
         ...
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -173,6 +201,10 @@ class Inside:
     def __init__(self, transaction: Transaction, reader: Reader | None = None) -> None:
         self._transaction = transaction
         self.reader: Reader = reader or transaction
+
+    async def access(self) -> Recalled:
+        """Return what is remembered of what decides about access, as far as it holds in the transaction."""
+        return await self._transaction.access()
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Return what ``job`` returned; its changes are durable once those of the transaction are."""

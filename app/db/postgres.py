@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 
 from app.db.database import Gatherer, Row
+from app.db.remembered import Remembered, Seen, View
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import NO_NUL, BadRequestError, UnavailableError
@@ -169,11 +170,12 @@ class PostgresReader:
 class PostgresTransaction:
     """The writer's connection as ``Transaction``."""
 
-    __slots__ = ("changed", "connection", "gathered")
+    __slots__ = ("changed", "connection", "gathered", "seen")
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, remembered: Remembered) -> None:
         self.connection = connection
         self.gathered = Gathered()
+        self.seen = Seen(remembered)
         self.changed = False
 
     async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
@@ -190,6 +192,7 @@ class PostgresTransaction:
         """Return how many rows the statement changed."""
         self.changed = True
         form = statement.postgresql
+        self.seen.is_over |= form.raises
         told = await self.connection.execute(form.text, *form.parameters(parameters))
         return int(told.rsplit(" ", 1)[-1])
 
@@ -199,8 +202,13 @@ class PostgresTransaction:
             return 0
         self.changed = True
         form = statement.postgresql
+        self.seen.is_over |= form.raises
         text = f"{form.text} RETURNING 1"
         return len(await self.connection.fetchmany(text, [form.parameters(row) for row in rows]))
+
+    async def access(self) -> View:
+        """Return what is remembered of what decides about access, as far as it holds here."""
+        return await self.seen.view(self)
 
     def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
         """Hand ``items`` to ``gatherer`` just before the commit."""
@@ -321,7 +329,7 @@ class PostgresDatabase(Writes):
         connection = await self._connected()
         await connection.execute("BEGIN")
         number = await connection.fetchval(_BEGIN, WRITER_LOCK)
-        transaction = PostgresTransaction(connection)
+        transaction = PostgresTransaction(connection, self.remembered)
         for waiting in group:
             gathered_before = transaction.gathered.count
             transaction.changed = False
@@ -344,6 +352,8 @@ class PostgresDatabase(Writes):
                     return [other for other in group if other is not waiting]
         await transaction.gathered.flush(transaction)
         await self._commit(connection, number)
+        if transaction.seen.is_over:
+            self.remembered.forget()
         return []
 
     async def _commit(self, connection: asyncpg.Connection, number: str) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from app.db.database import Gatherer, Row
+from app.db.remembered import Remembered, Seen, View
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import UnavailableError
@@ -87,18 +88,21 @@ class SqliteTransaction(SqliteReader):
     The savepoint of a job is set when the job first changes something: most only leave an entry for the log.
     """
 
-    __slots__ = ("gathered", "needs_savepoint")
+    __slots__ = ("gathered", "needs_savepoint", "seen")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, remembered: Remembered) -> None:
         super().__init__(connection)
         self.gathered = Gathered()
+        self.seen = Seen(remembered)
         self.needs_savepoint = False
 
     async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
         """Return how many rows the statement changed."""
         if self.needs_savepoint:
             self._set_savepoint()
-        return self._connection.execute(statement.sqlite.text, statement.sqlite.parameters(parameters)).rowcount
+        form = statement.sqlite
+        self.seen.is_over |= form.raises
+        return self._connection.execute(form.text, form.parameters(parameters)).rowcount
 
     async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
         """Run the statement once per row."""
@@ -107,11 +111,16 @@ class SqliteTransaction(SqliteReader):
         if self.needs_savepoint:
             self._set_savepoint()
         form = statement.sqlite
+        self.seen.is_over |= form.raises
         return self._connection.executemany(form.text, [form.parameters(row) for row in rows]).rowcount
 
     def _set_savepoint(self) -> None:
         self._connection.execute("SAVEPOINT job")
         self.needs_savepoint = False
+
+    async def access(self) -> View:
+        """Return what is remembered of what decides about access, as far as it holds here."""
+        return await self.seen.view(self)
 
     def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
         """Hand ``items`` to ``gatherer`` just before the commit."""
@@ -250,11 +259,13 @@ class SqliteDatabase(Writes):
         connection = self._writer_connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            transaction = SqliteTransaction(connection)
+            transaction = SqliteTransaction(connection, self.remembered)
             for waiting in group:
                 self._run_in_savepoint(transaction, waiting)
             run_now(transaction.flush())
             connection.execute("COMMIT")
+            if transaction.seen.is_over:
+                self.remembered.forget()
         except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
             failure = UnavailableError("The record could not be written now; nothing was changed. Try again later.")
             failure.__cause__ = error

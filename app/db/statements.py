@@ -8,16 +8,22 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.sql.elements import CompilerElement
 
+from app.db.access_version import raises_version
+
 _SQLITE = sqlite_dialect(paramstyle="named")
 _POSTGRESQL = postgresql_dialect()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """SQL text with named parameters (``:name``), and the values of those that the statement itself fixes."""
+    """SQL text with named parameters (``:name``), and the values of those that the statement itself fixes.
+
+    ``raises`` says that it changes what decides about access.
+    """
 
     text: str
     fixed: dict[str, Any]
+    raises: bool
 
     def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return ``given`` with the fixed values added."""
@@ -26,11 +32,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """SQL text with numbered parameters (``$1``), their names in that order, and the values that the statement itself fixes."""
+    """SQL text with numbered parameters (``$1``), their names in that order, and the rest as above."""
 
     text: str
     names: tuple[str, ...]
     fixed: dict[str, Any]
+    raises: bool
 
     def parameters(self, given: dict[str, Any]) -> list[Any]:
         """Return the values in the order of their numbers."""
@@ -48,14 +55,17 @@ class Statement:
     def sqlite(self) -> Named:
         """The statement as SQLite takes it."""
         compiled = self._element.compile(dialect=_SQLITE)
-        return Named(str(compiled), {name: value for name, value in compiled.params.items() if value is not None})
+        text = str(compiled)
+        fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        return Named(text, fixed, raises_version(text))
 
     @cached_property
     def postgresql(self) -> Numbered:
         """The statement as PostgreSQL takes it."""
         compiled: Any = self._element.compile(dialect=_POSTGRESQL)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        return Numbered(str(compiled), tuple(compiled.positiontup or ()), fixed)
+        text = str(compiled)
+        return Numbered(text, tuple(compiled.positiontup or ()), fixed, raises_version(text))
 
 
 def hot(element: CompilerElement) -> Statement:

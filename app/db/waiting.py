@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from app.db.database import Gatherer, Transaction, conditioned
+from app.db.database import Gatherer, Reader, Transaction, conditioned
+from app.db.remembered import Remembered, View
 from app.errors import UnavailableError
 
 T = TypeVar("T")
@@ -56,10 +57,20 @@ class Writes(ABC):
 
     def __init__(self) -> None:
         self._closed = False
+        self.remembered = Remembered()
 
     @abstractmethod
     def _put(self, waiting: Waiting) -> None:
         """Put a job where the writer takes it from."""
+
+    @property
+    @abstractmethod
+    def reader(self) -> Reader:
+        """The reader of the caller."""
+
+    async def access(self) -> View:
+        """Return what is remembered of what decides about access; who decides with it looks at the version again when writing."""
+        return await self.remembered.beside(self.reader)
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Return what ``job`` returned, after its changes are durable."""

@@ -7,28 +7,31 @@ transaction of its own.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
-from app.access.policy import Wish, decide
+from app.access.policy import Wish
 from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
 from app.audit.spate import Spate
-from app.consent.grants import candidates, once_opened_to
-from app.db.database import Connection, Inside, Reader, Transaction
+from app.consent.grants import once_opened_to
+from app.db.database import Connection, Inside, Recalled, Transaction
 from app.errors import AccessDeniedError, AuthenticationError, RegieError, UnavailableError
 from app.fhir.release import Release
-from app.identity import staff
+from app.interactions.standing import Standing, TokenLookup, read_standing
 from app.metrics import REFUSALS
 from app.store.changes import record_exists
 from app.store.ids import record_in
-from app.store.visible import with_rows
 
 REFUSALS_PER_MINUTE = 300
 """Refusals of one party at one record that are written one by one; who has no valid token is one party."""
+
+TRIES = 5
+"""How often a look is done again because what its requester may see was changed under it."""
 
 T = TypeVar("T")
 Decide = Callable[[Wish], Awaitable[AccessScope]]
@@ -67,44 +70,41 @@ class Gate:
         clock: Callable[[], datetime],
         now_us: Callable[[], int],
         index_key: bytes,
+        of_token: TokenLookup,
     ) -> None:
         self.database = database
         self.audit = audit
         self.clock = clock
         self.now_us = now_us
         self.index_key = index_key
+        self.of_token = of_token
         self._spate = Spate(REFUSALS_PER_MINUTE)
 
     def inside(self, transaction: Transaction) -> "Gate":
         """Return the same door for what is done as a part of a transaction: its entries stand or fall with that."""
-        return Gate(Inside(transaction), self.audit, self.clock, self.now_us, self.index_key)
+        return Gate(Inside(transaction), self.audit, self.clock, self.now_us, self.index_key, self.of_token)
 
-    async def scope(self, requester: Requester, wish: Wish, reader: Reader) -> AccessScope:
-        """Return what the requester may touch, by the grants that ``reader`` sees. Raises: AccessDeniedError."""
+    async def _standing(self, requester: Requester, access: Recalled, now: datetime) -> Standing:
+        """Return what is at rest about who asks. Raises: AuthenticationError, for a token that is over and a record that is gone."""
+        if requester.good_until is not None and now >= requester.good_until:
+            raise AuthenticationError("A valid access token is needed: Authorization: Bearer [token].")
+        return await access.of(
+            requester.token_hash or requester, lambda reader: read_standing(reader, requester, now, self.of_token)
+        )
+
+    async def scope(self, requester: Requester, wish: Wish, access: Recalled) -> AccessScope:
+        """Return what the requester may touch, by the grants that ``access`` knows. Raises: AccessDeniedError, AuthenticationError."""
         now = self.clock()
-        grants = await candidates(reader, requester, now)
+        standing = await self._standing(requester, access, now)
         try:
-            await self._check_staff(requester, reader)
-            return with_rows(decide(requester, wish, grants, now), self.index_key)
+            return standing.scope(requester, wish, now, self.index_key)
         except AccessDeniedError as error:
             if requester.only_record is not None:
                 error.about = (requester.only_record,)
-            elif requester.practice_id is not None and not any(grant.is_in_force(now) for grant in grants):
+            elif requester.practice_id is not None and not any(one.is_in_force(now) for one in standing.grants):
                 # Those who opened their record once have to see that it was tried after they closed it.
-                error.about = tuple(await once_opened_to(reader, requester.practice_id))
+                error.about = tuple(await once_opened_to(access.reader, requester.practice_id))
             raise
-
-    async def _check_staff(self, requester: Requester, reader: Reader) -> None:
-        """Do nothing if a practice's own is still that, in the same role. Raises: AccessDeniedError."""
-        if not requester.staff_id:
-            return
-        member = await staff.present(reader, requester.staff_id)
-        if (
-            member is None
-            or member.practice_id != requester.practice_id
-            or member.described.role is not requester.staff_role
-        ):
-            raise AccessDeniedError("This login is not for this practice any more.")
 
     async def look(
         self,
@@ -114,20 +114,47 @@ class Gate:
         deed: Deed,
         action: Callable[[AccessScope], Awaitable[tuple[T, Sequence[Touched]]]],
     ) -> T:
-        """Return what ``action`` read within the scope; the log has an entry for every record it touched."""
-        try:
-            answer, touched = await action(await self.scope(requester, wish, self.database.reader))
-        except RegieError as error:
-            await self.refused(requester, trace, deed, error)
-            raise
-        events = [event(requester, trace, deed, one) for one in touched or (Touched(_own(requester)),)]
+        """Return what ``action`` read within the scope; the log has an entry for every record it touched.
 
-        async def job(transaction: Transaction) -> None:
-            await _standing(transaction, requester)
-            transaction.at_commit(self.audit, events)
+        What is remembered of access is looked at again where the entry is written: ``action`` is run again if it read within
+        another scope than holds there.
+        """
+        for _ in range(TRIES):
+            access = await self.database.access()
+            try:
+                scope = await self.scope(requester, wish, access)
+                answer, touched = await action(scope)
+            except RegieError as error:
+                if await access.is_over():
+                    continue
+                await self.refused(requester, trace, deed, error)
+                raise
+            events = [event(requester, trace, deed, one) for one in touched or (Touched(_own(requester)),)]
+            try:
+                if await self.database.write(partial(self._seen, requester, wish, scope, access.version, events)):
+                    return answer
+            except UnavailableError:
+                raise
+            except RegieError as error:
+                await self.refused(requester, trace, deed, error)
+                raise
+        raise UnavailableError("What may be seen changes all the time. Try again later.")
 
-        await self.database.write(job)
-        return answer
+    async def _seen(
+        self,
+        requester: Requester,
+        wish: Wish,
+        scope: AccessScope,
+        version: int | None,
+        events: Sequence[Event],
+        transaction: Transaction,
+    ) -> bool:
+        """Record a look, and return true; or return false, if it was one within another scope than holds here."""
+        access = await transaction.access()
+        if (version is None or access.version != version) and await self.scope(requester, wish, access) != scope:
+            return False
+        transaction.at_commit(self.audit, events)
+        return True
 
     async def change(
         self,
@@ -143,12 +170,12 @@ class Gate:
         """
 
         async def run(transaction: Transaction) -> T:
-            await _standing(transaction, requester)
+            await self._standing(requester, await transaction.access(), self.clock())
             known: dict[Wish, AccessScope] = {}
 
             async def decided(wish: Wish) -> AccessScope:
                 if wish not in known:
-                    known[wish] = await self.scope(requester, wish, transaction)
+                    known[wish] = await self.scope(requester, wish, await transaction.access())
                 return known[wish]
 
             answer, events = await job(transaction, decided)
@@ -193,12 +220,6 @@ class Gate:
                 detail = f"{one.detail}, {skipped} more left out" if skipped else one.detail
                 written.append(msgspec.structs.replace(one, detail=detail))
         return written
-
-
-async def _standing(transaction: Transaction, requester: Requester) -> None:
-    """Raise AuthenticationError if the requester's own record was erased since the request began."""
-    if requester.record_id is not None and not await record_exists(transaction, requester.record_id):
-        raise AuthenticationError("The record was erased.")
 
 
 def event(requester: Requester, trace: Trace, deed: Deed, touched: Touched) -> Event:

@@ -4,7 +4,6 @@ parse -> authenticate -> interaction (which passes the gate) -> bytes out. Whate
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -102,8 +101,7 @@ class FhirApplication:
         try:
             route, named = match(request.method, request.parts)
             request.route = self.prefix + route.path
-            requester = None if route.open else await self._authenticate(request)
-            request.came_in = None if requester is None else partial(self._check_token, request)
+            requester = None if route.open else await self._authenticate(request, route)
             call = Call(self.context, request, requester, named, self.smart_configuration, self.ask)
             response = await self._handled(call, route)
             return await self._formatted(as_file(response) if request.wants_file else response, request.wanted_format())
@@ -156,12 +154,14 @@ class FhirApplication:
             return [(b"retry-after", str(error.retry_after_s).encode())]
         return []
 
-    async def _authenticate(self, request: FhirRequest) -> Requester:
+    async def _authenticate(self, request: FhirRequest, route: Route) -> Requester:
         """Return who asks. Raises: AuthenticationError, with the same words whatever is wrong with the token."""
-        token = request.token
+        token, database, now = request.token, self.context.database, self.context.clock()
         found = None
-        if token is not None:
-            found = await tokens.find(self.context.database.reader, token, self.context.clock())
+        if token is not None and route.passes_gate:
+            found = await tokens.recall(await database.access(), token, now)
+        elif token is not None:
+            found = await tokens.find(database.reader, token, now)
         try:
             if found is None or not await self._is_proven(request, token or "", found):
                 raise AuthenticationError("A valid access token is needed: Authorization: Bearer [token].")
@@ -169,12 +169,6 @@ class FhirApplication:
             await self.context.gate.refused(None, request.trace, Deed("authenticate", self.release), error)
             raise
         return found
-
-    async def _check_token(self, request: FhirRequest) -> None:
-        """Do nothing if the token that was good when the request began is so still. Raises: AuthenticationError."""
-        reader, now = self.context.database.reader, self.context.clock()
-        if await tokens.find(reader, request.token or "", now) is None:
-            raise AuthenticationError("A valid access token is needed: Authorization: Bearer [token].")
 
     async def _is_proven(self, request: FhirRequest, token: str, found: Requester) -> bool:
         """Return whether a token comes as it has to: with the key or certificate that it is bound to, if it is.

@@ -30,7 +30,6 @@ class FhirRequest:
 
     ``known_at`` is the ``ifModifiedSince`` of an entry of a Bundle, which is exact where the header knows whole seconds only.
     ``route`` is which it was found to be, for figures.
-    ``came_in`` is asked once all of the body is there, which can take its caller as long as it likes.
     """
 
     release: Release
@@ -42,7 +41,6 @@ class FhirRequest:
     receive: Receive
     body_size_max: int
     known_at: datetime | None = None
-    came_in: Callable[[], Awaitable[None]] | None = None
     route: str = NO_ROUTE
     _pairs: list[tuple[str, str]] | None = field(default=None)
 
@@ -126,7 +124,7 @@ class FhirRequest:
         return await as_json(self.release, format_sent(self.release, self.header(b"content-type") or ""), body)
 
     async def raw_body(self) -> bytes:
-        """Return the body whatever it is. Raises: TooLargeError; what ``came_in`` raises."""
+        """Return the body whatever it is. Raises: TooLargeError."""
         message = f"A body may have {self.body_size_max} bytes here."
         length = self.headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > self.body_size_max:
@@ -144,8 +142,6 @@ class FhirRequest:
                 raise TooLargeError(message)
             chunks.append(chunk)
             if not event.get("more_body", False):
-                if self.came_in is not None:
-                    await self.came_in()
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def wanted_format(self) -> Format:

@@ -16,7 +16,8 @@ class Route:
     """A method and a path below the base.
 
     ``{type}`` is a resource type, ``{owner}`` one that has compartments, ``{id}`` and ``{version}`` are ids.
-    ``interaction`` is what the log calls it. ``open`` says that it can be had without a token, and has no entry there.
+    ``interaction`` is what the log calls it. ``open`` says that it can be had without a token, and has no entry there. What does
+    not pass the gate, or not always, has its token looked up anew: nobody looks at it again.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Route:
     handler: Handler
     interaction: str = ""
     open: bool = False
+    passes_gate: bool = True
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ class Route:
 ROUTES = (
     Route("GET", "/metadata", handlers.metadata, open=True),
     Route("GET", "/.well-known/smart-configuration", handlers.smart_configuration, open=True),
-    Route("POST", "/", bundles.bundle, "batch"),
+    Route("POST", "/", bundles.bundle, "batch", passes_gate=False),
     Route("GET", "/", handlers.search_of_types, "search-system"),
     Route("POST", "/_search", handlers.search_of_types_by_post, "search-system"),
     Route("GET", "/$delta", operations.delta, "operation-delta"),
@@ -73,16 +75,40 @@ ROUTES = (
     Route("POST", "/{type}/{id}/$meta", operations.posted(operations.meta), "operation-meta"),
     Route("POST", "/{type}/{id}/$meta-add", operations.meta_add, "operation-meta-add"),
     Route("POST", "/{type}/{id}/$meta-delete", operations.meta_delete, "operation-meta-delete"),
-    Route("GET", "/ValueSet/$expand", terminology.expand, "operation-expand"),
-    Route("POST", "/ValueSet/$expand", terminology.expand, "operation-expand"),
-    Route("GET", "/ValueSet/$validate-code", terminology.validate_code_in_value_set, "operation-validate-code"),
-    Route("POST", "/ValueSet/$validate-code", terminology.validate_code_in_value_set, "operation-validate-code"),
-    Route("GET", "/CodeSystem/$validate-code", terminology.validate_code_in_system, "operation-validate-code"),
-    Route("POST", "/CodeSystem/$validate-code", terminology.validate_code_in_system, "operation-validate-code"),
-    Route("GET", "/CodeSystem/$lookup", terminology.lookup, "operation-lookup"),
-    Route("POST", "/CodeSystem/$lookup", terminology.lookup, "operation-lookup"),
-    Route("GET", "/CodeSystem/$subsumes", terminology.subsumes, "operation-subsumes"),
-    Route("POST", "/CodeSystem/$subsumes", terminology.subsumes, "operation-subsumes"),
+    Route("GET", "/ValueSet/$expand", terminology.expand, "operation-expand", passes_gate=False),
+    Route("POST", "/ValueSet/$expand", terminology.expand, "operation-expand", passes_gate=False),
+    Route(
+        "GET",
+        "/ValueSet/$validate-code",
+        terminology.validate_code_in_value_set,
+        "operation-validate-code",
+        passes_gate=False,
+    ),
+    Route(
+        "POST",
+        "/ValueSet/$validate-code",
+        terminology.validate_code_in_value_set,
+        "operation-validate-code",
+        passes_gate=False,
+    ),
+    Route(
+        "GET",
+        "/CodeSystem/$validate-code",
+        terminology.validate_code_in_system,
+        "operation-validate-code",
+        passes_gate=False,
+    ),
+    Route(
+        "POST",
+        "/CodeSystem/$validate-code",
+        terminology.validate_code_in_system,
+        "operation-validate-code",
+        passes_gate=False,
+    ),
+    Route("GET", "/CodeSystem/$lookup", terminology.lookup, "operation-lookup", passes_gate=False),
+    Route("POST", "/CodeSystem/$lookup", terminology.lookup, "operation-lookup", passes_gate=False),
+    Route("GET", "/CodeSystem/$subsumes", terminology.subsumes, "operation-subsumes", passes_gate=False),
+    Route("POST", "/CodeSystem/$subsumes", terminology.subsumes, "operation-subsumes", passes_gate=False),
     Route("POST", "/{type}/_search", handlers.search_by_post, "search-type"),
     Route("GET", "/{type}", handlers.search, "search-type"),
     Route("POST", "/{type}", handlers.create, "create"),

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.schema import CreateTable
 
 from app.db.database import Transaction
+from app.db.remembered import Remembered
 from app.db.sqlite import SqliteTransaction
 from app.store.changes import Author, Draft, Indexer, RecordWriter, open_record
 from app.store.resources import Stored
@@ -49,7 +50,7 @@ async def aside(record_id: int, time_zone: str, index: Indexer, versions: Iterab
     """Return a database in memory with a record that has these versions and nothing else; of one resource they come oldest first."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.executescript(_schema())
-    transaction = SqliteTransaction(connection)
+    transaction = SqliteTransaction(connection, Remembered())
     await open_record(transaction, record_id, time_zone)
     writer = await RecordWriter.begin(transaction, record_id, 0, index)
     writer.seq = SEQ_FIRST

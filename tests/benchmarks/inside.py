@@ -57,7 +57,7 @@ class Unlogged(Gate):
         action: Callable[[AccessScope], Awaitable[tuple[T, Sequence[Touched]]]],
     ) -> T:
         """Return what ``action`` read within the scope."""
-        answer, _touched = await action(await self.scope(requester, wish, self.database.reader))
+        answer, _touched = await action(await self.scope(requester, wish, await self.database.access()))
         return answer
 
 
@@ -115,7 +115,9 @@ async def searches(folder: Path, observations: int) -> list[Part]:
 async def _alone(person: Inside, query: str) -> Callable[[], Awaitable[None]]:
     """Return the search by itself."""
     context, pairs = person.parts.context, read_pairs(query)
-    gate = Unlogged(context.database, context.gate.audit, context.clock, context.now_us, context.index_key)
+    gate = Unlogged(
+        context.database, context.gate.audit, context.clock, context.now_us, context.index_key, tokens.of_hash
+    )
     context, base = replace(context, gate=gate), context.fhir_base(RELEASE)
     who = await tokens.find(context.database.reader, person.token, context.clock())
     assert who is not None

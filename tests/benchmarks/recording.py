@@ -21,9 +21,11 @@ import asyncpg
 
 from app.db.database import Database, Reader, Transaction
 from app.db.postgres import _OPTIONS, PostgresTransaction
+from app.db.remembered import Remembered, View
 from app.db.sqlite import SqliteTransaction
 from app.interactions.context import Context
 from app.interactions.gate import Gate
+from app.oauth import tokens
 from app.rest.application import FhirApplication
 from app.wiring import Parts
 from tests.benchmarks.routine import RELEASE
@@ -96,6 +98,7 @@ class _Recording(ABC):
 
     def __init__(self) -> None:
         self.commit = Commit()
+        self.remembered = Remembered()
         self.running = 0
         self.waiting: list[tuple[Callable[[Transaction], Awaitable[Any]], asyncio.Future[Any]]] = []
 
@@ -103,6 +106,10 @@ class _Recording(ABC):
     @abstractmethod
     def reader(self) -> Reader:
         """The reader of everybody; what it is asked is kept for the request that asks."""
+
+    async def access(self) -> View:
+        """Return what was remembered of what decides about access."""
+        return await self.remembered.beside(self.reader)
 
     @abstractmethod
     def _transaction(self) -> Transaction:
@@ -143,10 +150,12 @@ class _SqliteRecording(_Recording):
 
     @property
     def reader(self) -> Reader:
-        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, _keep_read)))
+        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, _keep_read)), self.remembered)
 
     def _transaction(self) -> Transaction:
-        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, self.commit.writes.append)))
+        return SqliteTransaction(
+            cast("Any", _SqliteDriver(self.connection, self.commit.writes.append)), self.remembered
+        )
 
     async def _flush(self, transaction: Transaction) -> None:
         await cast("SqliteTransaction", transaction).flush()
@@ -164,10 +173,12 @@ class _PostgresRecording(_Recording):
 
     @property
     def reader(self) -> Reader:
-        return PostgresTransaction(_PostgresDriver(self.connection, _keep_read, self._turn))
+        return PostgresTransaction(_PostgresDriver(self.connection, _keep_read, self._turn), self.remembered)
 
     def _transaction(self) -> Transaction:
-        return PostgresTransaction(_PostgresDriver(self.connection, self.commit.writes.append, self._turn))
+        return PostgresTransaction(
+            _PostgresDriver(self.connection, self.commit.writes.append, self._turn), self.remembered
+        )
 
     async def _flush(self, transaction: Transaction) -> None:
         await cast("PostgresTransaction", transaction).gathered.flush(transaction)
@@ -184,7 +195,7 @@ class Recorder:
         self._recording = recording
         self._runner = runner
         database = cast("Database", recording)
-        gate = Gate(database, parts.audit, parts.clock, parts.context.now_us, parts.context.index_key)
+        gate = Gate(database, parts.audit, parts.clock, parts.context.now_us, parts.context.index_key, tokens.of_hash)
         self.context: Context = dataclasses.replace(parts.context, database=database, gate=gate)
         self._application = FhirApplication(
             self.context, RELEASE, body_size_max=parts.settings.body_size_max, trust_forwarded=False

@@ -37,6 +37,7 @@ from tests.support.importing import OPERATOR, TRACE, imported
 from tests.support.in_process import Inside, inside
 
 NOT_OF_A_RECORD = {
+    "access_version": "how often access was changed",
     "audit_checkpoint": "signs where the log of all ends",
     "audit_cut": "signs where the log of all begins",
     "audit_head": "where the log of all ends",
