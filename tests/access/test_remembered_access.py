@@ -20,7 +20,7 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope
 from app.access.smart_scope import LOOK, Action, SmartScopes
 from app.access.staff import StaffRole
-from app.audit.events import Event, Trace
+from app.audit.events import Event, Trace, unpack
 from app.consent import grants
 from app.db.access_version import CAUSES
 from app.db.database import Database, Reader, Row, Transaction
