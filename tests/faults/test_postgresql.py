@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select, text
+from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, func, insert, select, text
 
 from app.db.database import Transaction
 from app.db.health import Health
 from app.db.migrate import in_transaction, migrate
-from app.db.postgres import _OPTIONS, PostgresDatabase
+from app.db.postgres import _OPTIONS, READERS, PostgresDatabase
 from app.db.statements import hot
 from app.errors import UnavailableError
 from tests.support import postgres
@@ -242,3 +242,24 @@ async def test_a_statement_that_takes_too_long_is_told_so_and_holds_nobody_up(
         await database.write(lambda transaction: transaction.all(slow, {}))
     await database.write(partial(add, n=1))
     assert await marks(database) == {1: 1}
+
+
+_REST = hot(select(func.pg_sleep(bindparam("seconds")), func.pg_backend_pid()))
+
+
+async def test_those_who_read_at_once_share_a_few_connections(database: PostgresDatabase) -> None:
+    reader = database.reader
+    rests = await asyncio.gather(*(reader.all(_REST, {"seconds": 0.01}) for _ in range(5 * READERS)))
+    assert len({pid for ((_, pid),) in rests}) == READERS
+
+
+async def test_who_gives_up_leaves_a_connection_for_others(database: PostgresDatabase) -> None:
+    reader = database.reader
+    given_up = [asyncio.ensure_future(reader.all(_REST, {"seconds": 30})) for _ in range(2 * READERS)]
+    await asyncio.sleep(0.3)
+    for one in given_up:
+        one.cancel()
+    outcomes = await asyncio.gather(*given_up, return_exceptions=True)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+    rests = await asyncio.gather(*(reader.all(_REST, {"seconds": 0}) for _ in range(2 * READERS)))
+    assert len(rests) == 2 * READERS
