@@ -27,6 +27,7 @@ from app.cli_reindex import index_after_migration
 from app.cli_representation import commands as representation_commands
 from app.db.database import Transaction
 from app.db.migrate import is_current, migrate
+from app.db.move import move
 from app.demo.load import Loader
 from app.demo.practices import demo_app
 from app.errors import RegieError
@@ -90,13 +91,20 @@ add_reindex(main, _run)
 
 
 @main.command("migrate")
-def migrate_command() -> None:
+def migrate_command(
+    source: Annotated[
+        str | None, typer.Option("--from", help="URL of a database of SQLite that comes over into this one whole.")
+    ] = None,
+) -> None:
     """Bring the database's tables and its index up to date; does nothing when they are."""
+    url = Settings().database_url
     try:
-        applied = migrate(Settings().database_url)
+        applied = migrate(url)
+        typer.echo(f"Migrated: {', '.join(applied)}." if applied else "The database is up to date.")
+        if source is not None:
+            typer.echo(f"Rows that came over: {sum(move(source, url).values())}.")
     except RegieError as error:
         raise _stop(str(error)) from error
-    typer.echo(f"Migrated: {', '.join(applied)}." if applied else "The database is up to date.")
     index_after_migration(_run)
 
 
