@@ -1,4 +1,4 @@
-"""All configuration; the one reader of the environment.
+"""All configuration; the one reader of the environment, and of the files that containers have instead of it.
 
 Built once in ``main.py`` and ``cli.py``; everything else is handed the values it needs. Each field has a heading in
 docs/settings.md (a test compares them).
@@ -16,6 +16,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS = Path("/run/secrets")
+"""Where containers find secrets as files: one that is called as a variable (``regie_database_url``) is read like it."""
 
 ProfileModeSetting = Literal["off", "warn", "enforce"]
 
@@ -41,7 +44,9 @@ def _safe(url: str) -> str:
 class Settings(BaseSettings):
     """Regie's settings, from ``REGIE_...`` variables; frozen."""
 
-    model_config = SettingsConfigDict(env_prefix="REGIE_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="REGIE_", frozen=True, secrets_dir=SECRETS if SECRETS.is_dir() else None
+    )
 
     database_url: str = Field(default="sqlite:///var/regie.sqlite3", description="Where the data is.")
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
