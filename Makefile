@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench bench-postgres conformance oracle lock venv installed installed-tests chromium node postgresql wrk
+.PHONY: help serve test check format bench bench-postgres bench-check bench-page soak conformance oracle lock venv installed installed-tests chromium node postgresql wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -17,6 +17,9 @@ endif
 
 FORMAT ?= both
 VALIDATOR ?= none
+MINUTES ?= 30
+RATE ?= 50
+DATABASE ?= sqlite
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +50,15 @@ bench: installed-tests wrk ## measure, print the table and write var/bench.json 
 
 bench-postgres: installed-tests wrk postgresql ## the same on a PostgreSQL of its own, beside the other figures
 	@QUICK=$(QUICK) .venv/bin/python -m tests.benchmarks --database postgresql
+
+bench-page: installed-tests ## write what was measured last into docs/performance.md, with its charts
+	@.venv/bin/python -m tests.benchmarks.page
+
+soak: installed-tests postgresql ## half an hour of mixed load, to see that nothing grows (MINUTES=5 RATE=50 DATABASE=postgresql)
+	@.venv/bin/python -m tests.benchmarks.soak --minutes $(MINUTES) --rate $(RATE) --database $(DATABASE)
+
+bench-check: installed-tests wrk postgresql ## fail if a ratio to the limit fell by a third (ARGS="--write": the new baseline)
+	@.venv/bin/python -m tests.benchmarks.check $(ARGS)
 
 conformance: installed-tests ## run the published test scripts, and write what passes into docs/conformance.md (SUITE=folder: some)
 ifdef SUITE

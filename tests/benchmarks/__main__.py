@@ -13,11 +13,8 @@ from pathlib import Path
 
 from tests.benchmarks.inside import parts_of, parts_table
 from tests.benchmarks.measure import FULL, QUICK, measure
-from tests.benchmarks.report import table, write, write_parts
+from tests.benchmarks.report import RESULTS, table, write, write_parts
 from tests.support.closing import closing, closing_line
-from tests.support.running import ROOT
-
-RESULTS = ROOT / "var" / "bench.json"
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ The populations take turns, several rounds of each, so that what else the machin
 median counts.
 """
 
-import contextlib
 import itertools
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,10 @@ CLIENTS = 16
 _IMPORTED_FROM = 100_000
 """The number of the first person who is imported beside the searches: nobody who is there already."""
 
-_IMPORTED = 300
+_IMPORTED = 120
+"""People who are imported beside each round: more than are in before it is over."""
+
+_BEGINS_WITHIN_S = 60
 _PREPARED = 6000
 
 
@@ -67,8 +70,10 @@ def growth(
     """Return how searches do with so many people each."""
     alone: dict[int, list[Load]] = {count: [] for count in counts}
     beside: dict[int, list[Load]] = {count: [] for count in counts}
-    lines = folder / "lines.ndjson"
-    write_lines(lines, RELEASE, (invented(_IMPORTED_FROM + number) for number in range(_IMPORTED)))
+    lines = [folder / f"round{number}.ndjson" for number in range(rounds)]
+    for number, path in enumerate(lines):
+        first = _IMPORTED_FROM + number * _IMPORTED
+        write_lines(path, RELEASE, (invented(first + place) for place in range(_IMPORTED)))
     with ExitStack() as stack:
         programs = {count: stack.enter_context(_serving(where, known, count, folder)) for count in counts}
         for number, count in itertools.product(range(rounds), counts):
@@ -76,7 +81,7 @@ def growth(
             alone[count].append(_ask(programs[count], seconds))
         for number, count in itertools.product(range(rounds), counts):
             say(f"W6 with {count} beside an import, round {number + 1} of {rounds}")
-            with _importing(programs[count], lines):
+            with _importing(where, f"growth{count}", programs[count], lines[number]):
                 beside[count].append(_ask(programs[count], seconds))
     return Growth(_medians(alone), _medians(beside))
 
@@ -102,17 +107,19 @@ def _ask(program: Program, seconds: int) -> Load:
 
 
 @contextmanager
-def _importing(program: Program, lines: Path) -> Iterator[None]:
-    """Let an import run meanwhile. Raises: RuntimeError, if it ended before its time."""
+def _importing(where: Place, database: str, program: Program, lines: Path) -> Iterator[None]:
+    """Let an import write meanwhile. Raises: RuntimeError, if it did not begin, or ended before its time."""
     command = [*PROGRAM, "record", "import", str(lines), "--as-operator", "--release", RELEASE.path]
+    changes = where.changes(database)
     with (program.folder / "import.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=program.variables(), stdout=log, stderr=log)
     try:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=2.5)  # it has begun
+        until = time.monotonic() + _BEGINS_WITHIN_S
+        while where.changes(database) == changes and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.1)
         yield
-        if process.poll() is not None:
-            message = f"The import was over too soon: {(program.folder / 'import.log').read_text()[-500:]}"
+        if process.poll() is not None or where.changes(database) == changes:
+            message = f"No import ran beside: {(program.folder / 'import.log').read_text()[-500:]}"
             raise RuntimeError(message)
     finally:
         process.kill()

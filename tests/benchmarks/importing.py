@@ -1,25 +1,32 @@
-"""W5: people written into an empty database, beside the same SQL by the bare driver in a commit for each person."""
+"""W5: people imported into an empty database, as ``regie record import`` does it, beside the same SQL by the bare driver."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from app.audit.events import Trace
+from app.cli_record import OPERATOR
+from app.db.migrate import migrate
+from app.fhir.release import Release
 from app.interactions.context import Context
+from app.interactions.import_lines import lines_of_files
+from app.interactions.record_import import Rejected, import_resources
 from app.settings import Settings
 from app.wiring import wire
-from tests.benchmarks.kept import program_on
+from tests.benchmarks.lines import write_lines
 from tests.benchmarks.places import Place
-from tests.benchmarks.population import record_of, write_record
 from tests.benchmarks.recording import recorder
 from tests.benchmarks.replay import Limit, replay
-from tests.benchmarks.routine import Invented, invented
+from tests.benchmarks.routine import invented
 from tests.benchmarks.server import on_cores, processor_time
 
-_RECORDED = 24
-"""People whose SQL is recorded: one of them long, as one in 64 is, is left out."""
+_WARM, _RECORDED = range(1, 2), range(2, 26)
+"""People whose SQL is recorded: one with whom the driver gets going, and those that count."""
+
+EMPTY = "empty"
+"""The name of the database that has nothing but its tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,64 +48,87 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """People as lines in files, one for each release that they have resources of."""
+
+    paths: dict[Release, Path]
+    resources: int
+
+    async def into(self, context: Context) -> int:
+        """Return how many resources were refused while all others were imported."""
+        refused: list[Rejected] = []
+        for release, path in self.paths.items():
+            lines = lines_of_files(release, [path])
+            await import_resources(context, OPERATOR, Trace("benchmark"), release, lines, refused.append)
+        return len(refused)
+
+
+def files(folder: Path, name: str, numbers: range) -> Files:
+    """Return these people, written to files."""
+    paths, resources = {}, 0
+    for release in Release:
+        path = folder / f"{name}-{release.path}.ndjson"
+        if count := write_lines(path, release, (invented(number) for number in numbers)):
+            paths[release] = path
+            resources += count
+    return Files(paths, resources)
+
+
+@dataclass(frozen=True, slots=True)
 class Imports:
     """Imports into new databases of a place; ``limit`` is that of a resource."""
 
     where: Place
     settings: Settings
+    folder: Path
     limit: Limit
 
     def imported(self, name: str, count: int, cores: frozenset[int] | None = None) -> Imported:
         """Return what came of the import of ``count`` people into a new database, by a process on ``cores``."""
-        where = self.where
-        people = [invented(number) for number in range(count)]
-        resources = sum(person.count for person in people)
+        where, process = self.where, self.where.process
+        people = files(self.folder, name, range(count))
         with on_cores(cores):
             parts = wire(self.settings.model_copy(update={"database_url": where.copy(EMPTY, name)}))
-            database_cpu = processor_time(where.process) if where.process else 0.0
+            database_cpu = processor_time(process) if process else 0.0
             began, cpu = time.perf_counter(), time.process_time()
-            asyncio.run(_import(parts.context, people))
+            refused = asyncio.run(people.into(parts.context))
             took, cpu = time.perf_counter() - began, time.process_time() - cpu
-            database_cpu = processor_time(where.process) - database_cpu if where.process else 0.0
+            database_cpu = processor_time(process) - database_cpu if process else 0.0
             parts.close()
-        cpu_ms, database_cpu_ms = 1000 * cpu / resources, 1000 * database_cpu / resources
+        cpu_ms, database_cpu_ms = 1000 * cpu / people.resources, 1000 * database_cpu / people.resources
         return Imported(
             people=count,
-            resources=resources,
-            rate=resources / took,
+            resources=people.resources,
+            rate=people.resources / took,
             limit=self.limit.rate,
-            ratio=resources / took / self.limit.rate,
+            ratio=people.resources / took / self.limit.rate,
             cpu_ms=cpu_ms,
             limit_cpu_ms=self.limit.cpu_ms,
             database_cpu_ms=database_cpu_ms,
             limit_database_cpu_ms=self.limit.database_cpu_ms,
             cpu_ratio=(self.limit.cpu_ms + self.limit.database_cpu_ms) / (cpu_ms + database_cpu_ms),
-            bytes_per_resource=where.size(name) / resources,
-            errors=abs(where.changes(name) - resources),
+            bytes_per_resource=where.size(name) / people.resources,
+            errors=refused + abs(where.changes(name) - people.resources),
         )
 
 
-EMPTY = "empty"
-"""The name of the database that has nothing but its tables."""
-
-
-def imports(where: Place, folder: Path) -> Imports:
-    """Return what imports people, with their limit; ``folder`` is made."""
+def imports(where: Place, folder: Path, recorded: range = _RECORDED) -> Imports:
+    """Return what imports people, with the limit by those that are ``recorded``; ``folder`` is made."""
+    folder.mkdir()
     url = where.make(EMPTY)
-    program = program_on(url, folder / "secret", folder)
-    program.run("migrate")
-    settings = Settings(database_url=url, secret_file=folder / "secret", port=program.port, base_url=program.url)
-    people = [invented(number) for number in range(1, _RECORDED + 1)]
+    migrate(url)
+    settings = Settings(database_url=url, secret_file=folder / "secret")
+    warm, counted = files(folder, "warm", _WARM), files(folder, "counted", recorded)
     parts = wire(settings.model_copy(update={"database_url": where.copy(EMPTY, "recorded")}))
     with recorder(parts) as recording:
-        work: list[Callable[[], Awaitable[None]]] = [partial(_import, recording.context, [person]) for person in people]
-        commits = recording.record_work(work, 1)
+
+        async def one(people: Files) -> None:
+            await people.into(recording.context)
+
+        commits = recording.record_work([partial(one, warm), partial(one, counted)], 1)
     parts.close()
     found = replay(where.copy(EMPTY, "replayed"), commits, where.process)
-    each = sum(person.count for person in people) / len(people)
-    return Imports(where, settings, Limit(found.rate * each, found.cpu_ms / each, found.database_cpu_ms / each))
-
-
-async def _import(context: Context, people: list[Invented]) -> None:
-    for person in people:
-        await write_record(context, record_of(person), person)
+    count = counted.resources
+    return Imports(
+        where, settings, folder, Limit(found.rate * count, found.cpu_ms / count, found.database_cpu_ms / count)
+    )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from app.db.migrate import migrate
 from app.settings import Settings
 from app.wiring import Parts, wire
 from tests.benchmarks.places import Place
@@ -83,12 +84,11 @@ def _make(place: Place, files: dict[int, Path], folder: Path, say: Callable[[str
     """Write the people, and keep the database each time that a count is reached; the list of people comes last."""
     url = place.make("growing")
     secret = folder / "secret"
-    program = program_on(url, secret, folder / "program")
-    program.run("migrate")
+    migrate(url)
     found: list[Person] = []
     for count, path in files.items():
         began = time.perf_counter()
-        parts = wire(Settings(database_url=url, secret_file=secret, port=program.port, base_url=program.url))
+        parts = wire(Settings(database_url=url, secret_file=secret))
         try:
             found += asyncio.run(_added(parts, range(len(found), count), say))
         finally:

@@ -24,7 +24,6 @@ from tests.benchmarks.server import NO_MEMORY, Memory, memory, move, on_cores, p
 from tests.benchmarks.workloads import WORKLOADS, Call, Workload
 from tests.support.running import Program
 
-CLIENTS = (1, 16, 64)
 ONE_CORE = "-one-core"
 """What is added to the name of the database for figures of one worker on a core of its own."""
 
@@ -40,7 +39,8 @@ class Size:
 
     ``people`` are the populations, smallest first, the last of which is that of all workloads; ``imported`` is how many people
     are imported; ``seconds`` of load for each figure; ``part`` of the requests is recorded; ``rounds`` of W6;
-    ``observations`` is how many the one person has in whose record searches are measured inside the process.
+    ``clients`` are the numbers of them; ``observations`` is how many the one person has in whose record searches are measured
+    inside the process.
     """
 
     people: tuple[int, ...]
@@ -49,6 +49,7 @@ class Size:
     part: float
     rounds: int
     observations: int
+    clients: tuple[int, ...] = (1, 16, 64)
 
 
 FULL = Size((16, 128, 1024), 1024, 5, 1.0, 5, 10_000)
@@ -195,7 +196,7 @@ def _workloads(measured: Measured, where: Place, known: People, calls: Calls, fo
     before, url = where.copy(largest, "before"), where.copy(largest, "served")
     program = program_on(url, known.secret, folder / "served")
     say("Recording")
-    recorded = _record(known, program, calls, size.part)
+    recorded = _record(known, program, calls, size)
     began = time.perf_counter()
     process = program.start()
     measured.start_seconds = time.perf_counter() - began
@@ -204,7 +205,7 @@ def _workloads(measured: Measured, where: Place, known: People, calls: Calls, fo
     try:
         _check(program, calls)
         measured.memory_at_rest = memory(process.pid)
-        for workload, clients in itertools.product(calls.workloads, CLIENTS):
+        for workload, clients in itertools.product(calls.workloads, size.clients):
             say(f"{workload.name} with {clients}")
             limit = replay(before, recorded.pop((workload.name, clients)), where.process)
             limits[workload.name, clients] = limit
@@ -219,7 +220,10 @@ def _workloads(measured: Measured, where: Place, known: People, calls: Calls, fo
 def _one_core(measured: Measured, run: Run, calls: Calls, limits: dict[tuple[str, int], Limit], size: Size) -> None:
     """Measure with the worker on one core, and everything else on the other; the limit is that of both cores."""
     chosen = [
-        (workload, clients) for workload in calls.workloads for name, clients in _ON_ONE_CORE if name == workload.name
+        (workload, clients)
+        for workload in calls.workloads
+        for name, clients in _ON_ONE_CORE
+        if name == workload.name and clients in size.clients
     ]
     if not chosen:
         return
@@ -261,13 +265,13 @@ def _moved(where: Place) -> Iterator[None]:
         move(where.process, os.sched_getaffinity(0))
 
 
-def _record(known: People, program: Program, calls: Calls, part: float) -> dict[tuple[str, int], list[Commit]]:
+def _record(known: People, program: Program, calls: Calls, size: Size) -> dict[tuple[str, int], list[Commit]]:
     """Return the statements behind each workload, for each number of clients."""
     parts = wire(known.settings(program.environment["REGIE_DATABASE_URL"], program))
     found = {}
     with recorder(parts) as recording:
-        for workload, clients in itertools.product(calls.workloads, CLIENTS):
-            count = int(workload.recorded * part * (0.3 if clients == 1 else 1))
+        for workload, clients in itertools.product(calls.workloads, size.clients):
+            count = max(int(workload.recorded * size.part * (0.3 if clients == 1 else 1)), 3 * clients)
             found[workload.name, clients] = recording.record(calls.next(workload, count), workload.status, clients)
     parts.close()
     return found

@@ -70,6 +70,14 @@ class Place(ABC):
     def sizes(self, name: str) -> dict[str, int]:
         """Return the bytes of each table, its indexes included."""
 
+    @abstractmethod
+    def log_size(self, name: str) -> int:
+        """Return the bytes of the write-ahead log, of all databases where they share it."""
+
+    @abstractmethod
+    def connections(self, name: str) -> int:
+        """Return how many connections a database's server has to it; 0 where there is none."""
+
     @property
     @abstractmethod
     def process(self) -> int | None:
@@ -149,6 +157,15 @@ class SqlitePlace(Place):
         connection.close()
         return dict(found)
 
+    def log_size(self, name: str) -> int:
+        """Return the size of the log beside the file."""
+        log = self.folder / f"{self.path(name).name}-wal"
+        return log.stat().st_size if log.exists() else 0
+
+    def connections(self, name: str) -> int:  # noqa: ARG002 - as of all places
+        """Return 0."""
+        return 0
+
 
 class PostgresPlace(Place):
     """Databases of a running server."""
@@ -207,6 +224,14 @@ class PostgresPlace(Place):
             WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 2 DESC"""
         lines = (line.split("|") for line in self.server.run(text, name).splitlines())
         return {table: int(size) for table, size in lines}
+
+    def log_size(self, name: str) -> int:  # noqa: ARG002 - as of all places
+        """Return the size of the server's log."""
+        return int(self.server.run("SELECT sum(size) FROM pg_ls_waldir()"))
+
+    def connections(self, name: str) -> int:
+        """Return how many clients are connected to the database."""
+        return int(self.server.run(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"))  # noqa: S608 - a name of this program
 
     @property
     def process(self) -> int:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from app.db.database import Database, Reader, Transaction
+from app.db.database import Database, Reader, Transaction, conditioned
 from app.db.postgres import _OPTIONS, PostgresTransaction
 from app.db.remembered import Remembered, View
 from app.db.sqlite import SqliteTransaction
@@ -46,14 +46,15 @@ class Step:
 
 @dataclass(slots=True)
 class Commit:
-    """What a group of requests did: what each of them read before, and what was committed together."""
+    """What a group of requests read, each by itself, and then had committed together; ``requests`` ended with it."""
 
-    reads: list[list[Step]] = field(default_factory=list)
+    reads: dict[int, list[Step]] = field(default_factory=dict)
     writes: list[Step] = field(default_factory=list)
     requests: int = 0
 
 
-_reads: ContextVar[list[Step]] = ContextVar("reads")
+_request: ContextVar[int] = ContextVar("request")
+"""The number of the request in its group."""
 
 
 class _SqliteDriver:
@@ -97,7 +98,7 @@ class _Recording(ABC):
     """The database of a recording: one connection, one transaction around all of it."""
 
     def __init__(self) -> None:
-        self.commit = Commit()
+        self.commits = [Commit()]
         self.remembered = Remembered()
         self.running = 0
         self.waiting: list[tuple[Callable[[Transaction], Awaitable[Any]], asyncio.Future[Any]]] = []
@@ -119,10 +120,18 @@ class _Recording(ABC):
     async def _flush(self, transaction: Transaction) -> None:
         """Write what was gathered for the commit."""
 
+    def keep_read(self, step: Step) -> None:
+        """Keep what a request read."""
+        self.commits[-1].reads.setdefault(_request.get(), []).append(step)
+
+    def keep_write(self, step: Step) -> None:
+        """Keep what is committed."""
+        self.commits[-1].writes.append(step)
+
     async def write(self, job: Callable[[Transaction], Awaitable[T]], *_: object, **__: object) -> T:
         """Return what ``job`` returned, once all requests of the group have come so far, or have ended."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.waiting.append((job, future))
+        self.waiting.append((conditioned(job), future))
         await self.is_less()
         return await future
 
@@ -139,6 +148,7 @@ class _Recording(ABC):
             except Exception as error:  # noqa: BLE001 - it is the request's, whose answer shows it
                 future.set_exception(error)
         await self._flush(transaction)
+        self.commits.append(Commit())
         self.running = len(waiting)
 
 
@@ -150,12 +160,10 @@ class _SqliteRecording(_Recording):
 
     @property
     def reader(self) -> Reader:
-        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, _keep_read)), self.remembered)
+        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, self.keep_read)), self.remembered)
 
     def _transaction(self) -> Transaction:
-        return SqliteTransaction(
-            cast("Any", _SqliteDriver(self.connection, self.commit.writes.append)), self.remembered
-        )
+        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, self.keep_write)), self.remembered)
 
     async def _flush(self, transaction: Transaction) -> None:
         await cast("SqliteTransaction", transaction).flush()
@@ -173,19 +181,13 @@ class _PostgresRecording(_Recording):
 
     @property
     def reader(self) -> Reader:
-        return PostgresTransaction(_PostgresDriver(self.connection, _keep_read, self._turn), self.remembered)
+        return PostgresTransaction(_PostgresDriver(self.connection, self.keep_read, self._turn), self.remembered)
 
     def _transaction(self) -> Transaction:
-        return PostgresTransaction(
-            _PostgresDriver(self.connection, self.commit.writes.append, self._turn), self.remembered
-        )
+        return PostgresTransaction(_PostgresDriver(self.connection, self.keep_write, self._turn), self.remembered)
 
     async def _flush(self, transaction: Transaction) -> None:
         await cast("PostgresTransaction", transaction).gathered.flush(transaction)
-
-
-def _keep_read(step: Step) -> None:
-    _reads.get().append(step)
 
 
 class Recorder:
@@ -213,22 +215,23 @@ class Recorder:
         return self.record_work((partial(ask, call) for call in calls), group)
 
     def record_work(self, work: Iterable[Callable[[], Awaitable[None]]], group: int) -> list[Commit]:
-        """Return what ``work`` did, ``group`` pieces of it at once."""
+        """Return what ``work`` did, ``group`` pieces of it at once, as commits of which the last of each group ends its requests."""
         return self._runner.run(self._record(iter(work), group))
 
     async def _record(self, work: Iterator[Callable[[], Awaitable[None]]], group: int) -> list[Commit]:
-        commits = []
+        recording = self._recording
+        recording.commits = [Commit()]
         while together := list(islice(work, group)):
-            self._recording.commit = commit = Commit(requests=len(together))
-            self._recording.running = len(together)
-            await asyncio.gather(*(self._one(piece, commit) for piece in together))
-            commits.append(commit)
-        return commits
+            recording.running = len(together)
+            await asyncio.gather(*(self._one(number, piece) for number, piece in enumerate(together)))
+            if not recording.commits[-1].reads:  # the last commit was the end of the group
+                recording.commits.pop()
+            recording.commits[-1].requests = len(together)
+            recording.commits.append(Commit())
+        return recording.commits[:-1]
 
-    async def _one(self, piece: Callable[[], Awaitable[None]], commit: Commit) -> None:
-        steps: list[Step] = []
-        commit.reads.append(steps)
-        _reads.set(steps)
+    async def _one(self, number: int, piece: Callable[[], Awaitable[None]]) -> None:
+        _request.set(number)
         await piece()
         await self._recording.is_less()
 

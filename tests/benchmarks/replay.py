@@ -29,36 +29,56 @@ class Limit:
     database_cpu_ms: float = 0.0
 
 
+@dataclass(slots=True)
+class _Watch:
+    """Time since ``start``: of the clock, of this process's processor, and of the database's processes."""
+
+    database_process: int | None
+    began: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def start(self) -> None:
+        self.began = self._now()
+
+    def limit(self, commits: list[Commit]) -> Limit:
+        """Return the limit, if what was committed since the start is ``commits``."""
+        seconds, cpu, database_cpu = (now - before for now, before in zip(self._now(), self.began, strict=True))
+        count = sum(commit.requests for commit in commits)
+        return Limit(count / seconds, 1000 * cpu / count, 1000 * database_cpu / count)
+
+    def _now(self) -> tuple[float, float, float]:
+        database_cpu = 0.0 if self.database_process is None else processor_time(self.database_process)
+        return time.perf_counter(), time.process_time(), database_cpu
+
+
 def replay(url: str, commits: list[Commit], database_process: int | None = None) -> Limit:
-    """Return how fast the bare driver does what was recorded. ``database_process`` is that of PostgreSQL."""
-    count = sum(commit.requests for commit in commits)
+    """Return how fast the bare driver does what was recorded; the first group does not count, as it prepares the statements.
+
+    ``database_process`` is that of PostgreSQL, None for SQLite.
+    """
+    watch = _Watch(database_process)
+    warm = next(number for number, commit in enumerate(commits, 1) if commit.requests)
     if database_process is None:
-        seconds, cpu = _on_sqlite(Path(url.removeprefix("sqlite:///")), commits)
-        return Limit(count / seconds, 1000 * cpu / count)
-    before = processor_time(database_process)
-    seconds, cpu = asyncio.run(_on_postgresql(url, commits))
-    database_cpu = processor_time(database_process) - before
-    return Limit(count / seconds, 1000 * cpu / count, 1000 * database_cpu / count)
+        return _on_sqlite(Path(url.removeprefix("sqlite:///")), commits, warm, watch)
+    return asyncio.run(_on_postgresql(url, commits, warm, watch))
 
 
-def _on_sqlite(path: Path, commits: list[Commit]) -> tuple[float, float]:
-    """Return the seconds that it took, and of processor time."""
+def _on_sqlite(path: Path, commits: list[Commit], warm: int, watch: _Watch) -> Limit:
     reader, writer = _connect(path, "ro"), _connect(path, "rw")
-    writer.execute("PRAGMA synchronous=FULL")
-    writer.execute("PRAGMA foreign_keys=ON")
-    writer.execute("PRAGMA secure_delete=ON")
-    began, cpu = time.perf_counter(), time.process_time()
-    for commit in commits:
-        for steps in commit.reads:
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        writer.execute(f"PRAGMA {pragma}")
+    for number, commit in enumerate(commits):
+        if number == warm:
+            watch.start()
+        for steps in commit.reads.values():
             _run(reader, steps)
         if commit.writes:
             writer.execute("BEGIN IMMEDIATE")
             _run(writer, commit.writes)
             writer.execute("COMMIT")
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    limit = watch.limit(commits[warm:])
     reader.close()
     writer.close()
-    return took, cpu
+    return limit
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -77,31 +97,30 @@ def _run(connection: sqlite3.Connection, steps: Iterable[Step]) -> None:
         getattr(connection, step.method)(step.text, *step.values).fetchall()
 
 
-async def _on_postgresql(url: str, commits: list[Commit]) -> tuple[float, float]:
-    """Return the seconds that it took, and of this process's processor time."""
-    at_once = min(READERS, max(commit.requests for commit in commits))
+async def _on_postgresql(url: str, commits: list[Commit], warm: int, watch: _Watch) -> Limit:
+    at_once = min(READERS, max(len(commit.reads) for commit in commits))
     readers = [await asyncpg.connect(url, **_OPTIONS) for _ in range(at_once)]
     writer = await asyncpg.connect(url, **_OPTIONS)
     for connection in readers:
-        await _ask(connection, (step for steps in commits[0].reads for step in steps))  # prepared before it counts
-    began, cpu = time.perf_counter(), time.process_time()
+        await _ask(connection, next(iter(commits[0].reads.values()), []))
+    for commit in commits[:warm]:
+        await _commit(writer, commit.writes)
+    watch.start()
     committing: asyncio.Task[None] | None = None
-    for commit in commits:
-        left = iter(commit.reads)
+    for commit in commits[warm:]:
+        left = iter(commit.reads.values())
         await asyncio.gather(*(_read(connection, left) for connection in readers))
         if committing is not None:
             await committing
-            committing = None
-        if commit.writes:
-            committing = asyncio.create_task(_commit(writer, commit.writes))
-            if commit.requests == 1:  # a single client does not ask on before it has its answer
-                await committing
+        committing = asyncio.create_task(_commit(writer, commit.writes))
+        if len(commit.reads) <= 1:  # a single client does not ask on before it has its answer
+            await committing
     if committing is not None:
         await committing
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    limit = watch.limit(commits[warm:])
     for connection in (*readers, writer):
         await connection.close()
-    return took, cpu
+    return limit
 
 
 async def _read(connection: asyncpg.Connection, left: Iterable[list[Step]]) -> None:
@@ -111,6 +130,8 @@ async def _read(connection: asyncpg.Connection, left: Iterable[list[Step]]) -> N
 
 
 async def _commit(writer: asyncpg.Connection, steps: list[Step]) -> None:
+    if not steps:
+        return
     await writer.execute("BEGIN")
     await _ask(writer, steps)
     await writer.execute("COMMIT")

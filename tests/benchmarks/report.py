@@ -17,6 +17,8 @@ from tests.benchmarks.workloads import WORKLOADS
 from tests.support.closing import Closed
 from tests.support.running import ROOT
 
+RESULTS = ROOT / "var" / "bench.json"
+SOAKED = ROOT / "var" / "soak.json"
 _MEBIBYTE = 1024 * 1024
 
 
