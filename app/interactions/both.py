@@ -101,19 +101,20 @@ async def everything(
     narrow: everythings.Narrow,
     after: int,
     count: int | None,
-) -> everythings.Everything:
-    """Return all that a person has in both releases, in pages as a search has them, and what got lost on the way.
+) -> tuple[Sequence[Stored], int | None, Sequence[Issue]]:
+    """Return all that a person has in both releases, in pages as a search has them, where the next begins, and what got lost on the way.
 
     Raises: as ``$everything`` of one release.
     """
     most = context.limits.page_size_max
-    versions, following, _ = await everythings.everything(
+    found = await everythings.everything(
         context, requester, trace, release, patient_id, narrow=narrow, after=after,
         count=most if count is None else min(count, most), releases=(release, other(release)),
     )  # fmt: skip
     telling = Telling(release)
+    versions = [version async for part in found.parts() for version in part]
     shown = await beside(lambda: telling.all_shown(versions))
-    return shown, following, telling.issues
+    return shown, found.following, telling.issues
 
 
 @dataclass(frozen=True, slots=True)

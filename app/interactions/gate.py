@@ -14,7 +14,7 @@ import msgspec
 
 from app.access.policy import Wish
 from app.access.requester import Requester
-from app.access.scope import DIRECTORY, AccessScope
+from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.audit.events import Event, Trace
 from app.audit.log import AuditLog
 from app.audit.spate import Spate
@@ -155,6 +155,25 @@ class Gate:
             return False
         transaction.at_commit(self.audit, events)
         return True
+
+    async def hold(self, requester: Requester, trace: Trace, wish: Wish, deed: Deed, shown: RecordAccess) -> None:
+        """Do nothing if a record of which more is to be shown is open as it was when the look was recorded.
+
+        Raises: AccessDeniedError, AuthenticationError, with an entry in the log; UnavailableError.
+        """
+        try:
+            for _ in range(TRIES):
+                access = await self.database.access()
+                scope = await self.scope(requester, wish, access)
+                if not await access.is_over():
+                    break
+            else:
+                raise UnavailableError("What may be seen changes all the time. Try again later.")
+            if scope.of(shown.record_id) != shown:
+                raise AccessDeniedError("What was open when this answer began is not so now.", about=(shown.record_id,))
+        except RegieError as error:
+            await self.refused(requester, trace, deed, error)
+            raise
 
     async def change(
         self,

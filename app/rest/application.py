@@ -3,7 +3,8 @@
 parse -> authenticate -> interaction (which passes the gate) -> bytes out. Whatever goes wrong is an OperationOutcome.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -115,6 +116,8 @@ class FhirApplication:
     async def _formatted(self, response: FhirResponse, form: Format) -> FhirResponse:
         """Return the response in the format that its caller wants, unless it says itself what it is in."""
         if response.body and not _has(response.headers, b"content-type"):
+            if form is Format.XML:
+                await response.gather()
             response.body = await in_format(self.release, form, response.body)
             response.headers.append((b"content-type", form.content_type))
         return response
@@ -125,7 +128,10 @@ class FhirApplication:
         Raises: RegieError, as its route does; NotFoundError and MethodNotAllowedError, where there is none.
         """
         route, named = match(request.method, request.parts)
-        return await self._handled(Call(context, request, requester, named, self.smart_configuration, self.ask), route)
+        call = Call(context, request, requester, named, self.smart_configuration, self.ask)
+        response = await self._handled(call, route)
+        await response.gather()
+        return response
 
     async def _handled(self, call: Call, route: Route) -> FhirResponse:
         """Return the answer of the route; what is refused before it comes to the gate has its entry in the log too."""
@@ -199,10 +205,28 @@ class FhirApplication:
         headers = [*self.always, *id_headers(*ids), *response.headers]
         if self.nonces is not None and b"dpop" in request.headers:
             headers.append((b"dpop-nonce", self.nonces.current(self.context.clock()).encode()))
-        if response.status not in (204, 304):
+        if response.status not in (204, 304) and response.rest is None:
             headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+        if response.rest is None or request.method == "HEAD":
+            await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+        else:
+            await self._send_all(send, request, response.body, response.rest)
+
+    async def _send_all(self, send: Send, request: FhirRequest, part: bytes, rest: AsyncIterator[bytes]) -> None:
+        """Send an answer part by part. Raises: what ``rest`` does, so that the server breaks the connection off.
+
+        An answer that was broken off is none: it lacks the end that tells its reader that it is whole.
+        """
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+        try:
+            async for following in rest:
+                await asyncio.sleep(0)  # others have their turn
+                await send({"type": "http.response.body", "body": following, "more_body": True})
+        except RegieError as error:
+            _log.info("broken off", request_id=request.trace.request_id, error=type(error).__name__)
+            raise
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _has(headers: list[tuple[bytes, bytes]], name: bytes) -> bool:

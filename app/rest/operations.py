@@ -25,6 +25,7 @@ from app.rest.response import (
     FhirResponse,
     delta_bundle,
     everything_bundle,
+    everything_in_parts,
     meta_parameters,
     query_text,
     searchset,
@@ -60,17 +61,30 @@ async def everything(call: Call) -> FhirResponse:
     patient_id = call.id if "id" in call.named else None
     asked = call.number("_count", 0, everythings.EVERYTHING_MAX)
     after = call.number("_after", 0, SEQ_MAX)
-    asking = boths.everything if call.both_releases else everythings.everything
-    versions, following, issues = await asking(
+    url = f"{call.base}/Patient/{f'{patient_id}/' if patient_id else ''}$everything"
+    kept = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] not in ("_count", "_after"))
+    query = query_text(call.request.pairs)
+    self_url = f"{url}?{query}" if query else url
+
+    def next_url(following: int | None) -> str | None:
+        return f"{url}?_count={asked}&_after={following}{kept}" if following is not None else None
+
+    if call.both_releases:
+        versions, following, issues = await boths.everything(
+            call.context, call.who, call.request.trace, call.release, patient_id,
+            narrow=_narrowing(call), after=after, count=asked or None,
+        )  # fmt: skip
+        body = everything_bundle(call.base, call.release, self_url, versions, next_url(following), issues)
+        return FhirResponse(200, body)
+    found = await everythings.everything(
         call.context, call.who, call.request.trace, call.release, patient_id,
         narrow=_narrowing(call), after=after, count=asked or None,
     )  # fmt: skip
-    url = f"{call.base}/Patient/{f'{patient_id}/' if patient_id else ''}$everything"
-    kept = "".join(f"&{query_text([pair])}" for pair in call.request.pairs if pair[0] not in ("_count", "_after"))
-    next_url = f"{url}?_count={asked}&_after={following}{kept}" if following is not None else None
-    query = query_text(call.request.pairs)
-    self_url = f"{url}?{query}" if query else url
-    return FhirResponse(200, everything_bundle(call.base, call.release, self_url, versions, next_url, issues))
+    chunks = everything_in_parts(call.base, call.release, self_url, found.parts(), next_url(found.following))
+    response = FhirResponse(200, await anext(chunks), rest=chunks)
+    if len(found.numbers) <= everythings.PART:
+        await response.gather()
+    return response
 
 
 async def as_seen_by(call: Call) -> FhirResponse:

@@ -4,7 +4,7 @@ Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -36,13 +36,21 @@ _PLAIN = re.compile(r"[A-Za-z0-9\-_.:~]*=[A-Za-z0-9\-_.:~/,$]*")
 class FhirResponse:
     """What goes out; ``body`` empty means none. It is FHIR in JSON, unless a header says what it is.
 
-    ``version`` is the one version of a resource that is shown, None where it is something else.
+    ``version`` is the one version of a resource that is shown, None where it is something else. ``rest`` are the bytes that come
+    after ``body``, of an answer that is too large to be in memory at once; what it raises breaks the answer off.
     """
 
     status: int
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     version: Stored | None = None
+    rest: AsyncIterator[bytes] | None = None
+
+    async def gather(self) -> None:
+        """Have all of the answer in ``body``."""
+        if self.rest is not None:
+            self.body = b"".join([self.body, *[part async for part in self.rest]])
+            self.rest = None
 
 
 def version_response(base: str, release: Release, version: Stored) -> FhirResponse:
@@ -174,8 +182,27 @@ def everything_bundle(
     issues: Sequence[Issue] = (),
 ) -> bytes:
     """Return the searchset of ``$everything``."""
-    links = [("self", self_url)] + ([("next", next_url)] if next_url else [])
-    return _searchset(b"", links, [*_entries(base, release, versions, b"match"), *_outcome_entry(release, issues)])
+    entries = [*_entries(base, release, versions, b"match"), *_outcome_entry(release, issues)]
+    return _searchset(b"", _self_and_next(self_url, next_url), entries)
+
+
+async def everything_in_parts(
+    base: str, release: Release, self_url: str, parts: AsyncIterable[Sequence[Stored]], next_url: str | None
+) -> AsyncIterator[bytes]:
+    """Yield the searchset of ``$everything`` as its parts are read."""
+    head = b'{"resourceType":"Bundle","type":"searchset","link":' + _links(_self_and_next(self_url, next_url))
+    end = b"}"
+    async for versions in parts:
+        pieces = _entries(base, release, versions, b"match")
+        if head:
+            pieces[0] = head + b',"entry":[' + pieces[0][1:]
+            head, end = b"", b"]}"
+        yield b"".join(pieces)
+    yield head + end
+
+
+def _self_and_next(self_url: str, next_url: str | None) -> list[tuple[str, str]]:
+    return [("self", self_url)] + ([("next", next_url)] if next_url else [])
 
 
 def history_bundle(base: str, release: Release, links: Sequence[tuple[str, str]], versions: Sequence[Stored]) -> bytes:

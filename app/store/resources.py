@@ -1,12 +1,13 @@
 """Reading versions: the current one, one by number, a resource's history, everything, and all changes after a number."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, bindparam, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, bindparam, literal, or_, select
 from sqlalchemy.sql import Select
 
 from app.access.scope import RecordAccess
@@ -248,31 +249,31 @@ async def read_history(
 
 
 @functools.cache
-def _everything(limited_types: bool, dated: bool) -> Statement:  # noqa: FBT001
-    # Not a join: SQLite would go through all current resources again for each of them.
-    newest = select(current.c.seq).where(
-        current.c.record_id == bindparam("record_id"),
-        current.c.release == bindparam("release"),
-        current.c.deleted.is_(False),
-    )
+def _standing(limited_types: bool, since: bool, dated: bool) -> Statement:  # noqa: FBT001
     statement = (
-        select(*columns(change))
-        .where(change.c.seq.in_(newest), visible(change, limited_types=limited_types))
-        .where(change.c.seq > bindparam("after"), change.c.instant >= bindparam("since"))
-        .order_by(change.c.seq)
+        select(current.c.seq)
+        .where(visible(current, limited_types=limited_types))
+        .where(current.c.release == bindparam("release"), current.c.deleted.is_(False))
+        .where(current.c.seq > bindparam("after"))
+        .order_by(current.c.seq)
         .limit(bindparam("limit"))
     )
+    if since:
+        late = select(change.c.seq).where(
+            change.c.record_id == bindparam("record_id"), change.c.instant >= bindparam("since")
+        )
+        statement = statement.where(current.c.seq.in_(late))
     if dated:
         dates = select(date_index.c.seq).where(
             date_index.c.record_id == bindparam("record_id"),
             date_index.c.param.in_(listed("date_parameters", Integer())),
         )
         inside = dates.where(date_index.c.low <= bindparam("end"), date_index.c.high >= bindparam("start"))
-        statement = statement.where(or_(change.c.seq.in_(inside), change.c.seq.not_in(dates)))
+        statement = statement.where(or_(current.c.seq.in_(inside), current.c.seq.not_in(dates)))
     return hot(statement)
 
 
-async def read_everything(
+async def numbers_of_everything(
     reader: Reader,
     access: RecordAccess,
     release: Release,
@@ -281,8 +282,8 @@ async def read_everything(
     limit: int,
     since: int = 0,
     dates: tuple[tuple[int, ...], int, int] | None = None,
-) -> list[Stored]:
-    """Return the current resources that were last changed after number ``after`` and from instant ``since`` on, in that order.
+) -> list[int]:
+    """Return the numbers of the current resources that were last changed after number ``after`` and from instant ``since`` on, in order.
 
     ``dates`` has the numbers of date parameters, and the start and end of a period: what has a value of one of these then
     has to have one in it. Instants in microseconds UTC.
@@ -293,8 +294,30 @@ async def read_everything(
         numbers, start, end = dates
         await check_rules(reader, access.record_id, numbers)
         values |= {"date_parameters": f"[{','.join(map(str, numbers))}]", "start": start, "end": end}
-    form = _everything(access.types is not None, dates is not None)
-    return [stored(row) for row in await reader.all(form, values)]
+    form = _standing(access.types is not None, since > 0, dates is not None)
+    return [row[0] for row in await reader.all(form, values)]
+
+
+@scoped
+def _numbered(limited_types: bool) -> Statement:  # noqa: FBT001
+    wanted = change.c.seq.in_(listed("seqs", BigInteger()))
+    return hot(
+        select(*columns(change)).where(visible(change, limited_types=limited_types), wanted).order_by(change.c.seq)
+    )
+
+
+async def read_numbered(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> list[Stored]:
+    """Return the versions that these changes made, in order: what was current once is there as long as its record is."""
+    values = {**parameters(access), "seqs": f"[{','.join(map(str, numbers))}]"}
+    return [stored(row) for row in await reader.all(_numbered(access.types is not None), values)]
+
+
+async def read_everything(
+    reader: Reader, access: RecordAccess, release: Release, *, after: int, limit: int
+) -> list[Stored]:
+    """Return the current resources that were last changed after number ``after``, in that order."""
+    numbers = await numbers_of_everything(reader, access, release, after=after, limit=limit)
+    return await read_numbered(reader, access, numbers)
 
 
 @scoped

@@ -6,7 +6,7 @@ A resource that says no date of care at all belongs to every period.
 Spec: https://hl7.org/fhir/R4/patient-operation-everything.html, https://hl7.org/fhir/STU3/patient-operations.html#everything
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from zoneinfo import ZoneInfo
@@ -17,9 +17,8 @@ from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.db.database import Reader
-from app.errors import BadRequestError, NotFoundError
+from app.errors import BadRequestError, GoneError, NotFoundError
 from app.fhir.dates import MAX_US, MIN_US
-from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.definitions import core_definitions
 from app.fhir.validation.structure import resource_types
@@ -27,13 +26,47 @@ from app.interactions.consents import made_record
 from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
-from app.store.resources import Stored, read_everything
+from app.store.resources import Stored, numbers_of_everything, read_numbered
 from app.store.time_zone import time_zone_of
 
 EVERYTHING_MAX = 100_000
+PART = 200
+"""Resources that are read at once: about a millisecond, in which nobody else has their turn."""
 
-Everything = tuple[Sequence[Stored], int | None, Sequence[Issue]]
-"""A page of resources, where the next one begins (None: there is none), and what there is to say about it."""
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """What was found, to be read in parts, and where the next page begins (None: there is none).
+
+    ``numbers`` are those of the changes that were current when it was asked for: what is changed while the parts are read is
+    shown as it was then. ``made`` has the Consents that are made for this answer. ``check`` raises once what was open is not so
+    any more.
+    """
+
+    context: Context
+    access: RecordAccess
+    numbers: Sequence[int]
+    following: int | None
+    made: Reader | None
+    made_numbers: Sequence[int]
+    check: Callable[[], Awaitable[None]]
+
+    async def parts(self) -> AsyncIterator[list[Stored]]:
+        """Yield the resources in the order of change; before each part but the first it is looked whether it may be shown still.
+
+        Raises: AccessDeniedError, GoneError.
+        """
+        for begin in range(0, len(self.numbers), PART):
+            if begin:
+                await self.check()
+            wanted = self.numbers[begin : begin + PART]
+            found = await read_numbered(self.context.database.reader, self.access, wanted)
+            if len(found) < len(wanted):
+                message = "Something that was there when this answer began is not there any more."
+                raise GoneError(message)
+            yield found
+        if self.made is not None and self.made_numbers:
+            yield await read_numbered(self.made, self.access, self.made_numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +103,7 @@ async def everything(
     count: int | None = None,
     releases: Sequence[Release] = (),
 ) -> Everything:
-    """Return the resources last changed after ``after``, and where to go on (None: that was all).
+    """Return the resources last changed after ``after``, to be read in parts.
 
     ``patient_id`` None is the one person whose record the requester has. ``releases`` are those whose resources are
     looked for, ``release`` alone if none is named; a person is known by their Patient in any of them.
@@ -78,49 +111,51 @@ async def everything(
     """
     sought = releases or (release,)
 
+    wish = Wish(Action.READ)
+    deed = Deed("operation-everything", release, "Patient", patient_id or "")
+
     async def action(scope: AccessScope) -> tuple[Everything, Sequence[Touched]]:
         access = await _person_in_any(context, scope, sought, patient_id)
         zone = await time_zone_of(context.database.reader, access.record_id)
         narrowing = narrow(zone or context.time_zone)
         limit = EVERYTHING_MAX if count is None else count
         made = await made_record(context, requester, scope, release)
-        found = await gathered(
-            context, access.record_id, partial(_found, context, access, sought, narrowing, after, limit + 1, made)
-        )
-        page = found[:limit]
-        following = page[-1].seq if len(found) > limit and page else None
-        return (page, following, ()), (Touched(access.record_id, access.reason, len(page)),)
+        look = partial(_numbers, access=access, narrowing=narrowing, after=after, limit=limit + 1)
+        kept = await gathered(context, access.record_id, partial(look, context, sought))
+        consents = [] if made is None else await look(context, sought[:1], made)
+        page = sorted(kept)[:limit]
+        shown_consents = consents[: limit - len(page)]
+        last = shown_consents[-1] if shown_consents else page[-1] if page else None
+        following = last if len(kept) + len(consents) > limit else None
 
-    deed = Deed("operation-everything", release, "Patient", patient_id or "")
-    return await context.gate.look(requester, trace, Wish(Action.READ), deed, action)
+        check = partial(context.gate.hold, requester, trace, wish, deed, access)
+        found = Everything(context, _of_types(access, narrowing.types), page, following, made, shown_consents, check)
+        return found, (Touched(access.record_id, access.reason, len(page) + len(shown_consents)),)
+
+    return await context.gate.look(requester, trace, wish, deed, action)
 
 
-async def _found(
+async def _numbers(
     context: Context,
-    access: RecordAccess,
     releases: Sequence[Release],
+    made: Reader | None = None,
+    *,
+    access: RecordAccess,
     narrowing: Narrowing,
     after: int,
     limit: int,
-    made: Reader | None,
-) -> list[Stored]:
-    """Return the resources of one record in the order of change, ``limit`` at most of each release.
-
-    ``made`` has the person's grants as Consents of the first release; they come after all that is kept.
-    """
-    found: list[Stored] = []
-    reader = context.database.reader
-    places = [(reader, release) for release in releases] + ([] if made is None else [(made, releases[0])])
-    for place, release in places:
+) -> list[int]:
+    """Return the numbers of what is asked for, ``limit`` at most of each release; of what is kept, or what was ``made``."""
+    found: list[int] = []
+    for release in releases:
         dates = None
         if narrowing.start is not None or narrowing.end is not None:
             start = MIN_US if narrowing.start is None else narrowing.start
             dates = (_care_dates(release), start, MAX_US if narrowing.end is None else narrowing.end)
-        found += await read_everything(
-            place, _of_types(access, narrowing.types), release,
+        found += await numbers_of_everything(
+            made or context.database.reader, _of_types(access, narrowing.types), release,
             after=after, limit=limit, since=narrowing.since, dates=dates,
         )  # fmt: skip
-    found.sort(key=lambda version: version.seq)
     return found
 
 
