@@ -1,6 +1,6 @@
-"""The table of what must still be delivered; instants are microseconds since 1970 UTC."""
+"""The tables of what must still be delivered, and of bulk exports; instants are microseconds since 1970 UTC."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text
 
 from app.db.metadata import metadata
 
@@ -15,5 +15,23 @@ outbox = Table(
     Column("tries", Integer, nullable=False),
     Column("error", Text, nullable=False),
     Index(None, "due"),
+    sqlite_with_rowid=False,
+)
+
+bulk_export = Table(
+    "bulk_export",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("owner", Text, nullable=False, index=True),
+    Column("release", SmallInteger, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("with_directory", Boolean, nullable=False),
+    Column("types", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("instant", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+    Column("looked", BigInteger, nullable=False),
+    Column("is_ready", Boolean, nullable=False),
+    Column("parts", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

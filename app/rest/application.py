@@ -12,7 +12,14 @@ import structlog
 
 from app.access.requester import Requester
 from app.audit.events import Trace
-from app.errors import AuthenticationError, MethodNotAllowedError, NonceNeededError, RegieError, UnavailableError
+from app.errors import (
+    AuthenticationError,
+    MethodNotAllowedError,
+    NonceNeededError,
+    NotSupportedError,
+    RegieError,
+    UnavailableError,
+)
 from app.fhir.release import Release
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
@@ -127,6 +134,9 @@ class FhirApplication:
 
         Raises: RegieError, as its route does; NotFoundError and MethodNotAllowedError, where there is none.
         """
+        if request.is_of_export or request.parts[-1:] == ["$export"]:
+            message = "An export is asked for alone."
+            raise NotSupportedError(message)
         route, named = match(request.method, request.parts)
         call = Call(context, request, requester, named, self.smart_configuration, self.ask)
         response = await self._handled(call, route)

@@ -170,6 +170,7 @@ def _operations(release: Release) -> list[dict[str, Any]]:
         "meta-add": f"{standard}/Resource-meta-add",
         "meta-delete": f"{standard}/Resource-meta-delete",
         "validate": f"{standard}/Resource-validate",
+        "export": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
         "delta": "https://regie.example/fhir/OperationDefinition/delta",
         "as-seen-by": "https://regie.example/fhir/OperationDefinition/as-seen-by",
         "request-access": "https://regie.example/fhir/OperationDefinition/request-access",

@@ -105,6 +105,11 @@ class FhirRequest:
         return self._preferences.get("return")
 
     @property
+    def responds_async(self) -> bool:
+        """Whether the answer may come later: ``Prefer: respond-async``."""
+        return "respond-async" in self._preferences
+
+    @property
     def _preferences(self) -> dict[str, str]:
         given = self.header(b"prefer")
         if given is None:
@@ -151,7 +156,7 @@ class FhirRequest:
             if asked:
                 return format_asked(self.release, asked[-1])
         accept = self.headers.get(b"accept")
-        if not accept or accept in {b"*/*", b"application/fhir+json"} or self.wants_file:
+        if not accept or accept in {b"*/*", b"application/fhir+json"} or self.wants_file or self.is_of_export:
             return Format.JSON
         return format_accepted(self.release, accept.decode("latin-1"))
 
@@ -160,6 +165,11 @@ class FhirRequest:
         """Return whether a Binary is to be read as the file that it holds: nothing names a format of FHIR."""
         is_read = self.method in ("GET", "HEAD") and len(self.parts) in (2, 4) and not self.query
         return is_read and self.parts[0] == "Binary" and not names_format(self.header(b"accept") or "")
+
+    @property
+    def is_of_export(self) -> bool:
+        """Return whether it is about an export that was begun, which is told and fetched in JSON and lines of it only."""
+        return len(self.parts) > 1 and self.parts[0] == "$export"
 
     def wanted_format_of_errors(self) -> Format:
         """Return the format of an answer that says what is wrong: JSON, where the caller takes none of this server's."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
-from app.rest import access_requests, audit_events, bundles, handlers, operations, terminology
+from app.rest import access_requests, audit_events, bundles, exports, handlers, operations, terminology
 from app.rest.call import Handler
 
 
@@ -15,9 +15,9 @@ from app.rest.call import Handler
 class Route:
     """A method and a path below the base.
 
-    ``{type}`` is a resource type, ``{owner}`` one that has compartments, ``{id}`` and ``{version}`` are ids.
-    ``interaction`` is what the log calls it. ``open`` says that it can be had without a token, and has no entry there. What does
-    not pass the gate, or not always, has its token looked up anew: nobody looks at it again.
+    ``{type}`` is a resource type, ``{owner}`` one that has compartments, ``{id}`` and ``{version}`` are ids, ``{name}`` is that
+    of a file. ``interaction`` is what the log calls it. ``open`` says that it can be had without a token, and has no entry there.
+    What does not pass the gate, or not always, has its token looked up anew: nobody looks at it again.
     """
 
     method: str
@@ -44,6 +44,12 @@ ROUTES = (
     Route("GET", "/AuditEvent", audit_events.audit_events, "log"),
     Route("GET", "/AuditEvent/{id}", audit_events.audit_event, "log"),
     Route("GET", "/AuditEvent/{id}/$receipt", audit_events.receipt, "operation-receipt"),
+    Route("GET", "/$export", exports.of_system, "operation-export"),
+    Route("GET", "/Patient/$export", exports.of_patients, "operation-export"),
+    Route("GET", "/Group/{id}/$export", exports.of_group, "operation-export"),
+    Route("GET", "/$export/{id}", exports.status, "operation-export", passes_gate=False),
+    Route("DELETE", "/$export/{id}", exports.cancel, "operation-export"),
+    Route("GET", "/$export/{id}/{name}", exports.file, "operation-export", passes_gate=False),
     Route("GET", "/Observation/$lastn", operations.lastn, "operation-lastn"),
     Route("GET", "/Patient/$everything", operations.everything, "operation-everything"),
     Route("GET", "/Patient/{id}/$everything", operations.everything, "operation-everything"),

@@ -86,6 +86,9 @@ WRITES = frozenset(
 )
 """Names of the rows that change the record."""
 
+ASYNC = (("Prefer", "respond-async"),)
+"""What an export is asked for with."""
+
 Body = Callable[[World, Release, str], Tree | str]
 """What is sent, given the world, the release and the id of the Patient it is about."""
 
@@ -461,6 +464,51 @@ ROWS = (
         "/Patient/$everything",
         "/Patient/$everything",
         "200 200 200 200  403 200 403 403 403 200  400  200 403 200",
+    ),
+    Row(
+        "export of everything",
+        "GET",
+        "/$export",
+        "/$export",
+        "403 403 403 403  403 403 403 403 403 403  202  403 403 403",
+        headers=ASYNC,
+    ),
+    Row(
+        "export of patients",
+        "GET",
+        "/Patient/$export",
+        "/Patient/$export?_type=Observation",
+        "403 403 403 403  403 202 403 403 403 202  202  403 403 202",
+        headers=ASYNC,
+    ),
+    Row(
+        "export of a group",
+        "GET",
+        "/Group/{id}/$export",
+        "/Group/{practice}/$export",
+        "403 403 403 403  404 202 404 404 404 404  404  403 403 404",
+        headers=ASYNC,
+    ),
+    Row(
+        "export of somebody",
+        "GET",
+        "/$export/{id}",
+        "/$export/somebody",
+        "404 404 404 404  404 404 404 404 404 404  404  404 404 404",
+    ),
+    Row(
+        "end of an export",
+        "DELETE",
+        "/$export/{id}",
+        "/$export/somebody",
+        "404 404 404 404  404 404 404 404 404 404  404  404 404 404",
+    ),
+    Row(
+        "file of an export",
+        "GET",
+        "/$export/{id}/{name}",
+        "/$export/somebody/0.ndjson",
+        "404 404 404 404  404 404 404 404 404 404  404  404 404 404",
     ),
     Row(
         "$as-seen-by",

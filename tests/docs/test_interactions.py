@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from app.fhir.release import Release
+from app.interactions.operations.export import STANDING_MAX
 from app.rest.capabilities import statement_tree
 from app.rest.routes import ROUTES
 from tests.support.world import SHARED_UUID, Tree, World, bundle, entry, goal, never_made, weight, world_in
@@ -196,6 +197,7 @@ def _operations(world: World, fresh: Tree, never_goal: str, gone: str) -> Iterat
     yield Ask("operation-as-seen-by", 415, "POST", as_seen_by, "{}", text)
     yield Ask("operation-as-seen-by", 422, "POST", as_seen_by, COMPLEX)
     yield from _requests(text)
+    yield from _exports(world)
     yield Ask("operation-meta", 410, "GET", f"{gone}/$meta")
     yield Ask("operation-validate", 200, "POST", "/Goal/$validate", fresh)
     yield Ask("operation-validate", 400, "POST", "/Goal/$validate?mode=guess", fresh)
@@ -232,6 +234,17 @@ def _requests(text: tuple[tuple[str, str], ...]) -> Iterator[Ask]:
     yield Ask(name, 403, "GET", url)
 
 
+def _exports(world: World) -> Iterator[Ask]:
+    name, url, wanted = "operation-export", "/Patient/$export", (("Prefer", "respond-async"),)
+    yield Ask(name, 400, "GET", url, who="operator")
+    yield Ask(name, 403, "GET", url, headers=wanted)
+    yield Ask(name, 404, "GET", f"/Group/{never_made()}/$export", headers=wanted, who="granted")
+    for _ in range(STANDING_MAX):
+        yield Ask(name, 202, "GET", f"/Group/{world.made.practices['granted']}/$export", headers=wanted, who="granted")
+    yield Ask(name, 429, "GET", url, headers=wanted, who="granted")
+    yield Ask(name, 200, "GET", "{begun}", who="granted")
+
+
 def _terminology() -> Iterator[Ask]:
     gender, text = "http://hl7.org/fhir/administrative-gender", (("Content_Type", "text/plain"),)
     value_set = "url=http://hl7.org/fhir/ValueSet/administrative-gender"
@@ -262,8 +275,11 @@ async def test_every_status_in_the_table_can_be_provoked(tmp_path: Path) -> None
     provoked = defaultdict(set)
     async with world_in(tmp_path) as world:
         log = await world.caller("zonnestraal").get("/AuditEvent?_count=1")
+        begun = ""
         for ask in asks(world, log["entry"][0]["resource"]["id"]):
-            answer = await world.caller(ask.who)(ask.method, ask.url, ask.body, **dict(ask.headers))
+            url = ask.url.replace("{begun}", begun)
+            answer = await world.caller(ask.who)(ask.method, url, ask.body, **dict(ask.headers))
+            begun = answer.headers.get("content-location", begun)
             assert answer.status_code == ask.status, (ask[:4], answer.text[:500])
             provoked[ask.interaction].add(ask.status)
     assert {name: line.statuses for name, line in table().items()} == provoked

@@ -43,6 +43,7 @@ NOT_OF_A_RECORD = {
     "audit_head": "where the log of all ends",
     "audit_key": "public keys of this server",
     "audit_watched": "up to where the log was looked at",
+    "bulk_export": "what a system asked for, for a day",
     "client": "apps and systems",
     "index_rules": "what a version of the index means",
     "invitation": "for an app, not for a person",

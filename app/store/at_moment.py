@@ -1,0 +1,83 @@
+"""What a record held at one moment: the versions that were current then, as far as they are inside the scope now."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, func, select
+
+from app.access.scope import RecordAccess
+from app.db.database import Reader
+from app.db.statements import Statement, hot
+from app.fhir.release import Release
+from app.store.changes import ACTIVE
+from app.store.resources import Stored, columns, scoped, stored
+from app.store.tables import change, current, record
+from app.store.visible import parameters, visible
+
+_joined = change.join(
+    current,
+    (current.c.record_id == change.c.record_id)
+    & (current.c.release == change.c.release)
+    & (current.c.type == change.c.type)
+    & (current.c.id == change.c.id),
+)
+_RECORDS = hot(
+    select(record.c.record_id)
+    .where(record.c.record_id > bindparam("after"), record.c.status == ACTIVE)
+    .order_by(record.c.record_id)
+    .limit(bindparam("limit"))
+)
+
+
+def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition: a version of then that is no deletion, and nothing before then had replaced."""
+    later = change.alias("later")
+    replaced = select(later.c.previous).where(
+        later.c.record_id == bindparam("record_id"), later.c.instant <= bindparam("instant")
+    )
+    return (
+        visible(change, limited_types=limited_types),
+        visible(current, limited_types=limited_types),
+        change.c.release == bindparam("release"),
+        change.c.instant <= bindparam("instant"),
+        change.c.instant >= bindparam("since"),
+        change.c.operation != "delete",
+        change.c.seq.not_in(replaced),
+    )
+
+
+@scoped
+def _counts(limited_types: bool) -> Statement:  # noqa: FBT001
+    statement = select(change.c.type, func.count()).select_from(_joined)
+    return hot(statement.where(*_stood(limited_types=limited_types)).group_by(change.c.type).order_by(change.c.type))
+
+
+@scoped
+def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
+    statement = select(*columns(change)).select_from(_joined).where(*_stood(limited_types=limited_types))
+    return hot(statement.where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("limit")))
+
+
+def _values(access: RecordAccess, release: Release, instant: int, since: int) -> dict[str, Any]:
+    return {**parameters(access), "release": release.value, "instant": instant, "since": since}
+
+
+async def counts_at(
+    reader: Reader, access: RecordAccess, release: Release, *, instant: int, since: int
+) -> Sequence[tuple[str, int]]:
+    """Return how many resources of each type there were at ``instant`` that had been changed from ``since`` on."""
+    rows = await reader.all(_counts(access.types is not None), _values(access, release, instant, since))
+    return [(row[0], row[1]) for row in rows]
+
+
+async def read_at(
+    reader: Reader, access: RecordAccess, release: Release, *, instant: int, since: int, after: int, limit: int
+) -> list[Stored]:
+    """Return the resources as they were at ``instant``, those of changes above ``after``, in the order of change."""
+    values = {**_values(access, release, instant, since), "after": after, "limit": limit}
+    return [stored(row) for row in await reader.all(_versions(access.types is not None), values)]
+
+
+async def records_after(reader: Reader, after: int, limit: int) -> list[int]:
+    """Return the next records by number, the directory (0) too; empty at the end."""
+    return [row[0] for row in await reader.all(_RECORDS, {"after": after, "limit": limit})]

@@ -1,0 +1,199 @@
+"""Bulk exports: what is in them, whose they are, and that a withdrawal reaches them wherever they are."""
+
+import json
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from app.fhir.release import Release
+from app.interactions.operations import export
+from app.store import at_moment
+from tests.support.world import Caller, Tree, World, weight
+
+ASYNC = {"Prefer": "respond-async"}
+
+
+async def begun(caller: Caller, url: str = "/Patient/$export") -> str:
+    """Return the URL at which an export is asked for."""
+    answer = await caller("GET", url, **ASYNC)
+    assert (answer.status_code, answer.content) == (202, b""), answer.text
+    return str(answer.headers["content-location"])
+
+
+async def manifest(caller: Caller, job: str) -> Tree:
+    """Return what there is to fetch."""
+    while (answer := await caller("GET", job)).status_code == 202:
+        assert (answer.headers["retry-after"], "found" in answer.headers["x-progress"]) == ("1", True)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["expires"].endswith("GMT")
+    found: Tree = answer.json()
+    return found
+
+
+async def fetched(caller: Caller, url: str) -> list[Tree]:
+    """Return the resources of one file."""
+    answer = await caller("GET", url, Accept="application/fhir+ndjson")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/fhir+ndjson"
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def everything_in(caller: Caller, job: str) -> list[Tree]:
+    """Return the resources of all files; each has those of one type."""
+    found = []
+    for output in (await manifest(caller, job))["output"]:
+        resources = await fetched(caller, output["url"])
+        assert {one["resourceType"] for one in resources} <= {output["type"]}
+        found += resources
+    return found
+
+
+def markers(world: World, resources: list[Tree]) -> set[str]:
+    """Return which of Zonnestraal's things are among them."""
+    text = json.dumps(resources)
+    return {
+        thing
+        for thing in ("patient", "weight", "chosen", "condition", "secret", "goal")
+        if f'"{world.zonnestraal.marker(thing)}"' in text
+    }
+
+
+def group(world: World, name: str) -> str:
+    return f"/Group/{world.made.practices[name]}/$export"
+
+
+async def withdraw(world: World, name: str = "granted of zonnestraal") -> None:
+    gone = await world.caller("zonnestraal")("DELETE", f"/Consent/{world.made.grants[name].grant_id}")
+    assert gone.status_code == 204
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_practice_gets_what_it_was_granted_and_an_operator_all(world: World, release: Release) -> None:
+    seen = {"granted": {"patient", "weight", "chosen", "condition"}, "sensitive": {"condition", "secret"}}
+    for who, things in seen.items():
+        caller = world.caller(who, release)
+        for url in ("/Patient/$export", group(world, who)):
+            assert markers(world, await everything_in(caller, await begun(caller, url))) == things
+    operator = world.caller("operator", release)
+    of_all = await everything_in(operator, await begun(operator, "/$export"))
+    assert markers(world, of_all) == {"patient", "weight", "chosen", "condition", "secret", "goal"}
+    limited = await everything_in(operator, await begun(operator, "/$export?_type=Condition&_since=2000"))
+    assert {one["resourceType"] for one in limited} == {"Condition"}
+    assert await everything_in(operator, await begun(operator, "/$export?_since=2999")) == []
+
+
+@pytest.mark.parametrize("who", ["sensitive", "no grant", "operator", "zonnestraal", "app of zonnestraal"])
+async def test_an_export_of_somebody_else_is_like_one_that_is_not_there(world: World, who: str) -> None:
+    practice, other = world.caller("granted"), world.caller(who)
+    job = await begun(practice)
+    (output, *_) = (await manifest(practice, job))["output"]
+    for method, url in (("GET", job), ("GET", output["url"]), ("DELETE", job)):
+        there = await other(method, url)
+        never = await other(method, url.replace(job.rpartition("/")[2], "never-there"))
+        assert (there.status_code, there.text) == (404, never.text)
+    assert (await practice("GET", job)).status_code == 200
+
+
+async def test_a_withdrawal_between_beginning_and_fetching_is_obeyed(world: World) -> None:
+    practice = world.caller("granted")
+    job = await begun(practice)
+    outputs = (await manifest(practice, job))["output"]
+    await withdraw(world)
+    for output in outputs:
+        answer = await practice("GET", output["url"])
+        assert answer.status_code in (200, 403)
+        assert "zonnestraal" not in answer.text.casefold()
+
+
+async def test_a_withdrawal_while_a_file_is_fetched_ends_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PAGE", 1)
+    practice = world.caller("granted")
+    (output, *_) = (await manifest(practice, await begun(practice, "/Patient/$export?_type=Observation")))["output"]
+    whole = await fetched(practice, output["url"])
+    assert len([one for one in whole if world.zonnestraal.patient() in str(one)]) == 2
+    looked, pages = at_moment.read_at, 0
+
+    async def withdrawn_after_the_first(*values: object, **more: object) -> object:
+        nonlocal pages
+        found = await looked(*values, **more)  # type: ignore[arg-type]
+        pages += 1
+        if pages == 1:
+            await withdraw(world)
+        return found
+
+    monkeypatch.setattr(export, "read_at", withdrawn_after_the_first)
+    rest = await fetched(practice, output["url"])
+    assert len([one for one in rest if world.zonnestraal.patient() in str(one)]) <= 1
+
+
+async def test_an_export_is_of_the_moment_it_was_begun(world: World) -> None:
+    practice, me = world.caller("granted"), world.caller("zonnestraal")
+    job = await begun(practice, "/Patient/$export?_type=Observation,Condition")
+    thing = world.zonnestraal.url("weight")
+    before = await me.get(thing)
+    await me("PUT", thing, before | {"language": "nl"})
+    await me("POST", "/Observation", weight(Release.R4, world.zonnestraal.patient()))
+    await me("DELETE", world.zonnestraal.url("condition"))
+    found = {f"/{one['resourceType']}/{one['id']}": one for one in await everything_in(practice, job)}
+    assert found[thing] == before
+    assert world.zonnestraal.url("condition") in found
+    since = (await manifest(practice, job))["transactionTime"]
+    later = await everything_in(practice, await begun(practice, f"/Patient/$export?_since={since}"))
+    assert len(later) == 2, "what was changed and what is new since"
+
+
+async def test_each_record_tells_of_it_before_the_lines_leave(world: World) -> None:
+    practice, me = world.caller("granted"), world.caller("zonnestraal")
+    (output, *_) = (await manifest(practice, await begun(practice, "/Patient/$export?_type=Observation")))["output"]
+
+    async def told() -> int:
+        entries = (await me.get("/AuditEvent?_count=100"))["entry"]
+        return sum("operation-export" in json.dumps(entry) for entry in entries)
+
+    before = await told()
+    assert before >= 1, "that it was looked through"
+    await fetched(practice, output["url"])
+    assert await told() == before + 1
+
+
+async def test_a_client_has_a_few_exports_only_until_it_ends_one_or_they_are_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice = world.caller("granted")
+    jobs = [await begun(practice) for _ in range(export.STANDING_MAX)]
+    refused = await practice("GET", "/Patient/$export", **ASYNC)
+    assert refused.status_code == 429
+    assert (await practice("DELETE", jobs[0])).status_code == 202
+    assert (await practice("GET", jobs[0])).status_code == 404
+    await begun(practice)
+    operator = world.caller("operator")
+    monkeypatch.setattr(export, "KEPT", timedelta(0))
+    for _ in range(export.STANDING_MAX + 1):
+        assert (await operator("GET", await begun(operator))).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("/Patient/$export", {}),
+        ("/Patient/$export?_outputFormat=csv", ASYNC),
+        ("/Patient/$export?_type=Unheard", ASYNC),
+        ("/Patient/$export?_type=AuditEvent", ASYNC),
+        ("/Patient/$export?_since=soon", ASYNC),
+        ("/Patient/$export?_typeFilter=Observation%3Fcode%3Da", ASYNC),
+    ],
+)
+async def test_what_can_not_be_exported_is_refused_with_its_reason(world: World, url: str, headers: Tree) -> None:
+    refused = await world.caller("operator")("GET", url, **headers)
+    assert (refused.status_code, refused.json()["resourceType"]) == (400, "OperationOutcome"), refused.text
+
+
+async def test_an_export_is_no_entry_of_a_bundle(world: World) -> None:
+    operator = world.caller("operator")
+    job = await begun(operator)
+    path = httpx.URL(job).path.removeprefix("/fhir/r4/")
+    entries = [{"request": {"method": "GET", "url": url}} for url in ("Patient/$export", path, f"{path}/0.ndjson")]
+    answer = await operator("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+    assert {entry["response"]["status"][:3] for entry in answer.json()["entry"]} == {"404"}
