@@ -478,7 +478,7 @@ ROWS = (
         "GET",
         "/Patient/$export",
         "/Patient/$export?_type=Observation",
-        "403 403 403 403  403 202 403 403 403 202  202  403 403 202",
+        "403 403 403 403  403 202 403 403 403 202  202  403 403 403",
         headers=ASYNC,
     ),
     Row(
