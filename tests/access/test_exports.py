@@ -115,15 +115,15 @@ async def test_a_withdrawal_while_a_file_is_fetched_ends_it(world: World, monkey
     assert len([one for one in whole if world.zonnestraal.patient() in str(one)]) == 2
     looked, pages = at_moment.read_at, 0
 
-    async def withdrawn_after_the_first(*values: object, **more: object) -> object:
+    async def withdrawn_in_the_second(*values: object, **more: object) -> object:
         nonlocal pages
         found = await looked(*values, **more)  # type: ignore[arg-type]
         pages += 1
-        if pages == 1:
+        if pages == 2:
             await withdraw(world)
         return found
 
-    monkeypatch.setattr(export, "read_at", withdrawn_after_the_first)
+    monkeypatch.setattr(export, "read_at", withdrawn_in_the_second)
     rest = await fetched(practice, output["url"])
     assert len([one for one in rest if world.zonnestraal.patient() in str(one)]) <= 1
 
