@@ -43,12 +43,15 @@ _RESTS_S = (0.2, 0.5, 1.0, 2.0)
 
 _BEGIN = "SELECT pg_current_xact_id()::text FROM (SELECT pg_advisory_xact_lock($1)) AS held"
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
+# A statement is planned once for a connection: to plan a search for each record that it is run for takes longer than to run it,
+# and plans by what a usual record has (see ``dialects.gathered``).
 _SESSION = {
     "application_name": "regie",
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "60s",
     "jit": "off",
     "lock_timeout": "10s",
+    "plan_cache_mode": "force_generic_plan",
     "statement_timeout": "60s",
     "synchronous_commit": "on",
     "timezone": "UTC",

@@ -26,7 +26,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from app.db.dialects import items, listed, member
+from app.db.dialects import either, gathered, items, listed, looked_up, member
 from app.fhir.search.definitions import SearchParameter
 from app.store.tables import change, current, date_index, exact_index, quantity_index, text_index
 
@@ -65,10 +65,13 @@ class Criterion:
     values: dict[str, Any]
 
 
-def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool = False) -> ColumnElement[bool]:
+def condition(
+    form: Form, number: int, seq: ColumnElement[int], *, probe: bool = False, leads: bool = False
+) -> ColumnElement[bool]:
     """Return the condition that the change numbered ``seq`` meets criterion ``number``.
 
-    ``probe`` asks for a form that looks each candidate up (for walking an index in order) instead of gathering all.
+    ``probe`` asks for a form that looks each candidate up (for walking an index in order) instead of gathering all. ``leads``
+    says that this criterion finds the candidates, which the others are then asked about.
     """
     if form.index == "listed":
         return change.c.id.in_(listed(f"c{number}_list", Text()))
@@ -94,11 +97,11 @@ def condition(form: Form, number: int, seq: ColumnElement[int], *, probe: bool =
         table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
         where = [is_of(table, f"p{number}", form.parameters), any_value(form, number, table)]
     rows = select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
-    if probe and form.index == "exact" and "system" not in form.operators:
+    found = seq.in_(rows) if leads else gathered(seq.in_(rows))
+    if form.index == "exact" and "system" not in form.operators:
         # In the key of exact_index seq comes after the value, so that looking one change up is a single probe.
-        found: ColumnElement[bool] = rows.where(table.c.seq == seq).exists()
-    else:
-        found = seq.in_(rows)
+        one = looked_up(rows.where(table.c.seq == seq))
+        found = one if probe else found if leads else either(sqlite=seq.in_(rows), postgresql=one)
     return not_(found) if form.negated else found
 
 

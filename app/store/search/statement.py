@@ -5,6 +5,7 @@ without that date come after the others, in a second statement. *Gather*: everyt
 sorted. Every shape ends with the number of the change as last key, so that a page can go on where the one before ended.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -20,6 +21,9 @@ from app.store.visible import visible
 
 NUMBER_LAST = {"asc": 2**63 - 1, "desc": -(2**63) + 1}
 TEXT_LAST = {"asc": "\U0010ffff", "desc": ""}
+_LEADERS = ("exact", "coded", "linked", "text", "quantity", "date", "current")
+"""Indexes, the one first that is likely to find the fewest."""
+
 FLOAT_LAST = {"asc": 1.7e308, "desc": -1.7e308}
 
 
@@ -67,12 +71,14 @@ def _gather(form: SearchForm) -> Any:
         rows, found = _sort_rows(sort, number)
         source = source.outerjoin(rows, rows.c.seq == change.c.seq)
         keys.extend((func.coalesce(rows.c[name], last), sort.descending) for name, last in found)
+    leader = _leader(form.criteria)
+    is_narrow = any(map(_is_narrow, form.criteria))
     where = [
         visible(change, limited_types=form.limited_types),
         change.c.release == bindparam("release"),
         change.c.type == bindparam("type"),
         *(
-            condition(criterion, number, change.c.seq, probe=any(map(_is_narrow, form.criteria)))
+            condition(criterion, number, change.c.seq, probe=is_narrow and number != leader, leads=number == leader)
             for number, criterion in enumerate(form.criteria)
         ),
     ]
@@ -105,6 +111,16 @@ def _rules() -> ColumnElement[int]:
 def _is_narrow(criterion: Form) -> bool:
     """Return whether a criterion leaves few changes to look up: those of a day, or from one to another."""
     return criterion.index == "date" and (criterion.every or set(criterion.operators) == {"eq"})
+
+
+def _leader(criteria: Sequence[Form]) -> int | None:
+    """Return the number of the criterion that finds the candidates, None if none is fit for it; those by a reference come last."""
+    able = [number for number, one in enumerate(criteria) if not one.negated and one.index in _LEADERS]
+    return min(
+        able,
+        default=None,
+        key=lambda number: _LEADERS.index(criteria[number].index) - 10 * _is_narrow(criteria[number]),
+    )
 
 
 def _references(found: Any) -> Any:
