@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench bench-postgres bench-check bench-page soak conformance oracle lock venv installed installed-tests chromium node postgresql wrk
+.PHONY: help serve test test-postgresql check format bench bench-postgres bench-check bench-page soak conformance oracle lock venv installed installed-tests chromium node postgresql wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -22,15 +22,19 @@ RATE ?= 50
 DATABASE ?= sqlite
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 serve: installed ## serve on http://127.0.0.1:8000 with invented people (PORT=9000 for another port)
 	@.venv/bin/regie migrate
 	@.venv/bin/regie demo
 	@exec .venv/bin/regie serve
 
-test: installed-tests chromium node postgresql ## run all tests (ARGS="-k word" for some)
-	@.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+test: installed-tests chromium node postgresql ## run all tests (ARGS="-k word" for some), those of storing on both databases
+	@REGIE_TEST_DATABASE=both .venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+test-postgresql: installed-tests chromium node postgresql ## run every test that has a database on PostgreSQL
+	@REGIE_TEST_DATABASE=postgresql .venv/bin/python -m pytest --numprocesses 2 --dist worksteal \
+		tests/access tests/conformance tests/docs tests/end_to_end tests/faults tests/integration tests/migrations tests/property $(ARGS)
 
 check: installed-tests ## lint, format, types, imports, docs
 	@.venv/bin/ruff check

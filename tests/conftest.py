@@ -1,17 +1,33 @@
 """Which databases a test is on: SQLite, and with REGIE_TEST_DATABASE=both (as ``make test`` has it) PostgreSQL too.
 
-With ``both`` every test of the folders below is two tests. With ``postgresql`` all tests are on PostgreSQL, and with nothing
-said on SQLite, which is quick. A fixture that lives longer than a test and has a database asks for ``database_kind``.
+With ``both`` a test of the folders below is two tests. What is about storing is on PostgreSQL as a whole; of the rest, which
+knows nothing of the database, there are those that chance has chosen once and for all: all of it takes ten minutes more, and is
+what ``make test-postgresql`` runs. With nothing said, all tests are on SQLite, which is quickest.
+
+A fixture that lives longer than a test and has a database asks for ``database_kind``.
 """
 
 import os
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from tests.support.database import KINDS, choose
 
-ON_BOTH = ("access", "end_to_end", "faults", "integration", "migrations", "property")
+WHOLE = (
+    "faults",
+    "integration/audit",
+    "integration/consent",
+    "integration/db",
+    "integration/interactions",
+    "integration/jobs",
+    "integration/store",
+    "migrations",
+    "property",
+)
+IN_PART = ("access", "end_to_end", "integration")
+ONE_OF = 8
 _HERE = Path(__file__).parent
 _ASKED = os.environ.get("REGIE_TEST_DATABASE", KINDS[0])
 
@@ -24,9 +40,24 @@ def database_kind(request: pytest.FixtureRequest) -> str:
     return kind
 
 
+def _is_below(path: Path, folders: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(_HERE / folder) for folder in folders)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make two tests of one, where both databases are asked for; what is about a browser is not about the database."""
-    folder = Path(str(metafunc.module.__file__)).relative_to(_HERE).parts[0]
     is_about_pages = metafunc.definition.get_closest_marker("browser") is not None
-    if _ASKED == "both" and folder in ON_BOTH and not is_about_pages:
+    if _ASKED == "both" and _is_below(metafunc.definition.path, (*WHOLE, *IN_PART)) and not is_about_pages:
         metafunc.parametrize("database_kind", KINDS, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is not among those that are on PostgreSQL too."""
+    items[:] = [item for item in items if not _is_left_out(item)]
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    called: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    if _ASKED != "both" or called.get("database_kind") != "postgresql" or _is_below(item.path, WHOLE):
+        return False
+    return crc32(item.nodeid.encode()) % ONE_OF != 0

@@ -119,7 +119,7 @@ async def test_a_name_is_shown_only_where_personal_details_were_granted(world: W
 async def test_the_list_is_searched_within_those_who_granted_something(world: World) -> None:
     async with at_work(world, "gp of granted") as browser:
         assert world.zonnestraal.family in (await browser.get("/practice?name=zonne")).text
-        for query in ("name=Maanlicht", f"name={world.maanlicht.family}", "born=1970-01-01", "name=%5C,%7C%24%00"):
+        for query in ("name=Maanlicht", f"name={world.maanlicht.family}", "born=1970-01-01", "name=%5C,%7C%24"):
             answer = await browser.get(f"/practice?{query}")
             assert answer.status_code == 200, query
             assert "Nobody who shared their personal details" in answer.text

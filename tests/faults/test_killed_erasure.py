@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from app.interactions.erased import listed
-from tests.support.database import file_of
 from tests.support.filled import MAIL, counted, fill, of_person, traces
 from tests.support.in_process import Inside, inside
 
 ERASES = """
 import asyncio, os, signal, sys
+from app.db.postgres import PostgresTransaction
 from app.db.sqlite import SqliteTransaction
 from app.interactions.erase import erase_record
 from app.settings import Settings
@@ -24,7 +24,9 @@ from app.wiring import wire
 from tests.support.importing import OPERATOR, TRACE
 
 record_id, statements = int(sys.argv[1]), int(sys.argv[2])
-run, done = SqliteTransaction.run, 0
+is_sqlite = os.environ["REGIE_DATABASE_URL"].startswith("sqlite")
+kind = SqliteTransaction if is_sqlite else PostgresTransaction
+run, done = kind.run, 0
 
 async def counting(self, statement, parameters):
     global done
@@ -33,7 +35,7 @@ async def counting(self, statement, parameters):
         os.kill(os.getpid(), signal.SIGKILL)
     return await run(self, statement, parameters)
 
-SqliteTransaction.run = counting
+kind.run = counting
 asyncio.run(erase_record(wire(Settings()).context, OPERATOR, TRACE, record_id))
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -67,7 +69,6 @@ def killed(person: Inside, statements: int) -> None:
 
 @pytest.mark.parametrize("statements", [1, 12, 30])
 async def test_killed_in_the_middle_everything_is_there(person: Inside, statements: int) -> None:
-    file_of(person.parts.database)
     before = counted(person)
     await asyncio.to_thread(killed, person, statements)
     assert counted(person) == before
@@ -76,7 +77,6 @@ async def test_killed_in_the_middle_everything_is_there(person: Inside, statemen
 
 
 async def test_killed_after_the_commit_the_next_server_does_the_rest(person: Inside) -> None:
-    file_of(person.parts.database)
     own = of_person(person)
     await asyncio.to_thread(killed, person, NEVER)
     assert (await person.http.get("/Observation", headers=person.headers)).status_code == 401

@@ -89,7 +89,7 @@ class Campaign:
         """Wait for the moment that chance has chosen, and kill: at any time, or just after the log file grew."""
         time.sleep(self.random.uniform(0.05, LOAD_MAX_S))
         how, has_one = self.random.random(), self.program.environment["REGIE_WORKERS"] == "1"
-        if self.random.random() < 0.7:
+        if self.program.database_url.startswith("sqlite") and self.random.random() < 0.7:
             log = Path(f"{self.program.database_url.removeprefix('sqlite:///')}-wal")
             before, until = log.stat().st_mtime_ns, time.monotonic() + 0.2
             while log.stat().st_mtime_ns == before and time.monotonic() < until:

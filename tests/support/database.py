@@ -58,21 +58,21 @@ def url_in(folder: Path) -> str:
     return new_url(folder)
 
 
-def migrated(folder: Path) -> str:
-    """Return the URL of a new database that has all tables."""
+def migrated(folder: Path, tablespace: str = "pg_default") -> str:
+    """Return the URL of a new database that has all tables; ``tablespace`` is where PostgreSQL keeps it."""
     if kind() not in _templates:
         template = Path(tempfile.mkdtemp(prefix="regie-template-"))
         atexit.register(shutil.rmtree, template, ignore_errors=True)
         url = new_url(template)
         migrate(url)
         _templates[kind()] = url
-    return copied(_templates[kind()], folder)
+    return copied(_templates[kind()], folder, tablespace)
 
 
-def copied(url: str, folder: Path) -> str:
-    """Return the URL of a copy of a database that nobody has open."""
+def copied(url: str, folder: Path, tablespace: str = "pg_default") -> str:
+    """Return the URL of a copy of a database that nobody has open; ``tablespace`` is where PostgreSQL keeps it."""
     if url.startswith("postgresql"):
-        return postgres.server().new(url)
+        return postgres.server().new(url, tablespace)
     copy = folder / "regie.sqlite3"
     shutil.copy(url.removeprefix("sqlite:///"), copy)
     return f"sqlite:///{copy}"

@@ -1,5 +1,7 @@
 """The FHIR base of R4 inside this process, with a clock that can be set and a database that faults can be put into."""
 
+import random
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,7 +56,8 @@ class Inside:
     def observation(self, mark: str, *, id_: str = "", kg: str = "72.50", padding: int = 0) -> bytes:
         """Return a weight that can be found by its mark; ``padding`` is a number of bytes that it is longer."""
         own_id = f'"id":"{id_}",' if id_ else ""
-        note = f'"note":[{{"text":"{"x" * padding}"}}],' if padding else ""
+        text = b64encode(random.Random(padding).randbytes(padding * 3 // 4)).decode()  # no shorter when it is packed
+        note = f'"note":[{{"text":"{text}"}}],' if padding else ""
         return (
             f'{{"resourceType":"Observation",{own_id}"identifier":[{{"value":"{mark}"}}],"status":"final",'
             '"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},'
@@ -74,9 +77,9 @@ class Inside:
 
 
 @asynccontextmanager
-async def inside(folder: Path) -> AsyncIterator[Inside]:
-    """Give a migrated database with one person, and that person's token."""
-    url = migrated(folder)
+async def inside(folder: Path, url: str = "") -> AsyncIterator[Inside]:
+    """Give a database (a new one, if none is named) with one person, and that person's token."""
+    url = url or migrated(folder)
     settings = Settings(
         database_url=url,
         secret_file=folder / "secret",
