@@ -31,6 +31,10 @@ OVERWRITE_TIMEOUT_MS = 1_000
 REWRITE_MAX_BYTES = 1 << 30
 """The largest file that is rewritten while the server runs; 200 MB took a second."""
 CACHED_STATEMENTS = 512
+READER_CACHE_KIB = 16_384
+"""Pages of the log, which is as large at most as a rule; what is in the file is mapped, and not copied. Each thread that reads has its own."""
+
+WRITER_CACHE_KIB = 32_768
 CHECKPOINT_PAGES = 4000
 """Pages in the log before they go to the file: one create writes some forty, and most of those again with the next."""
 
@@ -163,7 +167,7 @@ class SqliteDatabase(Writes):
             # What is erased is overwritten; on creates and updates the cost is too small to measure.
             connection.execute("PRAGMA secure_delete=ON")
         connection.execute("PRAGMA mmap_size=268435456")
-        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}")
         with self._opening:
             self._opened.append(connection)
         return connection

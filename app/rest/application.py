@@ -221,14 +221,17 @@ class FhirApplication:
         if response.rest is None or request.method == "HEAD":
             await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
         else:
-            await self._send_all(send, request, response.body, response.rest)
+            await self._send_all(send, request, response, response.rest)
 
-    async def _send_all(self, send: Send, request: FhirRequest, part: bytes, rest: AsyncIterator[bytes]) -> None:
+    async def _send_all(
+        self, send: Send, request: FhirRequest, response: FhirResponse, rest: AsyncIterator[bytes]
+    ) -> None:
         """Send an answer part by part. Raises: what ``rest`` does, so that the server breaks the connection off.
 
         An answer that was broken off is none: it lacks the end that tells its reader that it is whole.
         """
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": response.body, "more_body": True})
+        response.body = b""
         try:
             async for following in rest:
                 await asyncio.sleep(0)  # others have their turn

@@ -193,11 +193,12 @@ async def everything_in_parts(
     head = b'{"resourceType":"Bundle","type":"searchset","link":' + _links(_self_and_next(self_url, next_url))
     end = b"}"
     async for versions in parts:
-        pieces = _entries(base, release, versions, b"match")
+        part = b"".join(_entries(base, release, versions, b"match"))
         if head:
-            pieces[0] = head + b',"entry":[' + pieces[0][1:]
+            part = head + b',"entry":[' + part[1:]
             head, end = b"", b"]}"
-        yield b"".join(pieces)
+        del versions  # while a slow reader takes a part, there is one copy of it
+        yield part
     yield head + end
 
 

@@ -79,7 +79,7 @@ def _hashed(key: bytes, *parts: str) -> int:
     return int.from_bytes(blake2b(joined.encode(), digest_size=8, key=key).digest(), signed=True)
 
 
-_kept = lru_cache(maxsize=65_536)(_hashed)
+_kept = lru_cache(maxsize=16_384)(_hashed)
 
 
 class Wanted(NamedTuple):

@@ -30,8 +30,8 @@ from app.store.resources import Stored, numbers_of_everything, read_numbered
 from app.store.time_zone import time_zone_of
 
 EVERYTHING_MAX = 100_000
-PART = 200
-"""Resources that are read at once: about a millisecond, in which nobody else has their turn."""
+PART = 100
+"""Resources that are read at once: half a millisecond, in which nobody else has their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,16 @@ class Everything:
         for begin in range(0, len(self.numbers), PART):
             if begin:
                 await self.check()
-            wanted = self.numbers[begin : begin + PART]
-            found = await read_numbered(self.context.database.reader, self.access, wanted)
-            if len(found) < len(wanted):
-                message = "Something that was there when this answer began is not there any more."
-                raise GoneError(message)
-            yield found
+            yield await self._part(self.numbers[begin : begin + PART])
         if self.made is not None and self.made_numbers:
             yield await read_numbered(self.made, self.access, self.made_numbers)
+
+    async def _part(self, numbers: Sequence[int]) -> list[Stored]:
+        found = await read_numbered(self.context.database.reader, self.access, numbers)
+        if len(found) < len(numbers):
+            message = "Something that was there when this answer began is not there any more."
+            raise GoneError(message)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
