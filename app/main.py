@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ from app.web import cors
 from app.web.ends import Ends
 from app.web.middleware import Frame
 from app.web.stopping import Stopping, sent_elsewhere
-from app.wiring import Parts, wire
+from app.wiring import PLAIN, Parts, wire
 
 TELL_EVERY_S = 1.0
 STOPPING = "server: is stopping"
@@ -76,6 +77,8 @@ _log = structlog.get_logger()
 
 class Regie:
     """FHIR beside everything else: a FHIR request does not pass the layers that pages need."""
+
+    kinds = PLAIN
 
     def __init__(self, settings: Settings, figures: Path | None = None) -> None:
         self.settings = settings
@@ -115,6 +118,10 @@ class Regie:
         stop.set()
         await asyncio.gather(delivering, forgetting, watching, telling)
         self.close()
+        await self.end()
+
+    async def end(self) -> None:
+        """Do what is left to do when the database is closed; nothing here."""
 
     async def _tell_forever(self, stop: asyncio.Event) -> None:
         """Write what the log has to say of requests, and leave the figures for the other processes, until ``stop`` is set."""
@@ -134,7 +141,7 @@ class Regie:
         """Return the parts, wired and with their routes; does it once."""
         if self.parts is not None:
             return self.parts
-        self.parts = parts = wire(self.settings)
+        self.parts = parts = wire(self.settings, kinds=self.kinds)
         for release in Release:
             fhir = FhirApplication(
                 parts.context,
@@ -193,7 +200,9 @@ class Regie:
 def create_app(settings: Settings | None = None, figures: Path | None = None) -> Regie:
     """Return the application; its parts are wired when it starts. ``figures`` is where the processes of a server leave theirs."""
     configure_logs()
-    return Regie(settings or Settings(), figures)
+    settings = settings or Settings()
+    kind: type[Regie] = import_module("app.traced").TracedRegie if settings.traces_url else Regie
+    return kind(settings, figures)
 
 
 @cache

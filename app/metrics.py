@@ -71,9 +71,12 @@ GROUP_SIZE = Histogram("regie_writer_group_jobs", "Writes that were committed to
 COMMIT = Histogram("regie_writer_group_duration_seconds", "From the first statement of a group to its commit.", SECONDS)
 LOG_ENTRIES = Counter("regie_audit_entries_total", "Entries of the audit log that were written.")
 REFUSALS = Counter("regie_refusals_total", "Requests that the gate refused.", ("reason",))
+MEMORY = Counter(
+    "regie_access_memory_total", "Questions about access, by whether the answer was remembered.", ("result",)
+)
 PROCESSOR = Counter("regie_process_cpu_seconds_total", "Processor time of the server's processes.")
 COUNTED: tuple[Counter | Histogram, ...] = (
-    REQUESTS, DURATION, GROUP_SIZE, COMMIT, LOG_ENTRIES, REFUSALS, PROCESSOR,
+    REQUESTS, DURATION, GROUP_SIZE, COMMIT, LOG_ENTRIES, REFUSALS, MEMORY, PROCESSOR,
 )  # fmt: skip
 
 

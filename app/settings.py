@@ -143,6 +143,10 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="The token with which /metrics may be read from anywhere; empty: from this machine only, without HTTPS.",
     )
+    traces_url: Annotated[str, AfterValidator(_without_slash)] = Field(
+        default="", description="Where traces go: the base of a collector that takes OTLP over HTTP; empty: nowhere."
+    )
+    traces_sampled: float = Field(default=0.01, ge=0, le=1, description="The part of requests that are traced.")
     request_log: bool = Field(default=True, description="Whether the log has a line for each request.")
     trust_forwarded: bool = Field(
         default=False, description="Whether X-Forwarded-For is believed; only behind a proxy that sets it."

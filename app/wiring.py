@@ -107,20 +107,33 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_database(url: str) -> Database:
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Of which classes parts are that can be traced, and what other servers are told of the trace."""
+
+    sqlite: type[SqliteDatabase] = SqliteDatabase
+    postgres: type[PostgresDatabase] = PostgresDatabase
+    gate: type[Gate] = Gate
+    trace_headers: Callable[[], dict[str, str]] = dict
+
+
+PLAIN = Kinds()
+
+
+def open_database(url: str, kinds: Kinds = PLAIN) -> Database:
     """Return the database of an URL, opened. Raises: UnavailableError, for one that Regie does not know."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return SqliteDatabase(Path(parsed.database))
+        return kinds.sqlite(Path(parsed.database))
     if parsed.get_backend_name() == "postgresql":
-        return PostgresDatabase(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
+        return kinds.postgres(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
     message = "REGIE_DATABASE_URL has to be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
     raise UnavailableError(message)
 
 
-def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
+def wire(settings: Settings, clock: Callable[[], datetime] = utc_now, kinds: Kinds = PLAIN) -> Parts:
     """Return the parts, with the database open."""
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, kinds)
 
     def now_us() -> int:
         since = clock() - _EPOCH
@@ -139,10 +152,11 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Parts:
     library = Library(settings.packages_folder, PROFILES)
     for release in Release:
         install(release, of_library(library, release).parameters)
-    server = TerminologyServer(settings.terminology_server) if settings.terminology_server else None
+    elsewhere = settings.terminology_server
+    server = TerminologyServer(elsewhere, trace_headers=kinds.trace_headers) if elsewhere else None
     context = Context(
         database=database,
-        gate=Gate(database, audit, clock, now_us, index_key, tokens.of_hash),
+        gate=kinds.gate(database, audit, clock, now_us, index_key, tokens.of_hash),
         index=index,
         index_key=index_key,
         cursor_key=settings.key("cursor"),

@@ -272,6 +272,9 @@ class PostgresTransaction:
 class PostgresDatabase(Writes):
     """One database, opened by this process: a thread that writes, and a reader for each event loop."""
 
+    reads = PostgresReader
+    writes = PostgresTransaction
+
     def __init__(self, url: str) -> None:
         self.url = url
         self._readers: dict[asyncio.AbstractEventLoop, PostgresReader] = {}
@@ -295,7 +298,7 @@ class PostgresDatabase(Writes):
         if reader is None:
             for known in [one for one in self._readers if one.is_closed()]:
                 del self._readers[known]
-            reader = self._readers[loop] = PostgresReader(self.url)
+            reader = self._readers[loop] = self.reads(self.url)
         return reader
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
@@ -383,7 +386,7 @@ class PostgresDatabase(Writes):
         connection = await self._connected()
         await connection.execute("BEGIN")
         number = await connection.fetchval(_BEGIN, WRITER_LOCK)
-        transaction = PostgresTransaction(connection, self.remembered)
+        transaction = self.writes(connection, self.remembered)
         for waiting in group:
             gathered_before = transaction.gathered.count
             transaction.changed = False

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from app.db.access_version import access_version
 from app.db.database import Reader
 from app.db.statements import hot
+from app.metrics import MEMORY
 
 T = TypeVar("T")
 _VERSION = hot(select(access_version.c.version).where(access_version.c.number == 1))
@@ -98,6 +99,7 @@ class View:
         if self._known.version is None:
             return await read(self.reader)
         found: T = self._known.get(key)
+        MEMORY.add("miss" if found is None else "hit")
         if found is None:
             found = await read(self.reader)
             if found is not None:

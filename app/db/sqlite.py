@@ -138,6 +138,9 @@ class SqliteTransaction(SqliteReader):
 class SqliteDatabase(Writes):
     """One SQLite file, opened by this process."""
 
+    reads = SqliteReader
+    writes = SqliteTransaction
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
@@ -182,7 +185,7 @@ class SqliteDatabase(Writes):
         """The reader of the calling thread."""
         reader = getattr(self._local, "reader", None)
         if reader is None:
-            reader = self._local.reader = SqliteReader(self._connect(read_only=True))
+            reader = self._local.reader = self.reads(self._connect(read_only=True))
         return cast("SqliteReader", reader)
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
@@ -263,7 +266,7 @@ class SqliteDatabase(Writes):
         connection = self._writer_connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            transaction = SqliteTransaction(connection, self.remembered)
+            transaction = self.writes(connection, self.remembered)
             for waiting in group:
                 self._run_in_savepoint(transaction, waiting)
             run_now(transaction.flush())

@@ -82,7 +82,7 @@ class Gate:
 
     def inside(self, transaction: Transaction) -> "Gate":
         """Return the same door for what is done as a part of a transaction: its entries stand or fall with that."""
-        return Gate(Inside(transaction), self.audit, self.clock, self.now_us, self.index_key, self.of_token)
+        return type(self)(Inside(transaction), self.audit, self.clock, self.now_us, self.index_key, self.of_token)
 
     async def _standing(self, requester: Requester, access: Recalled, now: datetime) -> Standing:
         """Return what is at rest about who asks. Raises: AuthenticationError, for a token that is over and a record that is gone."""

@@ -81,14 +81,16 @@ _wanted: ContextVar[set[Question] | None] = ContextVar("wanted", default=None)
 
 
 class TerminologyServer:
-    """The server at ``url``, in which ``{release}`` stands for ``stu3`` or ``r4``."""
+    """The server at ``url``, in which ``{release}`` stands for ``stu3`` or ``r4``; it is told ``trace_headers``."""
 
     def __init__(
         self,
         url: str,
         transport: httpx.AsyncBaseTransport | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        trace_headers: Callable[[], dict[str, str]] = dict,
     ) -> None:
+        self._trace_headers = trace_headers
         self._url = url.rstrip("/")
         self._transport = transport
         self._tls = ssl.create_default_context()
@@ -146,7 +148,7 @@ class TerminologyServer:
     async def _get(self, question: Question) -> bytes | None:
         """Return the body of the answer; None if the server does not know. Raises: _UnansweredError, httpx.HTTPError, TimeoutError."""
         url = f"{self._url.replace('{release}', question.release.path)}/{question.operation}"
-        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "identity"}
+        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "identity", **self._trace_headers()}
         async with (
             asyncio.timeout(TIMEOUT_SECONDS),
             httpx.AsyncClient(

@@ -67,16 +67,17 @@ def undeclared(found: Iterator[tuple[str, str]], known: dict[str, Requirement]) 
 
 
 def test_what_the_program_imports_is_a_dependency() -> None:
-    assert undeclared(imported("app", "migrations", generators=False), declared()) == {}
+    assert undeclared(imported("app", "migrations", generators=False), declared("otel")) == {}
 
 
 def test_what_tests_and_generators_import_is_declared() -> None:
-    known = declared("test", "check")
+    known = declared("test", "check", "otel")
     assert undeclared(imported("app", "tests", generators=True), known) == {}
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [("requirements.lock", ["install"]), ("requirements-test.lock", ["install", "test", "check"])]
+    ("lock", "extras"),
+    [("requirements.lock", ["install"]), ("requirements-test.lock", ["install", "test", "check", "otel"])],
 )
 def test_every_dependency_is_locked_to_a_version_that_is_allowed(lock: str, extras: list[str]) -> None:
     versions = locked(lock)
