@@ -7,21 +7,26 @@ way of an update.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.access.policy import DIRECTORY_TYPES
 from app.access.scope import DIRECTORY, RecordAccess
 from app.access.smart_scope import Action
 from app.errors import ConflictError, RegieError, UnavailableError, UnprocessableError
+from app.fhir.release import Release
 from app.fhir.validation.structure import Parsed
 from app.interactions.conditions import NO_CONDITIONS
-from app.interactions.context import standing
+from app.interactions.context import Context, standing
 from app.interactions.placement import expected, named_patients, record_for
 from app.interactions.repeat import Outcome
 from app.interactions.write import Changes
 from app.store.bodies import content_of, with_identity
 from app.store.changes import RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.ids import record_in
+from app.store.indexing import IndexRows
 from app.store.many import located, read_many
 from app.store.resources import HistoryWindow, Stored, read_versions
 
@@ -53,6 +58,22 @@ class AlreadyIn:
 
     def __init__(self, record_id: int) -> None:
         self.record_id = record_id
+
+
+def indexed(context: Context, release: Release, arrivals: Iterable[Arrival]) -> Context:
+    """Return the same with the index rows of what comes in made beforehand: in the transaction others would wait for it."""
+    made: dict[int, IndexRows] = {}
+    for one in arrivals:
+        with suppress(UnprocessableError):  # it is refused where the others of its chunk go in
+            made[id(one.parsed.tree)] = context.index(
+                release, one.parsed.resource_type, one.parsed.tree, context.time_zone
+            )
+
+    def index(of_release: Release, resource_type: str, tree: dict[str, Any], time_zone: ZoneInfo) -> IndexRows:
+        known = made.get(id(tree)) if time_zone is context.time_zone else None
+        return context.index(of_release, resource_type, tree, time_zone) if known is None else known
+
+    return replace(context, index=index)
 
 
 @dataclass

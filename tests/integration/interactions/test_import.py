@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.audit.events import Trace
+from app.audit.events import Trace, unpack
 from app.errors import UnprocessableError
 from app.fhir.release import Release
 from app.interactions import record_import
@@ -209,7 +209,7 @@ async def test_everybody_reads_that_it_was_imported(person: Inside) -> None:
     record_id = await record_with_patient(person.parts.context, Release.R4, "weerklank-0")
     with person.soundness.opened() as connection:
         rows = connection.execute("SELECT record_id, body FROM audit ORDER BY n").fetchall()
-    told = [json.loads(body) for about, body in rows if about == record_id]
+    told = [json.loads(unpack(body)) for about, body in rows if about == record_id]
     assert [one["action"] for one in told] == ["import-resources", "import-resources"], (
         "what names a person, then the rest"
     )
