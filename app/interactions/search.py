@@ -22,7 +22,7 @@ from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.db.database import Reader
-from app.errors import AccessDeniedError, BadRequestError
+from app.errors import AccessDeniedError, BadRequestError, TooCostlyError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.search.expression import Owner, ReferenceValue, Search
@@ -38,8 +38,8 @@ from app.store.resources import Stored
 from app.store.search.run import Found, Position, merged
 
 CURSOR = "_cursor"
-EVERYBODY_MAX = 5000
-"""People over whom an operator's search may go that names no patient."""
+PEOPLE_MAX = 5000
+"""People over whom a search may go that names no patient: each has a statement of their own, and an entry in their log."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -167,7 +167,8 @@ async def narrow(
 ) -> AccessScope:
     """Return the part of the scope that the named patients are in, and the directory.
 
-    Raises: AccessDeniedError, when a practice names only patients that it has no grant of, known or not.
+    Raises: AccessDeniedError, when a practice names only patients that it has no grant of, known or not; TooCostlyError, when
+    it names none, and there are more than ``PEOPLE_MAX``.
     """
     if requester.has_one_record:
         return scope
@@ -182,13 +183,13 @@ async def narrow(
         if any(value.resource_type not in (None, "Patient") or value.id is None for value in values):
             continue
         return await _of_patients(reader, release, scope, [value.id or "" for value in values])
-    if scope.everyone is None:
-        return scope
-    everybody = await all_records(reader)
-    if len(everybody) > EVERYBODY_MAX:
-        message = "There are too many people here to search them all: name the patient."
-        raise BadRequestError(message)
-    return AccessScope(scope.only(everybody).records + scope.records)
+    if scope.everyone is not None:
+        everybody = await all_records(reader, PEOPLE_MAX + 1)
+        scope = AccessScope(scope.only(everybody).records + scope.records)
+    if len(scope.personal) > PEOPLE_MAX:
+        message = f"A search goes over at most {PEOPLE_MAX} people: name the patient, or take all by $export."
+        raise TooCostlyError(message)
+    return scope
 
 
 async def _of_patients(reader: Reader, release: Release, scope: AccessScope, ids: Sequence[str]) -> AccessScope:

@@ -123,7 +123,10 @@ _SET_PATIENT = {
 }
 PATIENTS = hot(select(record.c.patient_stu3, record.c.patient_r4).where(record.c.record_id == bindparam("record_id")))
 _RECORDS = hot(
-    select(record.c.record_id).where(record.c.record_id != 0, record.c.status == ACTIVE).order_by(record.c.record_id)
+    select(record.c.record_id)
+    .where(record.c.record_id != 0, record.c.status == ACTIVE)
+    .order_by(record.c.record_id)
+    .limit(bindparam("limit"))
 )
 
 
@@ -172,9 +175,9 @@ def patients_in(rows: Sequence[Row]) -> dict[Release, str]:
     return {release: patient for release, patient in found if patient is not None}
 
 
-async def all_records(reader: Reader) -> list[int]:
-    """Return every person's record."""
-    return [row[0] for row in await reader.all(_RECORDS, {})]
+async def all_records(reader: Reader, limit: int) -> list[int]:
+    """Return the records of people, at most ``limit``, in the order of their numbers."""
+    return [row[0] for row in await reader.all(_RECORDS, {"limit": limit})]
 
 
 async def set_patient(

@@ -5,6 +5,7 @@ import pytest
 from app.access.categories import Category
 from app.access.smart_scope import ALL_ACTIONS, LOOK
 from app.fhir.release import Release
+from app.interactions import search as searches
 from tests.support.world import (
     SHARED_UUID,
     SYSTEM,
@@ -46,6 +47,18 @@ async def test_an_include_of_something_hidden_looks_like_one_of_something_that_i
         text = answer.text.replace(made["id"], "ID").replace(target, "TARGET")
         answers.append(text.replace(made["meta"]["lastUpdated"], "INSTANT"))
     assert answers[0] == answers[1]
+
+
+async def test_a_search_that_names_nobody_goes_over_so_many_people_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "PEOPLE_MAX", 1)
+    for who in ("both", "operator"):
+        refused = await world.caller(who)("GET", "/Observation?code=29463-7")
+        assert (refused.status_code, refused.json()["issue"][0]["code"]) == (422, "too-costly"), who
+        named = await world.caller(who)("GET", f"/Observation?patient={world.zonnestraal.patient()}")
+        assert named.status_code == 200, who
+    assert ids_of(await world.caller("granted").get("/Observation"))
 
 
 async def test_a_cursor_serves_nobody_else(world: World) -> None:

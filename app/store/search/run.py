@@ -33,6 +33,9 @@ SORTED_MAX = 10_000
 
 _CHUNK = 500
 
+_TURN = 50
+"""Records that are searched before others get their turn."""
+
 _UNDATED = Form("present", ("date",), negated=True)
 """Has no date in the index that is walked."""
 
@@ -112,7 +115,9 @@ class Run:
         if len(accesses) == 1 and self.can_walk and (after is None or began_walking):
             return await self._walk(reader, scope, accesses[0], after, limit)
         found: list[Found] = []
-        for access in accesses:
+        for number, access in enumerate(accesses, 1):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             found += await self._gather(reader, await self._values(reader, scope, access), access, after, limit)
             if not self.sort and len(found) >= limit:
                 break
@@ -123,7 +128,9 @@ class Run:
     async def count(self, reader: Reader, scope: AccessScope) -> int:
         """Return how many resources match in all."""
         total = 0
-        for access in _relevant(scope, self.resource_type):
+        for number, access in enumerate(_relevant(scope, self.resource_type), 1):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             await self.plan.check(reader, access)
             values = await self._values(reader, scope, access)
             row = await reader.one(self._statement("count", access, "start"), values)

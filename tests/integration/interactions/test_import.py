@@ -63,7 +63,7 @@ def some_people(count: int) -> list[bytes]:
 
 
 async def changes_of_all(person: Inside) -> list[Change]:
-    records = [0, *await all_records(person.parts.database.reader)]
+    records = [0, *await all_records(person.parts.database.reader, 1000)]
     return [change for record in records for change in await asyncio.to_thread(person.soundness.changes, record)]
 
 
@@ -135,7 +135,7 @@ async def test_versions_of_a_resource_come_in_one_after_the_other_and_once(
 
 
 async def test_what_is_refused_is_told_with_its_place_and_leaves_no_record(person: Inside) -> None:
-    records = await all_records(person.parts.database.reader)
+    records = await all_records(person.parts.database.reader, 1000)
     lines = [
         json.dumps(weight(7, "bad", status="unknown-status")).encode(),
         json.dumps(weight(8, "elsewhere", hasMember=[{"reference": f"Observation/{new_id(1, 1)}"}])).encode(),
@@ -144,7 +144,7 @@ async def test_what_is_refused_is_told_with_its_place_and_leaves_no_record(perso
     assert brought.counts == (0, 0, 2)
     places = [brought.rejected[number].issues[0].expression for number in (1, 2)]
     assert places == ["Observation.status", "Observation.hasMember[0].reference"]
-    assert await all_records(person.parts.database.reader) == records
+    assert await all_records(person.parts.database.reader, 1000) == records
 
 
 async def test_what_this_server_made_comes_back_into_a_record_of_the_same_number(person: Inside) -> None:
