@@ -72,6 +72,9 @@ class _Server(MPServer):
             self._end()
             return
         for worker in self.wrks:
+            worker.interrupt_by_parent = (
+                True  # who has the signal too, as by Ctrl+C, ends by itself and is not replaced
+            )
             if worker.is_alive() and worker.inner.pid:
                 os.kill(worker.inner.pid, NOTICE)
         if self.notice:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -16,7 +17,7 @@ import pytest
 
 from app.fhir.release import Release
 from tests.support.campaign_http import Person, Server, Unanswered, new_people
-from tests.support.processes import served
+from tests.support.processes import served, started_by
 from tests.support.running import Program, free_port
 
 CLIENTS = 8
@@ -86,6 +87,19 @@ async def test_who_stops_under_load_has_done_what_it_answered_and_nothing_else(
         async with loaded(program) as (server, _):
             found = await marks(server, person)
     assert sorted(found) == sorted(answered)
+
+
+@pytest.mark.parametrize("notice", ["PT0S", "PT1S"])
+def test_a_signal_to_all_its_processes_ends_them_and_starts_none_anew(tmp_path: Path, notice: str) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "2", "REGIE_STOP_NOTICE": notice})
+    with served(program) as process:
+        workers = started_by(process)
+        os.killpg(process.pid, signal.SIGINT)
+        until = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < until:
+            assert set(started_by(process)) <= set(workers)
+            time.sleep(0.05)
+        assert process.wait(1) == 0
 
 
 def begun(program: Program, body: bytes, token: str) -> socket.socket:
