@@ -6,8 +6,10 @@ standing. The newest is that with the latest ``effective[x]``.
 Spec: https://hl7.org/fhir/R4/observation-operation-lastn.html, https://hl7.org/fhir/STU3/observation-operations.html#lastn
 """
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 import msgspec
@@ -21,7 +23,6 @@ from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
-from app.interactions.beside import beside
 from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
@@ -29,7 +30,11 @@ from app.interactions.search import Page, narrow, shown
 from app.store.search.run import Found, Run
 
 LASTN_MAX = 100
-_CHUNK = 2000
+_WALKED = 200
+"""Matches that are read at once where the next ones are found behind them: about a millisecond."""
+
+_GATHERED = 2000
+"""Matches that are read at once where all are gathered for each page."""
 
 
 class _Coding(msgspec.Struct, frozen=True):
@@ -43,10 +48,11 @@ class _Concept(msgspec.Struct, frozen=True):
 
 
 class _Coded(msgspec.Struct, frozen=True):
-    code: _Concept = _Concept()
+    code: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-_codings = msgspec.json.Decoder(_Coded).decode
+_coded = msgspec.json.Decoder(_Coded).decode
+_concept = msgspec.json.Decoder(_Concept).decode
 
 
 async def lastn(
@@ -70,8 +76,7 @@ async def lastn(
         found: list[Found] = []
         run = Run(context.index_key, release, parsed, repeats=False)
         for access in personal:
-            matches = await matches_in(context, run, narrowed.only({access.record_id, DIRECTORY}))
-            found += await newest_of(matches, most_of(pairs))
+            found += await _newest_in(context, run, narrowed.only({access.record_id, DIRECTORY}), most_of(pairs))
         extra = await included(context, release, narrowed, found, parsed.includes)
         used = tuple(pair for pair in pairs if pair[0] == "max" or pair in parsed.used)
         page = Page("Observation/$lastn", *shown(parsed, found, extra), None, used, parsed.ignored)
@@ -111,38 +116,75 @@ async def matches_in(context: Context, run: Run, scope: AccessScope) -> list[Fou
     """Return all that matches in the one record of the scope, in the order of the run; nothing, if it has none."""
     if not scope.personal:
         return []
-    return await gathered(context, scope.personal[0].record_id, partial(_matches_in, context, run, scope))
+    look = partial(_gathered_in, context, run, scope)
+    return await gathered(context, scope.personal[0].record_id, look)
 
 
-async def _matches_in(context: Context, run: Run, scope: AccessScope) -> list[Found]:
-    matches: list[Found] = []
+async def _gathered_in(context: Context, run: Run, scope: AccessScope) -> list[Found]:
+    return [match async for chunk in _chunks(context, run, scope, _GATHERED) for match in chunk]
+
+
+async def _chunks(context: Context, run: Run, scope: AccessScope, size: int) -> AsyncIterator[list[Found]]:
+    """Yield all that matches in the order of the run, ``size`` at a time."""
     after = None
-    while chunk := await run.page(context.database.reader, scope, after, _CHUNK):
-        matches += chunk
-        if len(chunk) < _CHUNK:
-            break
+    while chunk := await run.page(context.database.reader, scope, after, size):
+        yield chunk
+        if len(chunk) < size:
+            return
         after = chunk[-1].position
-    return matches
+
+
+async def _newest_in(context: Context, run: Run, scope: AccessScope, most: int) -> list[Found]:
+    """Return the first ``most`` of each kind in the one record of the scope, kinds in the order of their first one."""
+    if not run.can_walk:
+        return await newest_of(await matches_in(context, run, scope), most)
+    newest = _Newest(most)
+    if scope.personal:
+        async for chunk in _chunks(context, run, scope, _WALKED):
+            newest.take(chunk)
+            await asyncio.sleep(0)  # others have their turn
+    return newest.found()
 
 
 async def newest_of(matches: Sequence[Found], most: int) -> list[Found]:
     """Return the first ``most`` of each kind, kinds in the order of their first one."""
-    if len(matches) > _CHUNK:
-        return await beside(partial(_newest_of, matches, most))
-    return _newest_of(matches, most)
+    newest = _Newest(most)
+    for begin in range(0, len(matches), _WALKED):
+        newest.take(matches[begin : begin + _WALKED])
+        await asyncio.sleep(0)
+    return newest.found()
 
 
-def _newest_of(matches: Sequence[Found], most: int) -> list[Found]:
-    kinds = _Kinds()
-    of_match = [kinds.of(match.version.body) for match in matches]
-    kept: dict[int, int] = {}
-    newest = []
-    for match, kind in zip(matches, of_match, strict=True):
-        root = kinds.root(kind)
-        kept[root] = kept.get(root, 0) + 1
-        if kept[root] <= most:
-            newest.append(match)
-    return newest
+class _Newest:
+    """The first ``most`` of each kind of what was taken, and of what turned out later to be of one kind with it.
+
+    What is not among the first of its kind as it is known can't be among those of a kind that it becomes a part of.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kinds = _Kinds()
+        self._kept: list[tuple[Found, int]] = []
+        self._counts: dict[int, int] = {}
+
+    def take(self, matches: Sequence[Found]) -> None:
+        """Take further matches, in order."""
+        for match in matches:
+            kind = self._kinds.root(self._kinds.of(match.version.body))
+            count = self._counts[kind] = self._counts.get(kind, 0) + 1
+            if count <= self._most:
+                self._kept.append((match, kind))
+
+    def found(self) -> list[Found]:
+        """Return the first of each kind, in order."""
+        counts: Counter[int] = Counter()
+        newest = []
+        for match, kind in self._kept:
+            root = self._kinds.root(kind)
+            counts[root] += 1
+            if counts[root] <= self._most:
+                newest.append(match)
+        return newest
 
 
 class _Kinds:
@@ -151,10 +193,16 @@ class _Kinds:
     def __init__(self) -> None:
         self._parents: list[int] = []
         self._number: dict[tuple[str, str], int] = {}
+        self._of_text: dict[bytes, int] = {}
 
     def of(self, body: bytes) -> int:
         """Return the number of the observation's kind; what has no coding goes by its text."""
-        concept = _codings(body).code
+        text = bytes(_coded(body).code)
+        if text not in self._of_text:  # most are written as another was
+            self._of_text[text] = self._of_concept(_concept(text))
+        return self._of_text[text]
+
+    def _of_concept(self, concept: _Concept) -> int:
         names = [(coding.system, coding.code) for coding in concept.coding if coding.code] or [("text", concept.text)]
         first = self._of_name(names[0])
         for name in names[1:]:
