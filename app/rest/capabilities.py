@@ -24,6 +24,9 @@ from app.rest.formats import Format
 
 PUBLISHED = "2026-11-25"
 _SMART_EXTENSION = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+_BULK_DATA = "http://hl7.org/fhir/uv/bulkdata"
+_EXPORTED = {"Patient": "patient-export", "Group": "group-export"}
+"""What the operation ``export`` of these types is called where it is defined."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,6 +54,7 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
         "status": "active",
         "date": PUBLISHED,
         "kind": "instance",
+        "instantiates": [f"{_BULK_DATA}/CapabilityStatement/bulk-data"],
         "software": {"name": "Regie", "version": _version()},
         "implementation": {"description": "A personal health record server", "url": base},
         "fhirVersion": release.fhir_version,
@@ -158,6 +162,9 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
             for _, parameter in sorted(supported.items())
         ],
     }
+    if release is not Release.STU3 and name in _EXPORTED:
+        defined = f"{_BULK_DATA}/OperationDefinition/{_EXPORTED[name]}"
+        resource["operation"] = [{"name": "export", "definition": defined}]
     return {key: value for key, value in resource.items() if value != []}
 
 
@@ -170,7 +177,7 @@ def _operations(release: Release) -> list[dict[str, Any]]:
         "meta-add": f"{standard}/Resource-meta-add",
         "meta-delete": f"{standard}/Resource-meta-delete",
         "validate": f"{standard}/Resource-validate",
-        "export": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+        "export": f"{_BULK_DATA}/OperationDefinition/export",
         "delta": "https://regie.example/fhir/OperationDefinition/delta",
         "as-seen-by": "https://regie.example/fhir/OperationDefinition/as-seen-by",
         "request-access": "https://regie.example/fhir/OperationDefinition/request-access",

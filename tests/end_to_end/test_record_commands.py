@@ -106,6 +106,24 @@ def test_lines_of_fhir_are_imported_and_a_bad_one_is_told_of(program: Program, t
     assert program.run("record", "erase", "--patient", "weerklank", "--release", "stu3", "--yes")
 
 
+def test_a_folder_is_imported_with_a_report_of_what_was_refused_and_once(program: Program, tmp_path: Path) -> None:
+    folder, report = tmp_path / "in", tmp_path / "report.ndjson"
+    folder.mkdir()
+    (folder / "Patient.ndjson").write_text('{"resourceType": "Patient", "id": "avondrood"}\n')
+    measured = {"resourceType": "Observation", "id": "bad", "subject": {"reference": "Patient/avondrood"}}
+    (folder / "Observation.ndjson").write_text(f"\n{json.dumps(measured)}\n")
+    command = ("record", "import", str(folder), "--release", "r4", "--as-operator", "--report", str(report))
+    assert refusal(program, *command).stdout == "1 resources are in.\n"
+    (line,) = map(json.loads, report.read_text().splitlines())
+    assert (line["file"], line["line"], line["resource"]) == ("Observation.ndjson", 2, "Observation/bad")
+    assert "Observation.status" in [place for issue in line["outcome"]["issue"] for place in issue["expression"]]
+    assert "it has to be a new file" in refusal(program, *command).stderr
+    report.unlink()
+    (folder / "Observation.ndjson").unlink()
+    assert "1 of them were in already" in program.run(*command)
+    assert program.run("record", "erase", "--patient", "avondrood", "--release", "r4", "--yes")
+
+
 def test_a_backup_is_erased_again_by_the_list_that_the_server_keeps(program: Program, tmp_path: Path) -> None:
     patient = person(2, program)["patients"]["r4"]
     database, backup = program.folder / "regie.sqlite3", tmp_path / "backup.sqlite3"

@@ -43,13 +43,17 @@ def test_an_import_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     program.run("migrate")
     sent = lines()
     file.write_text("\n".join(sent))
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    environment = program.variables() | {"TMPDIR": str(spool), "SQLITE_TMPDIR": str(spool)}
     command = ["record", "import", str(file), "--release", "r4", "--as-operator"]
     for part in (1, len(sent) // 3, 2 * len(sent) // 3):
-        process = subprocess.Popen([*PROGRAM, *command], cwd=ROOT, env=program.variables(), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([*PROGRAM, *command], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
         while len(written(program)) < part and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         process.wait()
+        assert list(spool.iterdir()) == [], "what was put in order on disk is gone with the process"
     told = program.run(*command)
     assert told.splitlines()[0] == f"{len(sent)} resources are in."
     assert len(told.splitlines()) == 2, "some were in already"
