@@ -116,9 +116,11 @@ class Regie:
         yield
         self.stopping.notice()
         stop.set()
-        await asyncio.gather(delivering, forgetting, watching, telling)
-        self.close()
-        await self.end()
+        try:
+            await asyncio.gather(delivering, forgetting, watching, telling)
+        finally:
+            self.close()
+            await self.end()
 
     async def end(self) -> None:
         """Do what is left to do when the database is closed; nothing here."""

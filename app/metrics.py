@@ -17,11 +17,14 @@ from pathlib import Path
 from time import perf_counter
 
 import msgspec
+import structlog
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOBS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 GONE_AFTER_S = 10.0
 """A process that left no figures for so long has ended: its counters stay, its gauges don't."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -114,9 +117,12 @@ class Figures:
         }
         left = Left(counted, {**self._gauges(), **_of_process()})
         if self._file is not None:
-            written = self._file.with_suffix(".new")
-            written.write_bytes(msgspec.json.encode(left))
-            written.replace(self._file)
+            try:
+                written = self._file.with_suffix(".new")
+                written.write_bytes(msgspec.json.encode(left))
+                written.replace(self._file)
+            except OSError:  # no room: the others know less of this process for a while, and it goes on
+                _log.warning("figures not left", exc_info=True)
         return left
 
     def all(self) -> list[Left]:

@@ -7,6 +7,7 @@ with which status, and the id of the request. The log has these and nothing else
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -69,5 +70,8 @@ class Ends:
         """Write the lines that were gathered: a call for each would make every request wait for its turn."""
         if self._lines:
             lines, self._lines = self._lines, []
-            sys.stderr.write("".join(lines))
-            sys.stderr.flush()
+            with suppress(
+                OSError
+            ):  # whoever read the log is gone: there is nobody to tell, and people are still to be answered
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()

@@ -1,5 +1,6 @@
 """What a process counts, and that it costs next to nothing."""
 
+import io
 import json
 import os
 import time
@@ -63,4 +64,28 @@ def test_a_method_that_nobody_knows_is_no_label_of_its_own() -> None:
     ends = Ends(has_log=False)
     ends.end({"method": "FLY", ANSWERED: ("(none)", 405, "")}, ends.begin())
     assert ("other", "(none)", "4xx") in metrics.REQUESTS.series
+    assert ends.in_flight == 0
+
+
+def test_a_full_disk_takes_nothing_but_the_figures_of_others(tmp_path: Path, counter: Counter) -> None:
+    figures = Figures(dict, tmp_path / "not there")
+    counter.add("a")
+    assert summed(figures.all(), "regie_test_total") == {("a",): [1]}
+
+
+class Gone(io.StringIO):
+    """A stream whose reader is gone."""
+
+    def write(self, _: str) -> int:
+        """Fail, as a closed pipe does."""
+        raise BrokenPipeError
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = Ends(has_log=True)
+    monkeypatch.setattr("sys.stderr", Gone())
+    for _ in range(2):
+        ends.end({"method": "GET", ANSWERED: ("/login", 200, "a")}, ends.begin())
+        ends.write()
+    monkeypatch.undo()
     assert ends.in_flight == 0
