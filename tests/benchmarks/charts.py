@@ -176,9 +176,10 @@ def _percent(share: float) -> str:
 
 
 def draw(found: Found, soaked: Found, folder: Path) -> None:
-    """Write the pictures into a folder."""
-    ratios(found).write(folder / "speed-ratios.svg")
-    peers(found).write(folder / "speed-peers.svg")
-    growth(found).write(folder / "speed-growth.svg")
+    """Write the pictures of what was measured into a folder."""
+    if found:
+        ratios(found).write(folder / "speed-ratios.svg")
+        peers(found).write(folder / "speed-peers.svg")
+        growth(found).write(folder / "speed-growth.svg")
     if soaked:
         soak(soaked).write(folder / "speed-soak.svg")

@@ -30,7 +30,6 @@ ONE_CORE = "-one-core"
 WORKER_CORE, OTHER_CORE = frozenset({0}), frozenset({1})
 _ON_ONE_CORE = (("W1", 64), ("W3-date", 64), ("W4b", 64))
 _READS_PREPARED = 6000
-_TO_BE_SURE = 1.5  # prepared writes do not run out: no server does much more than its limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class Run:
     def figures(self, workload: Workload, calls: Calls, clients: int, seconds: int, limit: Limit) -> Figures:
         """Return what comes of so many seconds of load."""
         requests = self.program.folder / "requests"
-        count = int(limit.rate * seconds * _TO_BE_SURE) + clients if workload.writes else _READS_PREPARED
+        count = workload.rate_max * seconds + clients if workload.writes else _READS_PREPARED
         prepare(requests, f"127.0.0.1:{self.program.port}", calls.next(workload, count))
         changes, cpu, database_cpu = (
             self.place.changes(self.database),

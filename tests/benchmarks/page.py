@@ -24,6 +24,10 @@ from tests.support.running import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURES = ROOT / "docs" / "pictures"
+_RATIOS = "![The part of the limit that each workload reaches, with its goal](pictures/speed-ratios.svg)"
+_PEERS = "![Rates of Regie, HAPI and Helios on a logarithmic axis](pictures/speed-peers.svg)"
+_GROWTH = "![The 99th percentile of searches by the number of people](pictures/speed-growth.svg)"
+_SOAK = "![Memory of the worker over the minutes of the soak](pictures/speed-soak.svg)"
 Found = dict[str, Any]
 
 
@@ -187,19 +191,19 @@ def soak(soaked: Found) -> str:
 
 def write(page: Path, found: Found, soaked: Found) -> None:
     """Write all parts of the page that were measured."""
-    write_between(page, "goals", goals(found))
-    write_between(page, "peers", beside_peers(found))
-    write_between(page, "growth", growth(found))
-    for kind in found["runs"]:
+    if found:
+        write_between(page, "goals", f"{goals(found)}\n\n{_RATIOS}")
+        write_between(page, "peers", f"{beside_peers(found)}\n\n{_PEERS}")
+        write_between(page, "growth", f"{growth(found)}\n\n{_GROWTH}")
+    for kind in found.get("runs", ()):
         write_between(page, f"results {kind}", results(found, kind))
     if soaked:
-        write_between(page, "soak", soak(soaked))
+        write_between(page, "soak", f"{soak(soaked)}\n\n{_SOAK}")
 
 
 def main() -> None:
     """Write the page and its pictures."""
-    found = json.loads(RESULTS.read_text())
-    soaked = json.loads(SOAKED.read_text()) if SOAKED.exists() else {}
+    found, soaked = (json.loads(path.read_text()) if path.exists() else {} for path in (RESULTS, SOAKED))
     write(PAGE, found, soaked)
     draw(found, soaked, PICTURES)
 

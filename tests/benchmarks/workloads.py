@@ -52,7 +52,8 @@ Maker = Callable[[Population, Random, int], Call]
 class Workload:
     """One kind of request: how it is made, what is expected back, and how much is recorded for its limit.
 
-    ``make`` is given a number that is never used twice. ``writes`` is how many changes a request makes; ``entries`` how
+    ``make`` is given a number that is never used twice. ``writes`` is how many changes a request makes, ``rate_max`` how many
+    such requests a server does in a second at most: so many are made beforehand; ``entries`` how
     many entries the Bundle in the answer has (None: any number).
     """
 
@@ -63,6 +64,7 @@ class Workload:
     writes: int = 0
     entries: int | None = None
     recorded: int = 1500
+    rate_max: int = 0
 
     def calls(self, population: Population, numbers: Iterator[int]) -> Iterator[Call]:
         """Yield requests without end; the same population and numbers give the same requests."""
@@ -139,6 +141,6 @@ WORKLOADS = (
     Workload("W3", "person + code + newest 20", _search, entries=20),
     Workload("W3-date", "person + code + date, 20 results", _search_since, entries=20),
     Workload("W3-lastn", "$lastn of the vital signs", _lastn, recorded=200),
-    Workload("W4", "sync of 10 measurements", _sync, writes=10, entries=10, recorded=300),
-    Workload("W4b", "one create", _create, status=201, writes=1, recorded=1500),
+    Workload("W4", "sync of 10 measurements", _sync, writes=10, entries=10, recorded=300, rate_max=800),
+    Workload("W4b", "one create", _create, status=201, writes=1, recorded=1500, rate_max=5000),
 )

@@ -1,5 +1,7 @@
 """Pictures and tables of the benchmark's figures: whole, readable without seeing them, and of what was measured only."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,3 +87,19 @@ def test_a_goal_that_is_not_reached_stands_out() -> None:
 
 def test_a_peer_that_is_faster_is_told() -> None:
     assert "| W1 | **3,500** | **1,500** | 1,330 | 14,500 | 0.2 / 0.1 |" in page.beside_peers(FOUND)
+
+
+def test_every_part_that_is_written_has_its_place_on_the_page(tmp_path: Path) -> None:
+    copy = tmp_path / "performance.md"
+    shutil.copy(page.PAGE, copy)
+    run = {
+        "machine": {"processor": "P", "cores": 2, "memory_mib": 1, "load_average_1m": 0.1, "python": "3.11", "system": "L"},
+        "commit": "abc", "version": "3", "quick": False,
+        "data": {"people": 16, "resources": 3300, "bytes_per_resource": 1100, "table_bytes": {"change": 3_300_000}},
+        "process": {
+            "start_s": 1.5, "memory_at_rest_mib": 140, "memory_after_mib": 150, "anonymous_memory_at_rest_mib": 110,
+            "anonymous_memory_after_mib": 120,
+        },
+    }  # fmt: skip
+    page.write(copy, {"runs": {"sqlite": run, "postgresql": run}, "workloads": {}}, {})
+    assert copy.read_text().count("`change` 1,000") == 2
