@@ -145,7 +145,10 @@ async def find(
 
 
 async def gathered(context: Context, record_id: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Return what ``work`` reads all over a record; a large one is read beside the event loop, so that others need not wait."""
-    if await last_seq(context.database.reader, record_id) > LARGE_RECORD:
+    """Return what ``work`` reads all over a record; a large one is read beside the event loop, so that others need not wait.
+
+    What is read in a transaction is read where that is: its connection is for one thread.
+    """
+    if not isinstance(context.database, Inside) and await last_seq(context.database.reader, record_id) > LARGE_RECORD:
         return await apart(work)
     return await work()
