@@ -180,8 +180,7 @@ class Regie:
             return
         began = self.ends.begin()
         try:
-            with request_of_its_own():
-                await self._answer(scope, receive, send)
+            await self._answer(scope, receive, send)
         finally:
             self.ends.end(scope, began)
 
@@ -196,7 +195,8 @@ class Regie:
             if fhir is not None:
                 await fhir(scope, receive, send)
                 return
-        await self.framed(scope, receive, send)
+        with request_of_its_own():
+            await self.framed(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None, figures: Path | None = None) -> Regie:

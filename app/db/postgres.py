@@ -341,8 +341,12 @@ class PostgresDatabase(Writes):
             if not loop.is_closed():
                 reader.close()
 
-    def _put(self, waiting: Waiting) -> None:
-        self._loop.call_soon_threadsafe(self._waiting.put_nowait, waiting)
+    def _put(self, group: Iterable[Waiting]) -> None:
+        self._loop.call_soon_threadsafe(self._put_all, group)
+
+    def _put_all(self, group: Iterable[Waiting]) -> None:
+        for waiting in group:
+            self._waiting.put_nowait(waiting)
 
     async def _write_forever(self) -> None:
         following: Waiting | None = None

@@ -238,8 +238,9 @@ class SqliteDatabase(Writes):
         for connection in reversed(self._opened):
             connection.close()
 
-    def _put(self, waiting: Waiting) -> None:
-        self._waiting.put(waiting)
+    def _put(self, group: Iterable[Waiting]) -> None:
+        for waiting in group:
+            self._waiting.put(waiting)
 
     def _write_forever(self) -> None:
         while True:

@@ -57,11 +57,12 @@ class Writes(ABC):
 
     def __init__(self) -> None:
         self._closed = False
+        self._together: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
         self.remembered = Remembered()
 
     @abstractmethod
-    def _put(self, waiting: Waiting) -> None:
-        """Put a job where the writer takes it from."""
+    def _put(self, group: Iterable[Waiting]) -> None:
+        """Put jobs where the writer takes them from, all at once."""
 
     @property
     @abstractmethod
@@ -74,23 +75,39 @@ class Writes(ABC):
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Return what ``job`` returned, after its changes are durable."""
+        self._check_open()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._hand_in(Waiting(conditioned(job), loop, future))
+        together = self._together.get(loop)
+        if together is None:
+            # To wake the writer costs as much as a statement: who comes in one turn of the loop is handed in together.
+            together = self._together[loop] = []
+            loop.call_soon(self._hand_in, loop)
+        together.append(Waiting(conditioned(job), loop, future))
         # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
         return await future
 
     def write_blocking(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Return what ``job`` returned, after its changes are durable; for worker threads."""
+        self._check_open()
         future: Future[T] = Future()
-        self._hand_in(Waiting(conditioned(job), None, future))
+        self._put([Waiting(conditioned(job), None, future)])
         return future.result()
 
-    def _hand_in(self, waiting: Waiting) -> None:
+    def _check_open(self) -> None:
         if self._closed:
             message = "The server is stopping."
             raise UnavailableError(message)
-        self._put(waiting)
+
+    def _hand_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        group = self._together.pop(loop)
+        try:
+            self._check_open()
+            self._put(group)
+        except UnavailableError as error:
+            for waiting in group:
+                waiting.error = error
+                waiting.tell()
 
 
 class Gathered:
