@@ -25,6 +25,7 @@ from app.consent import grants
 from app.db.access_version import CAUSES
 from app.db.database import Database, Reader, Row, Transaction
 from app.db.remembered import Remembered
+from app.db.sqlite import SqliteReader
 from app.db.statements import Statement, hot
 from app.errors import AccessDeniedError, AuthenticationError, UnavailableError
 from app.fhir.release import Release
@@ -36,7 +37,7 @@ from app.wiring import open_database
 from tests.access.matrix import ROWS
 from tests.access.test_matrix import asked
 from tests.support.acting import let_act, token_of
-from tests.support.database import tamper
+from tests.support.database import on_sqlite, tamper
 from tests.support.world import World
 
 READ = Wish(Action.READ, "Observation")
@@ -250,6 +251,26 @@ async def test_no_way_in_is_open_to_a_token_that_was_revoked_elsewhere(world: Wo
         if answer.status_code != 401:
             left_open.append((row.name, answer.status_code))
     assert left_open == []
+
+
+async def test_a_look_of_somebody_known_asks_for_what_it_looks_at_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_sqlite(world.parts.database)
+    app, url = world.caller("app of zonnestraal"), world.zonnestraal.url("weight")
+    assert (await app("GET", url)).status_code == 200
+    asked_for: list[str] = []
+    original = SqliteReader.one
+
+    async def counted(self: SqliteReader, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        tables = re.findall(r"\b(?:FROM|JOIN) (\w+)", statement.sqlite.text)
+        asked_for.append(f"{type(self).__name__}: {tables[0]}")
+        return await original(self, statement, parameters)
+
+    monkeypatch.setattr(SqliteReader, "one", counted)
+    assert (await app("GET", url)).status_code == 200
+    # The resource; then, once for all that commit together, the version of access and where the log ends.
+    assert asked_for == ["SqliteReader: current", "SqliteTransaction: access_version", "SqliteTransaction: audit_head"]
 
 
 class Watched:
