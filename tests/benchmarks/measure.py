@@ -20,7 +20,7 @@ from tests.benchmarks.places import Place, place
 from tests.benchmarks.population import Population
 from tests.benchmarks.recording import Commit, recorder
 from tests.benchmarks.replay import Limit, replay
-from tests.benchmarks.server import NO_MEMORY, Memory, memory, move, on_cores, processor_time, until_idle
+from tests.benchmarks.server import NO_MEMORY, Memory, memory, move, on_cores, processor_time, serving_time, until_idle
 from tests.benchmarks.workloads import WORKLOADS, Call, Workload
 from tests.support.running import Program
 
@@ -60,7 +60,7 @@ class Figures:
     """One workload with one number of clients.
 
     Rates are requests per second; ``cpu_ms`` is the processor's time for one, of the server and of the limit, and
-    ``database_cpu_ms`` that of PostgreSQL's processes beside it; ``cpu_ratio`` is the limit's part of all of it.
+    ``database_cpu_ms`` that of PostgreSQL's processes that serve connections; ``cpu_ratio`` is the limit's part of all of it.
     """
 
     rate: float
@@ -134,13 +134,13 @@ class Run:
         changes, cpu, database_cpu = (
             self.place.changes(self.database),
             processor_time(self.process),
-            self._database_cpu(),
+            serving_time(self.place.process),
         )
         found = load(self.program.url, requests, clients, seconds)
         until_idle(self.process)
         done = max(found.requests, 1)
         cpu_ms = 1000 * (processor_time(self.process) - cpu) / done
-        database_cpu_ms = 1000 * (self._database_cpu() - database_cpu) / done
+        database_cpu_ms = 1000 * (serving_time(self.place.process) - database_cpu) / done
         # When time is up, each client may have one request on its way that is done but not counted.
         extra = self.place.changes(self.database) - changes - workload.writes * found.requests
         wrong = 0 if 0 <= extra <= workload.writes * clients else abs(extra)
@@ -159,9 +159,6 @@ class Run:
             limit_database_cpu_ms=limit.database_cpu_ms,
             cpu_ratio=(limit.cpu_ms + limit.database_cpu_ms) / (cpu_ms + database_cpu_ms),
         )
-
-    def _database_cpu(self) -> float:
-        return 0.0 if self.place.process is None else processor_time(self.place.process)
 
 
 def measure(kind: str, folder: Path, size: Size, wanted: frozenset[str]) -> Measured:

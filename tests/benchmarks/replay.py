@@ -17,7 +17,7 @@ import asyncpg
 from app.db.postgres import _OPTIONS, READERS
 from app.db.sqlite import CACHED_STATEMENTS, CHECKPOINT_PAGES
 from tests.benchmarks.recording import Commit, Step
-from tests.benchmarks.server import processor_time
+from tests.benchmarks.server import serving_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,7 @@ class _Watch:
         return Limit(count / seconds, 1000 * cpu / count, 1000 * database_cpu / count)
 
     def _now(self) -> tuple[float, float, float]:
-        database_cpu = 0.0 if self.database_process is None else processor_time(self.database_process)
-        return time.perf_counter(), time.process_time(), database_cpu
+        return time.perf_counter(), time.process_time(), serving_time(self.database_process)
 
 
 def replay(url: str, commits: list[Commit], database_process: int | None = None) -> Limit:

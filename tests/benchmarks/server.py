@@ -35,6 +35,16 @@ def processor_time(root: int) -> float:
     return sum(_times(process) for process in processes(root))
 
 
+def serving_time(postgresql: int | None) -> float:
+    """Return the seconds that PostgreSQL's processes took which serve a connection, 0 without it.
+
+    What it does on the side, such as checkpoints and statistics, comes when it comes: it would make short measurements unlike.
+    """
+    if postgresql is None:
+        return 0.0
+    return sum(_times(process) for process in processes(postgresql) if b"127.0.0.1(" in _command(process))
+
+
 def until_idle(root: int) -> None:
     """Wait until the processes have done what was still asked of them when the load ended, half a minute at most."""
     until = time.monotonic() + 30
@@ -74,6 +84,13 @@ def move(root: int, cores: Iterable[int]) -> None:
     for process in processes(root):
         for thread in Path(f"/proc/{process}/task").iterdir():
             os.sched_setaffinity(int(thread.name), cores)
+
+
+def _command(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:  # it ended since it was listed
+        return b""
 
 
 def _times(process: int) -> float:
