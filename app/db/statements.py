@@ -48,8 +48,8 @@ class Numbered:
 class Statement:
     """A statement for each kind of database; its text is made when it is first needed there."""
 
-    def __init__(self, element: CompilerElement) -> None:
-        self._element = element
+    def __init__(self, element: CompilerElement, on_postgresql: CompilerElement) -> None:
+        self._element, self._on_postgresql = element, on_postgresql
 
     @cached_property
     def sqlite(self) -> Named:
@@ -62,16 +62,16 @@ class Statement:
     @cached_property
     def postgresql(self) -> Numbered:
         """The statement as PostgreSQL takes it."""
-        compiled: Any = self._element.compile(dialect=_POSTGRESQL)
+        compiled: Any = self._on_postgresql.compile(dialect=_POSTGRESQL)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
         text = str(compiled)
         return Numbered(text, tuple(compiled.positiontup or ()), fixed, raises_version(text))
 
 
-def hot(element: CompilerElement) -> Statement:
-    """Return ``element`` as a statement; call it once, at import.
+def hot(element: CompilerElement, on_postgresql: CompilerElement | None = None) -> Statement:
+    """Return ``element`` as a statement, said otherwise ``on_postgresql`` where that is given; call it once, at import.
 
     Every value that changes from call to call is a ``bindparam("name")``; insert statements name their columns by
     ``insert(table).values(column=bindparam("column"), ...)`` or take all of them with ``insert(table)``.
     """
-    return Statement(element)
+    return Statement(element, element if on_postgresql is None else on_postgresql)

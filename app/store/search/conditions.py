@@ -74,7 +74,7 @@ def condition(
     says that this criterion finds the candidates, which the others are then asked about.
     """
     if form.index == "listed":
-        return change.c.id.in_(listed(f"c{number}_list", Text()))
+        return gathered(change.c.id.in_(listed(f"c{number}_list", Text())))
     if form.index in ("id", "instant"):
         meets = _on_change(form, number)
         return not_(meets) if form.negated else meets
@@ -133,10 +133,12 @@ def _present(form: Form, number: int, seq: ColumnElement[int]) -> ColumnElement[
     }
     found = or_(
         *(
-            seq.in_(
-                select(tables[name].c.seq).where(
-                    tables[name].c.record_id == bindparam("record_id"),
-                    is_of(tables[name], f"p{number}", form.parameters),
+            gathered(
+                seq.in_(
+                    select(tables[name].c.seq).where(
+                        tables[name].c.record_id == bindparam("record_id"),
+                        is_of(tables[name], f"p{number}", form.parameters),
+                    )
                 )
             )
             for name in form.operators

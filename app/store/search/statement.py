@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select, true
 from sqlalchemy import tuple_ as row_of
 
+from app.db.dialects import gathered
 from app.db.statements import Statement, hot
 from app.store.resources import columns
 from app.store.search.conditions import Form, any_value, condition, is_of
@@ -21,6 +22,9 @@ from app.store.visible import visible
 
 NUMBER_LAST = {"asc": 2**63 - 1, "desc": -(2**63) + 1}
 TEXT_LAST = {"asc": "\U0010ffff", "desc": ""}
+_OF_CHANGE = ("seq", "id")
+"""Sort keys that are columns of the change itself."""
+
 _LEADERS = ("exact", "coded", "linked", "text", "quantity", "date", "current")
 """Indexes, the one first that is likely to find the fewest."""
 
@@ -58,19 +62,17 @@ class SearchForm:
 @lru_cache(maxsize=2048)
 def statement(form: SearchForm) -> Statement:
     """Return the compiled statement. Its rows are those of ``columns``, then the record's rules, then the sort keys."""
-    return hot(_walk(form) if form.walk else _gather(form))
+    if form.walk:
+        return hot(_walk(form))
+    return hot(_gather(form), _gather(form, matches_first=True))
 
 
-def _gather(form: SearchForm) -> Any:
-    source: Any = change
-    keys: list[tuple[ColumnElement[Any], bool]] = []
-    for number, sort in enumerate(form.sort):
-        if sort.index in ("seq", "id"):
-            keys.append((change.c[sort.index], sort.descending))
-            continue
-        rows, found = _sort_rows(sort, number)
-        source = source.outerjoin(rows, rows.c.seq == change.c.seq)
-        keys.extend((func.coalesce(rows.c[name], last), sort.descending) for name, last in found)
+def _gather(form: SearchForm, *, matches_first: bool = False) -> Any:
+    """Return the statement that finds all matches and sorts them.
+
+    ``matches_first`` is for PostgreSQL: it joins the sort keys to the matches, by a join that has to be made by hashing or merging
+    (``FULL``). What it takes for a handful of rows it would join by going through all sort keys for each match.
+    """
     leader = _leader(form.criteria)
     is_narrow = any(map(_is_narrow, form.criteria))
     where = [
@@ -88,18 +90,39 @@ def _gather(form: SearchForm) -> Any:
         return select(change.c.id).where(*where).limit(bindparam("limit"))
     if form.shows == "references":
         return _references(select(change.c.seq).where(*where))
-    begin = _begin(keys, change.c.seq, form.after)
+    found: FromClause = change
+    if matches_first and any(sort.index not in _OF_CHANGE for sort in form.sort):
+        found = select(*columns(change)).where(*where).subquery("found")
+        where = [func.coalesce(found.c.seq, 0) > 0]
+    source, keys = _with_keys(form.sort, found)
+    begin = _begin(keys, found.c.seq, form.after)
     if begin is not None:
         where.append(begin)
     labelled = [key.label(f"key{number}") for number, (key, _) in enumerate(keys)]
     order = [key.desc() if descending else key.asc() for key, descending in keys]
     return (
-        select(*columns(change), _rules(), *labelled)
+        select(*columns(found), _rules(), *labelled)
         .select_from(source)
         .where(*where)
-        .order_by(*order, change.c.seq.desc())
+        .order_by(*order, found.c.seq.desc())
         .limit(bindparam("limit"))
     )
+
+
+def _with_keys(
+    sorts: Sequence[SortForm], found: FromClause
+) -> tuple[FromClause, list[tuple[ColumnElement[Any], bool]]]:
+    """Return what is found joined with its sort keys, and these with their directions."""
+    source: Any = found
+    keys: list[tuple[ColumnElement[Any], bool]] = []
+    for number, sort in enumerate(sorts):
+        if sort.index in _OF_CHANGE:
+            keys.append((found.c[sort.index], sort.descending))
+            continue
+        rows, values = _sort_rows(sort, number)
+        source = source.outerjoin(rows, rows.c.seq == found.c.seq, full=found is not change)
+        keys.extend((func.coalesce(rows.c[name], last), sort.descending) for name, last in values)
+    return source, keys
 
 
 def _rules() -> ColumnElement[int]:
@@ -130,7 +153,7 @@ def _references(found: Any) -> Any:
         .where(
             exact_index.c.record_id == bindparam("record_id"),
             exact_index.c.param == bindparam("refers"),
-            exact_index.c.seq.in_(found),
+            gathered(exact_index.c.seq.in_(found)),
         )
         .limit(bindparam("limit"))
     )

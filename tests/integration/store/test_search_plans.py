@@ -14,16 +14,25 @@ from tests.support import postgres
 
 LARGE, SIZE = 1000, 4000
 CODE, PATIENT, DATE = 1, 2, 3
+BLOCKS_MAX = 4 * SIZE
+"""A few for each resource of the record, which a search that sorts has to look at; never some for each pair of them."""
+
 DAY_US = 86_400_000_000
 
 _EXACT = Form("exact", ("both",), parameters=1)
 _REFERENCE = Form("exact", ("value",), parameters=1)
 _MONTH = Form("date", ("ge", "lt"), parameters=1, every=True)
+_DATED = Form("present", ("date",), parameters=1)
 _FORMS = {
     "the newest of a code": SearchForm(
         (_EXACT, _REFERENCE), (SortForm("date", descending=True),), limited_types=False, walk=True
     ),
     "a code": SearchForm((_EXACT, _REFERENCE), (), limited_types=False),
+    "a code, sorted by date": SearchForm(
+        (_EXACT, _REFERENCE), (SortForm("date", descending=True), SortForm("id", descending=False)), limited_types=False
+    ),
+    "what has a date": SearchForm((_REFERENCE, _DATED), (), limited_types=False),
+    "what a code refers to": SearchForm((_EXACT,), (), limited_types=False, shows="references"),
     "a code in a month": SearchForm((_MONTH, _EXACT, _REFERENCE), (), limited_types=False),
 }
 _ROWS = """
@@ -53,10 +62,12 @@ def connection() -> Iterator[psycopg.Connection[Any]]:
 
 def _values(form: SearchForm) -> dict[str, Any]:
     given: dict[str, Any] = {
-        "record_id": LARGE, "release": 4, "type": "Observation", "parts": 1, "unlocked": 1, "limit": 21, "s0_0": DATE,
+        "record_id": LARGE, "release": 4, "type": "Observation", "parts": 1, "unlocked": 1, "limit": 21, "s0_0": DATE, "refers": PATIENT,
     }  # fmt: skip
     for number, criterion in enumerate(form.criteria):
-        if criterion == _MONTH:
+        if criterion == _DATED:
+            given[f"p{number}_0"] = DATE
+        elif criterion == _MONTH:
             bounds = {"0_low": 3000, "0_high": 3000, "1_low": 3030, "1_high": 3030}
             given |= {f"c{number}_{name}": day * DAY_US for name, day in bounds.items()} | {f"p{number}_0": DATE}
         else:
@@ -76,5 +87,5 @@ def test_a_search_in_a_large_record_looks_at_little_though_it_is_planned_for_sma
     explain = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked({})").format(values)
     ((((plan,),),),) = [connection.execute(explain).fetchall()]
     connection.execute("DEALLOCATE asked")
-    assert plan["Plan"]["Actual Rows"] > 5
-    assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 1500
+    assert plan["Plan"]["Actual Rows"] >= 1
+    assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < BLOCKS_MAX
