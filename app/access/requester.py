@@ -62,3 +62,8 @@ class Requester:
     def has_one_record(self) -> bool:
         """Return whether all it does is in one record: the person, and who acts for the person."""
         return self.kind in (RequesterKind.PERSON, RequesterKind.APP, RequesterKind.REPRESENTATIVE)
+
+    @property
+    def lane(self) -> int | None:
+        """Return the record that all its writes keep to, None where there may be others."""
+        return self.record_id if self.has_one_record else None

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy import tuple_ as row_of
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.audit.events import PURPOSES, Event, pack, unpack
 from app.audit.keys import AuditKeys
 from app.audit.tables import audit, audit_checkpoint, audit_head, audit_own_cut
 from app.audit.unusual import ASKED
 from app.db.database import Reader, Row, Transaction
+from app.db.rows import adding, replacing
 from app.db.statements import hot
 from app.metrics import LOG_ENTRIES
 
@@ -41,12 +41,8 @@ _HEAD = hot(
     .select_from(audit_head.outerjoin(audit, (audit.c.stream == audit_head.c.stream) & (audit.c.n == audit_head.c.n)))
     .where(audit_head.c.stream == bindparam("stream"))
 )
-_APPEND = hot(insert(audit))
-_MOVE_HEAD = hot(
-    upsert(audit_head)
-    .values(stream=bindparam("stream"), n=bindparam("n"), hash=bindparam("hash"))
-    .on_conflict_do_update(index_elements=["stream"], set_={"n": bindparam("n"), "hash": bindparam("hash")})
-)
+_APPEND = adding(audit)
+_MOVE_HEAD = replacing(audit_head)
 _CHECKPOINT = hot(insert(audit_checkpoint))
 _OF_RECORD = hot(
     select(audit.c.instant, audit.c.n, audit.c.body)
@@ -143,19 +139,9 @@ class AuditLog:
             n += 1
             digest = chained(digest, body)
             standing[about] = (number + 1, n, digest.hex()) if about > 0 else (0, 0, "")
-            rows.append(
-                {
-                    "stream": STREAM,
-                    "n": n,
-                    "record_id": event.record_id,
-                    "instant": event.instant,
-                    "hash": digest,
-                    "body": pack(body),
-                }
-            )
-        await transaction.run_many(_APPEND, rows)
+            rows.append((STREAM, n, event.record_id, event.instant, digest, pack(body)))
+        await transaction.change_rows((_APPEND, rows), (_MOVE_HEAD, [(STREAM, n, digest)]))
         LOG_ENTRIES.add(amount=len(rows))
-        await transaction.run(_MOVE_HEAD, {"stream": STREAM, "n": n, "hash": digest})
         self._remember(standing, (n, digest))
         if now >= self._checkpoint_due:
             self._checkpoint_due = now + CHECKPOINT_EVERY_US

@@ -1,11 +1,12 @@
 """What the rest of the code may ask of the database, whichever it is."""
 
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
+from app.db.rows import Change
 from app.db.statements import Statement
 from app.errors import TooCostlyError
 
@@ -67,8 +68,12 @@ class Transaction(Reader, Protocol):
         """Return how many rows the statement changed."""
         ...
 
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
-        """Run the statement once per row and return how many rows it changed in all."""
+    async def change_rows(self, *changes: Change) -> list[int]:
+        """Do ``changes``, no two about one row, and return how many rows each set or removed; if it adds: how many it was given."""
+        ...
+
+    async def each(self, statement: Statement, parameters: Iterable[dict[str, Any]]) -> list[list[Row]]:
+        """Return all rows for each set of parameters."""
         ...
 
     async def access(self) -> "Recalled":
@@ -120,11 +125,12 @@ class Connection(Protocol):
         """Return what is remembered of what decides about access; who decides with it looks at the version again when writing."""
         ...
 
-    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(self, job: Callable[[Transaction], Awaitable[T]], *, lane: int | None = None) -> T:
         """Return what ``job`` returned, after its changes are durable on disk.
 
         An exception in ``job`` undoes all that it did and is raised here. ``job`` awaits nothing but its transaction,
-        and may be run again from the start: it changes nothing but the database.
+        and may be run again from the start: it changes nothing but the database. ``lane`` is the record that it keeps to: it
+        changes nothing else but what is gathered, and reads nothing else that such a job changes. None may do anything.
         Raises: UnavailableError, when the database did not take the commit.
         """
         ...
@@ -206,6 +212,7 @@ class Inside:
         """Return what is remembered of what decides about access, as far as it holds in the transaction."""
         return await self._transaction.access()
 
-    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(self, job: Callable[[Transaction], Awaitable[T]], *, lane: int | None = None) -> T:
         """Return what ``job`` returned; its changes are durable once those of the transaction are."""
+        del lane
         return await job(self._transaction)

@@ -14,13 +14,14 @@ https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPS
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, TypeVar, cast
 
 import asyncpg
 
-from app.db.database import Gatherer, Row
-from app.db.remembered import Remembered, Seen, View
+from app.db.database import Row
+from app.db.lockstep import ApartError, Lockstep, PostgresTransaction
+from app.db.remembered import Seen
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import NO_NUL, BadRequestError, UnavailableError
@@ -51,6 +52,7 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "60s",
     "jit": "off",
     "lock_timeout": "10s",
+    "max_parallel_workers_per_gather": "0",
     "plan_cache_mode": "force_generic_plan",
     "statement_timeout": "60s",
     "synchronous_commit": "on",
@@ -221,54 +223,6 @@ class PostgresReader:
             connection.terminate()
 
 
-class PostgresTransaction:
-    """The writer's connection as ``Transaction``."""
-
-    __slots__ = ("changed", "connection", "gathered", "seen")
-
-    def __init__(self, connection: asyncpg.Connection, remembered: Remembered) -> None:
-        self.connection = connection
-        self.gathered = Gathered()
-        self.seen = Seen(remembered)
-        self.changed = False
-
-    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
-        """Return all rows."""
-        form = statement.postgresql
-        return cast("list[Row]", await self.connection.fetch(form.text, *form.parameters(parameters)))
-
-    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
-        """Return the first row, or None."""
-        form = statement.postgresql
-        return cast("Row | None", await self.connection.fetchrow(form.text, *form.parameters(parameters)))
-
-    async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
-        """Return how many rows the statement changed."""
-        self.changed = True
-        form = statement.postgresql
-        self.seen.is_over |= form.raises
-        told = await self.connection.execute(form.text, *form.parameters(parameters))
-        return int(told.rsplit(" ", 1)[-1])
-
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
-        """Run the statement once per row, all in one go."""
-        if not rows:
-            return 0
-        self.changed = True
-        form = statement.postgresql
-        self.seen.is_over |= form.raises
-        text = f"{form.text} RETURNING 1"
-        return len(await self.connection.fetchmany(text, [form.parameters(row) for row in rows]))
-
-    async def access(self) -> View:
-        """Return what is remembered of what decides about access, as far as it holds here."""
-        return await self.seen.view(self)
-
-    def at_commit(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
-        """Hand ``items`` to ``gatherer`` just before the commit."""
-        self.gathered.add(gatherer, items)
-
-
 class PostgresDatabase(Writes):
     """One database, opened by this process: a thread that writes, and a reader for each event loop."""
 
@@ -280,6 +234,7 @@ class PostgresDatabase(Writes):
         self._readers: dict[asyncio.AbstractEventLoop, PostgresReader] = {}
         super().__init__()
         self._connection: asyncpg.Connection | None = None
+        self._texts: dict[Statement, str] = {}
         self._runner = asyncio.Runner()
         self._loop = self._runner.get_loop()
         self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue()
@@ -369,11 +324,12 @@ class PostgresDatabase(Writes):
 
     async def _commit_group(self, group: list[Waiting]) -> None:
         """Run and commit all jobs of ``group``; every one ends with a result or an error."""
-        left = list(group)
+        left, apart = list(group), False
         rests = [*_RESTS_S]
         while left:
             try:
-                left = await self._try(left, with_savepoints=len(left) < len(group))
+                left = await (self._try_apart(left) if apart else self._try(left))
+                apart = True
             except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
                 self._drop()
                 if _is_lost(error) and rests:
@@ -381,41 +337,64 @@ class PostgresDatabase(Writes):
                     continue
                 failure = UnavailableError("The record could not be written now. Try again later.")
                 failure.__cause__ = error
+                if isinstance(error, UnavailableError):  # nobody can tell whether it was committed
+                    failure = error
                 for waiting in left:
                     waiting.error = failure
                 return
 
-    async def _try(self, group: list[Waiting], *, with_savepoints: bool) -> list[Waiting]:
-        """Return those of ``group`` that are to be done again because one failed that had changed something; then none is done."""
+    async def _try(self, group: list[Waiting]) -> list[Waiting]:
+        """Return those of ``group`` that are to be done again, one by one, as another failed that had changed something.
+
+        Then none is done. Nobody can tell which it was when the database refused what several asked for: it is all of them.
+        """
+        connection, number, lockstep = await self._begun()
+        try:
+            left = await lockstep.run(group)
+        except _NOT_NOW:
+            raise
+        except (asyncpg.PostgresError, ApartError):
+            await connection.execute("ROLLBACK")
+            return group
+        if any(waiting.error and left[id(waiting)].changed for waiting in group):
+            await connection.execute("ROLLBACK")
+            return [waiting for waiting in group if not (waiting.error and left[id(waiting)].changed)]
+        await self._end(number, lockstep, [left[id(waiting)] for waiting in group if not waiting.error])
+        return []
+
+    async def _try_apart(self, group: list[Waiting]) -> list[Waiting]:
+        """Return none of ``group``: each is done behind a savepoint, to which it is rolled back if it fails."""
+        connection, number, lockstep = await self._begun()
+        left: list[PostgresTransaction] = []
+        for waiting in group:
+            await connection.execute("SAVEPOINT job")
+            try:
+                of_job = await lockstep.run([waiting])
+            except _NOT_NOW:
+                raise
+            except asyncpg.PostgresError as error:
+                # It is the caller's, who gets it raised.
+                waiting.error = BadRequestError(NO_NUL) if isinstance(error, _UNFIT) else error
+            if waiting.error:
+                await connection.execute("ROLLBACK TO job")
+            else:
+                left += of_job.values()
+        await self._end(number, lockstep, left)
+        return []
+
+    async def _begun(self) -> tuple[asyncpg.Connection, str, Lockstep]:
+        """Return the connection with a transaction whose turn it is, the number of that, and what drives jobs in it."""
         connection = await self._connected()
         await connection.execute("BEGIN")
         number = await connection.fetchval(_BEGIN, WRITER_LOCK)
-        transaction = self.writes(connection, self.remembered)
-        for waiting in group:
-            gathered_before = transaction.gathered.count
-            transaction.changed = False
-            if with_savepoints:
-                await connection.execute("SAVEPOINT job")
-            try:
-                waiting.result = await waiting.job(transaction)
-                waiting.error = None
-            except _NOT_NOW:
-                raise
-            except Exception as error:  # noqa: BLE001 - as above
-                waiting.error = (
-                    BadRequestError(NO_NUL) if isinstance(error, _UNFIT) else error
-                )  # the caller gets it raised
-                transaction.gathered.cut(gathered_before)
-                if with_savepoints:
-                    await connection.execute("ROLLBACK TO job")
-                elif transaction.changed or isinstance(error, asyncpg.PostgresError):
-                    await connection.execute("ROLLBACK")
-                    return [other for other in group if other is not waiting]
-        await transaction.gathered.flush(transaction)
-        await self._commit(connection, number)
-        if transaction.seen.is_over:
+        return connection, number, Lockstep(connection, self._texts, Seen(self.remembered))
+
+    async def _end(self, number: str, lockstep: Lockstep, left: Iterable[PostgresTransaction]) -> None:
+        """Write what jobs left for the end, and commit."""
+        await lockstep.flush(Gathered(transaction.gathered for transaction in left))
+        await self._commit(lockstep.connection, number)
+        if lockstep.seen.is_over:
             self.remembered.forget()
-        return []
 
     async def _commit(self, connection: asyncpg.Connection, number: str) -> None:
         """Commit transaction ``number``. Raises: ConnectionError, when it is known that it was not."""

@@ -13,12 +13,13 @@ import queue
 import shutil
 import sqlite3
 import threading
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from app.db.database import Gatherer, Row
 from app.db.remembered import Remembered, Seen, View
+from app.db.rows import Change
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import UnavailableError
@@ -108,15 +109,20 @@ class SqliteTransaction(SqliteReader):
         self.seen.is_over |= form.raises
         return self._connection.execute(form.text, form.parameters(parameters)).rowcount
 
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
-        """Run the statement once per row."""
-        if not rows:
-            return 0
+    async def change_rows(self, *changes: Change) -> list[int]:
+        """Do ``changes`` and return how many rows each set or removed, or was given to add."""
         if self.needs_savepoint:
             self._set_savepoint()
-        form = statement.sqlite
-        self.seen.is_over |= form.raises
-        return self._connection.executemany(form.text, [form.parameters(row) for row in rows]).rowcount
+        self.seen.is_over |= any(statement.raises for statement, _ in changes)
+        many = self._connection.executemany
+        counts = [many(statement.sqlite, rows).rowcount if rows else 0 for statement, rows in changes]
+        return [
+            len(rows) if statement.adds else count for (statement, rows), count in zip(changes, counts, strict=True)
+        ]
+
+    async def each(self, statement: Statement, parameters: Iterable[dict[str, Any]]) -> list[list[Row]]:
+        """Return all rows for each set of parameters."""
+        return [await self.all(statement, one) for one in parameters]
 
     def _set_savepoint(self) -> None:
         self._connection.execute("SAVEPOINT job")

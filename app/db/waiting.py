@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,11 +16,15 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Waiting:
-    """A job that waits for the writer, and whom to tell: ``loop`` is that of an asyncio future, None for a thread's future."""
+    """A job that waits for the writer, and whom to tell: ``loop`` is that of an asyncio future, None for a thread's future.
+
+    ``lane`` is the record that the job keeps to, None if it does not keep to one.
+    """
 
     job: Callable[[Transaction], Awaitable[Any]]
     loop: asyncio.AbstractEventLoop | None
     future: Any
+    lane: int | None = None
     result: Any = None
     error: BaseException | None = None
 
@@ -73,7 +77,7 @@ class Writes(ABC):
         """Return what is remembered of what decides about access; who decides with it looks at the version again when writing."""
         return await self.remembered.beside(self.reader)
 
-    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(self, job: Callable[[Transaction], Awaitable[T]], *, lane: int | None = None) -> T:
         """Return what ``job`` returned, after its changes are durable."""
         self._check_open()
         loop = asyncio.get_running_loop()
@@ -83,7 +87,7 @@ class Writes(ABC):
             # To wake the writer costs as much as a statement: who comes in one turn of the loop is handed in together.
             together = self._together[loop] = []
             loop.call_soon(self._hand_in, loop)
-        together.append(Waiting(conditioned(job), loop, future))
+        together.append(Waiting(conditioned(job), loop, future, lane))
         # A request that is cancelled must not look undone to those who wait with it: the job runs to its end.
         return await future
 
@@ -115,8 +119,8 @@ class Gathered:
 
     __slots__ = ("_items",)
 
-    def __init__(self) -> None:
-        self._items: list[tuple[Gatherer, Any]] = []
+    def __init__(self, others: "Iterable[Gathered]" = ()) -> None:
+        self._items: list[tuple[Gatherer, Any]] = [one for other in others for one in other]
 
     @property
     def count(self) -> int:
@@ -126,6 +130,10 @@ class Gathered:
     def add(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
         """Take ``items`` for ``gatherer``."""
         self._items.extend((gatherer, item) for item in items)
+
+    def __iter__(self) -> "Iterator[tuple[Gatherer, Any]]":
+        """Give each with its gatherer."""
+        return iter(self._items)
 
     def cut(self, count: int) -> None:
         """Forget all but the first ``count``."""

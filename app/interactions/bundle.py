@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from app.access.giving import CONSENT
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY
@@ -118,7 +119,8 @@ async def bundle(
         return answer, _events(requester, trace, release, writes)
 
     if writes or answer.type == "transaction":
-        await context.gate.change(requester, trace, deed, job)
+        is_alone = (looks and answer.type == "transaction") or any(one.resource_type == CONSENT for one in writes)
+        await context.gate.change(requester, trace, deed, job, lane=None if is_alone else requester.lane)
     if answer.type == "batch":
         await _look_at_each(context, look, looks)
     return answer
@@ -187,6 +189,8 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     await _name_patients(context, changes, ready, names)
     about = await _bundle_record(context, changes, ready, names)
     await _name_others(context, changes, ready, names, about)
+    if changes.requester.has_one_record:
+        changes.expect(entry.parsed for entry in ready if entry.parsed and entry.method == "POST")
     room = Room(ANSWER_BYTES_MAX)
     for entry in sorted(ready, key=lambda entry: _ORDER[entry.method]):
         try:

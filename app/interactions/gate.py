@@ -131,7 +131,8 @@ class Gate:
                 raise
             events = [event(requester, trace, deed, one) for one in touched or (Touched(_own(requester)),)]
             try:
-                if await self.database.write(partial(self._seen, requester, wish, scope, access.version, events)):
+                seen = partial(self._seen, requester, wish, scope, access.version, events)
+                if await self.database.write(seen, lane=_own(requester)):
                     return answer
             except UnavailableError:
                 raise
@@ -181,8 +182,10 @@ class Gate:
         trace: Trace,
         deed: Deed,
         job: Callable[[Transaction, Decide], Awaitable[tuple[T, Sequence[Event]]]],
+        *,
+        lane: int | None = None,
     ) -> T:
-        """Return what ``job`` did, durably, together with the log entries about it.
+        """Return what ``job`` did, durably, together with the log entries about it; ``lane`` is the record that it keeps to.
 
         ``job`` is handed the decision as a function, and asks it for each thing that it changes: it is made inside the
         transaction, with the grants as they stand then.
@@ -202,7 +205,7 @@ class Gate:
             return answer
 
         try:
-            return await self.database.write(run)
+            return await self.database.write(run, lane=lane)
         except UnavailableError:
             raise  # what can't take the change can't take an entry about it either
         except RegieError as error:
@@ -225,7 +228,7 @@ class Gate:
             async def job(transaction: Transaction) -> None:
                 transaction.at_commit(self.audit, events)
 
-            await self.database.write(job)
+            await self.database.write(job, lane=DIRECTORY)
         error.is_recorded = True
         REFUSALS.add(error.issue)
 

@@ -6,6 +6,7 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from app.access.giving import CONSENT
 from app.access.requester import Requester
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
@@ -278,4 +279,5 @@ async def _write(
             await keep(transaction, requester, idempotency_key, digest, context.now_us(), [written])
         return written, [wrote(requester, trace, deed, written)]
 
-    return await context.gate.change(requester, trace, deed, job)
+    lane = None if deed.resource_type == CONSENT else requester.lane  # a grant may matter to others
+    return await context.gate.change(requester, trace, deed, job, lane=lane)

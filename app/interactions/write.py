@@ -7,6 +7,7 @@ the same client sent before with the very same content, or an ``Idempotency-Key`
 Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from app.access.categories import ALL_PARTS, Category
@@ -40,11 +41,12 @@ from app.interactions.giving import Giving
 from app.interactions.placement import check_label, check_references, expected, place
 from app.interactions.room import PATCHED_BYTES_MAX, Room
 from app.interactions.search import narrow
+from app.interactions.sent_before import SentBefore
 from app.interactions.waiting import is_placed, take_out, waits_in
 from app.interactions.written import Written
 from app.store.bodies import content_of, with_identity
-from app.store.changes import Author, Draft, RecordWriter, open_record, patients_of, record_exists, set_patient
-from app.store.find import business_identifiers, with_identifier
+from app.store.changes import Author, Draft, RecordWriter, open_record, record_exists, set_patient
+from app.store.find import business_identifiers
 from app.store.ids import UUID_ID, new_id, record_in
 from app.store.misfits import Replaced, keep_misfits
 from app.store.resources import Stored, read_current
@@ -60,11 +62,13 @@ class Changes:
     release: Release
     decide: Decide
     writers: dict[int, RecordWriter] = field(default_factory=dict)
-    _patients: dict[int, dict[Release, str]] = field(default_factory=dict)
-    _identified: set[tuple[str, str]] = field(default_factory=set)
+    _sent_before: SentBefore = field(init=False)
     _replaced: list[Replaced] = field(default_factory=list)
     _asked: ConditionSearches = field(default_factory=ConditionSearches)
     _to_patch: Room = field(default_factory=lambda: Room(PATCHED_BYTES_MAX))
+
+    def __post_init__(self) -> None:
+        self._sent_before = SentBefore(self.transaction, self.context.index_key, self.release, self.requester.client_id)
 
     @property
     def giving(self) -> Giving:
@@ -261,6 +265,10 @@ class Changes:
         replaced, self._replaced = self._replaced, []
         await keep_misfits(self.transaction, replaced)
 
+    def expect(self, coming: Iterable[Parsed]) -> None:
+        """Take note of what will be created here, so that what was sent before is looked for once for all of it."""
+        self._sent_before.expect(coming)
+
     async def writer(self, record_id: int) -> RecordWriter:
         """Return the one writer of a record in this transaction."""
         if record_id not in self.writers:
@@ -272,9 +280,7 @@ class Changes:
 
     async def patients(self, record_id: int) -> dict[Release, str]:
         """Return the ids of the person's Patients, those too that this transaction made."""
-        if record_id not in self._patients:
-            self._patients[record_id] = await patients_of(self.transaction, record_id)
-        return self._patients[record_id]
+        return {} if record_id == DIRECTORY else (await self.writer(record_id)).patients
 
     async def matches(self, resource_type: str, query: str, access: RecordAccess) -> list[Stored]:
         """Return at most two current resources that a condition such as ``identifier=a|b`` finds in one record."""
@@ -349,14 +355,11 @@ class Changes:
                 message = "More than one resource matches If-None-Exist."
                 raise MultipleMatchesError(message)
             return found[0] if found else None
-        if self.requester.has_one_record:
-            identifiers = set(business_identifiers(parsed.tree))
-            if identifiers & self._identified:
+        identifiers = business_identifiers(parsed.tree) if self.requester.has_one_record else []
+        if identifiers:
+            if self._sent_before.is_written_here(identifiers):
                 await self.finish()
-            self._identified |= identifiers
-            same = await with_identifier(
-                self.transaction, self.context.index_key, record_id, self.release, parsed.tree, self.requester.client_id
-            )
+            same = await self._sent_before.find(await self.writer(record_id), identifiers)
             if same:
                 sent = content_of(with_identity(parsed.members, "x", 1, 0))
                 return next((one for one in same if content_of(one.body) == sent), None)
@@ -486,6 +489,8 @@ class Changes:
 
     def _replace(self, written: Stored, before: Stored | None, broken: tuple[Issue, ...] = ()) -> None:
         """Remember what a version breaks, to be kept with it."""
+        if before is not None:
+            self._sent_before.forget()
         self._replaced.append(Replaced(written.record_id, written.seq, before.seq if before else None, broken))
 
     async def _open_directory(self) -> None:

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.database import Reader, Row, Transaction
-from app.db.statements import Statement, hot
+from app.db.rows import RowsStatement, Values, adding, adding_new, removing, replacing, setting
+from app.db.statements import hot
 from app.errors import NotFoundError
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
@@ -67,13 +67,11 @@ _HEAD = hot(
         record.c.index_version,
         record.c.index_target,
         record.c.time_zone,
+        record.c.patient_stu3,
+        record.c.patient_r4,
     ).where(record.c.record_id == bindparam("record_id"), record.c.status == ACTIVE)
 )
-_MOVE_HEAD = hot(
-    update(record)
-    .where(record.c.record_id == bindparam("of_record"))
-    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"), instant=bindparam("new_instant"))
-)
+_MOVE_HEAD = setting(record, "seq", "hash", "instant")
 _OPEN = hot(insert(record))
 _joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
 _CURRENT = hot(
@@ -86,34 +84,17 @@ _CURRENT = hot(
         current.c.id == bindparam("id"),
     )
 )
-_CHANGE = hot(insert(change))
-_upsert = upsert(current)
-_CURRENT_IS = hot(
-    _upsert.on_conflict_do_update(
-        index_elements=["record_id", "release", "type", "id"],
-        set_={
-            "seq": _upsert.excluded.seq,
-            "deleted": _upsert.excluded.deleted,
-            "categories": _upsert.excluded.categories,
-        },
-    )
-)
-_LOCATE = hot(upsert(locator).on_conflict_do_nothing())
+_CHANGE = adding(change)
+_CURRENT_IS = replacing(current)
+_LOCATE = adding_new(locator)
 _INDEXES = {"exact": exact_index, "dates": date_index, "quantities": quantity_index, "texts": text_index}
-_ADD = {name: hot(insert(table)) for name, table in _INDEXES.items()}
-_REMOVE: dict[str, Statement] = {
-    name: hot(delete(table).where(*(column == bindparam(f"{column.name}_") for column in table.primary_key.columns)))
-    for name, table in _INDEXES.items()
-}
-_REMOVE_ALL = {
-    name: hot(delete(table).where(table.c.record_id == bindparam("record_id"), table.c.seq == bindparam("seq")))
-    for name, table in _INDEXES.items()
-}
-_NAMES = {
-    name: (*(column.name for column in table.columns if column.name not in ("record_id", "seq")), "record_id", "seq")
-    for name, table in _INDEXES.items()
-}
-_NAMES_TO_REMOVE = {name: tuple(f"{column}_" for column in columns) for name, columns in _NAMES.items()}
+_ADD = {name: adding(table) for name, table in _INDEXES.items()}
+_REMOVE = {name: removing(table) for name, table in _INDEXES.items()}
+_REMOVE_ALL = [
+    hot(delete(table).where(table.c.record_id == bindparam("record_id"), table.c.seq == bindparam("seq")))
+    for table in _INDEXES.values()
+]
+_REMOVED = frozenset(_REMOVE.values())
 _PATIENT_COLUMN = {Release.STU3: record.c.patient_stu3, Release.R4: record.c.patient_r4}
 _SET_PATIENT = {
     release: hot(
@@ -186,16 +167,14 @@ async def set_patient(
     """Say which Patient the record is about; a chosen id can be found from now on."""
     await transaction.run(_SET_PATIENT[release], {"of_record": record_id, "patient": patient_id})
     if chosen:
-        await transaction.run(
-            _LOCATE, {"release": release.value, "type": "Patient", "id": patient_id, "record_id": record_id}
-        )
+        await transaction.change_rows((_LOCATE, [(release.value, "Patient", patient_id, record_id)]))
 
 
 @dataclass(slots=True)
 class RecordWriter:
     """Changes to one record in one transaction; made by ``begin``, ended by ``flush``.
 
-    ``indexed`` are the versions of the index rules that the record had before.
+    ``indexed`` are the versions of the index rules that the record had before, ``patients`` the ids of the person's Patients.
     """
 
     transaction: Transaction
@@ -205,8 +184,10 @@ class RecordWriter:
     instant: int
     indexed: tuple[int, int]
     time_zone: ZoneInfo
+    patients: dict[Release, str]
     index: Indexer
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    rows: dict[RowsStatement, list[Values]] = field(default_factory=dict)
+    replaced: list[int] = field(default_factory=list)
 
     @classmethod
     async def begin(cls, transaction: Transaction, record_id: int, now_us: int, index: Indexer) -> "RecordWriter":
@@ -220,7 +201,9 @@ class RecordWriter:
             raise NotFoundError(message)
         # Instants are kept to the millisecond, as they are shown, so that a search for what was shown finds it.
         instant = max(now_us // 1000 * 1000, head[2])
-        return cls(transaction, record_id, head[0], head[1], instant, (head[3], head[4]), ZoneInfo(head[5]), index)
+        patients = patients_in([head[6:]])
+        zone = ZoneInfo(head[5])
+        return cls(transaction, record_id, head[0], head[1], instant, (head[3], head[4]), zone, patients, index)
 
     async def current(self, release: Release, resource_type: str, resource_id: str) -> tuple[Stored, int] | None:
         """Return the newest version and its categories, deletes included, or None."""
@@ -241,18 +224,10 @@ class RecordWriter:
         written = self._append(
             draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
         )
-        self._add_index_rows("add", rows, _NAMES, written.seq)
+        self._add_index_rows(_ADD, rows, written.seq)
         chosen = [(draft.resource_type, draft.id)] if draft.id_chosen and before is None else []
         for resource_type, resource_id in (*chosen, *draft.expected):
-            self._add(
-                "locate",
-                {
-                    "release": draft.release.value,
-                    "type": resource_type,
-                    "id": resource_id,
-                    "record_id": self.record_id,
-                },
-            )
+            self._add(_LOCATE, (draft.release.value, resource_type, resource_id, self.record_id))
         return written
 
     def delete(self, before: Stored, categories: int, author: Author) -> Stored:
@@ -271,26 +246,20 @@ class RecordWriter:
 
     async def flush(self) -> None:
         """Write what was gathered, and the record's new head."""
-        gathered, self.rows = self.rows, {}
-        if not gathered:
+        if not self.rows:
             return
-        for name in _INDEXES:
-            rows = gathered.get(f"remove {name}", [])
-            if await self.transaction.run_many(_REMOVE[name], rows) != len(rows):
-                # Indexed under other settings (a base URL, a key): look for all rows of those changes.
-                seqs = {row["seq_"] for row in rows}
-                wanted = [{"record_id": self.record_id, "seq": seq} for seq in seqs]
-                await self.transaction.run_many(_REMOVE_ALL[name], wanted)
-        await self.transaction.run_many(_CHANGE, gathered["change"])
-        await self.transaction.run_many(_CURRENT_IS, gathered["current"])
-        for name in _INDEXES:
-            await self.transaction.run_many(_ADD[name], gathered.get(f"add {name}", ()))
+        self._add(_MOVE_HEAD, (self.record_id, self.seq, self.hash, self.instant))
+        rows, self.rows = self.rows, {}
+        replaced, self.replaced = self.replaced, []
+        changed = await self.transaction.change_rows(*rows.items())
+        if any(
+            one in _REMOVED and count != len(of_one) for (one, of_one), count in zip(rows.items(), changed, strict=True)
+        ):
+            # Indexed under other settings (a base URL, a key): look for all rows of those changes.
+            for seq in replaced:
+                for statement in _REMOVE_ALL:
+                    await self.transaction.run(statement, {"record_id": self.record_id, "seq": seq})
         await mark_written(self.transaction, self.record_id, *self.indexed)
-        await self.transaction.run_many(_LOCATE, gathered.get("locate", ()))
-        await self.transaction.run(
-            _MOVE_HEAD,
-            {"of_record": self.record_id, "new_seq": self.seq, "new_hash": self.hash, "new_instant": self.instant},
-        )
 
     def _append(
         self,
@@ -311,18 +280,11 @@ class RecordWriter:
             self.instant, author.actor, author.client, categories,
         )  # fmt: skip
         self.hash = chained(self.hash, fields, body)
-        self._add("change", dict(zip(_CHANGE_COLUMNS, (*fields, self.hash, encode(body)), strict=True)))
+        self._add(_CHANGE, (*fields, self.hash, encode(body)))
+        is_deleted = operation == "delete"
         self._add(
-            "current",
-            {
-                "record_id": self.record_id,
-                "release": release.value,
-                "type": resource_type,
-                "id": resource_id,
-                "seq": self.seq,
-                "deleted": operation == "delete",
-                "categories": categories,
-            },
+            _CURRENT_IS,
+            (self.record_id, release.value, resource_type, resource_id, self.seq, is_deleted, categories),
         )
         if before is not None and not before.deleted:
             self._unindex(before)
@@ -333,18 +295,14 @@ class RecordWriter:
     def _unindex(self, before: Stored) -> None:
         """Take out the index rows of a version: they are worked out again, which is cheaper than an index to find them."""
         rows = self.index(before.release, before.resource_type, decode_tree(before.body), self.time_zone)
-        self._add_index_rows("remove", rows, _NAMES_TO_REMOVE, before.seq)
+        self._add_index_rows(_REMOVE, rows, before.seq)
+        self.replaced.append(before.seq)
 
-    def _add_index_rows(self, what: str, rows: IndexRows, names: dict[str, tuple[str, ...]], seq: int) -> None:
-        """Gather rows of the index tables; ``names`` says how the statement calls the columns of each."""
-        for name, columns_ in names.items():
-            found: list[tuple[Any, ...]] = getattr(rows, name)
+    def _add_index_rows(self, statements: Mapping[str, RowsStatement], rows: IndexRows, seq: int) -> None:
+        """Gather rows of the index tables, to be added or removed."""
+        for name, found in rows.of(self.record_id, seq).items():
             if found:
-                values = [dict(zip(columns_, (*row, self.record_id, seq), strict=True)) for row in found]
-                self.rows.setdefault(f"{what} {name}", []).extend(values)
+                self.rows.setdefault(statements[name], []).extend(found)
 
-    def _add(self, name: str, row: dict[str, Any]) -> None:
-        self.rows.setdefault(name, []).append(row)
-
-
-_CHANGE_COLUMNS = tuple(column.name for column in change.columns)
+    def _add(self, statement: RowsStatement, row: Values) -> None:
+        self.rows.setdefault(statement, []).append(row)

@@ -8,6 +8,7 @@ from app.access.scope import DIRECTORY
 from app.db.database import Reader, Transaction
 from app.db.dialects import holds
 from app.db.erasure import erase_rows
+from app.db.rows import removing
 from app.db.statements import hot
 from app.store.changes import patients_of
 from app.store.tables import (
@@ -36,9 +37,7 @@ _BY_TYPE = hot(
     .group_by(current.c.type)
     .order_by(current.c.type)
 )
-_UNLOCATE = hot(
-    delete(locator).where(*(column == bindparam(f"{column.name}_") for column in locator.primary_key.columns))
-)
+_UNLOCATE = removing(locator)
 # What practices and operators were answered is kept with the directory, and names the records it was about.
 _FORGET_ANSWERS = hot(
     delete(idempotency).where(idempotency.c.record_id == DIRECTORY, holds(idempotency.c.answer, "named"))
@@ -58,9 +57,6 @@ async def erase(transaction: Transaction, record_id: int) -> Counter[str]:
         (release.value, "Patient", known) for release, known in (await patients_of(transaction, record_id)).items()
     ]
     removed: Counter[str] = Counter()
-    removed["locator"] = await transaction.run_many(
-        _UNLOCATE,
-        [{"release_": key[0], "type_": key[1], "id_": key[2], "record_id_": record_id} for key in keys],
-    )
+    (removed["locator"],) = await transaction.change_rows((_UNLOCATE, [(*key, record_id) for key in keys]))
     removed["idempotency"] = await transaction.run(_FORGET_ANSWERS, {"named": f'["version",{record_id},'.encode()})
     return removed + await erase_rows(transaction, "record_id", record_id, _OWN)

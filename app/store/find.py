@@ -1,20 +1,24 @@
 """Finding inside a transaction: by business identifier, by the number of a change, by an idempotency key."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 
 from app.db.database import Reader, Transaction
+from app.db.rows import adding
 from app.db.statements import hot
 from app.fhir.release import Release
 from app.fhir.search.definitions import core_definitions
 from app.fhir.search.expression import TokenValue
 from app.store.indexing import wanted_hashes
 from app.store.resources import Stored, columns, stored
-from app.store.rules import check_rules
+from app.store.rules import check_version
 from app.store.tables import change, exact_index, idempotency
 
 IDENTIFIED_MAX = 20
+BusinessIdentifier = tuple[str, str, str]
+"""A resource type, and system and value of an identifier."""
 
 _BY_IDENTIFIER = hot(
     select(*columns(change))
@@ -46,48 +50,52 @@ _ANSWER = hot(
         idempotency.c.key == bindparam("key"),
     )
 )
-_KEEP_ANSWER = hot(insert(idempotency))
+_KEEP_ANSWER = adding(idempotency)
 
 
-def business_identifiers(tree: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the (system, value) pairs of the resource's own identifiers that have both."""
+def business_identifiers(tree: dict[str, Any]) -> list[BusinessIdentifier]:
+    """Return those of the resource's own identifiers that have both a system and a value."""
     found = tree.get("identifier")
     identifiers = found if isinstance(found, list) else [found]
     return [
-        (one["system"], one["value"])
+        (tree["resourceType"], one["system"], one["value"])
         for one in identifiers
         if isinstance(one, dict) and isinstance(one.get("system"), str) and isinstance(one.get("value"), str)
     ]
 
 
-async def with_identifier(
-    reader: Reader, key: bytes, record_id: int, release: Release, tree: dict[str, Any], client: str
-) -> list[Stored]:
-    """Return current resources that this client wrote with one of the identifiers of ``tree``, the oldest first.
+async def with_identifiers(
+    transaction: Transaction,
+    key: bytes,
+    record_id: int,
+    version: int,
+    release: Release,
+    identifiers: Iterable[BusinessIdentifier],
+    client: str,
+) -> dict[BusinessIdentifier, list[Stored]]:
+    """Return for each identifier the current resources that have it and that this client wrote, the oldest first.
 
+    ``version`` is that of the rules by which the record is indexed.
     Raises: UnavailableError, when the index of the record does not answer for identifiers yet.
     """
-    parameter = core_definitions(release).of(tree["resourceType"]).get("identifier")
-    if parameter is None:
-        return []
-    identifiers = business_identifiers(tree)
-    if identifiers:
-        await check_rules(reader, record_id, [parameter.number])
-    found = []
-    for system, value in identifiers:
+    sought: dict[BusinessIdentifier, dict[str, Any]] = {}
+    none: dict[BusinessIdentifier, list[Stored]] = {}
+    for resource_type, system, value in identifiers:
+        parameter = core_definitions(release).of(resource_type).get("identifier")
+        if parameter is None:
+            none[resource_type, system, value] = []
+            continue
         (wanted,) = wanted_hashes(key, parameter, TokenValue(system, value))
-        rows = await reader.all(
-            _BY_IDENTIFIER,
-            {
-                "record_id": record_id,
-                "param": parameter.number,
-                "hash": wanted.value,
-                "system_hash": wanted.system,
-                "client": client,
-            },
-        )
-        found += [stored(row) for row in rows]
-    return found
+        sought[resource_type, system, value] = {
+            "record_id": record_id,
+            "param": parameter.number,
+            "hash": wanted.value,
+            "system_hash": wanted.system,
+            "client": client,
+        }
+    await check_version(transaction, version, {one["param"] for one in sought.values()})
+    found = await transaction.each(_BY_IDENTIFIER, sought.values())
+    return none | {one: [stored(row) for row in rows] for one, rows in zip(sought, found, strict=True)}
 
 
 async def by_seq(reader: Reader, record_id: int, seq: int) -> tuple[Stored, int] | None:
@@ -106,14 +114,5 @@ async def keep_answer(
     transaction: Transaction, record_id: int, client: str, key: str, request_hash: bytes, instant: int, answer: bytes
 ) -> None:
     """Keep what was answered, for a request that comes again."""
-    await transaction.run(
-        _KEEP_ANSWER,
-        {
-            "record_id": record_id,
-            "client": client,
-            "key": key,
-            "request_hash": request_hash,
-            "instant": instant,
-            "answer": answer,
-        },
-    )
+    row = (record_id, client, key, request_hash, instant, answer)
+    await transaction.change_rows((_KEEP_ANSWER, [row]))

@@ -65,6 +65,24 @@ class IndexRows(NamedTuple):
     quantities: list[QuantityRow]
     texts: list[TextRow]
 
+    def of(self, record: int, seq: int) -> dict[str, list[tuple[Any, ...]]]:
+        """Return the rows of each table for change ``seq`` of a record, as the table has its columns."""
+        return {
+            "exact": [(record, param, value, seq, system) for param, value, system in self.exact],
+            "dates": [(record, param, low, high, seq) for param, low, high in self.dates],
+            "quantities": [(record, *row[:3], seq, *row[3:]) for row in self.quantities],
+            "texts": [(record, param, value, seq) for param, value in self.texts],
+        }
+
+    def lacking(self, parameters: frozenset[int]) -> "IndexRows":
+        """Return the rows of other parameters than these."""
+        return IndexRows(
+            [row for row in self.exact if row[0] not in parameters],
+            [row for row in self.dates if row[0] not in parameters],
+            [row for row in self.quantities if row[0] not in parameters],
+            [row for row in self.texts if row[0] not in parameters],
+        )
+
 
 def exact_hash(key: bytes, *parts: str) -> int:
     """Return the signed 64-bit hash of ``parts``, the first of which is a letter of the table above.

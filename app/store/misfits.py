@@ -7,18 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, select
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader, Transaction
+from app.db.rows import adding, removing
 from app.db.statements import Statement, hot
 from app.fhir.issues import Issue
 from app.store.resources import Stored, columns, scoped, stored
 from app.store.tables import change, current, misfit
 from app.store.visible import parameters, visible
 
-_KEEP = hot(insert(misfit))
-_FORGET = hot(delete(misfit).where(misfit.c.record_id == bindparam("of_record"), misfit.c.seq == bindparam("old_seq")))
+_KEEP = adding(misfit)
+_FORGET = removing(misfit)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Issue]).decode
 
@@ -44,10 +45,10 @@ class Misfit:
 async def keep_misfits(transaction: Transaction, written: Iterable[Replaced]) -> None:
     """Keep what new versions break, and forget what those before them broke."""
     rows = list(written)
-    gone = [{"of_record": one.record_id, "old_seq": one.before} for one in rows if one.before is not None]
-    kept = [{"record_id": one.record_id, "seq": one.seq, "issues": _encode(one.issues)} for one in rows if one.issues]
-    await transaction.run_many(_FORGET, gone)
-    await transaction.run_many(_KEEP, kept)
+    gone = [(one.record_id, one.before) for one in rows if one.before is not None]
+    kept = [(one.record_id, one.seq, _encode(one.issues)) for one in rows if one.issues]
+    if gone or kept:
+        await transaction.change_rows((_FORGET, gone), (_KEEP, kept))
 
 
 @scoped

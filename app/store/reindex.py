@@ -13,16 +13,15 @@ What is interrupted is begun again for the record that it was at; records that a
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import BigInteger, Integer, Table, bindparam, delete, select, update
 from sqlalchemy import tuple_ as row_of
-from sqlalchemy.dialects.postgresql import insert
 
 from app.db.database import Connection, Transaction
 from app.db.dialects import listed
+from app.db.rows import Values, adding_new
 from app.db.statements import Statement, hot
 from app.errors import UnavailableError
 from app.store.changes import Indexer
@@ -47,11 +46,7 @@ def _remove(table: Table) -> Statement:
 
 
 _REMOVE = {name: _remove(table) for name, table in _TABLES.items()}
-_ADD = {name: hot(insert(table).on_conflict_do_nothing()) for name, table in _TABLES.items()}
-_NAMES = {
-    name: tuple(column.name for column in table.columns if column.name not in ("record_id", "seq"))
-    for name, table in _TABLES.items()
-}
+_ADD = {name: adding_new(table) for name, table in _TABLES.items()}
 _STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))
 _STALE = hot(
     select(record.c.record_id)
@@ -168,7 +163,7 @@ async def _fill(database: Connection, record_id: int, index: Indexer, pace: Pace
     zone = await time_zone_of(database.reader, record_id) or ZoneInfo("UTC")
     while rows := await database.reader.all(_BATCH, {"record_id": record_id, "after": after, "limit": pace.batch}):
         versions = [stored(row) for row in rows]
-        await _add(database, record_id, versions, _made(versions, index, zone, kept))
+        await _add(database, record_id, _made(versions, index, zone, kept))
         count, after = count + len(versions), versions[-1].seq
         await asyncio.sleep(pace.rest)
     return count
@@ -176,28 +171,25 @@ async def _fill(database: Connection, record_id: int, index: Indexer, pace: Pace
 
 def _made(
     versions: Iterable[Stored], index: Indexer, zone: ZoneInfo, kept: frozenset[int]
-) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in _TABLES}
+) -> list[tuple[int, dict[str, list[Values]]]]:
+    """Return the number of each version, and its rows in each table."""
+    found = []
     for version in versions:
-        rows = index(version.release, version.resource_type, version.tree(), zone)
-        for name, names in _NAMES.items():
-            for row in getattr(rows, name):
-                if row[0] not in kept:
-                    values = dict(zip(names, row, strict=True))
-                    found[name].append({**values, "record_id": version.record_id, "seq": version.seq})
+        rows = index(version.release, version.resource_type, version.tree(), zone).lacking(kept)
+        found.append((version.seq, rows.of(version.record_id, version.seq)))
     return found
 
 
-async def _add(
-    database: Connection, record_id: int, versions: list[Stored], made: dict[str, list[dict[str, Any]]]
-) -> None:
-    seqs = msgspec.json.encode([version.seq for version in versions]).decode()
+async def _add(database: Connection, record_id: int, made: list[tuple[int, dict[str, list[Values]]]]) -> None:
+    seqs = msgspec.json.encode([seq for seq, _ in made]).decode()
 
     async def job(transaction: Transaction) -> None:
         # Some may have been changed or deleted since they were read: their rows would be of nothing that is current.
         still = {row[0] for row in await transaction.all(_STILL, {"record_id": record_id, "seqs": seqs})}
-        for name, rows in made.items():
-            await transaction.run_many(_ADD[name], [row for row in rows if row["seq"] in still])
+        standing = [rows for seq, rows in made if seq in still]
+        await transaction.change_rows(
+            *((added, [row for rows in standing for row in rows[name]]) for name, added in _ADD.items())
+        )
 
     await database.write(job)
 

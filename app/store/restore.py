@@ -6,11 +6,12 @@ of the record is refused, and what it has is read by its id.
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from app.db.database import Reader, Transaction
+from app.db.rows import adding
 from app.db.statements import hot
 from app.fhir.release import Release
 from app.store.bodies import encode
@@ -21,10 +22,10 @@ from app.store.tables import change, current, locator, misfit, record
 
 AT_ONCE = 500
 
-_CHANGE = hot(insert(change))
-_CURRENT = hot(insert(current))
-_LOCATE = hot(insert(locator))
-_MISFIT = hot(insert(misfit))
+_CHANGE = adding(change)
+_CURRENT = adding(current)
+_LOCATE = adding(locator)
+_MISFIT = adding(misfit)
 _HEAD = hot(
     update(record)
     .where(record.c.record_id == bindparam("of_record"))
@@ -34,7 +35,6 @@ _HASH = hot(select(change.c.hash).where(change.c.record_id == bindparam("record_
 _OTHERS = hot(
     select(change.c.seq).where(change.c.record_id == bindparam("record_id"), change.c.type != "Patient").limit(1)
 )
-_names = tuple(column.name for column in change.columns)
 
 
 class Kept(NamedTuple):
@@ -74,36 +74,22 @@ async def restore(
     await open_record(transaction, record_id, time_zone)
     for release, patient in patients.items():
         await set_patient(transaction, record_id, release, patient, chosen=record_in(patient) is None)
-    standing: dict[tuple[int, str, str], dict[str, Any]] = {}
+    standing: dict[tuple[int, str, str], tuple[int, bool, int]] = {}
     head = {"of_record": record_id, "new_seq": 0, "new_hash": bytes(32), "new_instant": 0}
     for group in _groups(changes):
-        await transaction.run_many(_CHANGE, [_row(record_id, one) for one in group])
-        misfits = [{"record_id": record_id, "seq": one.seq, "issues": one.misfit} for one in group if one.misfit]
-        await transaction.run_many(_MISFIT, misfits)
+        rows = [(record_id, *one[:-2], encode(one.body)) for one in group]
+        misfits = [(record_id, one.seq, one.misfit) for one in group if one.misfit]
+        await transaction.change_rows((_CHANGE, rows), (_MISFIT, misfits))
         for one in group:
             key = (one.release, one.resource_type, one.id)
-            standing[key] = {"seq": one.seq, "deleted": one.operation == "delete", "categories": one.categories}
+            standing[key] = (one.seq, one.operation == "delete", one.categories)
         head |= {"new_seq": group[-1].seq, "new_hash": group[-1].hash, "new_instant": group[-1].instant}
-    rows = [
-        {"record_id": record_id, "release": release, "type": resource_type, "id": resource_id, **columns}
-        for (release, resource_type, resource_id), columns in standing.items()
-    ]
-    await transaction.run_many(_CURRENT, rows)
     known = {(release.value, "Patient", patient) for release, patient in patients.items()}
-    chosen = [key for key in standing if record_in(key[2]) is None and key not in known]
-    await transaction.run_many(
-        _LOCATE,
-        [
-            {"release": release, "type": resource_type, "id": resource_id, "record_id": record_id}
-            for release, resource_type, resource_id in chosen
-        ],
-    )
+    chosen = [(*key, record_id) for key in standing if record_in(key[2]) is None and key not in known]
+    newest = [(record_id, *key, *what) for key, what in standing.items()]
+    await transaction.change_rows((_CURRENT, newest), (_LOCATE, chosen))
     await transaction.run(_HEAD, head)
     await mark(transaction, record_id, Rules.made_of(()), current_rules().version)
-
-
-def _row(record_id: int, one: Kept) -> dict[str, Any]:
-    return dict(zip(_names, (record_id, *one[:-2], encode(one.body)), strict=True))
 
 
 def _groups(changes: Iterable[Kept]) -> Iterator[list[Kept]]:

@@ -100,12 +100,12 @@ async def test_a_page_that_is_under_way_when_the_record_is_erased_writes_nothing
     write = world.parts.database.write
     is_erased = False
 
-    async def erase_first(job: Callable[[Transaction], Awaitable[Any]]) -> Any:
+    async def erase_first(job: Callable[[Transaction], Awaitable[Any]], *, lane: int | None = None) -> Any:
         nonlocal is_erased
         if not is_erased:
             is_erased = True
             assert (await erased(world, other)).status_code == 200
-        return await write(job)
+        return await write(job, lane=lane)
 
     async with await session(world, "zonnestraal") as first, await session(world, "zonnestraal") as other:
         sent = {"csrf_token": await form_token(first), "practice": world.made.practices["no grant"], **form}

@@ -19,10 +19,13 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from app.db.database import Database, Reader, Transaction, conditioned
-from app.db.postgres import _OPTIONS, PostgresTransaction
-from app.db.remembered import Remembered, View
+from app.db.database import Database, Reader, Row, Transaction, conditioned
+from app.db.lockstep import Lockstep
+from app.db.postgres import _OPTIONS
+from app.db.remembered import Remembered, Seen, View
 from app.db.sqlite import SqliteTransaction
+from app.db.statements import Statement
+from app.db.waiting import Gathered, Waiting
 from app.interactions.context import Context
 from app.interactions.gate import Gate
 from app.oauth import tokens
@@ -82,6 +85,10 @@ class _PostgresDriver:
         self._keep = keep
         self._turn = turn
 
+    async def prepare(self, text: str) -> Any:
+        async with self._turn:
+            return await self._connection.prepare(text)
+
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         if method not in ("execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval"):
             raise AttributeError(method)
@@ -101,7 +108,7 @@ class _Recording(ABC):
         self.commits = [Commit()]
         self.remembered = Remembered()
         self.running = 0
-        self.waiting: list[tuple[Callable[[Transaction], Awaitable[Any]], asyncio.Future[Any]]] = []
+        self.waiting: list[Waiting] = []
 
     @property
     @abstractmethod
@@ -113,12 +120,8 @@ class _Recording(ABC):
         return await self.remembered.beside(self.reader)
 
     @abstractmethod
-    def _transaction(self) -> Transaction:
-        """Return a transaction whose statements are kept for the commit."""
-
-    @abstractmethod
-    async def _flush(self, transaction: Transaction) -> None:
-        """Write what was gathered for the commit."""
+    async def _commit(self, waiting: list[Waiting]) -> None:
+        """Run jobs, and write what they gathered for the commit."""
 
     def keep_read(self, step: Step) -> None:
         """Keep what a request read."""
@@ -128,10 +131,10 @@ class _Recording(ABC):
         """Keep what is committed."""
         self.commits[-1].writes.append(step)
 
-    async def write(self, job: Callable[[Transaction], Awaitable[T]], *_: object, **__: object) -> T:
+    async def write(self, job: Callable[[Transaction], Awaitable[T]], *, lane: int | None = None) -> T:
         """Return what ``job`` returned, once all requests of the group have come so far, or have ended."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.waiting.append((conditioned(job), future))
+        self.waiting.append(Waiting(conditioned(job), None, future, lane))
         await self.is_less()
         return await future
 
@@ -141,13 +144,9 @@ class _Recording(ABC):
         if self.running or not self.waiting:
             return
         waiting, self.waiting = self.waiting, []
-        transaction = self._transaction()
-        for job, future in waiting:
-            try:
-                future.set_result(await job(transaction))
-            except Exception as error:  # noqa: BLE001 - it is the request's, whose answer shows it
-                future.set_exception(error)
-        await self._flush(transaction)
+        await self._commit(waiting)
+        for one in waiting:
+            one.tell()
         self.commits.append(Commit())
         self.running = len(waiting)
 
@@ -162,11 +161,15 @@ class _SqliteRecording(_Recording):
     def reader(self) -> Reader:
         return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, self.keep_read)), self.remembered)
 
-    def _transaction(self) -> Transaction:
-        return SqliteTransaction(cast("Any", _SqliteDriver(self.connection, self.keep_write)), self.remembered)
-
-    async def _flush(self, transaction: Transaction) -> None:
-        await cast("SqliteTransaction", transaction).flush()
+    async def _commit(self, waiting: list[Waiting]) -> None:
+        driver = cast("Any", _SqliteDriver(self.connection, self.keep_write))
+        transaction = SqliteTransaction(driver, self.remembered)
+        for one in waiting:
+            try:
+                one.result = await one.job(transaction)
+            except Exception as error:  # noqa: BLE001 - it is the request's, whose answer shows it
+                one.error = error
+        await transaction.flush()
 
     def end(self) -> None:
         self.connection.execute("COMMIT")
@@ -178,16 +181,32 @@ class _PostgresRecording(_Recording):
         super().__init__()
         self.connection = connection
         self._turn = asyncio.Lock()
+        self._texts: dict[Statement, str] = {}
 
     @property
     def reader(self) -> Reader:
-        return PostgresTransaction(_PostgresDriver(self.connection, self.keep_read, self._turn), self.remembered)
+        return _PostgresReads(_PostgresDriver(self.connection, self.keep_read, self._turn))
 
-    def _transaction(self) -> Transaction:
-        return PostgresTransaction(_PostgresDriver(self.connection, self.keep_write, self._turn), self.remembered)
+    async def _commit(self, waiting: list[Waiting]) -> None:
+        driver = _PostgresDriver(self.connection, self.keep_write, self._turn)
+        lockstep = Lockstep(cast("Any", driver), self._texts, Seen(self.remembered))
+        left = await lockstep.run(waiting)
+        await lockstep.flush(Gathered(left[id(one)].gathered for one in waiting if one.error is None))
 
-    async def _flush(self, transaction: Transaction) -> None:
-        await cast("PostgresTransaction", transaction).gathered.flush(transaction)
+
+class _PostgresReads:
+    """What is read beside the writer."""
+
+    def __init__(self, driver: _PostgresDriver) -> None:
+        self._driver = driver
+
+    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        form = statement.postgresql
+        return cast("list[Row]", await self._driver.fetch(form.text, *form.parameters(parameters)))
+
+    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
+        form = statement.postgresql
+        return cast("Row | None", await self._driver.fetchrow(form.text, *form.parameters(parameters)))
 
 
 class Recorder:

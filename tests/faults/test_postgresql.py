@@ -167,7 +167,7 @@ async def test_a_writer_that_gets_no_turn_says_so_and_changes_nothing(
     async def hold(transaction: Transaction) -> None:
         await add(transaction, 1)
         holding.set()
-        await asyncio.to_thread(go_on.wait, 60)
+        go_on.wait(60)
 
     held = asyncio.create_task(other.write(hold))
     await asyncio.to_thread(holding.wait, 60)

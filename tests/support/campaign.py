@@ -269,7 +269,7 @@ class Client:
             if effect.operation == "refused":
                 assert status.startswith("412"), status
                 continue
-            assert status[:1] == "2", f"{status} to {effect}"
+            assert status[:1] == "2", f"{entry.response} to {effect} {sent.body!r}"
             self._stands(effect, bytes(entry.resource))
         report = bytes(entries[0].resource).decode()
         if '"result"' in report:

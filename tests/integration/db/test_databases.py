@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, insert, select
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
 
 from app.db.database import Database, Transaction
 from app.db.migrate import in_transaction
+from app.db.rows import adding, adding_new, removing, replacing, setting
 from app.db.statements import hot
 from app.errors import UnavailableError
 from app.wiring import open_database
@@ -19,7 +20,15 @@ from tests.support.database import new_url, taken_away
 
 metadata = MetaData()
 number = Table("number", metadata, Column("n", BigInteger, primary_key=True, autoincrement=False))
+thing = Table(
+    "thing",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("size", Integer),
+)
 ADD = hot(insert(number))
+THINGS = hot(select(thing).order_by(thing.c.record_id, thing.c.key))
 ALL = hot(select(number.c.n).order_by(number.c.n))
 ONE = hot(select(number.c.n).where(number.c.n == bindparam("n")))
 
@@ -130,3 +139,25 @@ async def test_a_database_that_is_closing_takes_no_more(database: Database) -> N
     database.close()
     with pytest.raises(UnavailableError):
         await database.write(partial(add, n=1))
+
+
+async def test_many_rows_are_changed_at_once_and_what_is_set_and_removed_is_counted(database: Database) -> None:
+    async def first(transaction: Transaction) -> list[int]:
+        return await transaction.change_rows((adding(thing), [(1, "a", 1), (1, "b", 2), (2, "a", 3)]))
+
+    async def then(transaction: Transaction) -> list[int]:
+        return await transaction.change_rows(
+            (removing(thing), [(1, "b"), (1, "c")]),
+            (setting(thing, "size"), [(2, "a", 30)]),
+            (replacing(thing), [(1, "a", 10), (3, "a", 4)]),
+            (adding_new(thing), []),
+        )
+
+    async def of_one(transaction: Transaction) -> list[int]:
+        return await transaction.change_rows((adding_new(thing), [(3, "a", 5), (3, "b", 6)]))
+
+    assert await database.write(first) == [3]
+    assert await database.write(then) == [1, 1, 2, 0]
+    assert await database.write(of_one) == [2]
+    rows = [tuple(row) for row in await database.reader.all(THINGS, {})]
+    assert rows == [(1, "a", 10), (2, "a", 30), (3, "a", 4), (3, "b", 6)]

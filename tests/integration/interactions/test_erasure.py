@@ -170,12 +170,12 @@ async def test_what_is_under_way_when_a_record_is_erased_is_refused(person: Insi
     write = person.parts.context.gate.database.write
     is_done = False
 
-    async def erase_first(job: Callable[[Transaction], Awaitable[Any]]) -> Any:
+    async def erase_first(job: Callable[[Transaction], Awaitable[Any]], *, lane: int | None = None) -> Any:
         nonlocal is_done
         if not is_done:
             is_done = True  # as another process would, between the look at the token and this transaction
             await erased(person)
-        return await write(job)
+        return await write(job, lane=lane)
 
     person.parts.database.write = erase_first  # type: ignore[method-assign]
     url, body = f"/Observation/{CHOSEN}", person.observation("late", id_=CHOSEN)
