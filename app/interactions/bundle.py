@@ -190,7 +190,7 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     about = await _bundle_record(context, changes, ready, names)
     await _name_others(context, changes, ready, names, about)
     if changes.requester.has_one_record:
-        changes.expect(entry.parsed for entry in ready if entry.parsed and entry.method == "POST")
+        changes.sent_before.expect(entry.parsed for entry in ready if entry.parsed and entry.method == "POST")
     room = Room(ANSWER_BYTES_MAX)
     for entry in sorted(ready, key=lambda entry: _ORDER[entry.method]):
         try:

@@ -46,6 +46,8 @@ def renamed(
 
     Raises: InvalidResourceError, for a reference to a ``urn:`` that no entry has.
     """
+    if not names and b"urn:" not in body and b"\\" not in body:  # nothing is linked by what only the Bundle knows
+        return parsed
     replaced = with_links(release, body, names)
     if replaced != body:
         expected = parsed.resource_type

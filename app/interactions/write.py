@@ -7,7 +7,6 @@ the same client sent before with the very same content, or an ``Idempotency-Key`
 Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from app.access.categories import ALL_PARTS, Category
@@ -62,13 +61,13 @@ class Changes:
     release: Release
     decide: Decide
     writers: dict[int, RecordWriter] = field(default_factory=dict)
-    _sent_before: SentBefore = field(init=False)
+    sent_before: SentBefore = field(init=False)
     _replaced: list[Replaced] = field(default_factory=list)
     _asked: ConditionSearches = field(default_factory=ConditionSearches)
     _to_patch: Room = field(default_factory=lambda: Room(PATCHED_BYTES_MAX))
 
     def __post_init__(self) -> None:
-        self._sent_before = SentBefore(self.transaction, self.context.index_key, self.release, self.requester.client_id)
+        self.sent_before = SentBefore(self.transaction, self.context.index_key, self.release, self.requester.client_id)
 
     @property
     def giving(self) -> Giving:
@@ -265,10 +264,6 @@ class Changes:
         replaced, self._replaced = self._replaced, []
         await keep_misfits(self.transaction, replaced)
 
-    def expect(self, coming: Iterable[Parsed]) -> None:
-        """Take note of what will be created here, so that what was sent before is looked for once for all of it."""
-        self._sent_before.expect(coming)
-
     async def writer(self, record_id: int) -> RecordWriter:
         """Return the one writer of a record in this transaction."""
         if record_id not in self.writers:
@@ -357,9 +352,9 @@ class Changes:
             return found[0] if found else None
         identifiers = business_identifiers(parsed.tree) if self.requester.has_one_record else []
         if identifiers:
-            if self._sent_before.is_written_here(identifiers):
+            if self.sent_before.is_written_here(identifiers):
                 await self.finish()
-            same = await self._sent_before.find(await self.writer(record_id), identifiers)
+            same = await self.sent_before.find(await self.writer(record_id), identifiers)
             if same:
                 sent = content_of(with_identity(parsed.members, "x", 1, 0))
                 return next((one for one in same if content_of(one.body) == sent), None)
@@ -490,7 +485,7 @@ class Changes:
     def _replace(self, written: Stored, before: Stored | None, broken: tuple[Issue, ...] = ()) -> None:
         """Remember what a version breaks, to be kept with it."""
         if before is not None:
-            self._sent_before.forget()
+            self.sent_before.forget()
         self._replaced.append(Replaced(written.record_id, written.seq, before.seq if before else None, broken))
 
     async def _open_directory(self) -> None:

@@ -5,6 +5,7 @@ for whoever writes or reads rows, and the rest of the program knows plain bodies
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -21,12 +22,18 @@ decode = _packed.unpack
 """Return the body of a row."""
 
 
+@lru_cache(maxsize=1024)
+def _named(name: str) -> bytes:
+    """Return what stands before a member that is not the first."""
+    return b"," + _quoted(name) + b":"
+
+
 def with_identity(members: Mapping[str, msgspec.Raw], resource_id: str, version: int, instant_us: int) -> bytes:
     """Return the body: the members as they came, with this id, ``meta.versionId`` and ``meta.lastUpdated``."""
     meta = f'"versionId":"{version}","lastUpdated":"{instant_text(instant_us)}"'.encode()
-    parts = [
+    parts: list[bytes | msgspec.Raw] = [
         b'{"resourceType":',
-        bytes(members["resourceType"]),
+        members["resourceType"],
         f',"id":"{resource_id}","meta":{{'.encode(),
         meta,
     ]
@@ -34,11 +41,11 @@ def with_identity(members: Mapping[str, msgspec.Raw], resource_id: str, version:
     if given is not None:
         for name, value in _members(given).items():
             if name not in ("versionId", "lastUpdated"):
-                parts += (b",", _quoted(name), b":", bytes(value))
+                parts += (_named(name), value)
     parts.append(b"}")
     for name, value in members.items():
         if name not in ("resourceType", "id", "meta"):
-            parts += (b",", _quoted(name), b":", bytes(value))
+            parts += (_named(name), value)
     parts.append(b"}")
     return b"".join(parts)
 

@@ -12,6 +12,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from app.errors import MalformedError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
@@ -27,6 +29,7 @@ from app.fhir.validation.profile_slicing import Group, codes_of, compile_slices,
 from app.fhir.validation.structure import DEPTH_MAX
 
 _EXTENSIONS = frozenset({"extension", "modifierExtension"})
+_encode = msgspec.json.Encoder().encode
 _DEMANDING = frozenset(
     {"resourceType", "url", "type", "kind", "derivation", "baseDefinition", "differential", "snapshot"}
 )
@@ -61,7 +64,8 @@ class Profiles:
                 item = Item(resource, None, place, str(resource.get("resourceType")))
                 for url, where in dict(asked).items():
                     run.inside(root, partial(self._apply, url, where), item)
-            self._extensions(tree, run)
+            if b'xtension":' in _encode(tree):  # that takes a tenth of the walk
+                self._extensions(tree, run)
         except (OutOfStepsError, RecursionError):  # what a profile nests is whoever made it's to decide
             run.found.append(
                 Issue("warning", "too-costly", "It takes too long to check the resource against all of its profiles.")

@@ -7,25 +7,44 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def references(tree: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (expression, reference) of every Reference in the resource, also in contained ones and extensions.
+def references(tree: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (expression, reference) of every Reference in the resource, also in contained ones and extensions.
 
     The expression is a FHIRPath of the ``reference`` element that starts with the resource type, such as
     ``Observation.performer[0].reference``.
     """
-    yield from _references(tree, str(tree.get("resourceType", "")))
+    found: list[tuple[str, str]] = []
+    _gather(tree, [str(tree.get("resourceType", ""))], found)
+    return found
 
 
-def _references(node: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name == "reference" and isinstance(value, str):
-                yield f"{path}.reference", value
-            elif isinstance(value, dict | list):
-                yield from _references(value, f"{path}.{name}")
-    elif isinstance(node, list):
-        for index, item in enumerate(node):
-            yield from _references(item, f"{path}[{index}]")
+def _gather(node: dict[str, Any], way: list[str | int], found: list[tuple[str, str]]) -> None:
+    """Add the references in ``node``; ``way`` leads to it, and is left as it was."""
+    for name, value in node.items():
+        kind = type(value)
+        if kind is dict:
+            way.append(name)
+            _gather(value, way, found)
+            way.pop()
+        elif kind is list:
+            way.append(name)
+            _gather_in_list(value, way, found)
+            way.pop()
+        elif name == "reference" and kind is str:
+            steps = "".join(f"[{step}]" if type(step) is int else f".{step}" for step in way)
+            found.append((f"{steps[1:]}.reference", value))
+
+
+def _gather_in_list(items: list[Any], way: list[str | int], found: list[tuple[str, str]]) -> None:
+    for index, item in enumerate(items):
+        if type(item) is dict:
+            way.append(index)
+            _gather(item, way, found)
+            way.pop()
+        elif type(item) is list:
+            way.append(index)
+            _gather_in_list(item, way, found)
+            way.pop()
 
 
 def addresses(node: object) -> Iterator[str]:
