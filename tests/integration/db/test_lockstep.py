@@ -1,0 +1,169 @@
+"""Jobs of several records side by side: what they ask at a time is asked once, and each has its own answer."""
+
+import asyncio
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
+
+from app.db.database import Database, Transaction
+from app.db.lockstep import Lockstep
+from app.db.migrate import in_transaction
+from app.db.rows import adding, removing
+from app.db.statements import hot
+from app.wiring import open_database
+from tests.support import postgres
+
+RECORDS = range(1, 9)
+metadata = MetaData()
+thing = Table(
+    "thing",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("size", Integer),
+)
+ADD, REMOVE = adding(thing), removing(thing)
+ADD_ONE = hot(insert(thing))
+OF_RECORD = hot(
+    select(thing.c.key, thing.c.size).where(thing.c.record_id == bindparam("record_id")).order_by(thing.c.size.desc())
+)
+FIRST = hot(
+    select(thing.c.size)
+    .where(thing.c.record_id == bindparam("record_id"), thing.c.key == bindparam("key"))
+    .limit(bindparam("limit"))
+)
+ALL = hot(select(thing).order_by(thing.c.record_id, thing.c.key))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'things.sqlite3'}" if is_sqlite else postgres.server().new()
+    in_transaction(url, metadata.create_all)
+    opened = open_database(url)
+    yield opened
+    opened.close()
+    if not is_sqlite:
+        postgres.server().drop(url)
+
+
+async def together(database: Database, *jobs: tuple[Callable[[Transaction], Any], int | None]) -> list[Any]:
+    """Return what jobs return that wait for the writer together, each with its lane."""
+    waits: list[Any] = [database.write(job, lane=lane) for job, lane in jobs]
+    return await asyncio.gather(*waits, return_exceptions=True)
+
+
+class Elsewhere:
+    """Something to wait for that is no statement."""
+
+    def __await__(self) -> Generator[str, None, None]:
+        yield "elsewhere"
+
+
+async def fill(transaction: Transaction, record: int, count: int) -> int:
+    await transaction.change_rows((ADD, [(record, f"k{n}", 10 * record + n) for n in range(count)]))
+    return count
+
+
+async def look(transaction: Transaction, record: int) -> tuple[list[Any], Any, list[Any]]:
+    rows = await transaction.all(OF_RECORD, {"record_id": record})
+    one = await transaction.one(FIRST, {"record_id": record, "key": "k0", "limit": 1})
+    each = await transaction.each(
+        FIRST, [{"record_id": record, "key": key, "limit": 1} for key in ("k1", "none", "k0")]
+    )
+    return [tuple(row) for row in rows], one, [[tuple(row) for row in rows] for rows in each]
+
+
+async def test_each_job_reads_what_is_of_its_own_record_in_the_order_that_it_asked_for(database: Database) -> None:
+    counts = await together(database, *((partial(fill, record=n, count=n % 3), n) for n in RECORDS))
+    assert counts == [n % 3 for n in RECORDS]
+    found = await together(database, *((partial(look, record=n), n) for n in (*RECORDS, 3, 3)))
+    for record, (rows, one, each) in zip((*RECORDS, 3, 3), found, strict=True):
+        sizes = [10 * record + n for n in range(record % 3)]
+        assert rows == [(f"k{n}", size) for n, size in reversed(list(enumerate(sizes)))]
+        assert one == ((sizes[0],) if sizes else None)
+        assert each == [[(size,) for size in sizes[1:2]], [], [(size,) for size in sizes[:1]]]
+
+
+async def test_jobs_of_one_record_see_what_those_before_them_did(database: Database) -> None:
+    async def count_on(transaction: Transaction, record: int) -> int:
+        known = len(await transaction.all(OF_RECORD, {"record_id": record}))
+        await transaction.change_rows((ADD, [(record, f"k{known}", known)]))
+        return known
+
+    found = await together(database, *((partial(count_on, record=n % 2), n % 2) for n in range(20)))
+    assert sorted(found) == sorted([*range(10), *range(10)])
+
+
+async def test_one_that_fails_takes_nothing_of_the_others_along(database: Database) -> None:
+    async def twice(transaction: Transaction, record: int) -> None:
+        await fill(transaction, record, 2)
+        await fill(transaction, record, 1)  # the database refuses a second row with this key
+
+    async def breaks(transaction: Transaction, record: int) -> None:
+        await transaction.run(ADD_ONE, {"record_id": record, "key": "x", "size": 0})
+        raise KeyError("on purpose")
+
+    async def refuses(transaction: Transaction, record: int) -> None:
+        await transaction.all(OF_RECORD, {"record_id": record})
+        raise ValueError("on purpose")
+
+    jobs: list[tuple[Callable[[Transaction], Any], int | None]] = [
+        (partial(fill, record=n, count=2), n) for n in RECORDS
+    ]
+    jobs[2:2] = [(partial(twice, record=20), 20), (partial(breaks, record=21), 21), (partial(refuses, record=22), 22)]
+    jobs.append((partial(breaks, record=23), None))
+    outcomes = await together(database, *jobs)
+    assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Exception)] == [2, 3, 4, len(jobs) - 1]
+    assert isinstance(outcomes[3], KeyError)
+    assert isinstance(outcomes[4], ValueError)
+    rows = await database.reader.all(ALL, {})
+    assert [tuple(row) for row in rows] == [(n, f"k{one}", 10 * n + one) for n in RECORDS for one in range(2)]
+
+
+async def test_a_job_is_told_how_many_of_its_own_rows_were_there(database: Database) -> None:
+    async def remove(transaction: Transaction, record: int) -> list[int]:
+        return await transaction.change_rows((REMOVE, [(record, "k0"), (record, "k1")]))
+
+    await together(database, *((partial(fill, record=n, count=n % 3), n) for n in RECORDS))
+    found = await together(database, *((partial(remove, record=n), n) for n in RECORDS))
+    assert found == [[n % 3] for n in RECORDS]
+    assert await database.reader.all(ALL, {}) == []
+
+
+async def test_what_waits_for_anything_else_than_its_transaction_is_an_error(database: Database) -> None:
+    async def waits(transaction: Transaction) -> None:
+        await fill(transaction, 1, 1)
+        await Elsewhere()
+
+    (outcome, other) = await together(database, (waits, 1), (partial(fill, record=2, count=1), 2))
+    assert isinstance(outcome, RuntimeError)
+    assert other == 1
+    assert [row[0] for row in await database.reader.all(ALL, {})] == [2]
+
+
+async def test_a_group_of_jobs_alike_asks_as_much_as_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    answer = Lockstep._answer
+
+    async def counting(self: Lockstep, of_round: list[Any]) -> None:
+        asked.append(len(of_round))
+        await answer(self, of_round)
+
+    monkeypatch.setattr(Lockstep, "_answer", counting)
+    url = postgres.server().new()
+    in_transaction(url, metadata.create_all)
+    opened = open_database(url)
+    try:
+        await opened.write(partial(fill, record=99, count=1))
+        asked.clear()
+        await together(opened, *((partial(look, record=n), n) for n in RECORDS))
+    finally:
+        opened.close()
+        postgres.server().drop(url)
+    assert sum(asked) == 3 * len(RECORDS)
+    assert len(asked) <= 6, "at most two groups of three rounds"
