@@ -5,12 +5,14 @@ record, and write the same of it. So they go step by step: each goes on until it
 with the same words becomes one statement (``LATERAL`` for what is read, one statement for all rows that are changed). A group of
 creates has as many round trips as one of them. Jobs of one record come one after the other.
 
-As on SQLite a job awaits nothing but its transaction, so that no event loop is needed to drive it.
+As on SQLite a job awaits nothing but its transaction, and finds no event loop.
 
 Sources: https://www.postgresql.org/docs/current/queries-table-expressions.html#QUERIES-LATERAL
 """
 
+import asyncio
 import re
+from asyncio import _set_running_loop
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterable
 from dataclasses import dataclass, field
@@ -237,6 +239,8 @@ class Lockstep:
 
 def _go_on(one: _Running) -> Asked | None:
     """Return what a job asks next, None when it has ended."""
+    loop = asyncio.get_running_loop()
+    _set_running_loop(None)  # what would wait in a loop, if there were one, does not
     try:
         while (asked := one.job.send(None)) is None:
             pass  # it lets others have their turn, who are not here
@@ -246,6 +250,8 @@ def _go_on(one: _Running) -> Asked | None:
     except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it raised
         one.waiting.error = error
         return None
+    finally:
+        _set_running_loop(loop)
     if not isinstance(asked, Asked):
         one.job.close()
         message = "A database job waited for something other than its transaction."

@@ -14,6 +14,7 @@ from app.db.lockstep import Lockstep
 from app.db.migrate import in_transaction
 from app.db.rows import adding, removing
 from app.db.statements import hot
+from app.interactions.beside import can_wait
 from app.wiring import open_database
 from tests.support import postgres
 
@@ -144,6 +145,13 @@ async def test_what_waits_for_anything_else_than_its_transaction_is_an_error(dat
     assert isinstance(outcome, RuntimeError)
     assert other == 1
     assert [row[0] for row in await database.reader.all(ALL, {})] == [2]
+
+
+async def test_there_is_no_event_loop_to_wait_in(database: Database) -> None:
+    async def wait(_: Transaction) -> bool:
+        return can_wait()
+
+    assert await together(database, (wait, 1), (wait, None)) == [False, False]
 
 
 async def test_a_group_of_jobs_alike_asks_as_much_as_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
