@@ -10,8 +10,8 @@ Sources: https://www.w3.org/TR/trace-context/, https://opentelemetry.io/docs/spe
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,9 @@ from app.access.policy import Wish
 from app.access.requester import Requester
 from app.access.scope import AccessScope
 from app.db.database import Recalled, Row
-from app.db.postgres import PostgresDatabase, PostgresReader, PostgresTransaction
+from app.db.lockstep import Asked, Lockstep
+from app.db.postgres import PostgresDatabase, PostgresReader
+from app.db.rows import Change
 from app.db.sqlite import SqliteDatabase, SqliteReader, SqliteTransaction
 from app.db.statements import Statement
 from app.db.waiting import Waiting
@@ -121,10 +123,11 @@ class _SqliteWrites(_SqliteReads, SqliteTransaction):
         with _statement("sqlite", statement.sqlite.text):
             return await super().run(statement, parameters)
 
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
-        """Run the statement once per row."""
-        with _statement("sqlite", statement.sqlite.text):
-            return await super().run_many(statement, rows)
+    async def change_rows(self, *changes: Change) -> list[int]:
+        """Change rows of all tables."""
+        text = next((statement.sqlite for statement, rows in changes if rows), "")
+        with _statement("sqlite", text) if text else nullcontext():
+            return await super().change_rows(*changes)
 
 
 class _PostgresReads(PostgresReader):
@@ -141,30 +144,20 @@ class _PostgresReads(PostgresReader):
             return await super().one(statement, parameters)
 
 
-class _PostgresWrites(PostgresTransaction):
-    """A transaction of PostgreSQL, with spans."""
+class _PostgresWrites(Lockstep):
+    """What drives jobs on PostgreSQL, with a span for what is asked of the database, by one job or several."""
 
-    __slots__ = ()
-
-    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
-        """Return all rows."""
+    async def _run(self, statement: Statement, parameters: dict[str, Any]) -> int:
         with _statement("postgresql", statement.postgresql.text):
-            return await super().all(statement, parameters)
+            return await super()._run(statement, parameters)
 
-    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
-        """Return the first row, or None."""
+    async def _read(self, statement: Statement, asked: list[Asked]) -> None:
         with _statement("postgresql", statement.postgresql.text):
-            return await super().one(statement, parameters)
+            await super()._read(statement, asked)
 
-    async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
-        """Return how many rows the statement changed."""
-        with _statement("postgresql", statement.postgresql.text):
-            return await super().run(statement, parameters)
-
-    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> int:
-        """Run the statement once per row."""
-        with _statement("postgresql", statement.postgresql.text):
-            return await super().run_many(statement, rows)
+    async def _change(self, asked: list[Asked]) -> None:
+        with _statement("postgresql", asked[0].changes[0][0].sqlite):
+            await super()._change(asked)
 
 
 class TracedSqlite(SqliteDatabase):
@@ -182,7 +175,7 @@ class TracedPostgres(PostgresDatabase):
     """A database of PostgreSQL, with spans."""
 
     reads = _PostgresReads
-    writes = _PostgresWrites
+    drives = _PostgresWrites
 
     async def _commit_group(self, group: list[Waiting]) -> None:
         with _span("writer group", regie__jobs=len(group)):

@@ -15,6 +15,7 @@ import re
 from asyncio import _set_running_loop
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -103,6 +104,7 @@ class _Running:
     waiting: Waiting
     transaction: PostgresTransaction
     job: Coroutine[Any, Any, Any]
+    context: Context = field(default_factory=copy_context)
 
 
 class Lockstep:
@@ -242,7 +244,7 @@ def _go_on(one: _Running) -> Asked | None:
     loop = asyncio.get_running_loop()
     _set_running_loop(None)  # what would wait in a loop, if there were one, does not
     try:
-        while (asked := one.job.send(None)) is None:
+        while (asked := one.context.run(one.job.send, None)) is None:
             pass  # it lets others have their turn, who are not here
     except StopIteration as stop:
         one.waiting.result = stop.value

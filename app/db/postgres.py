@@ -227,7 +227,7 @@ class PostgresDatabase(Writes):
     """One database, opened by this process: a thread that writes, and a reader for each event loop."""
 
     reads = PostgresReader
-    writes = PostgresTransaction
+    drives = Lockstep
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -387,7 +387,7 @@ class PostgresDatabase(Writes):
         connection = await self._connected()
         await connection.execute("BEGIN")
         number = await connection.fetchval(_BEGIN, WRITER_LOCK)
-        return connection, number, Lockstep(connection, self._texts, Seen(self.remembered))
+        return connection, number, self.drives(connection, self._texts, Seen(self.remembered))
 
     async def _end(self, number: str, lockstep: Lockstep, left: Iterable[PostgresTransaction]) -> None:
         """Write what jobs left for the end, and commit."""

@@ -138,10 +138,10 @@ async def test_what_commits_along_with_a_write_that_has_no_room_is_there_or_refu
 
 async def test_a_statement_that_finds_no_room_is_no_fault_of_the_job_that_runs_it(world: Inside) -> None:
     """SQLite undoes this statement only, not the transaction: what is refused must not look like a fault of ours."""
-    rows = [{"release": 4, "type": "Observation", "id": f"chosen-{n}", "record_id": 7} for n in range(20_000)]
+    rows = [(4, "Observation", f"chosen-{n}", 7) for n in range(20_000)]
 
     async def job(transaction: Transaction) -> None:
-        await transaction.run_many(LOCATE, rows)
+        await transaction.change_rows((LOCATE, rows))
 
     with full(world), pytest.raises(UnavailableError):
         await world.parts.database.write(job)
