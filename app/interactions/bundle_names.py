@@ -25,6 +25,7 @@ _LINK_TYPES = frozenset({"uri", "url", "oid", "uuid"})
 _TEXT_TYPES = frozenset({"string", "markdown", "code", "id"})
 _STRING = rb'"(?:[^"\\]|\\.)*"'
 _TEXT = re.compile(_STRING)
+_URN_REFERENCE = re.compile(rb'"reference"\s*:\s*"urn:')
 _LINK_IN_NARRATIVE = re.compile(rb"""(\bhref\s*=\s*(\\"|'))([^"'\\]+)(?=\2)""")
 
 
@@ -46,8 +47,8 @@ def renamed(
 
     Raises: InvalidResourceError, for a reference to a ``urn:`` that no entry has.
     """
-    if not names and b"urn:" not in body and b"\\" not in body:  # nothing is linked by what only the Bundle knows
-        return parsed
+    if not names and b"\\" not in body and _URN_REFERENCE.search(body) is None:
+        return parsed  # nothing in it is called by what only the Bundle knows
     replaced = with_links(release, body, names)
     if replaced != body:
         expected = parsed.resource_type

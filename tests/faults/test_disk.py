@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import insert
 
 from app.access.categories import ALL_PARTS
 from app.access.grant import Grantee
@@ -22,7 +21,7 @@ from app.access.requester import RequesterKind
 from app.access.smart_scope import LOOK
 from app.consent import grants
 from app.db.database import Transaction
-from app.db.statements import hot
+from app.db.rows import adding
 from app.errors import UnavailableError
 from app.fhir.release import Release
 from app.oauth import tokens
@@ -36,7 +35,7 @@ from tests.support.processes import served, started_by
 from tests.support.running import Program, free_port
 from tests.support.soundness import Soundness
 
-LOCATE = hot(insert(locator))
+LOCATE = adding(locator)
 WHERE = "SELECT pg_tablespace_location(dattablespace) FROM pg_database WHERE datname = current_database()"
 
 
