@@ -1,14 +1,15 @@
 """``regie client`` as an operator runs it."""
 
 import json
-import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.oauth.certificates import read
+from tests.support.database import beside
 from tests.support.proofs import certificate
 from tests.support.running import Program, free_port
 
@@ -18,20 +19,20 @@ REGISTERED = (
 )
 
 
-def reads_both(folder: Path, client_id: str) -> bool:
-    with sqlite3.connect(next(folder.rglob("*.sqlite3"))) as connection:
-        (both,) = connection.execute("SELECT both_releases FROM client WHERE client_id = ?", [client_id]).fetchone()
-    return bool(both)
+def reads_both(program: Program, client_id: str) -> bool:
+    with closing(beside(program.database_url)) as connection:
+        found = dict(connection.execute("SELECT client_id, both_releases FROM client").fetchall())
+    return bool(found[client_id])
 
 
 def test_an_operator_says_which_releases_a_client_reads(tmp_path: Path) -> None:
     program = Program(tmp_path, free_port(), {})
     program.run("migrate")
     app, other = program.run(*REGISTERED), program.run(*REGISTERED, "--both-releases")
-    assert (reads_both(tmp_path, app), reads_both(tmp_path, other)) == (False, True)
+    assert (reads_both(program, app), reads_both(program, other)) == (False, True)
     program.run("client", "releases", app, "both")
     program.run("client", "releases", other, "own")
-    assert (reads_both(tmp_path, app), reads_both(tmp_path, other)) == (True, False)
+    assert (reads_both(program, app), reads_both(program, other)) == (True, False)
     for arguments, told in ((("nobody", "both"), "no such client"), ((app, "neither"), "Name both, or own")):
         with pytest.raises(subprocess.CalledProcessError) as caught:
             program.run("client", "releases", *arguments)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.database import file_at
 from tests.support.processes import served
 from tests.support.running import Program, free_port
 
@@ -125,8 +126,8 @@ def test_a_folder_is_imported_with_a_report_of_what_was_refused_and_once(program
 
 
 def test_a_backup_is_erased_again_by_the_list_that_the_server_keeps(program: Program, tmp_path: Path) -> None:
+    database, backup = file_at(program.database_url), tmp_path / "backup.sqlite3"
     patient = person(2, program)["patients"]["r4"]
-    database, backup = program.folder / "regie.sqlite3", tmp_path / "backup.sqlite3"
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as target:
         source.backup(target)
     program.run("record", "erase", "--patient", patient, "--yes")

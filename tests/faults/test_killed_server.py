@@ -21,12 +21,15 @@ import httpx
 from app.fhir.release import Release
 from tests.support.campaign import Client
 from tests.support.campaign_http import Follower, Person, Server, Unanswered, new_people
+from tests.support.database import kind
 from tests.support.outside import parts_beside, person_of
 from tests.support.processes import served, started_by, wait_for_another
 from tests.support.running import Program, free_port
 from tests.support.soundness import Soundness
 
-KILLS = int(os.environ.get("REGIE_CAMPAIGN_KILLS", "50"))
+KILLS = {"sqlite": 50, "postgresql": 15}
+"""On PostgreSQL the database lives on, and no moment can be chosen by its files."""
+
 SEED = int(os.environ.get("REGIE_CAMPAIGN_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
 LOAD_MAX_S = 0.6
 
@@ -144,7 +147,8 @@ async def _campaign(folder: Path, seed: int) -> None:
         clients = clients_of(server, people, seed)
         followers = [Follower(server, person, release) for person in people for release in Release]
         soundness = Soundness(program.database_url, program.folder / "secret", program.url)
-        while campaign.kills < KILLS:
+        kills = int(os.environ.get("REGIE_CAMPAIGN_KILLS", "0")) or KILLS[kind()]
+        while campaign.kills < kills:
             await asyncio.gather(
                 *(client.load() for client in clients),
                 *(follower.follow() for follower in followers),
@@ -164,7 +168,9 @@ async def _campaign(folder: Path, seed: int) -> None:
         assert server.answered <= await asyncio.to_thread(soundness.requests)
         await _check_from_the_start(server, people, soundness)
         assert "sound" in await asyncio.to_thread(program.run, "audit", "verify")
-        assert campaign.done_unanswered, "no kill came between a commit and its answer: the campaign is too tame"
+        assert campaign.done_unanswered or kind() == "postgresql", (
+            "no kill came between a commit and its answer: the campaign is too tame"
+        )
         middle = sorted(campaign.starts_s)[len(campaign.starts_s) // 2]
         print(f"{campaign.kills} kills, {len(server.answered)} answers, start in {middle:.2f} s")  # noqa: T201
 

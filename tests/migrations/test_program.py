@@ -14,6 +14,7 @@ from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
 from app.fhir.search.custom import of_library
 from app.fhir.search.definitions import install
+from tests.support.database import file_at
 from tests.support.running import PROGRAM, ROOT, Program, free_port
 from tests.support.soundness import Soundness
 
@@ -35,8 +36,8 @@ def refused(program: Program) -> subprocess.CalledProcessError:
 
 
 def test_migrate_twice_is_migrate_once(program: Program) -> None:
+    file = file_at(database(program))
     program.run("migrate")
-    file = Path(database(program).removeprefix("sqlite:///"))
     before = file.read_bytes()
     program.run("migrate")
     assert file.read_bytes() == before
@@ -50,7 +51,7 @@ def test_a_server_without_a_schema_does_not_start(program: Program) -> None:
 
 def test_a_server_on_a_half_migrated_schema_does_not_start(program: Program) -> None:
     program.run("migrate")
-    file = Path(database(program).removeprefix("sqlite:///"))
+    file = file_at(database(program))
     with_older_schema(file)
     assert "regie migrate" in refused(program).stderr
 
@@ -66,7 +67,7 @@ def with_older_schema(file: Path) -> None:
 def test_the_index_of_an_older_database_is_made_anew(program: Program) -> None:
     program.run("migrate")
     program.run("demo")
-    file = Path(database(program).removeprefix("sqlite:///"))
+    file = file_at(database(program))
     fresh = index_of(file)
     records = as_of_the_first_migration(file)
     assert "regie migrate" in refused(program).stderr
@@ -83,7 +84,7 @@ def test_the_index_of_an_older_database_is_made_anew(program: Program) -> None:
 def test_indexing_that_was_killed_goes_on_when_it_is_run_again(program: Program) -> None:
     program.run("migrate")
     program.run("demo")
-    file = Path(database(program).removeprefix("sqlite:///"))
+    file = file_at(database(program))
     fresh = index_of(file)
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("UPDATE record SET index_version = 0")

@@ -57,7 +57,7 @@ class Server:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """Return the answer, a 503 only if it ``shows_503``. Raises: Unanswered."""
+        """Return the answer, a 503 only if it ``shows_503``. Raises: Refused; Unanswered, also if the server can't tell what was done."""
         request_id = f"campaign-{next(self._numbers)}"
         content_type = {"Content-Type": "application/fhir+json"} if body else {}
         given = {
@@ -72,7 +72,7 @@ class Server:
         except httpx.TransportError as error:
             raise Unanswered from error
         if answer.status_code == 503 and not self.shows_503:
-            raise Refused
+            raise Unanswered if "look whether" in answer.text else Refused
         if answer.is_success:
             self.answered.add(request_id)
         return answer

@@ -89,6 +89,13 @@ def file_of(database: Database) -> Path:
     return on_sqlite(database).path
 
 
+def file_at(url: str) -> Path:
+    """Return the file of a database of SQLite; a test that asks for it is skipped on another."""
+    if not url.startswith("sqlite"):
+        pytest.skip("is about SQLite")
+    return Path(url.removeprefix("sqlite:///"))
+
+
 def on_sqlite(database: Database) -> SqliteDatabase:
     """Return the database, if it is one of SQLite; a test that asks for it is skipped on another."""
     if not isinstance(database, SqliteDatabase):
