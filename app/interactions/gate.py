@@ -121,11 +121,12 @@ class Gate:
         """
         for _ in range(TRIES):
             access = await self.database.access()
+            scope = None
             try:
                 scope = await self.scope(requester, wish, access)
                 answer, touched = await action(scope)
             except RegieError as error:
-                if await access.is_over():
+                if await access.is_over() and await self._scope_now(requester, wish) != scope:
                     continue
                 await self.refused(requester, trace, deed, error)
                 raise
@@ -140,6 +141,13 @@ class Gate:
                 await self.refused(requester, trace, deed, error)
                 raise
         raise UnavailableError("What may be seen changes all the time. Try again later.")
+
+    async def _scope_now(self, requester: Requester, wish: Wish) -> AccessScope | None:
+        """Return what the requester may touch by now, None for nothing."""
+        try:
+            return await self.scope(requester, wish, await self.database.access())
+        except (AccessDeniedError, AuthenticationError):
+            return None
 
     async def _seen(
         self,

@@ -27,7 +27,7 @@ from app.db.database import Database, Reader, Row, Transaction
 from app.db.remembered import Remembered
 from app.db.sqlite import SqliteReader
 from app.db.statements import Statement, hot
-from app.errors import AccessDeniedError, AuthenticationError, UnavailableError
+from app.errors import AccessDeniedError, AuthenticationError, NotFoundError, UnavailableError
 from app.fhir.release import Release
 from app.interactions.gate import TRIES, Decide, Deed, Touched
 from app.interactions.standing import read_standing
@@ -218,6 +218,22 @@ async def test_who_changes_it_all_the_time_is_not_answered(world: World, elsewhe
     with pytest.raises(UnavailableError):
         await world.parts.context.gate.look(who, TRACE, READ, DEED, action)
     assert len(tried) == TRIES
+
+
+async def test_what_is_not_there_is_not_there_although_others_change_their_access_all_the_time(
+    world: World, elsewhere: Database
+) -> None:
+    who, other = await requester(world, "app of zonnestraal"), await requester(world, "app of maanlicht")
+    tried = []
+
+    async def action(scope: AccessScope) -> tuple[None, Sequence[Touched]]:
+        tried.append(scope)
+        end(elsewhere, other, DEEDS[1].format(categories=len(tried), which="grant_id = '{grant}'"))
+        raise NotFoundError("There is no such thing.")
+
+    with pytest.raises(NotFoundError):
+        await world.parts.context.gate.look(who, TRACE, READ, DEED, action)
+    assert len(tried) == 1
 
 
 async def test_a_token_or_grant_is_over_by_the_clock_although_nothing_was_changed(
