@@ -58,8 +58,8 @@ async def test_every_route_that_looks_says_the_same_in_xml(world: World, release
     named = {"{type}": "Observation", "{id}": him.ids[release, "weight"], "{version}": "1"}
     count = 0
     for route in ROUTES:
-        if route.method != "GET" or "smart-configuration" in route.path:
-            continue
+        if route.method != "GET" or "smart-configuration" in route.path or "$export" in route.path:
+            continue  # what is no FHIR: an export is lines of JSON
         if route.path == "/AuditEvent" or route.path.endswith(("/$summary", "/$receipt")):
             continue  # asking adds to the first, which is compared below; the others are made anew each time
         path = route.path.replace("/Patient/{id}", f"/{him.patient(release)}")
