@@ -19,8 +19,11 @@ from app.metrics import MEMORY
 
 T = TypeVar("T")
 _VERSION = hot(select(access_version.c.version).where(access_version.c.number == 1))
-KEPT_MAX = 16_384
-"""Values of one generation. When there are as many, those that were not asked for since the last time are forgotten."""
+KEPT_MAX = 32_768
+"""What the values of one generation weigh. When it is as much, those that were not asked for since the last time are forgotten.
+
+A value weighs 1, or what its ``weight`` says: the grants of a practice are some kilobytes, or megabytes.
+"""
 
 
 async def version_of(reader: Reader) -> int | None:
@@ -32,10 +35,11 @@ async def version_of(reader: Reader) -> int | None:
 class _Known:
     """What is known under one version, the last two generations of it."""
 
-    __slots__ = ("old", "version", "young")
+    __slots__ = ("old", "version", "weight", "young")
 
     def __init__(self, version: int | None) -> None:
         self.version = version
+        self.weight = 0
         self.young: dict[Hashable, Any] = {}
         self.old: dict[Hashable, Any] = {}
 
@@ -48,9 +52,11 @@ class _Known:
         return found
 
     def keep(self, key: Hashable, value: Any) -> None:
-        if len(self.young) >= KEPT_MAX:
-            self.old, self.young = self.young, {}
+        weight = getattr(value, "weight", 1)
+        if self.weight + weight > KEPT_MAX:
+            self.old, self.young, self.weight = self.young, {}, 0
         self.young[key] = value
+        self.weight += weight
 
 
 class Remembered:

@@ -22,6 +22,8 @@ TokenLookup = Callable[[Reader, str], Awaitable[Requester | None]]
 """Whom the token with a hash stands for, None when it was revoked."""
 
 _WISHES_MAX = 100
+_DECIDED_MAX = 20_000
+"""Records in all that the decisions of one requester are kept about."""
 
 
 class Standing:
@@ -34,6 +36,11 @@ class Standing:
         self.is_staff = is_staff
         self._decided: dict[Wish, tuple[bytes, AccessScope]] = {}
 
+    @property
+    def weight(self) -> int:
+        """How much memory it takes, with what was decided from it, in some hundred bytes."""
+        return 4 + 4 * len(self.grants)
+
     def scope(self, requester: Requester, wish: Wish, now: datetime, index_key: bytes) -> AccessScope:
         """Return what policy decides at ``now``: the same as before, while the same grants are in force. Raises: AccessDeniedError."""
         if not self.is_staff:
@@ -43,7 +50,7 @@ class Standing:
         if decided is not None and decided[0] == in_force:
             return decided[1]
         scope = with_rows(decide(requester, wish, self.grants, now), index_key)
-        if len(self._decided) < _WISHES_MAX:
+        if len(self._decided) < min(_WISHES_MAX, 1 + _DECIDED_MAX // (1 + len(self.grants))):
             self._decided[wish] = (in_force, scope)
         return scope
 

@@ -107,3 +107,24 @@ async def test_what_is_asked_for_stays_and_the_rest_makes_room(monkeypatch: pyte
         await view.of(number, Told().read)
     await view.of("him", him.read)
     assert (her.times, him.times) == (1, 2)
+
+
+class Heavy:
+    """A value that weighs as much as two."""
+
+    weight = 2
+
+
+async def test_what_is_heavy_takes_the_room_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.db.remembered.KEPT_MAX", 4)
+    view = await Remembered().beside(Versions())
+    told = Told()
+    await view.of("her", told.read)
+    for number in range(4):
+
+        async def read(_: Reader) -> Heavy:
+            return Heavy()
+
+        await view.of(number, read)
+    await view.of("her", told.read)
+    assert told.times == 2
