@@ -9,7 +9,7 @@ Sources: https://github.com/ndjson/ndjson-spec, https://hl7.org/fhir/R4/bundle.h
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -63,6 +63,9 @@ class _Collection(msgspec.Struct):
 NAMELESS = Named("")
 """What is no resource; why not, its reading tells."""
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a line raises that is no JSON in UTF-8, or nested a thousand deep."""
+
 _named = msgspec.json.Decoder(Named)
 _collection = msgspec.json.Decoder(_Collection)
 
@@ -71,7 +74,7 @@ def named(body: bytes | msgspec.Raw) -> Named:
     """Return what a line says about itself, ``NAMELESS`` if it is no resource."""
     try:
         return _named.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return NAMELESS
 
 
@@ -136,7 +139,7 @@ def _resources(release: Release, line: Line) -> Iterator[Line]:
         return
     try:
         entries = _collection.decode(line.body).entry
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         yield replace(line, fault="This Bundle is not FHIR.")
         return
     links = {}
@@ -146,7 +149,15 @@ def _resources(release: Release, line: Line) -> Iterator[Line]:
             links[entry.full_url] = f"{named(entry.resource).resource_type}/{chosen}"
     for index, entry in enumerate(entries):
         if body := bytes(entry.resource):
-            yield replace(line, body=with_links(release, body, links), entry=index, id=_id_of(entry))
+            yield replace(line, body=_linked(release, body, links), entry=index, id=_id_of(entry))
+
+
+def _linked(release: Release, body: bytes, links: Mapping[str, str]) -> bytes:
+    """Return a resource that calls the others as they are called here; one that is not in UTF-8 as it is, its reading tells."""
+    try:
+        return with_links(release, body, links)
+    except UnicodeDecodeError:
+        return body
 
 
 def _id_of(entry: _Entry) -> str | None:

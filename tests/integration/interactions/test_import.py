@@ -147,6 +147,23 @@ async def test_what_is_refused_is_told_with_its_place_and_leaves_no_record(perso
     assert await all_records(person.parts.database.reader, 1000) == records
 
 
+async def test_a_line_that_nobody_can_read_is_rejected_and_the_others_go_in(person: Inside, tmp_path: Path) -> None:
+    deep = b'{"resourceType":"Observation","contained":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    named = b'{"fullUrl":"urn:uuid:2f6a0c5e-0c0e-4e1e-9d3c-0d5b8f1c7a11","resource":' + json.dumps(patient(1)).encode()
+    strange = b'{"resource":{"resourceType":"Observation","subject":{"reference":"\xff"}}}'
+    collection = b'{"resourceType":"Bundle","type":"collection","entry":[' + named + b"}," + strange + b"]}"
+    (tmp_path / "in.ndjson").write_bytes(b"\n".join([deep, collection, json.dumps(patient(2)).encode()]))
+    rejected: list[record_import.Rejected] = []
+    lines = lines_of_files(Release.R4, [tmp_path / "in.ndjson"])
+    found = await record_import.import_resources(
+        person.parts.context, OPERATOR, Trace("test"), Release.R4, lines, rejected.append
+    )
+    assert (found.written, found.already, found.rejected) == (2, 0, 2)
+    places = {(one.line.number, one.line.entry): one.issues[0].diagnostics for one in rejected}
+    assert "nested too deep" in places[1, None]
+    assert "not JSON in UTF-8" in places[2, 1]
+
+
 async def test_what_this_server_made_comes_back_into_a_record_of_the_same_number(person: Inside) -> None:
     own, number = new_id(4711, 1), new_id(4711, 2)
     lines = [
