@@ -125,6 +125,7 @@ class SmartScopes:
         parsed = (parse_scope(part) for part in text.split())
         return cls(frozenset(scope for scope in parsed if scope is not None))
 
+    @lru_cache(maxsize=1024)  # noqa: B019 - tokens with the same scopes share one set for as long as it is kept
     def types_for(self, action: Action) -> frozenset[str] | None:
         """Return the resource types on which all of ``action`` is allowed; None means every type."""
         whole, everywhere = self._whole()
