@@ -2,7 +2,7 @@
 
 What a person is owed in order stays in order: a group of jobs runs in one transaction, which holds an advisory lock from its
 beginning, so that everything that one process decides while it writes still holds when it commits, as on SQLite. Jobs of a
-group share the commit; if one fails after it changed something, the group is begun again without it, with savepoints.
+group share the commit; if one fails after it changed something, the group is begun again, one by one, with savepoints.
 
 A connection that is lost before the commit was sent is replaced and the group done again: nothing had happened. If it is lost
 during the commit, the database is asked by the transaction's number what became of it.
@@ -344,9 +344,10 @@ class PostgresDatabase(Writes):
                 return
 
     async def _try(self, group: list[Waiting]) -> list[Waiting]:
-        """Return those of ``group`` that are to be done again, one by one, as another failed that had changed something.
+        """Return ``group`` if it is to be done again, one by one, as one of it failed that had changed something; else nothing.
 
-        Then none is done. Nobody can tell which it was when the database refused what several asked for: it is all of them.
+        Then none is done. Who failed does so anew: it may have been for what another had changed that failed too, and it is not
+        known whose fault it was when the database refused what several asked for.
         """
         connection, number, lockstep = await self._begun()
         try:
@@ -358,7 +359,7 @@ class PostgresDatabase(Writes):
             return group
         if any(waiting.error and left[id(waiting)].changed for waiting in group):
             await connection.execute("ROLLBACK")
-            return [waiting for waiting in group if not (waiting.error and left[id(waiting)].changed)]
+            return group
         await self._end(number, lockstep, [left[id(waiting)] for waiting in group if not waiting.error])
         return []
 

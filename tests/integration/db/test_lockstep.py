@@ -126,6 +126,29 @@ async def test_one_that_fails_takes_nothing_of_the_others_along(database: Databa
     assert [tuple(row) for row in rows] == [(n, f"k{one}", 10 * n + one) for n in RECORDS for one in range(2)]
 
 
+async def test_nobody_fails_for_what_another_had_changed_that_failed(database: Database) -> None:
+    async def breaks(transaction: Transaction) -> None:
+        await fill(transaction, 1, 1)
+        raise KeyError("on purpose")
+
+    async def alone(transaction: Transaction) -> int:
+        await transaction.change_rows((ADD, [(1, "k9", 9)]))
+        if len(await transaction.all(OF_RECORD, {"record_id": 1})) > 1:
+            raise ValueError("another was there")
+        return 9
+
+    for lane in (1, None):
+        (broken, found) = await together(database, (breaks, lane), (alone, lane))
+        assert isinstance(broken, KeyError)
+        assert found == 9
+        await database.write(remove_all)
+        assert await database.reader.all(ALL, {}) == []
+
+
+async def remove_all(transaction: Transaction) -> None:
+    await transaction.change_rows((REMOVE, [(1, "k9")]))
+
+
 async def test_a_job_is_told_how_many_of_its_own_rows_were_there(database: Database) -> None:
     async def remove(transaction: Transaction, record: int) -> list[int]:
         return await transaction.change_rows((REMOVE, [(record, "k0"), (record, "k1")]))
