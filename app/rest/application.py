@@ -4,7 +4,8 @@ parse -> authenticate -> interaction (which passes the gate) -> bytes out. Whate
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -224,22 +225,35 @@ class FhirApplication:
             await self._send_all(send, request, response, response.rest)
 
     async def _send_all(
-        self, send: Send, request: FhirRequest, response: FhirResponse, rest: AsyncIterator[bytes]
+        self, send: Send, request: FhirRequest, response: FhirResponse, rest: AsyncGenerator[bytes, None]
     ) -> None:
-        """Send an answer part by part. Raises: what ``rest`` does, so that the server breaks the connection off.
+        """Send an answer part by part, as long as there is somebody to take it.
 
-        An answer that was broken off is none: it lacks the end that tells its reader that it is whole.
+        Raises: what ``rest`` does, so that the server breaks the connection off: an answer that was broken off is none, it lacks
+        the end that tells its reader that it is whole.
         """
-        await send({"type": "http.response.body", "body": response.body, "more_body": True})
-        response.body = b""
+        gone = asyncio.ensure_future(_until_gone(request.receive))
         try:
-            async for following in rest:
-                await asyncio.sleep(0)  # others have their turn
-                await send({"type": "http.response.body", "body": following, "more_body": True})
+            await send({"type": "http.response.body", "body": response.body, "more_body": True})
+            response.body = b""
+            async with aclosing(rest):
+                async for following in rest:
+                    await asyncio.sleep(0)  # others have their turn
+                    if gone.done():  # a server tells nobody who sends: nothing more is read, nor told in the log
+                        return
+                    await send({"type": "http.response.body", "body": following, "more_body": True})
         except RegieError as error:
             _log.info("broken off", request_id=request.trace.request_id, error=type(error).__name__)
             raise
+        finally:
+            gone.cancel()
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
+    """Return when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _has(headers: list[tuple[bytes, bytes]], name: bytes) -> bool:

@@ -4,7 +4,7 @@ Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
 """
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -44,7 +44,7 @@ class FhirResponse:
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     version: Stored | None = None
-    rest: AsyncIterator[bytes] | None = None
+    rest: AsyncGenerator[bytes, None] | None = None
 
     async def gather(self) -> None:
         """Have all of the answer in ``body``."""
@@ -188,7 +188,7 @@ def everything_bundle(
 
 async def everything_in_parts(
     base: str, release: Release, self_url: str, parts: AsyncIterable[Sequence[Stored]], next_url: str | None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the searchset of ``$everything`` as its parts are read."""
     head = b'{"resourceType":"Bundle","type":"searchset","link":' + _links(_self_and_next(self_url, next_url))
     end = b"}"

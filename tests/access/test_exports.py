@@ -1,7 +1,9 @@
 """Bulk exports: what is in them, whose they are, and that a withdrawal reaches them wherever they are."""
 
+import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -144,18 +146,19 @@ async def test_an_export_is_of_the_moment_it_was_begun(world: World) -> None:
     assert len(later) == 2, "what was changed and what is new since"
 
 
+async def looks(world: World) -> int:
+    """Return how many looks of exports Zonnestraal's log has."""
+    entries = (await world.caller("zonnestraal").get("/AuditEvent?_count=100"))["entry"]
+    return sum("operation-export" in json.dumps(entry) for entry in entries)
+
+
 async def test_each_record_tells_of_it_before_the_lines_leave(world: World) -> None:
-    practice, me = world.caller("granted"), world.caller("zonnestraal")
+    practice = world.caller("granted")
     (output, *_) = (await manifest(practice, await begun(practice, "/Patient/$export?_type=Observation")))["output"]
-
-    async def told() -> int:
-        entries = (await me.get("/AuditEvent?_count=100"))["entry"]
-        return sum("operation-export" in json.dumps(entry) for entry in entries)
-
-    before = await told()
+    before = await looks(world)
     assert before >= 1, "that it was looked through"
     await fetched(practice, output["url"])
-    assert await told() == before + 1
+    assert await looks(world) == before + 1
 
 
 async def test_a_client_has_a_few_exports_only_until_it_ends_one_or_they_are_over(
@@ -197,3 +200,32 @@ async def test_an_export_is_no_entry_of_a_bundle(world: World) -> None:
     entries = [{"request": {"method": "GET", "url": url}} for url in ("Patient/$export", path, f"{path}/0.ndjson")]
     answer = await operator("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": entries})
     assert {entry["response"]["status"][:3] for entry in answer.json()["entry"]} == {"404"}
+
+
+async def test_nothing_more_is_read_for_who_went_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(10):
+        await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patients[Release.R4]))
+    practice = world.caller("granted")
+    outputs = (await manifest(practice, await begun(practice)))["output"]
+    (url,) = (one["url"] for one in outputs if one["type"] == "Observation")
+    monkeypatch.setattr(export, "PAGE", 1)
+    is_gone, parts = asyncio.Event(), []
+
+    async def receive() -> dict[str, Any]:
+        await is_gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:  # as granian's: it does not tell that nobody takes what is sent
+        parts.append(message)
+        if len(parts) == 3:
+            is_gone.set()
+
+    token = world.made.tokens["granted"]
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "GET", "path": httpx.URL(url).path, "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("127.0.0.1", 5000),
+    }  # fmt: skip
+    before = await looks(world)
+    await world.application(scope, receive, send)
+    assert len(parts) <= 4
+    assert await looks(world) - before <= 4

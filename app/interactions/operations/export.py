@@ -8,7 +8,7 @@ Spec: https://hl7.org/fhir/uv/bulkdata/STU2/export.html
 """
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
@@ -223,7 +223,7 @@ def _of_types(access: RecordAccess, types: frozenset[str]) -> RecordAccess:
 
 async def lines(
     context: Context, requester: Requester, trace: Trace, release: Release, job_id: str, number: int
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the lines of one file, some hundred at once. Raises: NotFoundError; AccessDeniedError, before the first."""
     export = await _known(context, requester, release, job_id)
     if not export.is_ready or not 0 <= number < len(export.parts):

@@ -1,5 +1,6 @@
 """Whatever is sent: no fault of ours, every refusal an OperationOutcome that changes nothing, and nothing of anybody else."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ async def sent(world: World, request: OddRequest, token: str) -> tuple[int, dict
     bodies = [{"type": "http.request", "body": request.body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return bodies.pop(0) if bodies else {"type": "http.disconnect"}
+        if not bodies:
+            await asyncio.Event().wait()  # the client stays
+        return bodies.pop(0)
 
     async def send(message: Any) -> None:
         messages.append(message)
