@@ -25,6 +25,7 @@ from app.cli_record import commands as record_commands
 from app.cli_reindex import add_command as add_reindex
 from app.cli_reindex import index_after_migration
 from app.cli_representation import commands as representation_commands
+from app.db.citus import spread
 from app.db.database import Transaction
 from app.db.migrate import is_current, migrate
 from app.db.move import move
@@ -92,9 +93,13 @@ add_reindex(main, _run)
 
 @main.command("migrate")
 def migrate_command(
+    *,
     source: Annotated[
         str | None, typer.Option("--from", help="URL of a database of SQLite that comes over into this one whole.")
     ] = None,
+    on_citus: Annotated[
+        bool, typer.Option("--citus", help="Put each record on one machine of Citus, with all that is its own.")
+    ] = False,
 ) -> None:
     """Bring the database's tables and its index up to date; does nothing when they are."""
     url = Settings().database_url
@@ -103,6 +108,8 @@ def migrate_command(
         typer.echo(f"Migrated: {', '.join(applied)}." if applied else "The database is up to date.")
         if source is not None:
             typer.echo(f"Rows that came over: {sum(move(source, url).values())}.")
+        if on_citus:
+            typer.echo(f"Put on the machines: {', '.join(spread(url)) or 'nothing, all is there'}.")
     except RegieError as error:
         raise _stop(str(error)) from error
     index_after_migration(_run)

@@ -2,7 +2,8 @@
 
 With ``both`` a test of the folders below is two tests. What is about storing is on PostgreSQL as a whole; of the rest, which
 knows nothing of the database, there are those that chance has chosen once and for all: all of it takes ten minutes more, and is
-what ``make test-postgresql`` runs. With nothing said, all tests are on SQLite, which is quickest.
+what ``make test-postgresql`` runs. With nothing said, all tests are on SQLite, which is quickest. With ``citus`` they are on
+PostgreSQL whose records are spread, by a stand-in (``tests/support/citus.py``).
 
 A fixture that lives longer than a test and has a database asks for ``database_kind``.
 """
@@ -14,6 +15,7 @@ from zlib import crc32
 import pytest
 
 from tests.support.database import KINDS, choose
+from tests.support.database import kind as chosen_kind
 
 WHOLE = (
     "faults",
@@ -37,7 +39,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
     """Return the kind of the databases that are made: ``sqlite`` or ``postgresql``."""
     kind = str(getattr(request, "param", KINDS[0] if _ASKED == "both" else _ASKED))
     choose(kind)
-    return kind
+    return chosen_kind()
 
 
 def _is_below(path: Path, folders: tuple[str, ...]) -> bool:

@@ -1,6 +1,7 @@
 """A number that is raised with every change to what decides about access, in whichever process it is made.
 
-Triggers raise it, in the transaction of the change (migration 0025): nothing that changes these tables gets past them. Who
+Triggers raise it, in the transaction of the change (migration 0025): nothing that changes these tables gets past them (on Citus,
+where such tables have none, what this program changes raises it). Who
 remembers what was in them keeps the number from before it was read; as long as it is the same, so is what was read.
 """
 
@@ -31,6 +32,9 @@ CAUSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 What is not there is never remembered, so that a new token or record changes nothing that was. Of a token nothing is altered
 but that it is revoked, or was used to refresh; of a record, ``status`` says whether it is there.
 """
+
+RAISE = "UPDATE access_version SET version = version + 1 WHERE number = 1"
+"""What the triggers do; a transaction does it itself where tables can't have any (``citus.py``)."""
 
 _CHANGED = re.compile(
     r"\b(INSERT INTO|UPDATE|DELETE FROM)\s+\"?(\w+)\"?(?:\s+SET\s+(.*?)(?=\s(?:WHERE|FROM)\s|$))?", re.DOTALL

@@ -21,9 +21,11 @@ from typing import Any, cast
 
 import asyncpg
 
+from app.db.access_version import RAISE
+from app.db.citus import spread_tables
 from app.db.database import Gatherer, Row
 from app.db.remembered import Seen, View
-from app.db.rows import Change, counted, together
+from app.db.rows import Change, by_record, counted, together
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting
 
@@ -108,12 +110,18 @@ class _Running:
 
 
 class Lockstep:
-    """What drives jobs in one transaction; ``texts`` are what statements became that are asked for several at once."""
+    """What drives jobs in one transaction; ``texts`` are what statements became that are asked for several at once.
 
-    def __init__(self, connection: asyncpg.Connection, texts: dict[Statement, str], seen: Seen) -> None:
+    Where records are ``spread`` over machines, a statement is about one of them: nothing is asked for several at once.
+    """
+
+    def __init__(
+        self, connection: asyncpg.Connection, texts: dict[Statement, str], seen: Seen, *, spread: bool = False
+    ) -> None:
         self.connection = connection
         self.seen = seen
         self._texts = texts
+        self._spread = spread
 
     async def run(self, group: Iterable[Waiting]) -> dict[int, PostgresTransaction]:
         """Run the jobs of a group: first those that keep to no lane, one after the other, then all lanes side by side.
@@ -184,6 +192,8 @@ class Lockstep:
     async def _run(self, statement: Statement, parameters: dict[str, Any]) -> int:
         form = statement.postgresql
         told = await self.connection.execute(form.text, *form.parameters(parameters))
+        if self._spread and form.raises:
+            await self.connection.execute(RAISE)
         return int(told.rsplit(" ", 1)[-1])
 
     async def _read(self, statement: Statement, asked: list[Asked]) -> None:
@@ -196,6 +206,8 @@ class Lockstep:
         ]
         if len(places) == 1:
             found: list[list[Row]] = [await self.connection.fetch(form.text, *next(iter(places)))]
+        elif self._spread:
+            found = [await self.connection.fetch(form.text, *values) for values in places]
         else:
             text = self._texts.get(statement) or await self._for_several(statement)
             found = [[] for _ in places]
@@ -218,8 +230,24 @@ class Lockstep:
         text = self._texts[statement] = f"SELECT given.place, found.* FROM {given}, LATERAL ({asked}) AS found"
         return text
 
+    async def _change_apart(self, one: Asked) -> None:
+        """Do what one of them changes, with a statement for each table, and for each record where that is on its machine."""
+        one.answer = []
+        for change in one.changes:
+            count = 0
+            for of_record in by_record(change) if change[0].table in spread_tables() else [change]:
+                text, values = together([of_record])
+                count += counted([of_record], await self.connection.fetchrow(text, *values))[0]
+            one.answer.append(count)
+        if any(statement.raises for statement, _ in one.changes):
+            await self.connection.execute(RAISE)
+
     async def _change(self, asked: list[Asked]) -> None:
         """Do what all of them change as one statement."""
+        if self._spread:
+            for one in asked:
+                await self._change_apart(one)
+            return
         if len(asked) == 1:
             changes: list[Change] = list(asked[0].changes)
         else:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 
+from app.db.citus import adapt
 from app.db.database import Row
 from app.db.lockstep import ApartError, Lockstep, PostgresTransaction
 from app.db.remembered import Seen
@@ -178,6 +179,11 @@ class PostgresReader:
         self._opening += 1
         try:
             connection = await asyncpg.connect(self._url, connection_class=_Connection, **_OPTIONS)
+            try:
+                await adapt(connection)
+            except BaseException:
+                connection.terminate()
+                raise
         except BaseException:
             self._hand(None)
             raise
@@ -234,6 +240,7 @@ class PostgresDatabase(Writes):
         self._readers: dict[asyncio.AbstractEventLoop, PostgresReader] = {}
         super().__init__()
         self._connection: asyncpg.Connection | None = None
+        self._spread = False
         self._texts: dict[Statement, str] = {}
         self._runner = asyncio.Runner()
         self._loop = self._runner.get_loop()
@@ -388,7 +395,7 @@ class PostgresDatabase(Writes):
         connection = await self._connected()
         await connection.execute("BEGIN")
         number = await connection.fetchval(_BEGIN, WRITER_LOCK)
-        return connection, number, self.drives(connection, self._texts, Seen(self.remembered))
+        return connection, number, self.drives(connection, self._texts, Seen(self.remembered), spread=self._spread)
 
     async def _end(self, number: str, lockstep: Lockstep, left: Iterable[PostgresTransaction]) -> None:
         """Write what jobs left for the end, and commit."""
@@ -431,6 +438,7 @@ class PostgresDatabase(Writes):
         if self._connection is None or self._connection.is_closed():
             try:
                 self._connection = await asyncpg.connect(self.url, connection_class=_Connection, **_OPTIONS)
+                self._spread = await adapt(self._connection)
             except OSError as error:
                 message = "The database can't be reached."
                 raise ConnectionError(message) from error

@@ -70,6 +70,17 @@ Change = tuple[RowsStatement, Sequence[Values]]
 """A statement and its rows."""
 
 
+def by_record(change: Change) -> list[Change]:
+    """Return the rows of each record as a change of its own; ``change`` itself, if its rows are of none."""
+    statement, rows = change
+    if _PARTITION not in statement.names:
+        return [change]
+    place, of_each = statement.names.index(_PARTITION), dict[Any, list[Values]]()
+    for row in rows:
+        of_each.setdefault(row[place], []).append(row)
+    return [(statement, of_one) for of_one in of_each.values()]
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 

@@ -23,7 +23,7 @@ from app.db.migrate import migrate
 from app.db.sqlite import SqliteDatabase
 from app.db.statements import hot
 from app.wiring import open_database
-from tests.support import postgres
+from tests.support import citus, postgres
 
 KINDS = ("sqlite", "postgresql")
 
@@ -31,6 +31,7 @@ KINDS = ("sqlite", "postgresql")
 @dataclass
 class _Chosen:
     kind: str = KINDS[0]
+    is_spread: bool = False
 
 
 _chosen = _Chosen()
@@ -38,8 +39,9 @@ _templates: dict[str, str] = {}
 
 
 def choose(kind: str) -> None:
-    """Have databases of this kind made from here on."""
-    _chosen.kind = kind
+    """Have databases of this kind made from here on; ``citus`` is PostgreSQL with the stand-in, where records are spread."""
+    _chosen.is_spread = kind == "citus"
+    _chosen.kind = "postgresql" if _chosen.is_spread else kind
 
 
 def kind() -> str:
@@ -72,7 +74,10 @@ def migrated(folder: Path, tablespace: str = "pg_default") -> str:
 def copied(url: str, folder: Path, tablespace: str = "pg_default") -> str:
     """Return the URL of a copy of a database that nobody has open; ``tablespace`` is where PostgreSQL keeps it."""
     if url.startswith("postgresql"):
-        return postgres.server().new(url, tablespace)
+        made = postgres.server().new(url, tablespace)
+        if _chosen.is_spread:
+            citus.spread_over_machines(made)
+        return made
     copy = folder / "regie.sqlite3"
     shutil.copy(url.removeprefix("sqlite:///"), copy)
     return f"sqlite:///{copy}"
