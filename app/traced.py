@@ -3,7 +3,7 @@
 A span for each request, for each decision of the gate, each statement and each group that the writer commits. Attributes are names that the
 program has itself (routes, tables, operations, classes of errors), numbers, and the id of the request: no path, query, value or
 address, and no message of an exception. What a caller says of its trace is its number and nothing else; whether it is kept is
-decided here, by that number, so that nobody can have all of theirs kept.
+decided here, by chance and not by that number, so that nobody can have all of theirs kept.
 
 Sources: https://www.w3.org/TR/trace-context/, https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from opentelemetry import trace
@@ -23,7 +24,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ParentBased, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -41,22 +42,36 @@ from app.interactions.gate import Gate
 from app.logs import scrub
 from app.main import Regie
 from app.settings import Settings
-from app.web.ends import ANSWERED
+from app.web.ends import ANSWERED, METHODS
 from app.wiring import Kinds
 
 EXPORT_TIMEOUT_S = 2
-_METHODS = re.compile("[A-Z]{3,7}")
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+\"?(\w+)")
 _propagator = TraceContextTextMapPropagator()
 _tracer: trace.Tracer = trace.NoOpTracer()
 
 
+class _Share(TraceIdRatioBased):
+    """Keeps a share of all traces, whatever number a caller chose for theirs."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__(rate)
+        self._chance = Random()  # noqa: S311 - nothing depends on it that is secret
+
+    def should_sample(
+        self, parent_context: Context | None, trace_id: int, *others: Any, **named: Any
+    ) -> SamplingResult:
+        """Return whether a trace is kept."""
+        del trace_id
+        return super().should_sample(parent_context, self._chance.getrandbits(128), *others, **named)
+
+
 def export_to(settings: Settings, processor: SpanProcessor | None = None) -> TracerProvider:
     """Return what hands the spans of this process on, to ``processor`` or to the collector of the settings."""
     global _tracer  # noqa: PLW0603 - one of a process, set at its start
-    ratio = TraceIdRatioBased(settings.traces_sampled)
+    share = _Share(settings.traces_sampled)
     provider = TracerProvider(
-        sampler=ParentBased(ratio, remote_parent_sampled=ratio),
+        sampler=ParentBased(share, remote_parent_sampled=share, remote_parent_not_sampled=share),
         resource=Resource.create({"service.name": "regie", "service.version": version("regie")}),
     )
     exporter = OTLPSpanExporter(f"{settings.traces_url}/v1/traces", timeout=EXPORT_TIMEOUT_S)
@@ -216,7 +231,7 @@ class TracedRegie(Regie):
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> None:
-        method = scope["method"] if _METHODS.fullmatch(scope["method"]) else "_OTHER"
+        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         parent = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
         context = _propagator.extract({"traceparent": parent.decode("latin-1")}, Context())
         with _span(method, SpanKind.SERVER, context, http__request__method=method) as span:

@@ -19,7 +19,9 @@ ANSWERED = "regie.answered"
 NO_ROUTE = "(none)"
 """The route of what no route fits."""
 
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+"""Those that are told by name; another may be any word of its caller's."""
+
 _CLASSES = tuple(f"{first}xx" for first in range(6))
 _LINES_MAX = 500
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -47,7 +49,7 @@ class Ends:
         route, status, request_id = answered
         seconds = perf_counter() - began
         method = scope["method"]
-        if method not in _METHODS:
+        if method not in METHODS:
             method = "other"
         REQUESTS.add(method, route, _CLASSES[status // 100])
         DURATION.observe(seconds, method, route)

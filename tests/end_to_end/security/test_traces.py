@@ -75,6 +75,22 @@ async def test_who_asks_does_not_decide_what_is_kept(tmp_path: Path, spans: InMe
     assert spans.get_finished_spans() == ()
 
 
+async def test_no_number_of_a_trace_has_it_kept(tmp_path: Path, spans: InMemorySpanExporter) -> None:
+    async with world_in(tmp_path, **settings(sampled=0.001)) as world:
+        for number in range(1, 31):
+            await look(world, traceparent=f"00-4bf92f3577b34da6{number:016x}-00f067aa0ba902b7-01")
+    kept = {span.context.trace_id for span in spans.get_finished_spans()}
+    assert len([trace_id for trace_id in kept if 0 < trace_id % 2**64 <= 30]) < 10
+
+
+async def test_a_method_that_is_none_is_not_named(tmp_path: Path, spans: InMemorySpanExporter) -> None:
+    async with world_in(tmp_path, **settings()) as world:
+        spans.clear()
+        assert (await world.http.request("ZONNES", "/fhir/r4/Patient")).status_code == 405
+    (request,) = [span for span in spans.get_finished_spans() if span.kind.name == "SERVER"]
+    assert "ZONNES" not in str(request.to_json())
+
+
 def text_of(span: ReadableSpan) -> str:
     return str(span.to_json()).lower()
 
