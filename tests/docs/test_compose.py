@@ -51,6 +51,11 @@ def test_volumes_networks_and_secrets_are_declared_and_used() -> None:
     assert all(secret.keys() == {"file"} for secret in COMPOSE["secrets"].values())
 
 
+def test_what_people_bring_in_is_on_disk_and_not_in_memory() -> None:
+    assert "temporary:/tmp" in SERVICES["regie"]["volumes"]
+    assert "tmpfs" not in SERVICES["regie"]
+
+
 def test_no_secret_is_a_variable() -> None:
     given = [
         name

@@ -5,6 +5,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from app.interactions.archive_reading import PACKED_MAX, UNPACKED_MAX
+from app.portal.my_data import LARGE_FORMS
 from tests.support.deploy import (
     DEPLOY,
     KUSTOMIZATION,
@@ -51,6 +53,14 @@ def test_a_pod_is_restricted_and_has_limits(kind: str) -> None:
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         assert mounts == {"secrets": "/run/secrets", "data": "/var/lib/regie", "temporary": "/tmp"}  # noqa: S108
         assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_what_people_bring_in_fits_and_is_on_disk_and_not_in_memory() -> None:
+    (temporary,) = [one for one in pods()["Deployment"]["volumes"] if one["name"] == "temporary"]
+    assert temporary["emptyDir"].keys() == {"sizeLimit"}
+    assert int(temporary["emptyDir"]["sizeLimit"].removesuffix("Gi")) << 30 > PACKED_MAX + UNPACKED_MAX
+    taken = one("Ingress")["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert max(LARGE_FORMS.values()) <= int(taken.removesuffix("m")) << 20 <= max(LARGE_FORMS.values()) + (1 << 20)
 
 
 def test_probes_ask_routes_that_are_there_and_wait_longer_than_readiness_takes() -> None:
