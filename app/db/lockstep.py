@@ -126,8 +126,8 @@ class Lockstep:
     async def run(self, group: Iterable[Waiting]) -> dict[int, PostgresTransaction]:
         """Run the jobs of a group: first those that keep to no lane, one after the other, then all lanes side by side.
 
-        Each has its result or its error then; what is returned is what each left, by its ``id``. An error of the database is no
-        job's: it is raised.
+        Each has its result or its error then; what is returned is what each left, by its ``id``, in the order in which they were
+        begun. An error of the database is no job's: it is raised.
         Raises: ApartError.
         """
         left: dict[int, PostgresTransaction] = {}

@@ -367,7 +367,9 @@ class PostgresDatabase(Writes):
         if any(waiting.error and left[id(waiting)].changed for waiting in group):
             await connection.execute("ROLLBACK")
             return group
-        await self._end(number, lockstep, [left[id(waiting)] for waiting in group if not waiting.error])
+        failed = {id(waiting) for waiting in group if waiting.error}
+        # What they left comes in the order in which they were begun, which is not that in which they came.
+        await self._end(number, lockstep, [of_job for one, of_job in left.items() if one not in failed])
         return []
 
     async def _try_apart(self, group: list[Waiting]) -> list[Waiting]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
@@ -143,6 +143,25 @@ async def test_nobody_fails_for_what_another_had_changed_that_failed(database: D
         assert found == 9
         await database.write(remove_all)
         assert await database.reader.all(ALL, {}) == []
+
+
+async def test_what_jobs_leave_for_the_commit_is_in_the_order_in_which_they_were_done(database: Database) -> None:
+    class Log:
+        told: ClassVar[list[str]] = []
+
+        async def flush(self, _: Transaction, items: list[str]) -> None:
+            self.told[:] = items
+
+    log, done = Log(), list[str]()
+
+    async def job(transaction: Transaction, name: str) -> None:
+        done.append(name)
+        await fill(transaction, len(done), 1)
+        transaction.at_commit(log, (name,))
+
+    lanes = (1, None, 2, 1, None)
+    await together(database, *((partial(job, name=f"{n} in {lane}"), lane) for n, lane in enumerate(lanes)))
+    assert log.told == done
 
 
 async def remove_all(transaction: Transaction) -> None:
