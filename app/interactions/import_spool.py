@@ -7,11 +7,13 @@ Source: https://www.sqlite.org/inmemorydb.html#temp_db
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
 from typing import Self
 
+from app.errors import UnavailableError
 from app.interactions.import_lines import Line
 
 _TABLE = """
@@ -73,16 +75,18 @@ class Spool:
         self._connection.close()
 
     def add(self, line: Line, part: Part, person: str, resource_type: str, resource_id: str | None) -> None:
-        """Keep a line."""
+        """Keep a line. Raises: UnavailableError."""
         content = blake2b(f"{resource_type}/{resource_id} ".encode() + line.body, digest_size=16).digest()
         self.count += 1
         row = (self.count, int(part), person, resource_type, resource_id, line.file, line.number, line.entry)
-        self._connection.execute(_ADD, (*row, line.fault, content, line.body))
+        with _on_disk():
+            self._connection.execute(_ADD, (*row, line.fault, content, line.body))
 
     def read(self) -> Iterator[Spooled]:
-        """Yield all lines in their order; nothing is added from now on."""
-        for statement in (_IN_ORDER, _OF_CONTENT, "COMMIT"):
-            self._connection.execute(statement)
+        """Yield all lines in their order; nothing is added from now on. Raises: UnavailableError."""
+        with _on_disk():
+            for statement in (_IN_ORDER, _OF_CONTENT, "COMMIT"):
+                self._connection.execute(statement)
         for n, part, person, kind, id_, file, number, entry, fault, content, body in self._connection.execute(_READ):
             ((times,),) = self._connection.execute(_EARLIER, (content, n))
             line = Line(file, number, body, entry, id_, fault)
@@ -91,3 +95,13 @@ class Spool:
     def has_patient(self, patient_id: str) -> bool:
         """Return whether the Patient itself is among the lines."""
         return self._connection.execute(_PATIENT, (patient_id,)).fetchone() is not None
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    """Raise UnavailableError, if the disk does not take it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        message = "The folder for temporary files does not take the lines of this import: make room, or set TMPDIR to another."
+        raise UnavailableError(message) from error

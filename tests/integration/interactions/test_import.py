@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from app.audit.events import Trace, unpack
-from app.errors import UnprocessableError
+from app.errors import UnavailableError, UnprocessableError
 from app.fhir.release import Release
 from app.interactions import record_import
 from app.interactions.import_lines import files_in, lines_of_files
+from app.interactions.import_spool import Spool
 from app.interactions.people import record_with_patient
 from app.store.changes import all_records
 from app.store.ids import new_id, record_in
@@ -231,3 +232,19 @@ async def test_everybody_reads_that_it_was_imported(person: Inside) -> None:
         "what names a person, then the rest"
     )
     assert sum(one["count"] for one in told) == 8
+
+
+@pytest.mark.parametrize("pages", [4, 42], ids=["reading", "putting in order"])
+async def test_a_full_disk_for_temporary_files_is_told_and_nothing_goes_in(
+    person: Inside, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    class SmallSpool(Spool):
+        def __init__(self) -> None:
+            super().__init__()
+            self._connection.execute(f"PRAGMA max_page_count={pages}")
+
+    monkeypatch.setattr(record_import, "Spool", SmallSpool)
+    records = await all_records(person.parts.database.reader, 100)
+    with pytest.raises(UnavailableError, match="TMPDIR"):
+        await imported(person.parts, some_people(60))
+    assert await all_records(person.parts.database.reader, 100) == records
