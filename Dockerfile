@@ -4,8 +4,10 @@
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /opt/regie
 RUN python -m venv .venv
-COPY requirements.lock ./
-RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+# requirements-otel.lock has what traces need, too.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-otel.lock ./
+RUN .venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r ${LOCK}
 COPY pyproject.toml README.md LICENSE alembic.ini ./
 COPY app app
 COPY migrations migrations

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-postgresql check format bench bench-postgres bench-check bench-page soak conformance oracle lock venv installed installed-tests chromium node postgresql wrk
+.PHONY: help serve test test-postgresql check format bench bench-postgres bench-check bench-page soak conformance oracle lock venv installed installed-otel installed-tests chromium node postgresql wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -78,6 +78,7 @@ lock: ## write the lock files anew from pyproject.toml (UPGRADE=1: with the newe
 	@test -x .venv-lock/bin/pip-compile || { $(find_python); "$$python" -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools; }
 	@$(pip_compile) --extra install --output-file requirements.lock pyproject.toml
 	@$(pip_compile) --all-extras --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+	@$(pip_compile) --extra install --extra otel --constraint requirements-test.lock --output-file requirements-otel.lock pyproject.toml
 
 # ------------------------------------------------------------------------------------------------------- installation
 # What is installed is remembered as a copy of the lock file in .venv: the comparison is by content, so that a fresh
@@ -103,6 +104,9 @@ installed: venv
 	@$(call install,requirements.lock)
 	@cmp -s pyproject.toml .venv/pyproject.toml || { \
 		$(pip) install --no-deps --no-build-isolation --no-index --editable .; cp pyproject.toml .venv/pyproject.toml; }
+
+installed-otel: installed
+	@$(call install,requirements-otel.lock)
 
 installed-tests: installed
 	@$(call install,requirements-test.lock)

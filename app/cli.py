@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -40,7 +41,7 @@ from app.oauth import clients, registration, tokens
 from app.oauth.certificates import key_with
 from app.oauth.proofs_of_clients import SELF_SIGNED
 from app.serving import serve as serve_until_stopped
-from app.settings import Settings
+from app.settings import Settings, read_settings
 from app.wiring import Parts, wire
 
 T = TypeVar("T")
@@ -62,12 +63,20 @@ def _stop(message: str) -> typer.Exit:
     return typer.Exit(1)
 
 
+def _ready_settings() -> Settings:
+    """Return the settings; a command ends here if they are not good, or their database is away or not up to date."""
+    try:
+        settings = read_settings()
+        if is_current(settings.database_url):
+            return settings
+    except RegieError as error:
+        raise _stop(str(error)) from error
+    raise _stop("The database is not up to date: run `regie migrate` first.")
+
+
 def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
     """Return the result of ``work`` on the database of the settings."""
-    settings = Settings()
-    if not is_current(settings.database_url):
-        raise _stop("The database is not up to date: run `regie migrate` first.")
-    parts = wire(settings)
+    parts = wire(_ready_settings())
 
     async def run() -> T:
         return await work(parts)
@@ -102,8 +111,8 @@ def migrate_command(
     ] = False,
 ) -> None:
     """Bring the database's tables and its index up to date; does nothing when they are."""
-    url = Settings().database_url
     try:
+        url = read_settings().database_url
         applied = migrate(url)
         typer.echo(f"Migrated: {', '.join(applied)}." if applied else "The database is up to date.")
         if source is not None:
@@ -118,9 +127,9 @@ def migrate_command(
 @main.command()
 def serve() -> None:
     """Serve the pages, OAuth and FHIR."""
-    settings = Settings()
-    if not is_current(settings.database_url):
-        raise _stop("The database is not up to date: run `regie migrate` first.")
+    settings = _ready_settings()
+    if settings.traces_url and find_spec("opentelemetry") is None:
+        raise _stop("REGIE_TRACES_URL takes the extra regie[otel], which is not installed: make installed-otel.")
     _check_port(settings)
     settings.key("start")  # makes the secret before several processes want it
     typer.echo(f"Regie is at {settings.base_url} - open it in a browser. Stop it with Ctrl+C.")

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from app.errors import RegieError
 from app.fhir.packages.files import PackageError
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
 from app.fhir.packages.package import Package, read_package
 from app.fhir.release import Release
 from app.fhir.search.custom import of_library
-from app.settings import Settings
+from app.settings import read_settings
 
 
 def _stop(message: str) -> typer.Exit:
@@ -22,7 +23,10 @@ def _stop(message: str) -> typer.Exit:
 
 
 def _library() -> Library:
-    return Library(Settings().packages_folder, PROFILES)
+    try:
+        return Library(read_settings().packages_folder, PROFILES)
+    except RegieError as error:
+        raise _stop(str(error)) from error
 
 
 @contextmanager

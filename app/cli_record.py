@@ -242,6 +242,9 @@ def _bring_in(run: Runner, paths: list[Path], release: str, trusted: list[str], 
             if is_export or is_zip(file):
                 _tell(run(lambda parts: _restored(parts, file, trusted)))
                 return
+    for path in paths:
+        if not path.exists():
+            raise _stop(f"{path} is not there.")
     if not release:
         raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
     wanted = _release(release)

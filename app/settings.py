@@ -14,8 +14,12 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import UnavailableError
 
 SECRETS = Path("/run/secrets")
 """Where containers find secrets as files: one that is called as a variable (``regie_database_url``) is read like it."""
@@ -41,6 +45,18 @@ def _safe(url: str) -> str:
     return url
 
 
+def _known_database(url: str) -> str:
+    """Return the URL of a database. Raises: ValueError, when Regie does not know it."""
+    try:
+        parsed = make_url(url)
+        is_known = bool(parsed.database) and parsed.drivername in ("sqlite", "postgresql")
+    except (ArgumentError, ValueError):
+        is_known = False
+    if not is_known:
+        raise ValueError("It has to be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.")
+    return url
+
+
 class Settings(BaseSettings):
     """Regie's settings, from ``REGIE_...`` variables; frozen."""
 
@@ -48,7 +64,9 @@ class Settings(BaseSettings):
         env_prefix="REGIE_", frozen=True, secrets_dir=SECRETS if SECRETS.is_dir() else None
     )
 
-    database_url: str = Field(default="sqlite:///var/regie.sqlite3", description="Where the data is.")
+    database_url: Annotated[str, AfterValidator(_known_database)] = Field(
+        default="sqlite:///var/regie.sqlite3", description="Where the data is."
+    )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
     base_url: Annotated[str, AfterValidator(_without_slash)] = Field(
@@ -175,6 +193,19 @@ class Settings(BaseSettings):
     def key(self, purpose: str) -> bytes:
         """Return a 32-byte key for one purpose, derived from the server's secret (HKDF, RFC 5869)."""
         return HKDF(SHA256(), 32, None, f"regie {purpose}".encode()).derive(_secret(self.secret_file))
+
+
+def read_settings() -> Settings:
+    """Return the settings. Raises: UnavailableError, with a line for each that is not good; none has its value, which may be a secret."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"REGIE_{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ').removesuffix('.')}."
+            for fault in error.errors(include_input=False, include_url=False)
+            if fault["type"] != "default_factory_not_called"  # only a consequence of another
+        ]
+    raise UnavailableError("\n".join(faults))
 
 
 SECRET_BYTES_MIN = 32

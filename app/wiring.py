@@ -18,7 +18,6 @@ from app.db.database import Database
 from app.db.health import Health
 from app.db.postgres import PostgresDatabase
 from app.db.sqlite import SqliteDatabase
-from app.errors import UnavailableError
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
@@ -121,14 +120,11 @@ PLAIN = Kinds()
 
 
 def open_database(url: str, kinds: Kinds = PLAIN) -> Database:
-    """Return the database of an URL, opened. Raises: UnavailableError, for one that Regie does not know."""
+    """Return the database of an URL, opened."""
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return kinds.sqlite(Path(parsed.database))
-    if parsed.get_backend_name() == "postgresql":
-        return kinds.postgres(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
-    message = "REGIE_DATABASE_URL has to be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
-    raise UnavailableError(message)
+    if parsed.get_backend_name() == "sqlite":
+        return kinds.sqlite(Path(str(parsed.database)))
+    return kinds.postgres(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
 
 
 def wire(settings: Settings, clock: Callable[[], datetime] = utc_now, kinds: Kinds = PLAIN) -> Parts:

@@ -9,15 +9,18 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -80,6 +83,7 @@ def in_transaction(url: str, work: Callable[[Connection], T], *, to_write: bool 
     """Return what ``work`` returned, in one transaction: committed at its end, undone by an exception.
 
     With ``to_write`` it holds the lock of those who migrate from its beginning.
+    Raises: UnavailableError, if a database of PostgreSQL can't be reached.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
@@ -99,7 +103,12 @@ def in_transaction(url: str, work: Callable[[Connection], T], *, to_write: bool 
 async def _in_postgresql(url: URL, work: Callable[[Connection], T], *, to_write: bool) -> T:
     engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
     try:
-        async with engine.begin() as connection:
+        try:
+            connection = await engine.connect()
+        except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+            message = f"The database can't be reached: {error}"
+            raise UnavailableError(message) from error
+        async with aclosing(connection), connection.begin():
             if to_write:
                 await connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -29,8 +29,8 @@ def move(source: str, target: str) -> dict[str, int]:
     file stays as it is.
     Raises: UnavailableError, if either is not so, or a text can't be kept by PostgreSQL; then nothing was moved.
     """
-    if make_url(source).get_backend_name() != "sqlite" or make_url(target).get_backend_name() != "postgresql":
-        raise UnavailableError("A database is moved from SQLite to PostgreSQL.")
+    if not source.startswith("sqlite:///") or make_url(target).get_backend_name() != "postgresql":
+        raise UnavailableError("A database is moved from SQLite (sqlite:///FILE) to PostgreSQL.")
     path = Path(make_url(source).database or "")
     if not path.is_file() or not is_current(source):
         message = f"{path} is not there, or not up to date: run `regie migrate` with it first."

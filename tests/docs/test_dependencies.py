@@ -77,7 +77,11 @@ def test_what_tests_and_generators_import_is_declared() -> None:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("requirements.lock", ["install"]), ("requirements-test.lock", ["install", "test", "check", "otel"])],
+    [
+        ("requirements.lock", ["install"]),
+        ("requirements-otel.lock", ["install", "otel"]),
+        ("requirements-test.lock", ["install", "test", "check", "otel"]),
+    ],
 )
 def test_every_dependency_is_locked_to_a_version_that_is_allowed(lock: str, extras: list[str]) -> None:
     versions = locked(lock)
@@ -87,11 +91,11 @@ def test_every_dependency_is_locked_to_a_version_that_is_allowed(lock: str, extr
 
 
 def test_tests_run_with_the_versions_that_are_served() -> None:
-    served, tested = locked("requirements.lock"), locked("requirements-test.lock")
-    assert served.items() <= tested.items()
+    served, traced = locked("requirements.lock"), locked("requirements-otel.lock")
+    assert served.items() <= traced.items() <= locked("requirements-test.lock").items()
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-otel.lock", "requirements-test.lock"])
 def test_a_lock_file_has_hashes_and_names_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text

@@ -161,6 +161,8 @@ def patient_is_listed(list_file: Path) -> bool:
         (["export"], "--patient ID"),
         (["export", "--patient", "x", "--release", "r5"], "The release is stu3 or r4."),
         (["export", "--verify", "not-there"], "can't be read"),
+        (["import", "not-there", "--as-operator"], "not-there is not there"),
+        (["import", "README.md", "not-there", "--release", "r4", "--as-operator"], "not-there is not there"),
         (["import", "pyproject.toml"], "--as-operator"),
         (["import", "pyproject.toml", "--as-operator"], "--release"),
     ],

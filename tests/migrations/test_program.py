@@ -56,6 +56,36 @@ def test_a_server_on_a_half_migrated_schema_does_not_start(program: Program) -> 
     assert "regie migrate" in refused(program).stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        (
+            {"REGIE_DATABASE_URL": "mysql://regie:geheim@127.0.0.1/regie"},
+            ["REGIE_DATABASE_URL: It has to be sqlite:///"],
+        ),
+        ({"REGIE_DATABASE_URL": "postgresql://regie:geheim@127.0.0.1:1/regie"}, ["The database can't be reached: "]),
+        (
+            {"REGIE_WORKERS": "geheim", "REGIE_STOP_WITHIN": "geheim"},
+            ["REGIE_WORKERS: Input should be a valid integer", "REGIE_STOP_WITHIN: Input should be a valid timedelta"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("packages", "list"), ("audit", "verify")])
+def test_what_is_wrong_with_the_settings_or_the_database_is_said_in_a_line_each(
+    tmp_path: Path, command: tuple[str, ...], environment: dict[str, str], told: list[str]
+) -> None:
+    program = Program(tmp_path, free_port(), environment)
+    if command[0] == "packages" and environment.get("REGIE_DATABASE_URL", "").startswith("postgresql"):
+        assert program.run(*command)  # needs no database
+        return
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        program.run(*command)
+    lines = caught.value.stderr.splitlines()
+    assert len(lines) == len(told)
+    assert all(line.startswith(begins) for line, begins in zip(lines, told, strict=True))
+    assert "geheim" not in caught.value.stderr
+
+
 def with_older_schema(file: Path) -> None:
     """Make the file say that its last migration is not done."""
     connection = sqlite3.connect(file)
