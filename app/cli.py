@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pyotp
 import typer
 from cryptography import x509
+from sqlalchemy.exc import DBAPIError
 
 from app.cli_account import commands as account_commands
 from app.cli_audit import commands as audit_commands
@@ -121,6 +122,8 @@ def migrate_command(
             typer.echo(f"Put on the machines: {', '.join(spread(url)) or 'nothing, all is there'}.")
     except RegieError as error:
         raise _stop(str(error)) from error
+    except DBAPIError as error:
+        raise _stop(f"The database refused: {error.orig}") from error
     index_after_migration(_run)
 
 

@@ -106,7 +106,7 @@ async def _in_postgresql(url: URL, work: Callable[[Connection], T], *, to_write:
         try:
             connection = await engine.connect()
         except (OSError, asyncpg.PostgresError, DBAPIError) as error:
-            message = f"The database can't be reached: {error}"
+            message = f"The database can't be reached: {error.orig if isinstance(error, DBAPIError) else error}"
             raise UnavailableError(message) from error
         async with aclosing(connection), connection.begin():
             if to_write:

@@ -14,6 +14,7 @@ from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
 from app.fhir.search.custom import of_library
 from app.fhir.search.definitions import install
+from tests.support import postgres
 from tests.support.database import file_at
 from tests.support.running import PROGRAM, ROOT, Program, free_port
 from tests.support.soundness import Soundness
@@ -84,6 +85,20 @@ def test_what_is_wrong_with_the_settings_or_the_database_is_said_in_a_line_each(
     assert len(lines) == len(told)
     assert all(line.startswith(begins) for line, begins in zip(lines, told, strict=True))
     assert "geheim" not in caught.value.stderr
+
+
+def test_a_database_in_which_no_tables_may_be_made_says_so(tmp_path: Path) -> None:
+    server = postgres.server()
+    url = server.new()
+    server.run("CREATE ROLE guest LOGIN")
+    guest = Program(tmp_path, free_port(), {"REGIE_DATABASE_URL": url.replace("//postgres@", "//guest@")})
+    try:
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            guest.run("migrate")
+    finally:
+        server.drop(url)
+        server.run("DROP ROLE guest")
+    assert caught.value.stderr.strip() == "The database refused: permission denied for schema public"
 
 
 def with_older_schema(file: Path) -> None:
