@@ -39,6 +39,9 @@ LAUNCH_SCOPES = frozenset({"launch", "launch/patient", "offline_access", "online
 TOKENS_MAX = 5
 """Tokens in one scope."""
 
+KEPT_LENGTH_MAX = 2000
+"""Characters of a text that is remembered with what it says: a caller may send any number of longer ones."""
+
 _MADE_UP = frozenset({"AuditEvent", "Consent"})
 """Types that are also shown of what is no stored resource, and has no tokens in the index."""
 
@@ -64,9 +67,12 @@ class Narrowed:
     tokens: frozenset[Token]
 
 
-@lru_cache(maxsize=4096)
 def parse_scope(text: str) -> SmartScope | None:
     """Return the resource scope that ``text`` is, or None if it is none (``openid``, or nonsense)."""
+    return _kept(text) if len(text) <= KEPT_LENGTH_MAX else _parsed(text)
+
+
+def _parsed(text: str) -> SmartScope | None:
     found = _RESOURCE_SCOPE.fullmatch(text)
     if found is None or not found[3]:
         return None
@@ -79,6 +85,9 @@ def parse_scope(text: str) -> SmartScope | None:
         for letter in found[3]:
             actions |= _V2[letter]
     return SmartScope(found[1], None if found[2] == "*" else found[2], actions, tokens)
+
+
+_kept = lru_cache(maxsize=4096)(_parsed)
 
 
 def _tokens(resource_type: str, query: str) -> frozenset[Token] | None:
@@ -118,14 +127,11 @@ class SmartScopes:
 
     scopes: frozenset[SmartScope]
 
-    @classmethod
-    @lru_cache(maxsize=4096)
-    def of(cls, text: str) -> "SmartScopes":
+    @staticmethod
+    def of(text: str) -> "SmartScopes":
         """Return the resource scopes in a space-separated ``scope`` string."""
-        parsed = (parse_scope(part) for part in text.split())
-        return cls(frozenset(scope for scope in parsed if scope is not None))
+        return _kept_scopes(text) if len(text) <= KEPT_LENGTH_MAX else _scopes(text)
 
-    @lru_cache(maxsize=1024)  # noqa: B019 - tokens with the same scopes share one set for as long as it is kept
     def types_for(self, action: Action) -> frozenset[str] | None:
         """Return the resource types on which all of ``action`` is allowed; None means every type."""
         whole, everywhere = self._whole()
@@ -160,6 +166,14 @@ class SmartScopes:
             else:
                 named[scope.resource_type] = named.get(scope.resource_type, Action(0)) | scope.actions
         return named, everywhere
+
+
+def _scopes(text: str) -> SmartScopes:
+    parsed = (parse_scope(part) for part in text.split())
+    return SmartScopes(frozenset(scope for scope in parsed if scope is not None))
+
+
+_kept_scopes = lru_cache(maxsize=4096)(_scopes)
 
 
 def narrowed(asked: Iterable[str], allowed: Iterable[str]) -> list[str]:

@@ -136,6 +136,7 @@ ROUTES = (
 
 
 _WRITTEN = frozenset(part for route in ROUTES for part in route.parts if part[0] != "{")
+_LONGEST = max(len(route.parts) for route in ROUTES)
 
 
 def match(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
@@ -144,9 +145,7 @@ def match(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
     Raises: NotFoundError, when no path is like this; MethodNotAllowedError, when the path is there with other methods;
     UnknownOperationError.
     """
-    # Types and ids make no difference to which route it is, so that there are few shapes to remember.
-    shape = tuple(part if part in _WRITTEN or part[0] in "$_" else "" for part in parts)
-    routes = _by_shape(shape)
+    routes = _by_shape(_shape(parts))
     found = routes.get("GET" if method == "HEAD" else method)
     if found is None:
         raise _refusal(method, parts, routes)
@@ -156,8 +155,13 @@ def match(method: str, parts: list[str]) -> tuple[Route, dict[str, str]]:
 
 def methods(parts: list[str]) -> list[str]:
     """Return the methods that a path can be asked with, for the header Allow."""
-    shape = tuple(part if part in _WRITTEN or part[0] in "$_" else "" for part in parts)
-    return sorted({*_by_shape(shape), *(("HEAD",) if "GET" in _by_shape(shape) else ())})
+    found = _by_shape(_shape(parts))
+    return sorted({*found, *(("HEAD",) if "GET" in found else ())})
+
+
+def _shape(parts: list[str]) -> tuple[str, ...]:
+    """Return what of a path makes a difference to which route it is: shapes are small, so that nobody fills the memory."""
+    return tuple(part if part in _WRITTEN else part[0] if part[0] in "$_" else "" for part in parts[: _LONGEST + 1])
 
 
 def _refusal(method: str, parts: list[str], routes: dict[str, Route]) -> RegieError:

@@ -1,5 +1,7 @@
 """What a scope with tokens says, and what it leaves out."""
 
+import tracemalloc
+
 import pytest
 
 from app.access.categories import ALL_PARTS, Category
@@ -53,3 +55,14 @@ def test_until_the_rows_are_known_nothing_is_inside() -> None:
     assert with_rows.covers("Observation", measured, [ROW])
     assert not with_rows.covers("Observation", measured)
     assert not with_rows.covers("Observation", 0, [ROW])
+
+
+def test_long_scopes_do_not_fill_the_memory() -> None:
+    tracemalloc.start()
+    for number in range(200):
+        text = f"patient/Observation.rs?code=http://loinc.org|{number}" + "x" * 50_000
+        assert is_known_scope(text)
+        assert "Observation" in (SmartScopes.of(text).types_for(Action.READ) or ())
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 1_000_000
