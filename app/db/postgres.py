@@ -315,9 +315,9 @@ class PostgresDatabase(Writes):
         while True:
             following = await self._waiting.get()
             group: list[Waiting] = []
-            while following is not None and len(group) < GROUP_LIMIT:
+            while following is not None:
                 group.append(following)
-                if self._waiting.empty():
+                if len(group) == GROUP_LIMIT or self._waiting.empty():
                     break
                 following = self._waiting.get_nowait()
             if group:

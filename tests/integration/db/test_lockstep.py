@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindp
 from app.db.database import Database, Transaction
 from app.db.lockstep import Lockstep
 from app.db.migrate import in_transaction
+from app.db.postgres import GROUP_LIMIT
 from app.db.rows import adding, removing
 from app.db.statements import hot
 from app.interactions.beside import can_wait
@@ -187,6 +188,15 @@ async def test_what_waits_for_anything_else_than_its_transaction_is_an_error(dat
     assert isinstance(outcome, RuntimeError)
     assert other == 1
     assert [row[0] for row in await database.reader.all(ALL, {})] == [2]
+
+
+async def test_nobody_is_forgotten_of_whom_there_are_more_than_go_together(database: Database) -> None:
+    async def job(_: Transaction, number: int) -> int:
+        return number
+
+    async with asyncio.timeout(30):
+        found = await together(database, *((partial(job, number=n), n % 3) for n in range(2 * GROUP_LIMIT + 9)))
+    assert found == list(range(2 * GROUP_LIMIT + 9))
 
 
 async def test_there_is_no_event_loop_to_wait_in(database: Database) -> None:
