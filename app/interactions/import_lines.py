@@ -101,9 +101,9 @@ def lines_of_files(release: Release, paths: Iterable[Path]) -> Iterator[Line]:
         try:
             with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
                 if path.name.removesuffix(".gz").endswith(".json"):
-                    yield from _resources(release, _whole(path.name, file))
+                    yield from _resources(release, _whole(str(path), file))
                 else:
-                    yield from lines_in(release, path.name, file)
+                    yield from lines_in(release, str(path), file)
         except (OSError, EOFError, zlib.error) as error:
             message = f"{path} can't be read."
             raise UnprocessableError(message) from error

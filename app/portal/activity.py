@@ -40,6 +40,7 @@ REQUEST_LONGEST_US = 10_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOKED = marked("looked at %(what)s")
 _SOUGHT = marked("searched for %(what)s, and got to see nothing")
+_COMPARED = marked("compared a file with the record, and added nothing")
 _WRITES = {
     "create": marked("added data: %(what)s"),
     "update": marked("changed data: %(what)s"),
@@ -117,6 +118,8 @@ def _who(event: Event, language: Language, *, is_own: bool) -> str:
     if is_person(event) and is_own:
         return language.gettext("You")
     name = event.display or language.gettext("Someone who is not known")
+    if event.kind == "operator" and event.display:
+        name = language.gettext("Who runs this system")
     role = next((language.gettext(name) for role, name in ROLES.items() if role.value == event.role), "")
     about = ", ".join(part for part in (role, event.organisation) if part)
     if about:
@@ -139,6 +142,8 @@ def _what(events: list[Event], language: Language) -> str:
         return way_words(first.detail, language)
     if first.action == "login-changed":
         return change_words(first.detail, language)
+    if first.action == "import-resources" and not any(event.count for event in events):
+        return language.gettext(_COMPARED)
     if first.action in _DEEDS and all(event.action == first.action for event in events):
         return language.gettext(_DEEDS[first.action])
     written = next((event.action for event in events if event.action in _WRITES), "")

@@ -116,7 +116,7 @@ def test_a_folder_is_imported_with_a_report_of_what_was_refused_and_once(program
     command = ("record", "import", str(folder), "--release", "r4", "--as-operator", "--report", str(report))
     assert refusal(program, *command).stdout == "1 resources are in.\n"
     (line,) = map(json.loads, report.read_text().splitlines())
-    assert (line["file"], line["line"], line["resource"]) == ("Observation.ndjson", 2, "Observation/bad")
+    assert (line["file"], line["line"], line["resource"]) == (str(folder / "Observation.ndjson"), 2, "Observation/bad")
     assert "Observation.status" in [place for issue in line["outcome"]["issue"] for place in issue["expression"]]
     assert "it has to be a new file" in refusal(program, *command).stderr
     report.unlink()

@@ -213,7 +213,10 @@ def test_a_folder_is_all_its_files_packed_or_not(tmp_path: Path) -> None:
     (tmp_path / "Observation.ndjson.gz").write_bytes(gzip.compress(b'{"resourceType":"Observation"}'))
     (tmp_path / "README.txt").write_text("not a resource")
     found = list(lines_of_files(Release.R4, files_in([tmp_path])))
-    assert [(line.file, line.number) for line in found] == [("Observation.ndjson.gz", 1), ("Patient.ndjson", 1)]
+    assert [(line.file, line.number) for line in found] == [
+        (str(tmp_path / "Observation.ndjson.gz"), 1),
+        (str(tmp_path / "Patient.ndjson"), 1),
+    ], "with its folder: two may have a file of one name"
     (tmp_path / "Observation.ndjson.gz").write_bytes(b"no gzip")
     with pytest.raises(UnprocessableError, match="can't be read"):
         list(lines_of_files(Release.R4, files_in([tmp_path])))

@@ -53,6 +53,14 @@ def test_a_search_that_showed_nothing_is_not_said_to_be_a_look_at_it() -> None:
     assert said(event(nothing, action="read")) == ["Praktijk De Proef heeft gekeken naar medicijnen"]
 
 
+def test_an_import_that_added_nothing_is_not_said_to_have_added_something() -> None:
+    brought = event(kind="operator", actor="operator", display="operator", action="import-resources", ground="operator")
+    who = "De beheerder van dit systeem heeft"
+    assert said(brought) == [f"{who} gegevens uit een bestand toegevoegd"]
+    assert said(event(brought, count=0)) == [f"{who} een bestand met uw dossier vergeleken, en niets toegevoegd"]
+    assert said(event(brought, count=0), brought) == [f"{who} gegevens uit een bestand toegevoegd"]
+
+
 def test_a_deed_and_what_its_request_looked_at_do_not_hide_each_other() -> None:
     look, deed = event(resource_type="Consent"), event(action="withdraw", resource_type="Consent", count=0)
     assert said(look, look, deed, look) == [
