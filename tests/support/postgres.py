@@ -110,6 +110,20 @@ class Server:
         yield name
         self.run(f"DROP TABLESPACE {name}")
 
+    def copied(self, folder: Path, replica: str | None = None) -> "Server":
+        """Return a server, not started, with a copy of this one's data, taken in ``folder`` while this one works.
+
+        It is to follow this one as the ``replica`` of that name, if there is one.
+        """
+        folder.mkdir(mode=0o755)
+        if user := _user():
+            shutil.chown(folder, user)
+        command = [str(self.binaries / "pg_basebackup"), "-D", str(folder / "data"), "-c", "fast"]
+        command += ["-d", f"host=127.0.0.1 port={self.port} user=postgres application_name={replica or 'copy'}"]
+        command += ["-R"] if replica else []
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, user=user)
+        return Server(self.binaries, folder, _free_port())
+
     def drop(self, url: str) -> None:
         """Take a database away."""
         self.run(f"DROP DATABASE {url.rsplit('/', 1)[-1]} WITH (FORCE)")
@@ -133,9 +147,13 @@ def made(folder: Path) -> Server:
     command = [str(binaries / "initdb"), "-D", str(folder / "data"), "--auth=trust", "--encoding=UTF8", "--locale=C"]
     command += ["--username=postgres", "--no-sync"]
     subprocess.run(command, check=True, capture_output=True, cwd=folder, user=user)
+    return Server(binaries, folder, _free_port())
+
+
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return Server(binaries, folder, free.getsockname()[1])
+        return int(free.getsockname()[1])
 
 
 @cache
