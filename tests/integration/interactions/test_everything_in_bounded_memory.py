@@ -1,5 +1,6 @@
 """A large answer is never in memory as a whole."""
 
+import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, MutableMapping
 from pathlib import Path
@@ -31,9 +32,12 @@ async def test_everything_of_a_large_record_takes_the_memory_of_some_parts(perso
         sent = b'{"resourceType":"Bundle","type":"transaction","entry":[' + entries + b"]}"
         assert (await person.http.post("/", content=sent, headers=person.headers)).status_code == 200
     size = parts = 0
+    coming: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if not coming:
+            await asyncio.Event().wait()  # who asked stays
+        return coming.pop()
 
     async def send(message: MutableMapping[str, Any]) -> None:
         nonlocal size, parts
