@@ -13,6 +13,7 @@ import queue
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -28,6 +29,9 @@ from app.metrics import committing
 T = TypeVar("T")
 GROUP_LIMIT = 256
 BUSY_TIMEOUT_MS = 10_000
+ASKS_AGAIN_S = 0.001
+"""Seconds after which who waits for another process to end its transaction looks again."""
+
 OVERWRITE_TIMEOUT_MS = 1_000
 REWRITE_MAX_BYTES = 1 << 30
 """The largest file that is rewritten while the server runs; 200 MB took a second."""
@@ -152,6 +156,7 @@ class SqliteDatabase(Writes):
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
+        self.turn_within_s = BUSY_TIMEOUT_MS / 1000
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         super().__init__()
         self._writer_connection = self._connect(read_only=False)
@@ -175,6 +180,7 @@ class SqliteDatabase(Writes):
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             # What is erased is overwritten; on creates and updates the cost is too small to measure.
             connection.execute("PRAGMA secure_delete=ON")
+            connection.execute("PRAGMA busy_timeout=0")  # ``_begin`` waits
         connection.execute("PRAGMA mmap_size=268435456")
         connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}")
         with self._opening:
@@ -272,7 +278,7 @@ class SqliteDatabase(Writes):
         """Run and commit all jobs of ``group``; every one ends with a result or an error."""
         connection = self._writer_connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             transaction = self.writes(connection, self.remembered)
             for waiting in group:
                 self._run_in_savepoint(transaction, waiting)
@@ -291,6 +297,23 @@ class SqliteDatabase(Writes):
                 except sqlite3.Error as also:
                     # The transaction stays open and uncommitted; the next group can't begin, and comes here to try again.
                     failure.add_note(f"Rolling back failed too: {type(also).__name__}.")
+
+    def _begin(self) -> None:
+        """Begin to write when no other process does. Raises: sqlite3.OperationalError, when that takes too long.
+
+        SQLite's own way to wait asks ever more seldom, up to each tenth of a second: it would miss most of the turns that an
+        import leaves to others.
+        """
+        until = time.monotonic() + self.turn_within_s
+        while True:
+            try:
+                self._writer_connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+                time.sleep(ASKS_AGAIN_S)
+            else:
+                return
 
     def _run_in_savepoint(self, transaction: SqliteTransaction, waiting: Waiting) -> None:
         connection = self._writer_connection

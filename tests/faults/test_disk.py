@@ -5,8 +5,11 @@ import os
 import random
 import resource
 import sqlite3
+import statistics
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -163,7 +166,7 @@ async def test_nothing_is_shown_while_the_log_cannot_take_it(world: Inside) -> N
 
 
 async def test_a_database_that_another_process_holds_is_a_503_until_it_lets_go(world: Inside) -> None:
-    on_sqlite(world.parts.database)._writer_connection.execute("PRAGMA busy_timeout=100")
+    on_sqlite(world.parts.database).turn_within_s = 0.1
     other = sqlite3.connect(file_of(world.parts.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     body = world.observation("held")
@@ -175,6 +178,32 @@ async def test_a_database_that_another_process_holds_is_a_503_until_it_lets_go(w
     assert await world.found("held") == []
     assert (await world.create(body)).status_code == 201
     await asyncio.to_thread(world.soundness.check)
+
+
+async def test_a_write_takes_the_short_turn_that_a_busy_process_leaves(world: Inside) -> None:
+    """An import holds the file nearly all the time: who asks ever more seldom would miss its turn again and again."""
+    path, is_over, waited = file_of(world.parts.database), threading.Event(), []
+
+    def hold() -> None:
+        other = sqlite3.connect(path, isolation_level=None)
+        while not is_over.is_set():
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(0.06)
+            other.execute("COMMIT")
+            time.sleep(0.003)
+        other.close()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    try:
+        for number in range(12):
+            began = time.monotonic()
+            assert (await world.create(world.observation(f"turn-{number}"))).status_code == 201
+            waited.append(time.monotonic() - began)
+    finally:
+        is_over.set()
+        holding.join()
+    assert statistics.mean(waited) < 0.2, waited
 
 
 async def test_a_write_waits_for_another_process_that_lets_go_in_time(world: Inside) -> None:
