@@ -1,5 +1,6 @@
 """SQLAlchemy writes the SQL, the bare driver runs it: a statement is compiled to text once per kind of database, and kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,15 +47,18 @@ class Numbered:
 
 
 class Statement:
-    """A statement for each kind of database; its text is made when it is first needed there."""
+    """A statement for each kind of database; its text is made when it is first needed there, of what is handed in as functions.
 
-    def __init__(self, element: CompilerElement, on_postgresql: CompilerElement) -> None:
-        self._element, self._on_postgresql = element, on_postgresql
+    What SQLAlchemy makes of a statement takes ten times as much memory as the text.
+    """
+
+    def __init__(self, make: Callable[[], CompilerElement], make_on_postgresql: Callable[[], CompilerElement]) -> None:
+        self._make, self._make_on_postgresql = make, make_on_postgresql
 
     @cached_property
     def sqlite(self) -> Named:
         """The statement as SQLite takes it."""
-        compiled = self._element.compile(dialect=_SQLITE)
+        compiled = self._make().compile(dialect=_SQLITE)
         text = str(compiled)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
         return Named(text, fixed, raises_version(text))
@@ -62,7 +66,7 @@ class Statement:
     @cached_property
     def postgresql(self) -> Numbered:
         """The statement as PostgreSQL takes it."""
-        compiled: Any = self._on_postgresql.compile(dialect=_POSTGRESQL)
+        compiled: Any = self._make_on_postgresql().compile(dialect=_POSTGRESQL)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
         text = str(compiled)
         return Numbered(text, tuple(compiled.positiontup or ()), fixed, raises_version(text))
@@ -74,4 +78,5 @@ def hot(element: CompilerElement, on_postgresql: CompilerElement | None = None) 
     Every value that changes from call to call is a ``bindparam("name")``; insert statements name their columns by
     ``insert(table).values(column=bindparam("column"), ...)`` or take all of them with ``insert(table)``.
     """
-    return Statement(element, element if on_postgresql is None else on_postgresql)
+    said_otherwise = element if on_postgresql is None else on_postgresql
+    return Statement(lambda: element, lambda: said_otherwise)

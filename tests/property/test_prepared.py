@@ -1,6 +1,7 @@
 """A search that is run as one of somebody else was asks the database for what it would have asked by itself."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.prepared import KEPT_MAX, STAND_IN, Ready, parsed_search, ready, sorts_by_repeating
 from app.store.search.run import Run
+from app.store.search.statement import statement
 from tests.support.in_process import inside
 
 _ASKED = {
@@ -116,3 +118,19 @@ def test_what_depends_on_the_moment_is_read_anew(context: Context) -> None:
     ):
         ready(context, Release.R4, "Observation", [(name, text)], lenient=False)
         assert context.prepared[Release.R4, "Observation", False, (name, text)] is None
+
+
+def test_a_statement_takes_some_kilobytes_of_memory(context: Context) -> None:
+    forms = []
+    for number in range(1, 11):
+        pairs = [("code", "a"), ("date", "2026"), ("value-quantity", "5"), *[("performer", "Practitioner/1")] * number]
+        pairs += [("code", f"a{place}") for place in range(10)]
+        forms.append(
+            _by_itself(context, Release.R4, "Observation", pairs, lenient=False).run._form("gather", False, "start")
+        )
+    statement(forms.pop())
+    tracemalloc.start()
+    assert all(statement(form).sqlite.text for form in forms)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size / len(forms) < 60_000, "2,048 are kept, whoever asks for them"

@@ -7,14 +7,14 @@ sorted. Every shape ends with the number of the change as last key, so that a pa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select, true
 from sqlalchemy import tuple_ as row_of
 
 from app.db.dialects import gathered
-from app.db.statements import Statement, hot
+from app.db.statements import Statement
 from app.store.resources import columns
 from app.store.search.conditions import Form, any_value, condition, is_of
 from app.store.tables import change, date_index, exact_index, quantity_index, record, text_index
@@ -63,8 +63,9 @@ class SearchForm:
 def statement(form: SearchForm) -> Statement:
     """Return the compiled statement. Its rows are those of ``columns``, then the record's rules, then the sort keys."""
     if form.walk:
-        return hot(_walk(form))
-    return hot(_gather(form), _gather(form, matches_first=True))
+        walk = partial(_walk, form)
+        return Statement(walk, walk)
+    return Statement(partial(_gather, form), partial(_gather, form, matches_first=True))
 
 
 def _gather(form: SearchForm, *, matches_first: bool = False) -> Any:
