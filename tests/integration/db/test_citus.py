@@ -24,6 +24,7 @@ from app.errors import UnavailableError
 from app.fhir.release import Release
 from tests.support import citus, postgres
 from tests.support.citus import unrouted
+from tests.support.running import Program, free_port
 from tests.support.world import World, bundle, entry, weight, world_in
 
 OVER_ALL = {
@@ -79,6 +80,17 @@ def test_all_tables_are_spread_side_by_side_and_only_once(url: str) -> None:
         (name, "n", None, None, True) for name in REFERENCE
     }
     assert spread(url) == []
+
+
+def test_the_command_says_what_it_put_where_and_does_it_once(url: str, tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_DATABASE_URL": url})
+    assert "Put on the machines: record, access_grant, access_request," in program.run("migrate", "--citus")
+    assert "Put on the machines: nothing, all is there." in program.run("migrate", "--citus")
+
+
+def test_a_file_is_not_spread(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="has no Citus"):
+        spread(f"sqlite:///{tmp_path / 'regie.sqlite3'}")
 
 
 def test_every_key_of_a_table_that_is_spread_has_the_record(url: str) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
 
-from app.db.rows import adding, adding_new, removing, replacing, setting, together
+from app.db.rows import adding, adding_new, by_record, removing, replacing, setting, together
 
 entry = Table(
     "entry",
@@ -42,3 +42,10 @@ def test_rows_of_several_records_have_theirs_in_a_list() -> None:
     text, values = together([(setting(entry, "size"), [(7, "a", 1), (8, "a", 2)])])
     assert '"record_id" = given."record_id"' in text
     assert values == [(7, 8), ("a", "a"), (1, 2)]
+
+
+def test_rows_are_told_apart_by_their_record_where_they_have_one() -> None:
+    add, of_none = adding(entry), adding(Table("loose", MetaData(), Column("key", Text, primary_key=True)))
+    rows = [(7, "a", 1, False), (8, "b", 2, False), (7, "c", 3, True)]
+    assert by_record((add, rows)) == [(add, [rows[0], rows[2]]), (add, [rows[1]])]
+    assert by_record((of_none, [("a",), ("b",)])) == [(of_none, [("a",), ("b",)])]
