@@ -77,14 +77,14 @@ class Remembered:
         return View(self, known, reader)
 
     def at(self, version: int | None) -> _Known:
-        """Return what is remembered under a version that was read; an older one than the newest has nothing."""
+        """Return what is remembered under a version that was read, nothing under another one than the last.
+
+        A lower one was read late, or the database lost its last moments: then the number comes again, and means something else.
+        """
         known = self._known
-        if known.version == version:
-            return known
-        made = _Known(version)
-        if known.version is None or (version is not None and version > known.version):
-            self._known = made
-        return made
+        if known.version != version:
+            known = self._known = _Known(version)
+        return known
 
 
 class View:

@@ -70,6 +70,16 @@ async def test_what_is_filed_late_under_an_older_version_is_not_given_under_a_ne
     assert not await (await remembered.beside(database)).is_over()
 
 
+async def test_a_database_that_lost_its_last_moments_does_not_bring_back_what_was_remembered_of_them() -> None:
+    database, remembered = Versions(3), Remembered()
+    await (await remembered.beside(database)).of("her", Told("a grant that was lost").read)
+    database.version = 2
+    await Seen(remembered).view(database)
+    database.version = 3
+    await Seen(remembered).view(database)
+    assert await (await remembered.beside(database)).of("her", Told("no grant").read) == "no grant"
+
+
 async def test_a_group_that_changed_something_remembers_nothing_that_is_not_committed() -> None:
     database, remembered, told = Versions(), Remembered(), Told()
     seen = Seen(remembered)
