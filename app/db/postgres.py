@@ -74,8 +74,8 @@ _LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,
     asyncpg.InvalidCachedStatementError,
-    asyncpg.OutdatedSchemaCacheError,
     ConnectionError,
     TimeoutError,
 )
@@ -140,7 +140,9 @@ class PostgresReader:
                 connection = self._idle.pop() if self._idle else await self._take()
                 try:
                     return await getattr(connection, method)(text, *values)
-                except asyncpg.PostgresError:
+                except asyncpg.PostgresError as error:
+                    if isinstance(error, _LOST):  # it is told so before it is closed
+                        connection.terminate()
                     raise
                 except BaseException:  # cancelled, or lost: what state it is in is not known
                     connection.terminate()

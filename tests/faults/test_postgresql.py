@@ -259,6 +259,22 @@ async def test_those_who_read_at_once_share_a_few_connections(database: Postgres
     assert len({pid for ((_, pid),) in rests}) == READERS
 
 
+async def test_whenever_connections_are_cut_who_reads_gets_an_answer_or_is_told_to_come_again(
+    server: Server, database: PostgresDatabase
+) -> None:
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'regie'"
+    outcomes: list[object] = []
+    for _ in range(CUTS):
+        cutting = asyncio.create_task(asyncio.to_thread(server.run, cut))
+        while not cutting.done():
+            reads = (database.reader.all(_REST, {"seconds": 0}) for _ in range(READERS))
+            outcomes += await asyncio.gather(*reads, return_exceptions=True)
+        await cutting
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    assert all(isinstance(one, UnavailableError) for one in refused), refused
+    assert len(refused) < len(outcomes) // 10
+
+
 async def test_who_gives_up_leaves_a_connection_for_others(database: PostgresDatabase) -> None:
     reader = database.reader
     given_up = [asyncio.ensure_future(reader.all(_REST, {"seconds": 30})) for _ in range(2 * READERS)]
