@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.benchmarks.inside import parts_of, parts_table
 from tests.benchmarks.measure import FULL, QUICK, measure
 from tests.benchmarks.report import RESULTS, table, write, write_parts
+from tests.benchmarks.workloads import WORKLOADS
 from tests.support.closing import closing, closing_line
 
 
@@ -25,6 +26,9 @@ def main() -> None:
     asked = parser.parse_args()
     is_quick = bool(os.environ.get("QUICK"))
     size, wanted = QUICK if is_quick else FULL, frozenset(asked.workloads)
+    known = {workload.name for workload in WORKLOADS} | {"W5", "W6"}
+    if wanted - known:
+        parser.error(f"workloads are {', '.join(sorted(known))}")
     with tempfile.TemporaryDirectory(prefix="regie-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user

@@ -4,6 +4,7 @@ They are made of ``var/bench.json`` and ``var/soak.json``; what stands between t
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,8 @@ def write(page: Path, found: Found, soaked: Found) -> None:
 def main() -> None:
     """Write the page and its pictures."""
     found, soaked = (json.loads(path.read_text()) if path.exists() else {} for path in (RESULTS, SOAKED))
+    if not found and not soaked:
+        sys.exit("Nothing was measured yet: make bench, make bench-postgres or make soak first.")
     write(PAGE, found, soaked)
     draw(found, soaked, PICTURES)
 

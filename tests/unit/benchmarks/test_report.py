@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from tests.benchmarks import __main__ as benchmarks
+from tests.benchmarks import page
 from tests.benchmarks.growth import Growth, Searches
 from tests.benchmarks.importing import Imported
 from tests.benchmarks.measure import Figures, Measured
@@ -48,3 +52,19 @@ def test_the_table_has_a_line_for_each_figure() -> None:
     assert "W1 read by id                           16     3000     9000    33%" in told
     assert "W5 import of 16 people                   1     2000     4000    50%" in told
     assert "1.05 times, beside an import 1.10 times" in told
+
+
+def test_a_page_is_not_made_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "RESULTS", tmp_path / "bench.json")
+    monkeypatch.setattr(page, "SOAKED", tmp_path / "soak.json")
+    with pytest.raises(SystemExit, match="Nothing was measured yet"):
+        page.main()
+
+
+def test_a_workload_that_there_is_not_is_not_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks", "W9"])
+    with pytest.raises(SystemExit):
+        benchmarks.main()
+    assert "workloads are W1, W2, W3, W3-date, W3-lastn, W4, W4b, W5, W6" in capsys.readouterr().err
