@@ -6,6 +6,7 @@ Source: https://www.sqlite.org/inmemorydb.html#temp_db
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ _OF_CONTENT = "CREATE INDEX of_content ON line (content, n)"
 _READ = """
 SELECT n, part, person, type, id, file, number, entry, fault, content, body FROM line ORDER BY part, person, n
 """
-_EARLIER = "SELECT count(*) FROM line WHERE content = ? AND n < ?"
+_HAS_EARLIER = "SELECT EXISTS (SELECT 1 FROM line WHERE content = ? AND n < ?)"
 _PATIENT = "SELECT 1 FROM line WHERE part = 0 AND person = ? AND type = 'Patient' AND id = person LIMIT 1"
 
 
@@ -87,10 +88,14 @@ class Spool:
         with _on_disk():
             for statement in (_IN_ORDER, _OF_CONTENT, "COMMIT"):
                 self._connection.execute(statement)
+        repeated: Counter[bytes] = Counter()
         for n, part, person, kind, id_, file, number, entry, fault, content, body in self._connection.execute(_READ):
-            ((times,),) = self._connection.execute(_EARLIER, (content, n))
+            # What is the same names the same person: it comes in the order in which it was added.
+            ((has_earlier,),) = self._connection.execute(_HAS_EARLIER, (content, n))
+            if has_earlier:
+                repeated[content] += 1
             line = Line(file, number, body, entry, id_, fault)
-            yield Spooled(line, Part(part), person, kind, id_, content, times)
+            yield Spooled(line, Part(part), person, kind, id_, content, repeated[content])
 
     def has_patient(self, patient_id: str) -> bool:
         """Return whether the Patient itself is among the lines."""

@@ -14,8 +14,8 @@ from app.audit.events import Trace, unpack
 from app.errors import UnavailableError, UnprocessableError
 from app.fhir.release import Release
 from app.interactions import record_import
-from app.interactions.import_lines import files_in, lines_of_files
-from app.interactions.import_spool import Spool
+from app.interactions.import_lines import Line, files_in, lines_of_files
+from app.interactions.import_spool import Part, Spool
 from app.interactions.people import record_with_patient
 from app.store.changes import all_records
 from app.store.ids import new_id, record_in
@@ -251,3 +251,13 @@ async def test_a_full_disk_for_temporary_files_is_told_and_nothing_goes_in(
     with pytest.raises(UnavailableError, match="TMPDIR"):
         await imported(person.parts, some_people(60))
     assert await all_records(person.parts.database.reader, 100) == records
+
+
+def test_the_same_line_again_and_again_costs_as_much_each_time() -> None:
+    with Spool() as spool:
+        for number in range(2_000):
+            spool.add(Line("lines", number, b'{"resourceType":"Basic"}'), Part.OF_NOBODY, "", "Basic", None)
+        thousands: list[None] = []
+        spool._connection.set_progress_handler(lambda: thousands.append(None), 1_000)
+        assert [one.times for one in spool.read()] == list(range(2_000))
+    assert len(thousands) < 500, "two hundred and fifty operations of SQLite for each line"
