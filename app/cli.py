@@ -65,14 +65,15 @@ def _stop(message: str) -> typer.Exit:
 
 
 def _ready_settings() -> Settings:
-    """Return the settings; a command ends here if they are not good, or their database is away or not up to date."""
+    """Return the settings; a command ends here if they or their secret are not good, or the database is away or not up to date."""
     try:
         settings = read_settings()
-        if is_current(settings.database_url):
-            return settings
-    except RegieError as error:
+        if not is_current(settings.database_url):
+            raise _stop("The database is not up to date: run `regie migrate` first.")
+        settings.key("start")  # makes the secret before several processes want it
+    except (RegieError, OSError, ValueError) as error:
         raise _stop(str(error)) from error
-    raise _stop("The database is not up to date: run `regie migrate` first.")
+    return settings
 
 
 def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
@@ -134,7 +135,6 @@ def serve() -> None:
     if settings.traces_url and find_spec("opentelemetry") is None:
         raise _stop("REGIE_TRACES_URL takes the extra regie[otel], which is not installed: make installed-otel.")
     _check_port(settings)
-    settings.key("start")  # makes the secret before several processes want it
     typer.echo(f"Regie is at {settings.base_url} - open it in a browser. Stop it with Ctrl+C.")
     sys.stdout.flush()
     if not serve_until_stopped(settings):

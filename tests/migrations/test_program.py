@@ -87,6 +87,15 @@ def test_what_is_wrong_with_the_settings_or_the_database_is_said_in_a_line_each(
     assert "geheim" not in caught.value.stderr
 
 
+def test_a_secret_that_is_none_is_said_in_a_line(program: Program, tmp_path: Path) -> None:
+    program.run("migrate")
+    (tmp_path / "secret").write_bytes(b"short")
+    assert refused(program).stderr.strip() == "REGIE_SECRET_FILE has to hold at least 32 random bytes."
+    (tmp_path / "secret").unlink()
+    (tmp_path / "secret").mkdir()
+    assert refused(program).stderr.strip().endswith(f"Is a directory: '{tmp_path / 'secret'}'")
+
+
 def test_a_database_in_which_no_tables_may_be_made_says_so(tmp_path: Path) -> None:
     server = postgres.server()
     url = server.new()
