@@ -13,7 +13,7 @@ from app.rest.application import FhirApplication
 from tests.support.in_process import Inside, inside
 
 PADDING = 4000
-BUNDLES = 4
+BUNDLES = 7
 ENTRIES = 250
 
 
@@ -58,4 +58,4 @@ async def test_everything_of_a_large_record_takes_the_memory_of_some_parts(perso
         tracemalloc.stop()
     assert size > BUNDLES * ENTRIES * PADDING
     assert parts > BUNDLES * ENTRIES / 100
-    assert peak < size / 2
+    assert peak < size / 2, f"{peak} bytes for an answer of {size}"
