@@ -25,7 +25,16 @@ FLAGS = {
     "conditionalDelete": "single",
 }
 SAID = frozenset(
-    {"type", "profile", "supportedProfile", "interaction", "searchInclude", "searchRevInclude", "searchParam"}
+    {
+        "type",
+        "profile",
+        "supportedProfile",
+        "interaction",
+        "searchInclude",
+        "searchRevInclude",
+        "searchParam",
+        "operation",
+    }
 )
 """What is said of a type besides flags."""
 

@@ -145,7 +145,7 @@ async def test_not_a_byte_of_what_was_erased_is_in_the_files_of_the_database(per
         source.backup(target)
         bodies = target.execute("SELECT body FROM change WHERE record_id = ?", (person.record_id,)).fetchall()
     marks += [body for (body,) in bodies if body and body in copy.read_bytes()]  # as they are kept: packed
-    assert len(marks) > 300
+    assert len(marks) > 200  # what lies in one piece
     assert {mark for mark in marks if mark not in copy.read_bytes()} == set()
     copy.unlink()
     await erased(person)
