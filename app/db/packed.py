@@ -16,6 +16,10 @@ from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor, Zst
 LEVEL = 3
 """Level 6 takes four times as long to write and saves 6 bytes of 125."""
 
+PACKED_MAX_BYTES = 64 * 1024
+"""Larger texts are documents, which a dictionary does little for. Packed, megabytes of nothing would take no room, and a page of
+a thousand of them gigabytes of memory: what an answer can grow to is to be paid for on disk."""
+
 UNREADABLE = (ZstdError, FileNotFoundError)
 """What ``unpack`` raises: the bytes are damaged, or of a dictionary that is not here."""
 
@@ -47,7 +51,7 @@ class Packed(threading.local):
 
     def pack(self, plain: bytes) -> bytes:
         """Return ``plain`` as it is to be kept. It is empty, or its first byte is that of JSON."""
-        if not plain:
+        if not plain or len(plain) > PACKED_MAX_BYTES:
             return plain
         frame = self._compress(plain)
         return frame if len(frame) < len(plain) else plain

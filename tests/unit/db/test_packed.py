@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zstandard import ZstdCompressor, ZstdError, get_frame_parameters
 
-from app.db.packed import Packed, dictionary
+from app.db.packed import PACKED_MAX_BYTES, Packed, dictionary
 
 DICTIONARIES = {
     1: "909868eeef615919027844440aef12a2532c274a8623554e86839bb0e6eaa7cf",
@@ -64,3 +64,10 @@ def test_threads_pack_and_unpack_at_once() -> None:
     bodies = [b'{"resourceType":"Patient","id":"%d"}' % number * 40 for number in range(200)]
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda body: packed.unpack(packed.pack(body)), bodies)) == bodies
+
+
+def test_megabytes_of_nothing_take_the_room_that_they_take_in_memory() -> None:
+    """Otherwise a page of a thousand of them costs who sent them nothing, and who serves it gigabytes."""
+    nothing = b'{"data":"' + b"A" * (4 << 20) + b'"}'
+    assert Packed(1).pack(nothing) == nothing
+    assert len(Packed(1).pack(nothing[:PACKED_MAX_BYTES])) < PACKED_MAX_BYTES
