@@ -277,8 +277,12 @@ async def answer(application: FhirApplication, call: Call) -> tuple[int, bytes]:
     url = urlsplit(call.path)
     sent: list[Message] = []
 
+    coming: list[Message] = [{"type": "http.request", "body": call.body, "more_body": False}]
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": call.body, "more_body": False}
+        if not coming:
+            await asyncio.Event().wait()  # nobody goes away
+        return coming.pop()
 
     async def send(message: Message) -> None:
         sent.append(message)
