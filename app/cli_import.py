@@ -49,7 +49,8 @@ def import_files(
             return await import_resources(parts.context, operator, trace, release, lines, rejections, shown)
 
     imported = run(work)
-    typer.echo(f"{imported.written + imported.already} resources are in.")
+    total = imported.written + imported.already
+    typer.echo("1 resource is in." if total == 1 else f"{total} resources are in.")
     if imported.already:
         typer.echo(f"{imported.already} of them were in already: nothing was changed about them.")
     return imported

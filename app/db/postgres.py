@@ -63,7 +63,7 @@ _OPTIONS: dict[str, Any] = {
     "server_settings": _SESSION,
     "timeout": _CONNECT_TIMEOUT_S,
     "command_timeout": _COMMAND_TIMEOUT_S,
-    "statement_cache_size": 1024,
+    "statement_cache_size": 256,
     "max_cached_statement_lifetime": 0,
     "max_cacheable_statement_size": 0,
 }

@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import msgspec
 
-from app.errors import BadRequestError, NotFoundError
+from app.errors import BadRequestError, MethodNotAllowedError, NotFoundError
 from app.fhir.instants import instant_text
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import is_resource_type
@@ -38,6 +38,9 @@ async def of_group(call: Call) -> FhirResponse:
 
 
 async def _begin(call: Call, level: Level, group: str) -> FhirResponse:
+    if call.request.method == "HEAD":
+        message = "An export is begun by GET: to ask by HEAD changes nothing."
+        raise MethodNotAllowedError(message)
     call.only("_outputFormat", "_since", "_type")
     if not call.request.responds_async:
         message = "An export takes a while: send the header Prefer: respond-async."

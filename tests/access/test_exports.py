@@ -193,6 +193,13 @@ async def test_what_can_not_be_exported_is_refused_with_its_reason(world: World,
     assert (refused.status_code, refused.json()["resourceType"]) == (400, "OperationOutcome"), refused.text
 
 
+async def test_to_ask_by_head_begins_nothing(world: World) -> None:
+    practice = world.caller("granted")
+    answer = await practice("HEAD", "/Patient/$export", **ASYNC)
+    assert (answer.status_code, answer.content) == (405, b"")
+    assert "content-location" not in answer.headers
+
+
 async def test_an_export_is_no_entry_of_a_bundle(world: World) -> None:
     operator = world.caller("operator")
     job = await begun(operator)

@@ -102,7 +102,7 @@ def test_lines_of_fhir_are_imported_and_a_bad_one_is_told_of(program: Program, t
     ]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     refused = refusal(program, "record", "import", str(file), "--release", "stu3", "--as-operator")
-    assert refused.stdout == "1 resources are in.\n"
+    assert refused.stdout == "1 resource is in.\n"
     assert "resources.ndjson, line 2: Observation.status:" in refused.stderr
     assert program.run("record", "erase", "--patient", "weerklank", "--release", "stu3", "--yes")
 
@@ -114,7 +114,7 @@ def test_a_folder_is_imported_with_a_report_of_what_was_refused_and_once(program
     measured = {"resourceType": "Observation", "id": "bad", "subject": {"reference": "Patient/avondrood"}}
     (folder / "Observation.ndjson").write_text(f"\n{json.dumps(measured)}\n")
     command = ("record", "import", str(folder), "--release", "r4", "--as-operator", "--report", str(report))
-    assert refusal(program, *command).stdout == "1 resources are in.\n"
+    assert refusal(program, *command).stdout == "1 resource is in.\n"
     (line,) = map(json.loads, report.read_text().splitlines())
     assert (line["file"], line["line"], line["resource"]) == (str(folder / "Observation.ndjson"), 2, "Observation/bad")
     assert "Observation.status" in [place for issue in line["outcome"]["issue"] for place in issue["expression"]]
