@@ -29,6 +29,9 @@ from app.db.rows import Change, by_record, counted, together
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting
 
+TEXTS_MAX = 512
+"""Statements that are kept as they are asked for several at once."""
+
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -227,6 +230,8 @@ class Lockstep:
         names = "".join(f"given{number}, " for number in range(1, len(kinds) + 1))
         asked = _PARAMETER.sub(r"given.given\1", statement.postgresql.text)
         given = f"unnest({lists}) WITH ORDINALITY AS given ({names}place)"
+        if len(self._texts) >= TEXTS_MAX:  # conditions of writes may have any form
+            self._texts.clear()
         text = self._texts[statement] = f"SELECT given.place, found.* FROM {given}, LATERAL ({asked}) AS found"
         return text
 
