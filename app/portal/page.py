@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.access.categories import PARTS
 from app.portal import formats
-from app.portal.frame import MENU, NAVIGATION, PRACTICE_NAVIGATION, Entry, navigation_of_another, seen_by, static
+from app.portal.frame import static
 from app.portal.language import COOKIE, HOST_COOKIE, Language, chosen
+from app.portal.navigation import NAVIGATION, PRACTICE_NAVIGATION, Entry, grouped, navigation_of_another, seen_by, tabs
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -86,8 +87,8 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
         "shared": None,
         "closed": frozenset(part.code for part in PARTS if part not in opens),
         "base": "",
-        "navigation": navigation,
-        "tabs": (*navigation[:4], MENU),
+        "navigation": grouped(navigation),
+        "tabs": tabs(navigation),
         "csrf_token": getattr(request.state, "csrf_token", ""),
         "here": request.url.path,
         "here_with_query": (request.url.path if request.method == "GET" else "/") + query,

@@ -13,8 +13,8 @@ from app.access.staff import StaffRole
 from app.fhir.elements import day_of, person_name
 from app.interactions.shared import Shared, Sought
 from app.portal.connections import Access, access_of
-from app.portal.frame import NAVIGATION, PAGES_OF_PARTS
 from app.portal.language import Language, marked
+from app.portal.navigation import NAVIGATION, PAGES_OF_PARTS
 from app.portal.page import language_of, page
 from app.portal.session import WORK, AtWork, LoginParts, at_work
 from app.portal.view import trace_of

@@ -35,7 +35,8 @@ from app.identity.practices import Practice
 from app.identity.sessions import Session
 from app.identity.staff import StaffMember
 from app.oauth.server import AuthorizationServer
-from app.portal.frame import local_path, seen_by
+from app.portal.frame import local_path
+from app.portal.navigation import seen_by
 from app.portal.parts import Parts
 from app.settings import Settings
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 
 from app.audit.events import Trace
-from app.portal.frame import PAGES_OF_PARTS
+from app.portal.navigation import PAGES_OF_PARTS
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import ClosedPartError, SignedIn

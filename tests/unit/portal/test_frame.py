@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from app.portal.frame import NAVIGATION, STATIC, local_path, static
+from app.portal.frame import STATIC, local_path, static
+from app.portal.navigation import NAVIGATION, PRACTICE_NAVIGATION
 from app.portal.page import environment
 
 
@@ -45,7 +46,7 @@ def test_every_icon_that_a_template_or_a_list_names_is_drawn() -> None:
     drawn = set(icons.paths)  # type: ignore[attr-defined]
     templates = STATIC.parent / "templates"
     named = {name for file in templates.iterdir() for name in re.findall(r'icon\("(\w+)"', file.read_text())}
-    assert named | {entry.icon for entry in NAVIGATION} <= drawn
+    assert named | {entry.icon for entry in (*NAVIGATION, *PRACTICE_NAVIGATION)} <= drawn
 
 
 def test_no_page_has_a_style_or_a_script_of_its_own() -> None:
