@@ -82,16 +82,17 @@ class Regie:
 
     def __init__(self, settings: Settings, figures: Path | None = None) -> None:
         self.settings = settings
-        self.pages = FastAPI(
+        self._pages = FastAPI(
             title="Regie",
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,  # it would build an address of the Host header, which is the caller's
             lifespan=self._lifespan,
         )
-        _add_error_handlers(self.pages)
+        self._routed: Parts | None = None
+        _add_error_handlers(self._pages)
         self.framed = Frame(
-            self.pages,
+            self._pages,
             is_https=settings.is_https,
             trust_forwarded=settings.trust_forwarded,
             large_forms=my_data.LARGE_FORMS,
@@ -102,10 +103,22 @@ class Regie:
         self.ends = Ends(has_log=settings.request_log)
         self.figures = Figures(self._gauges, figures)
 
+    @property
+    def pages(self) -> FastAPI:
+        """The pages of an open application; their routes are made when first asked for, as FHIR alone does without."""
+        self._add_routes()
+        return self._pages
+
+    def _add_routes(self) -> None:
+        if self._routed is not self.parts and self.parts is not None:
+            self._routed = self.parts
+            _add_routes(self._pages, self.parts, self.stopping, Exposition(self.parts, self.figures))
+
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Open the database in the process that serves, and close it when that ends."""
         parts = self.open()
+        self._add_routes()
         stop = asyncio.Event()
         if threading.current_thread() is threading.main_thread():
             self.stopping.listen()
@@ -140,7 +153,7 @@ class Regie:
         return own if self.parts is None else own | self.parts.database.gauges()
 
     def open(self) -> Parts:
-        """Return the parts, wired and with their routes; does it once."""
+        """Return the parts, wired; does it once."""
         if self.parts is not None:
             return self.parts
         self.parts = parts = wire(self.settings, kinds=self.kinds)
@@ -155,8 +168,7 @@ class Regie:
                 nonces=parts.oauth.nonces,
             )
             self.fhir[fhir.prefix] = fhir
-        self.pages.state.parts = parts
-        _add_routes(self.pages, parts, self.stopping, Exposition(parts, self.figures))
+        self._pages.state.parts = parts
         _keep_out_of_collection()
         return parts
 
@@ -196,6 +208,7 @@ class Regie:
                 await fhir(scope, receive, send)
                 return
         with request_of_its_own():
+            self._add_routes()
             await self.framed(scope, receive, send)
 
 
@@ -228,39 +241,42 @@ def _add_error_handlers(pages: FastAPI) -> None:
 
 
 def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Exposition) -> None:
-    pages.include_router(endpoints.router(parts))
-    pages.include_router(login.router(parts))
-    pages.include_router(passkeys.router(parts))
-    pages.include_router(login_settings.router(parts))
-    pages.include_router(mail_address.router(parts))
-    pages.include_router(forgotten.router(parts))
-    pages.include_router(providers.router(parts))
-    pages.include_router(login_changes.router(parts))
-    pages.include_router(authorize.router(parts))
-    pages.include_router(apps.router(parts))
-    pages.include_router(record.router(parts))
-    if parts.settings.sign_up_open:
-        pages.include_router(sign_up.router(parts, partial(new_person, parts.context)))
-    pages.include_router(measurements.router(parts))
-    pages.include_router(connections.router(parts))
-    pages.include_router(access_codes.router(parts))
-    pages.include_router(access_requests.router(parts))
-    pages.include_router(access_change.router(parts))
-    pages.include_router(access_preview.router(parts))
-    pages.include_router(helpers.router(parts))
-    pages.include_router(helping.router(parts))
-    pages.include_router(activity.router(parts))
-    pages.include_router(misfits.router(parts))
-    pages.include_router(my_data.router(parts))
-    pages.include_router(erasing.router(parts))
-    pages.include_router(corrections.router(parts))
-    pages.include_router(practice.router(parts))
-    pages.include_router(practice_requests.router(parts))
-    pages.include_router(practice_person.router(parts))
-    pages.include_router(practice_staff.router(parts))
-    pages.include_router(practice_systems.router(parts))
-    pages.include_router(practice_join.router(parts))
-    pages.include_router(frame.router(is_https=parts.settings.is_https))
+    routers = [
+        endpoints.router(parts),
+        login.router(parts),
+        passkeys.router(parts),
+        login_settings.router(parts),
+        mail_address.router(parts),
+        forgotten.router(parts),
+        providers.router(parts),
+        login_changes.router(parts),
+        authorize.router(parts),
+        apps.router(parts),
+        record.router(parts),
+        *([sign_up.router(parts, partial(new_person, parts.context))] if parts.settings.sign_up_open else []),
+        measurements.router(parts),
+        connections.router(parts),
+        access_codes.router(parts),
+        access_requests.router(parts),
+        access_change.router(parts),
+        access_preview.router(parts),
+        helpers.router(parts),
+        helping.router(parts),
+        activity.router(parts),
+        misfits.router(parts),
+        my_data.router(parts),
+        erasing.router(parts),
+        corrections.router(parts),
+        practice.router(parts),
+        practice_requests.router(parts),
+        practice_person.router(parts),
+        practice_staff.router(parts),
+        practice_systems.router(parts),
+        practice_join.router(parts),
+        frame.router(is_https=parts.settings.is_https),
+    ]
+    for router in routers:
+        pages.router.routes += router.routes  # as they are: include_router would make each of them again
     pages.mount("/static", frame.KeptFiles(), name="static")
 
     @pages.get("/health/live", include_in_schema=False)

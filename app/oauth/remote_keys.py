@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -76,12 +77,15 @@ class RemoteKeys:
         self._clock = clock
         self._allow_loopback = allow_loopback
         self._resolve = resolve or _resolved
-        # No connection is kept: the next name at the same address has to show its own certificate.
-        self._transport = transport or httpx.HTTPTransport(
-            trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
-        )
+        self._given = transport
         self._sources: dict[str, _Source] = {}
         self._lock = Lock()
+
+    @cached_property
+    def _transport(self) -> httpx.BaseTransport:
+        """What is asked by; made when it is needed, as reading the authorities of the system takes 20 ms."""
+        # No connection is kept: the next name at the same address has to show its own certificate.
+        return self._given or httpx.HTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
     def keys(self, url: str, kid: str | None) -> KeySet:
         """Return the keys at ``url``; they are fetched again when they are old, or don't have ``kid``.

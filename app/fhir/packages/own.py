@@ -6,6 +6,7 @@ milliseconds; what is in ``examples/`` is no part of the package.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,13 @@ def own_pin(folder: Path, release: Release) -> Pin:
     return pin_of(f"{manifest.name}#{manifest.version}", release)
 
 
-def own_definitions(folder: Path, release: Release) -> Iterator[OwnDefinition]:
-    """Yield the definitions of Regie's own package for a release, by path."""
+@cache
+def own_definitions(folder: Path, release: Release) -> tuple[OwnDefinition, ...]:
+    """Return the definitions of Regie's own package for a release, by path; they don't change while the program runs."""
+    return tuple(_own_definitions(folder, release))
+
+
+def _own_definitions(folder: Path, release: Release) -> Iterator[OwnDefinition]:
     decoder = msgspec.json.Decoder(_Head)
     for path in sorted((folder / release.path).glob("*/*.json")):
         if path.parent.name in _WITHOUT_URL:
