@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -18,14 +17,10 @@ from app.db.database import Database
 from app.db.health import Health
 from app.db.postgres import PostgresDatabase
 from app.db.sqlite import SqliteDatabase
-from app.fhir.packages.library import Library
-from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
-from app.fhir.search.custom import of_library
-from app.fhir.search.definitions import install
 from app.identity import mail_addresses, resets
 from app.identity.accounts import Accounts
-from app.interactions.conformance import ProfileMode, conformance
+from app.interactions.conformance import ProfileMode
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
 from app.interactions.erase import mailed_proof
@@ -33,6 +28,7 @@ from app.interactions.erased import NoteHandler
 from app.interactions.forget import Forgetter, LogCutter
 from app.interactions.gate import Gate
 from app.interactions.restore import INDEX
+from app.interactions.setup import Setup
 from app.interactions.terminology_server import TerminologyServer
 from app.interactions.watch import Watcher
 from app.jobs import erasure, notices, reminders
@@ -51,7 +47,6 @@ from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
 from app.settings import Settings
 from app.store.changes import PATIENTS, patients_in
-from app.store.indexing import IndexRows, index_rows
 from app.store.reindex import SWIFT, reindex
 
 _log = structlog.get_logger()
@@ -140,19 +135,22 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now, kinds: Kin
     audit = AuditLog(settings.key("audit checkpoints"), now_us)
     zone = ZoneInfo(settings.time_zone)
     index_key = settings.key("index")
-    bases = {release: (f"{settings.base_url}/fhir/{release.path}",) for release in Release}
-
-    def index(release: Release, resource_type: str, tree: dict[str, Any], time_zone: ZoneInfo) -> IndexRows:
-        return index_rows(release, resource_type, tree, time_zone=time_zone, key=index_key, base_urls=bases[release])
-
-    library = Library(settings.packages_folder, PROFILES)
-    for release in Release:
-        install(release, of_library(library, release).parameters)
+    setup = Setup(
+        packages_folder=str(settings.packages_folder),
+        profile_modes=_profile_modes(settings),
+        capability_statement=settings.capability_statement,
+        index_key=index_key,
+        base_url=settings.base_url,
+        time_zone=settings.time_zone,
+        body_depth_max=settings.body_depth_max,
+    )
+    index = setup.indexer()
     elsewhere = settings.terminology_server
     server = TerminologyServer(elsewhere, trace_headers=kinds.trace_headers) if elsewhere else None
     context = Context(
         database=database,
         gate=kinds.gate(database, audit, clock, now_us, index_key, tokens.of_hash),
+        setup=setup,
         index=index,
         index_key=index_key,
         cursor_key=settings.key("cursor"),
@@ -163,7 +161,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now, kinds: Kin
         ),
         clock=clock,
         now_us=now_us,
-        conformance=conformance(library, _profile_modes(settings), settings.capability_statement),
+        conformance=setup.conformance(),
         terminology_server=server,
         app_names=clients.names,
     )

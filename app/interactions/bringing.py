@@ -6,51 +6,30 @@ way of an update.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
 
 from app.access.policy import DIRECTORY_TYPES
 from app.access.scope import DIRECTORY, RecordAccess
 from app.access.smart_scope import Action
 from app.errors import ConflictError, RegieError, UnavailableError, UnprocessableError
-from app.fhir.release import Release
-from app.fhir.validation.structure import Parsed
 from app.interactions.conditions import NO_CONDITIONS
-from app.interactions.context import Context, standing
-from app.interactions.placement import expected, named_patients, record_for
+from app.interactions.context import standing
+from app.interactions.import_checks import Arrival
+from app.interactions.placement import record_for
 from app.interactions.repeat import Outcome
+from app.interactions.sound import Name
 from app.interactions.write import Changes
 from app.store.bodies import content_of, with_identity
 from app.store.changes import RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.ids import record_in
-from app.store.indexing import IndexRows
 from app.store.many import located, read_many
 from app.store.resources import HistoryWindow, Stored, read_versions
 
-Name = tuple[str, str]
 VERSIONS_MAX = 1_000
 """How many versions of a resource are compared with what comes in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A valid resource that comes in; ``times`` is how often the same has come in this import before it.
-
-    ``brings_patient``: its Patient comes in this import too, so that a record may be made with the number that is in its id.
-    """
-
-    parsed: Parsed
-    id: str
-    times: int = 0
-    brings_patient: bool = False
-
-    @property
-    def name(self) -> Name:
-        """Type and id."""
-        return self.parsed.resource_type, self.id
 
 
 class AlreadyIn:
@@ -58,22 +37,6 @@ class AlreadyIn:
 
     def __init__(self, record_id: int) -> None:
         self.record_id = record_id
-
-
-def indexed(context: Context, release: Release, arrivals: Iterable[Arrival]) -> Context:
-    """Return the same with the index rows of what comes in made beforehand: in the transaction others would wait for it."""
-    made: dict[int, IndexRows] = {}
-    for one in arrivals:
-        with suppress(UnprocessableError):  # it is refused where the others of its chunk go in
-            made[id(one.parsed.tree)] = context.index(
-                release, one.parsed.resource_type, one.parsed.tree, context.time_zone
-            )
-
-    def index(of_release: Release, resource_type: str, tree: dict[str, Any], time_zone: ZoneInfo) -> IndexRows:
-        known = made.get(id(tree)) if time_zone is context.time_zone else None
-        return context.index(of_release, resource_type, tree, time_zone) if known is None else known
-
-    return replace(context, index=index)
 
 
 @dataclass
@@ -118,7 +81,7 @@ class Bringing(Changes):
         own: set[Name] = set()
         for arrival in arrivals:
             own.add(arrival.name)
-            for resource_type, resource_id in (arrival.name, *self._expected(arrival)):
+            for resource_type, resource_id in (arrival.name, *arrival.facts.expected):
                 names[resource_type].add(resource_id)
         for resource_type, ids in names.items():
             self._places |= {(resource_type, one): set() for one in ids}
@@ -139,37 +102,32 @@ class Bringing(Changes):
     async def _open(self, record_id: int, resource_type: str) -> RecordAccess:
         return self._access(await self.scope(Action.READ, resource_type), record_id)
 
-    def _expected(self, arrival: Arrival) -> tuple[Name, ...]:
-        return expected(self.context, self.requester, self.release, -1, arrival.parsed.tree)
-
     async def _one(self, arrival: Arrival) -> Outcome | AlreadyIn:
         before = self._stands.get(arrival.name, ())
-        if len(before) == 1 and not arrival.times and _content(arrival.parsed) == content_of(before[0].body):
+        if len(before) == 1 and not arrival.times and _content(arrival.members) == content_of(before[0].body):
             return AlreadyIn(before[0].record_id)
         record_id = None
         if not before and arrival.name not in self._written:
             record_id = await self._goes_to(arrival)
         if record_id is None:
             return await self._as_update(arrival)
-        access = self._access(await self.scope(Action.CREATE, arrival.parsed.resource_type), record_id)
+        access = self._access(await self.scope(Action.CREATE, arrival.resource_type), record_id)
         if record_in(arrival.id) not in (None, record_id):
             message = "An id of this form names the record that it is in, which is another one: choose another id."
             raise UnprocessableError(message)
-        if arrival.parsed.resource_type == "Patient":
+        if arrival.resource_type == "Patient":
             known = (await self.patients(record_id)).get(self.release)
             if known not in (None, arrival.id):
                 raise ConflictError("The record has another Patient.")
-        return await self._write(
-            arrival.parsed, await self.writer(record_id), access, arrival.id, None,
-            location=arrival.parsed.resource_type, chosen=record_in(arrival.id) is None,
+        return await self._put(
+            arrival, await self.writer(record_id), access, arrival.id, None,
+            location=arrival.resource_type, chosen=record_in(arrival.id) is None,
         )  # fmt: skip
 
     async def _goes_to(self, arrival: Arrival) -> int | None:
         """Return the record of a resource that names one person, or is for the directory; None where it is to be looked for."""
-        resource_type, tree = arrival.parsed.resource_type, arrival.parsed.tree
-        patients = named_patients(self.context, self.release, resource_type, tree)
-        if resource_type == "Patient":
-            patients = {arrival.id}
+        resource_type = arrival.resource_type
+        patients = (arrival.id,) if resource_type == "Patient" else arrival.checked.patients
         if not patients and resource_type in DIRECTORY_TYPES:
             return DIRECTORY
         if len(patients) != 1 or resource_type == "Consent":
@@ -195,7 +153,7 @@ class Bringing(Changes):
             await set_patient(self.transaction, record_id, self.release, patient, chosen=False)
 
     async def _as_update(self, arrival: Arrival) -> Outcome | AlreadyIn:
-        resource_type = arrival.parsed.resource_type
+        resource_type = arrival.resource_type
         await self.finish()
         scope = await self.scope(Action.READ, resource_type)
         found = await standing(self.transaction, scope, self.release, resource_type, arrival.id)
@@ -204,7 +162,7 @@ class Bringing(Changes):
                 self.transaction, found[1], self.release, resource_type, arrival.id,
                 window=HistoryWindow(), limit=VERSIONS_MAX,
             )  # fmt: skip
-            content = _content(arrival.parsed)
+            content = _content(arrival.members)
             if sum(not one.deleted and content_of(one.body) == content for one in versions) > arrival.times:
                 return AlreadyIn(found[0].record_id)
         return await self.update(arrival.parsed, arrival.id, NO_CONDITIONS, location=resource_type)
@@ -217,5 +175,5 @@ class Bringing(Changes):
             await super()._take_in(writer, sought)
 
 
-def _content(parsed: Parsed) -> bytes:
-    return content_of(with_identity(parsed.members, "x", 1, 0))
+def _content(members: Mapping[str, msgspec.Raw]) -> bytes:
+    return content_of(with_identity(members, "x", 1, 0))

@@ -198,8 +198,7 @@ async def generated(
             organization_id = practice.organization_stu3 if release is Release.STU3 else practice.organization_r4
         tree = consent_tree(release, version, patient_id=patient_id, name=name, organization_id=organization_id)
         parsed = parse(release, encode_tree(tree))
-        draft = Draft(
-            release, CONSENT, grant.grant_id, parsed.members, parsed.tree, int(Category.PERSONAL_DETAILS)
-        )  # fmt: skip
+        rows = context.index(release, CONSENT, parsed.tree, zone)
+        draft = Draft(release, CONSENT, grant.grant_id, parsed.members, rows, int(Category.PERSONAL_DETAILS))
         found.append(Generated(draft, microseconds(version.instant) // 1000 * 1000))
     return await beside(lambda: run_now(aside(record_id, zone.key, context.index, found)))

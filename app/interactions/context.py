@@ -11,11 +11,12 @@ from app.access.requester import RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.db.database import Connection, Inside, Reader, Transaction
 from app.errors import ConflictError, GoneError, NotFoundError
-from app.fhir.reference import LiteralReference, localize
+from app.fhir.reference import LiteralReference
 from app.fhir.release import Release
 from app.interactions.beside import apart
 from app.interactions.conformance import Conformance
 from app.interactions.gate import Gate
+from app.interactions.setup import Setup
 from app.interactions.terminology_server import TerminologyServer, asked_first
 from app.store.changes import Indexer
 from app.store.ids import record_in
@@ -51,6 +52,7 @@ class Context:
 
     database: Connection
     gate: Gate
+    setup: Setup
     index: Indexer
     index_key: bytes
     cursor_key: bytes
@@ -69,7 +71,7 @@ class Context:
 
     def fhir_base(self, release: Release) -> str:
         """Return the base URL of a release."""
-        return f"{self.base_url}/fhir/{release.path}"
+        return self.setup.fhir_base(release)
 
     def inside(self, transaction: Transaction, reader: Reader) -> "Context":
         """Return the same for what is done as a part of a transaction, and looked at through ``reader``."""
@@ -84,8 +86,7 @@ class Context:
 
     def local(self, release: Release, reference: str) -> LiteralReference | None:
         """Return the reference if it is to a resource on this server, relative; None for any other."""
-        parsed = localize(reference, (self.fhir_base(release),))
-        return parsed if isinstance(parsed, LiteralReference) and parsed.base is None else None
+        return self.setup.local(release, reference)
 
 
 async def where(

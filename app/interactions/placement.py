@@ -5,6 +5,7 @@ record only; a practice in the records that were granted to it; an operator anyw
 belongs to a person before the Patient itself.
 """
 
+from functools import partial
 from typing import Any
 
 from app.access.categories import Category
@@ -13,12 +14,12 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope
 from app.db.database import Reader, Transaction
 from app.errors import AccessDeniedError, InvalidResourceError
-from app.fhir.compartment import names_somebody, patient_references
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.validation.references import addresses, references
+from app.fhir.validation.references import references
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
+from app.interactions.sound import Facts, Name, named_patients
 from app.store.changes import RecordWriter, open_record, patients_of, set_patient
 from app.store.ids import new_id, new_record_id, record_in
 from app.store.resources import Stored, records_with
@@ -35,14 +36,6 @@ async def record_of_patient(reader: Reader, release: Release, patient_id: str) -
     if own.get(release) == patient_id:
         return made_in
     return found[0] if found else None
-
-
-def named_patients(context: Context, release: Release, resource_type: str, tree: dict[str, Any]) -> set[str]:
-    """Return the ids of the Patients on this server through which the resource belongs to somebody."""
-    if resource_type == "Patient":
-        return set()
-    local = (context.local(release, text) for text in patient_references(release, resource_type, tree))
-    return {reference.id for reference in local if reference is not None and reference.resource_type == "Patient"}
 
 
 async def place(
@@ -66,7 +59,7 @@ async def place(
     if requester.has_one_record:
         return requester.record_id if requester.record_id is not None else _denied()
     resource_type = tree["resourceType"]
-    patients = named_patients(context, release, resource_type, tree)
+    patients = named_patients(partial(context.local, release), release, resource_type, tree)
     if resource_type == "Patient":
         if requester.kind is not RequesterKind.OPERATOR:
             _denied()
@@ -166,36 +159,8 @@ def _patient_missing(resource_type: str, location: str) -> InvalidResourceError:
     return _issue("required", f"A {resource_type} has to refer to the patient it is about.", location)
 
 
-def expected(
-    context: Context, requester: Requester, release: Release, record_id: int, tree: dict[str, Any]
-) -> tuple[tuple[str, str], ...]:
-    """Return the (type, id) of what an operator's resource refers to in its record, by ids that somebody chose.
-
-    An import may send a Specimen that names no patient after the Observation that refers to it, or before; a Binary is
-    referred to by the address of an attachment.
-    """
-    if requester.kind is not RequesterKind.OPERATOR or record_id == DIRECTORY:
-        return ()
-    local = [context.local(release, text) for _, text in references(tree)]
-    files = (context.local(release, text) for text in addresses(tree))
-    local += [one for one in files if one is not None and one.resource_type == "Binary"]
-    return tuple(
-        {
-            (one.resource_type, one.id): None
-            for one in local
-            if one is not None and one.resource_type not in DIRECTORY_TYPES | {"Patient"} and record_in(one.id) is None
-        }
-    )
-
-
 def check_references(
-    context: Context,
-    release: Release,
-    record_id: int,
-    tree: dict[str, Any],
-    *,
-    location: str,
-    own_patient: str | None,
+    release: Release, record_id: int, resource_type: str, facts: Facts, *, location: str, own_patient: str | None
 ) -> None:
     """Refuse a reference that leads out of the record: to another Patient, or by an id that another record made.
 
@@ -204,36 +169,30 @@ def check_references(
     Raises: InvalidResourceError, with every such place.
     """
     issues = []
-    if record_id == DIRECTORY and names_somebody(release, tree["resourceType"], tree):
+    if record_id == DIRECTORY and facts.is_somebodys:
         issues.append(Issue("error", "business-rule", "The shared directory has nothing that is somebody's.", location))
-    for expression, text in references(tree):
-        local = context.local(release, text)
-        place_ = (
-            expression if location == tree["resourceType"] else f"{location}{expression[len(tree['resourceType']) :]}"
-        )
-        if local is None:
-            if "?" in text and is_resource_type(release, text.partition("?")[0]):
-                message = "A reference by a search is for transactions: name the resource, as in Type/id."
-                issues.append(Issue("error", "not-supported", message, place_))
+    for expression, target in facts.pointers:
+        if target is None:
+            code = "not-supported"
+            message = "A reference by a search is for transactions: name the resource, as in Type/id."
+        elif _is_strange(release, record_id, target, own_patient):
+            code = "business-rule"
+            message = "This refers to something that is not in the patient's own record."
+        else:
             continue
-        made_in = record_in(local.id)
-        strange = made_in not in (None, record_id, DIRECTORY)
-        if record_id == DIRECTORY:
-            is_kept = is_resource_type(release, local.resource_type)
-            strange = strange or (is_kept and local.resource_type not in DIRECTORY_TYPES)
-        elif local.resource_type == "Patient":
-            strange = local.id != own_patient
-        if strange:
-            issues.append(
-                Issue(
-                    "error",
-                    "business-rule",
-                    "This refers to something that is not in the patient's own record.",
-                    place_,
-                )
-            )
+        issues.append(Issue("error", code, message, f"{location}{expression[len(resource_type) :]}"))
     if issues:
         raise InvalidResourceError(issues)
+
+
+def _is_strange(release: Release, record_id: int, target: Name, own_patient: str | None) -> bool:
+    """Return whether a reference leads out of the record, as far as its type and id tell."""
+    resource_type, resource_id = target
+    if record_id != DIRECTORY and resource_type == "Patient":
+        return resource_id != own_patient
+    if record_id == DIRECTORY and is_resource_type(release, resource_type) and resource_type not in DIRECTORY_TYPES:
+        return True
+    return record_in(resource_id) not in (None, record_id, DIRECTORY)
 
 
 async def check_label(requester: Requester, writer: RecordWriter, before: Stored) -> None:

@@ -10,8 +10,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import msgspec
+from functools import partial
 
 from app.access.policy import Wish
 from app.access.requester import Requester
@@ -24,15 +23,16 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.primitives import is_valid
-from app.fhir.validation.structure import decode, is_resource_type, parse
-from app.interactions.bringing import AlreadyIn, Arrival, Bringing, indexed
+from app.fhir.validation.structure import decode, is_resource_type
+from app.interactions.bringing import AlreadyIn, Bringing
 from app.interactions.bundle import bundle
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
+from app.interactions.import_checks import Arrival, Checks
 from app.interactions.import_lines import Line, is_together, named
 from app.interactions.import_spool import Part, Spool, Spooled
-from app.interactions.placement import named_patients
 from app.interactions.repeat import Outcome, issues_of
+from app.interactions.sound import named_patients
 from app.interactions.written import Written
 
 CHUNK = 50
@@ -93,7 +93,9 @@ async def import_resources(
     ``told`` is told of each line that can't be taken; the others go in. Raises: UnavailableError, when the database does not take
     them; then it is begun again with the same lines.
     """
-    work = _Import(context, operator, trace, release, told, Imported())
+    finds = context.terminology_server is None  # it is asked first, where it is known what comes in together
+    checks = Checks(context.setup, release, context.index, context.conformance, finds)
+    work = _Import(context, operator, trace, release, checks, told, Imported())
     with Spool() as spool:
         for line in lines:
             work.spool(spool, line)
@@ -128,6 +130,7 @@ class _Import:
     operator: Requester
     trace: Trace
     release: Release
+    checks: Checks
     told: Told
     result: Imported
 
@@ -147,7 +150,7 @@ class _Import:
 
     def _patients(self, kind: str, body: bytes) -> set[str]:
         try:
-            return named_patients(self.context, self.release, kind, decode(body))
+            return named_patients(partial(self.context.local, self.release), self.release, kind, decode(body))
         except (RegieError, AttributeError, TypeError):
             return set()  # no FHIR: its reading says what is wrong
 
@@ -155,13 +158,13 @@ class _Import:
         """Write a chunk in one transaction, and count it."""
         ready = [self._read(spool, one) for one in chunk]
         arrivals = [one.arrival for one in ready if one.arrival is not None]
-        await self.context.ask_about(self.operator.kind, self.release, [one.parsed.tree for one in arrivals])
-        context = indexed(self.context, self.release, arrivals)
+        if self.context.terminology_server is not None:
+            await self.context.ask_about(self.operator.kind, self.release, [one.parsed.tree for one in arrivals])
         deed = Deed("import-resources", self.release)
         outcomes: list[Outcome | AlreadyIn] = []
 
         async def job(transaction: Transaction, decide: Decide) -> tuple[None, list[Event]]:
-            changes = Bringing(context, transaction, self.operator, self.release, decide)
+            changes = Bringing(self.context, transaction, self.operator, self.release, decide)
             outcomes[:] = await changes.bring_in(arrivals)
             await changes.finish()
             changed = changes.changed
@@ -214,14 +217,14 @@ class _Import:
                 raise UnprocessableError(line.fault)
             if kind in NOT_KEPT:
                 raise NotSupportedError(f"A {kind} is not kept as a resource of a record.")
-            parsed = parse(self.release, line.body, maximum_depth=self.context.limits.body_depth_max)
+            checked = self.checks.check(self.checks.parse(line.body))
             chosen = one.id or self._made_id(one)
             if not is_valid("id", chosen):
                 raise BadRequestError("This is no id of a resource.", expression=f"{kind}.id")
             brings = bool(one.person) and spool.has_patient(one.person)
-            return _Ready(
-                one, Arrival(msgspec.structs.replace(parsed, id=chosen), chosen, one.times if one.id else 0, brings)
-            )
+            times = one.times if one.id else 0
+            arrival = Arrival(self.checks, line.body, (kind, chosen), checked, times=times, brings_patient=brings)
+            return _Ready(one, arrival)
         except RegieError as error:
             return _Ready(one, None, error)
 

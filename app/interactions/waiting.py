@@ -5,6 +5,7 @@ DocumentReference whose file it is. A record in which something waits has no Pat
 refers to what is in it, all of it moves to that person's record, and the empty one is removed.
 """
 
+from functools import partial
 from typing import Any
 
 from app.access.categories import ALL_PARTS
@@ -13,7 +14,7 @@ from app.access.scope import DIRECTORY, RecordAccess
 from app.db.database import Reader, Transaction
 from app.fhir.release import Release
 from app.interactions.context import Context
-from app.interactions.placement import named_patients
+from app.interactions.sound import named_patients
 from app.store.changes import patients_of
 from app.store.erase import erase
 from app.store.resources import Stored, read_everything, records_with
@@ -34,7 +35,8 @@ async def is_placed(
     """Return whether ``tree`` says whose it is of what waits, or waited before it was deleted."""
     if requester.kind is not RequesterKind.OPERATOR or before.record_id == DIRECTORY:
         return False
-    is_named = named_patients(context, before.release, before.resource_type, tree)
+    local = partial(context.local, before.release)
+    is_named = named_patients(local, before.release, before.resource_type, tree)
     return bool(is_named) and not await patients_of(reader, before.record_id)
 
 

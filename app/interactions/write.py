@@ -14,8 +14,6 @@ from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
-from app.consent.categorize import categorize
-from app.consent.fhir_consent import is_grant
 from app.db.database import Transaction
 from app.errors import (
     AccessDeniedError,
@@ -37,10 +35,11 @@ from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
 from app.interactions.giving import Giving
-from app.interactions.placement import check_label, check_references, expected, place
+from app.interactions.placement import check_label, check_references, place
 from app.interactions.room import PATCHED_BYTES_MAX, Room
 from app.interactions.search import narrow
 from app.interactions.sent_before import SentBefore
+from app.interactions.sound import Sound, sound
 from app.interactions.waiting import is_placed, take_out, waits_in
 from app.interactions.written import Written
 from app.store.bodies import content_of, with_identity
@@ -421,39 +420,53 @@ class Changes:
         location: str,
         chosen: bool,
     ) -> Written:
-        if is_grant(self.release, parsed.tree):
+        made = sound(self.context, self.requester.kind, self.release, parsed)
+        return await self._put(made, writer, access, resource_id, before, location=location, chosen=chosen)
+
+    async def _put(
+        self,
+        resource: Sound,
+        writer: RecordWriter,
+        access: RecordAccess,
+        resource_id: str,
+        before: Stored | None,
+        *,
+        location: str,
+        chosen: bool,
+    ) -> Written:
+        resource_type, facts = resource.resource_type, resource.facts
+        if facts.is_grant:
             message = "A grant can't be made of another Consent: create it with POST."
             raise UnprocessableError(message, expression=f"{location}.policyRule")
         patients = await self.patients(writer.record_id)
-        own_patient = resource_id if parsed.resource_type == "Patient" else patients.get(self.release)
+        own_patient = resource_id if resource_type == "Patient" else patients.get(self.release)
         check_references(
-            self.context, self.release, writer.record_id, parsed.tree, location=location, own_patient=own_patient
+            self.release, writer.record_id, resource_type, facts, location=location, own_patient=own_patient
         )
-        categories = categorize(parsed.resource_type, parsed.tree)
-        index, is_narrow = self.context.index, parsed.resource_type in access.narrowed_types
-        rows = index(self.release, parsed.resource_type, parsed.tree, writer.time_zone).exact if is_narrow else ()
-        if not access.covers(parsed.resource_type, categories, rows):
-            message = f"What was granted does not include this kind of {parsed.resource_type}."
+        rows = resource.rows(writer.time_zone) if resource_type in access.narrowed_types else None
+        if not access.covers(resource_type, facts.categories, () if rows is None else rows.exact):
+            message = f"What was granted does not include this kind of {resource_type}."
             raise AccessDeniedError(message, about=(writer.record_id,))
-        if before is not None and not Category.SENSITIVE & categories:
+        if before is not None and not Category.SENSITIVE & facts.categories:
             await check_label(self.requester, writer, before)
-        findings = self.context.conformance.hold(self.requester.kind, self.release, parsed, location)
+        findings = resource.findings(location)
         is_new = before is None or before.deleted
+        expected = facts.expected if writer.record_id != DIRECTORY else ()
         draft = Draft(
             self.release,
-            parsed.resource_type,
+            resource_type,
             resource_id,
-            parsed.members,
-            parsed.tree,
-            int(categories),
+            resource.members,
+            resource.rows(writer.time_zone) if rows is None else rows,
+            facts.categories,
             chosen,
-            expected(self.context, self.requester, self.release, writer.record_id, parsed.tree),
+            expected,
         )
         written = writer.write(draft, before, self._author())
         self._replace(written, before, findings.broken)
         if self.requester.kind is RequesterKind.OPERATOR and writer.record_id != DIRECTORY:
             await self._take_in(writer, (*draft.expected, (draft.resource_type, draft.id)))
-        if parsed.resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
+        if resource_type == "Patient" and self.release not in patients and writer.record_id != DIRECTORY:
             await set_patient(self.transaction, writer.record_id, self.release, resource_id, chosen=chosen)
             patients[self.release] = resource_id
         interaction = "create" if is_new else "update"

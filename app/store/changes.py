@@ -45,7 +45,7 @@ class Draft:
     resource_type: str
     id: str
     members: Mapping[str, msgspec.Raw]
-    tree: dict[str, Any]
+    rows: IndexRows
     categories: int
     id_chosen: bool = False
     expected: tuple[tuple[str, str], ...] = ()
@@ -220,11 +220,10 @@ class RecordWriter:
         operation = "create" if before is None or before.deleted else "update"
         version = 1 if before is None else before.version + 1
         body = with_identity(draft.members, draft.id, version, self.instant)
-        rows = self.index(draft.release, draft.resource_type, draft.tree, self.time_zone)  # first: it may refuse
         written = self._append(
             draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
         )
-        self._add_index_rows(_ADD, rows, written.seq)
+        self._add_index_rows(_ADD, draft.rows, written.seq)
         chosen = [(draft.resource_type, draft.id)] if draft.id_chosen and before is None else []
         for resource_type, resource_id in (*chosen, *draft.expected):
             self._add(_LOCATE, (draft.release.value, resource_type, resource_id, self.record_id))

@@ -3,7 +3,6 @@
 Spec: https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/STU3/references.html
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 
@@ -13,51 +12,47 @@ def references(tree: dict[str, Any]) -> list[tuple[str, str]]:
     The expression is a FHIRPath of the ``reference`` element that starts with the resource type, such as
     ``Observation.performer[0].reference``.
     """
+    return references_and_addresses(tree)[0]
+
+
+def references_and_addresses(tree: dict[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what ``references`` does, and the value of every ``url`` in the resource, an attachment's among them."""
     found: list[tuple[str, str]] = []
-    _gather(tree, [str(tree.get("resourceType", ""))], found)
-    return found
+    addresses: list[str] = []
+    _gather(tree, [str(tree.get("resourceType", ""))], found, addresses)
+    return found, addresses
 
 
-def _gather(node: dict[str, Any], way: list[str | int], found: list[tuple[str, str]]) -> None:
-    """Add the references in ``node``; ``way`` leads to it, and is left as it was."""
+def _gather(node: dict[str, Any], way: list[str | int], found: list[tuple[str, str]], addresses: list[str]) -> None:
+    """Add the references and addresses in ``node``; ``way`` leads to it, and is left as it was."""
     for name, value in node.items():
         kind = type(value)
         if kind is dict:
             way.append(name)
-            _gather(value, way, found)
+            _gather(value, way, found, addresses)
             way.pop()
         elif kind is list:
             way.append(name)
-            _gather_in_list(value, way, found)
+            _gather_in_list(value, way, found, addresses)
             way.pop()
-        elif name == "reference" and kind is str:
-            steps = "".join(f"[{step}]" if type(step) is int else f".{step}" for step in way)
-            found.append((f"{steps[1:]}.reference", value))
+        elif name == "reference":
+            if kind is str:
+                steps = "".join(f"[{step}]" if type(step) is int else f".{step}" for step in way)
+                found.append((f"{steps[1:]}.reference", value))
+        elif name == "url" and kind is str:
+            addresses.append(value)
 
 
-def _gather_in_list(items: list[Any], way: list[str | int], found: list[tuple[str, str]]) -> None:
+def _gather_in_list(items: list[Any], way: list[str | int], found: list[tuple[str, str]], addresses: list[str]) -> None:
     for index, item in enumerate(items):
         if type(item) is dict:
             way.append(index)
-            _gather(item, way, found)
+            _gather(item, way, found, addresses)
             way.pop()
         elif type(item) is list:
             way.append(index)
-            _gather_in_list(item, way, found)
+            _gather_in_list(item, way, found, addresses)
             way.pop()
-
-
-def addresses(node: object) -> Iterator[str]:
-    """Yield the value of every ``url`` in the resource, an attachment's among them."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name == "url" and isinstance(value, str):
-                yield value
-            elif isinstance(value, dict | list):
-                yield from addresses(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from addresses(item)
 
 
 def target_type(reference: str) -> str | None:

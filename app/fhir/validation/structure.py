@@ -78,7 +78,12 @@ def parse(
     if expected_type is not None and resource_type != expected_type:
         raise _malformed(f"The resourceType must be {expected_type}, as in the URL.", "invalid", location)
     check(release, body, tree, location=location, maximum_depth=maximum_depth)
-    return Parsed(resource_type, tree.get("id"), tree, _MEMBERS.decode(body))
+    return Parsed(resource_type, tree.get("id"), tree, members_of(body))
+
+
+def members_of(body: bytes) -> dict[str, msgspec.Raw]:
+    """Return the exact bytes of each member of a JSON object, in order. Raises: msgspec.DecodeError."""
+    return _MEMBERS.decode(body)
 
 
 def decode(body: bytes, *, location: str | None = None) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""A valid resource on its way into a record, and what follows from it alone: nothing of that depends on whose record it is.
+
+An import works it out beforehand, if need be in other processes (``import_checks.py``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from app.access.policy import DIRECTORY_TYPES
+from app.access.requester import RequesterKind
+from app.consent.categorize import categorize
+from app.consent.fhir_consent import is_grant
+from app.fhir.compartment import names_somebody, patient_references
+from app.fhir.reference import LiteralReference
+from app.fhir.release import Release
+from app.fhir.validation.references import references_and_addresses
+from app.fhir.validation.structure import Parsed, is_resource_type
+from app.interactions.conformance import Findings
+from app.interactions.context import Context
+from app.store.ids import record_in
+from app.store.indexing import IndexRows
+
+Name = tuple[str, str]
+"""Type and id."""
+
+Local = Callable[[str], LiteralReference | None]
+"""Returns what a reference names on this server, None for any other."""
+
+
+class Pointer(NamedTuple):
+    """A reference to something on this server, and its place; ``target`` is None for one that asks a search for it."""
+
+    expression: str
+    target: Name | None
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True):
+    """What a resource says about its place: its categories, what it points to, and whether it is somebody's in any way.
+
+    ``expected`` is what it refers to by ids that somebody chose, of which an operator may send some without saying whose it is.
+    """
+
+    categories: int
+    pointers: tuple[Pointer, ...]
+    expected: tuple[Name, ...] = ()
+    is_grant: bool = False
+    is_somebodys: bool = False
+
+
+class Sound(Protocol):
+    """A valid resource with its members as they came, and its facts."""
+
+    @property
+    def resource_type(self) -> str:
+        """The type."""
+        ...
+
+    @property
+    def members(self) -> Mapping[str, msgspec.Raw]:
+        """The exact bytes of each member."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What it says about its place."""
+        ...
+
+    def rows(self, time_zone: ZoneInfo) -> IndexRows:
+        """Return its index rows. Raises: UnprocessableError."""
+        ...
+
+    def findings(self, location: str) -> Findings:
+        """Return what it breaks. Raises: InvalidResourceError, if it may not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FromSource:
+    """A resource as it was parsed, of a source; all is worked out when it is asked for."""
+
+    context: Context
+    source: RequesterKind
+    release: Release
+    parsed: Parsed
+    facts: Facts
+
+    @property
+    def resource_type(self) -> str:
+        """The type."""
+        return self.parsed.resource_type
+
+    @property
+    def members(self) -> Mapping[str, msgspec.Raw]:
+        """The exact bytes of each member."""
+        return self.parsed.members
+
+    def rows(self, time_zone: ZoneInfo) -> IndexRows:
+        """Return its index rows. Raises: UnprocessableError."""
+        return self.context.index(self.release, self.resource_type, self.parsed.tree, time_zone)
+
+    def findings(self, location: str) -> Findings:
+        """Return what it breaks. Raises: InvalidResourceError, if it may not."""
+        return self.context.conformance.hold(self.source, self.release, self.parsed, location)
+
+
+def sound(context: Context, source: RequesterKind, release: Release, parsed: Parsed) -> FromSource:
+    """Return a parsed resource with its facts."""
+    facts = facts_of(partial(context.local, release), source, release, parsed.resource_type, parsed.tree)
+    return FromSource(context, source, release, parsed, facts)
+
+
+def facts_of(local: Local, source: RequesterKind, release: Release, resource_type: str, tree: dict[str, Any]) -> Facts:
+    """Return what a resource says about its place; ``expected`` if it is from an operator."""
+    references, addresses = references_and_addresses(tree)
+    pointers = []
+    for expression, text in references:
+        target = local(text)
+        if target is not None:
+            pointers.append(Pointer(expression, (target.resource_type, target.id)))
+        elif "?" in text and is_resource_type(release, text.partition("?")[0]):
+            pointers.append(Pointer(expression, None))
+    expected: tuple[Name, ...] = ()
+    if source is RequesterKind.OPERATOR:
+        # A Binary is referred to by the address of an attachment.
+        files = [local(address) for address in addresses if "Binary/" in address]
+        named = [one.target for one in pointers if one.target is not None]
+        named += [(one.resource_type, one.id) for one in files if one is not None and one.resource_type == "Binary"]
+        expected = tuple({name: None for name in named if name[0] not in _NEVER_AWAITED and record_in(name[1]) is None})
+    return Facts(
+        int(categorize(resource_type, tree)),
+        tuple(pointers),
+        expected,
+        is_grant(release, tree),
+        resource_type in DIRECTORY_TYPES and names_somebody(release, resource_type, tree),
+    )
+
+
+def named_patients(local: Local, release: Release, resource_type: str, tree: dict[str, Any]) -> set[str]:
+    """Return the ids of the Patients on this server through which the resource belongs to somebody."""
+    if resource_type == "Patient":
+        return set()
+    found = map(local, patient_references(release, resource_type, tree))
+    return {reference.id for reference in found if reference is not None and reference.resource_type == "Patient"}
+
+
+_NEVER_AWAITED = DIRECTORY_TYPES | {"Patient"}
