@@ -32,6 +32,7 @@ from app.portal import (
     activity,
     apps,
     authorize,
+    change_measurement,
     connections,
     corrections,
     erasing,
@@ -56,8 +57,10 @@ from app.portal import (
     providers,
     record,
     sign_up,
+    type_measurement,
 )
 from app.portal.errors import error_page, of_regie
+from app.portal.kept_form import FormKeptError, to_open_again
 from app.portal.session import LoginNeededError, OtherDoorError, to_login, to_other_door
 from app.portal.view import trace_of
 from app.rest.application import FhirApplication, base_of
@@ -234,6 +237,7 @@ def _keep_out_of_collection() -> None:
 def _add_error_handlers(pages: FastAPI) -> None:
     """Set the handlers of errors; Starlette takes them only until the first event, which is the start."""
     pages.add_exception_handler(LoginNeededError, to_login)  # type: ignore[arg-type]  # Starlette's type is for Exception
+    pages.add_exception_handler(FormKeptError, to_open_again)  # type: ignore[arg-type]
     pages.add_exception_handler(OtherDoorError, to_other_door)  # type: ignore[arg-type]
     pages.add_exception_handler(RegieError, _regie_error)  # type: ignore[arg-type]
     pages.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
@@ -254,6 +258,8 @@ def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Ex
         apps.router(parts),
         record.router(parts),
         *([sign_up.router(parts, partial(new_person, parts.context))] if parts.settings.sign_up_open else []),
+        type_measurement.router(parts),
+        change_measurement.router(parts),
         measurements.router(parts),
         connections.router(parts),
         access_codes.router(parts),

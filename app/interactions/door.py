@@ -12,6 +12,7 @@ from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
 from app.db.database import Transaction
 from app.fhir.release import Release
+from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
 from app.interactions import access_requests as asking
 from app.interactions import corrections
@@ -30,8 +31,10 @@ from app.interactions.misfits import misfits_of
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
+from app.interactions.self_measured import add_measurements, change_measurement
 from app.interactions.shared import Shared, SharedPage, Sought, record_of_key, shared_people, shared_person
 from app.interactions.turns import Turns
+from app.interactions.written import Written
 from app.store.misfits import Misfit
 
 
@@ -47,6 +50,24 @@ class Interactions:
     ) -> Page:
         """Return a page of what matches."""
         return await search(self._context, requester, trace, release, resource_type, pairs)
+
+    async def add_measurements(
+        self, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
+    ) -> list[Written]:
+        """Return the Observations of what a person typed; with a key that came before, those of the first time."""
+        return await add_measurements(self._context, requester, trace, measured, key)
+
+    async def change_measurement(
+        self,
+        requester: Requester,
+        trace: Trace,
+        release: Release,
+        resource_id: str,
+        version: int,
+        measured: Measured | None,
+    ) -> Written:
+        """Return the new version of what a person measured: corrected, or taken back."""
+        return await change_measurement(self._context, requester, trace, release, resource_id, version, measured)
 
     async def grants_of(self, requester: Requester, trace: Trace) -> list[Grant]:
         """Return all versions of all grants of the requester's record."""

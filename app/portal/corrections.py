@@ -27,7 +27,7 @@ from app.portal.view import reading_for, trace_of
 
 CORRECTIONS = f"{HERE}/corrections"
 ABOUT = frozenset(
-    "Condition EpisodeOfCare AllergyIntolerance MedicationRequest MedicationStatement MedicationDispense".split()
+    "Condition EpisodeOfCare AllergyIntolerance MedicationRequest MedicationStatement MedicationDispense Observation".split()
 )
 """What has a link of its own to here."""
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from app.fhir.elements import LOINC, SNOMED, Tree, amount, codes, effective, extension, has_code, listed, named, words
+from app.fhir.self_measured import is_own
 from app.portal.language import marked
 
 WRONG = frozenset({"entered-in-error", "cancelled", "unknown"})
@@ -23,6 +24,12 @@ _FACTORS = {
     ("mg/dL", "mmol/L"): Decimal("0.0555"),
     ("{breaths}/min", "/min"): Decimal(1),
     ("{beats}/min", "/min"): Decimal(1),
+    ("{steps}/(24.h)", "{steps}/d"): Decimal(1),
+    ("{steps}", "{steps}/d"): Decimal(1),
+    ("1/d", "{steps}/d"): Decimal(1),
+    ("/d", "{steps}/d"): Decimal(1),
+    ("1", "{steps}/d"): Decimal(1),
+    ("1", "{score}"): Decimal(1),
 }
 
 
@@ -40,6 +47,7 @@ class Kind:
     """A kind of measurement; ``span_min`` keeps the chart from making a storm of a ripple.
 
     ``is_pair``: one measurement has a value of each series. Otherwise it has one value, of the first series that fits.
+    ``is_daily``: it is about a day, not about a moment.
     """
 
     key: str
@@ -50,6 +58,7 @@ class Kind:
     unit: str
     span_min: Decimal
     is_pair: bool = False
+    is_daily: bool = False
 
     @property
     def search(self) -> str:
@@ -135,8 +144,52 @@ KINDS = (
         "cm",
         Decimal(10),
     ),
+    Kind(
+        "steps",
+        marked("Steps"),
+        "steps",
+        ((LOINC, "41950-7"), (LOINC, "55423-8")),
+        (Series("41950-7", marked("Steps")),),
+        "{steps}/d",
+        Decimal(4000),
+        is_daily=True,
+    ),
+    Kind(
+        "peak-flow",
+        marked("Peak flow"),
+        "breath",
+        ((LOINC, "19935-6"),),
+        (Series("19935-6", marked("Peak flow")),),
+        "L/min",
+        Decimal(150),
+    ),
+    Kind(
+        "waist",
+        marked("Waist"),
+        "ruler",
+        ((LOINC, "8280-0"),),
+        (Series("8280-0", marked("Waist")),),
+        "cm",
+        Decimal(10),
+    ),
+    Kind(
+        "pain",
+        marked("Pain"),
+        "pain",
+        ((SNOMED, "225908003"),),
+        (Series("225908003", marked("Pain, from 0 to 10")),),
+        "{score}",
+        Decimal(10),
+    ),
 )
 BY_KEY = {kind.key: kind for kind in KINDS}
+
+_PLACES = {
+    code: place
+    for place, kind in reversed(list(enumerate(KINDS)))
+    for code in (*kind.codes, *((LOINC, series.code) for series in kind.series))
+}
+"""The place of a kind in ``KINDS`` by each of its codes; of two that share one, the first."""
 
 MOMENTS = {
     "14770-2": marked("before breakfast"),
@@ -158,7 +211,8 @@ MOMENTS = {
 class Measurement:
     """One measurement: a value for each series of its kind (None where it has none), in the kind's unit.
 
-    ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person.
+    ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person. ``source`` is the id
+    of the Observation, and ``is_own`` says that the person may correct it.
     """
 
     at: datetime
@@ -166,6 +220,8 @@ class Measurement:
     moment: str = ""
     by: str = ""
     note: str = ""
+    source: str = ""
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +253,8 @@ def converted(value: Decimal, unit: str, wanted: str) -> Decimal | None:
 
 def kind_of(resource: Tree) -> Kind | None:
     """Return the kind that an Observation is of, None if it has no page; one value of a pair is of the kind of the pair."""
-    own = codes(resource.get("code"))
-    return next((kind for kind in KINDS if own.intersection(kind.codes) or own & _parts(kind)), None)
-
-
-def _parts(kind: Kind) -> frozenset[tuple[str, str]]:
-    return frozenset((LOINC, series.code) for series in kind.series)
+    places = [_PLACES[code] for code in codes(resource.get("code")) if code in _PLACES]
+    return KINDS[min(places)] if places else None
 
 
 def _values(kind: Kind, resource: Tree) -> tuple[Decimal | None, ...]:
@@ -219,7 +271,8 @@ def _values(kind: Kind, resource: Tree) -> tuple[Decimal | None, ...]:
 
 def _moment(resource: Tree) -> str:
     timing = extension(resource, "observation-eventTiming") or {}
-    code = timing.get("valueCode") or next((code for _, code in codes(timing.get("valueCodeableConcept"))), "")
+    event = timing.get("valueCodeableConcept") or (extension(timing, "code") or {}).get("valueCodeableConcept")
+    code = timing.get("valueCode") or next((code for _, code in codes(event)), "")
     own = [code, *(code for _, code in sorted(codes(resource.get("code"))))]
     return next((MOMENTS[code] for code in own if code in MOMENTS), "")
 
@@ -248,7 +301,15 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
         ]
         remark = " ".join(note["text"] for note in resource.get("note", []) if note.get("text"))
         found.append(
-            Measurement(at, values, _moment(resource), named(others), str(resource.get("comment") or remark or ""))
+            Measurement(
+                at,
+                values,
+                _moment(resource),
+                named(others),
+                str(resource.get("comment") or remark or ""),
+                str(resource.get("id", "")),
+                is_own(resource),
+            )
         )
     return _paired(sorted(found, key=lambda one: one.at))
 

@@ -21,6 +21,7 @@ from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
+from app.portal.type_measurement import may_add, may_change
 from app.portal.view import reading_for
 
 
@@ -43,6 +44,16 @@ CURVE_MIN = 4
 """Values that a day has at least to be drawn as a curve."""
 CURVES_MAX = 7
 SPARK_VALUES = 20
+SAVED = {
+    "added": marked("Kept. You find it in the chart and in the table."),
+    "corrected": marked("Corrected. The old value is kept in the history."),
+    "taken-back": marked("Taken back. It does not count any more."),
+}
+"""What is said after a form, by what was done."""
+
+NO_FORMS = {"saved": "", "may_add": False, "may_change": False, "may_ask": False}
+"""What is around a page for who looks only."""
+
 ROWS_OPEN = 14
 """Rows of the table that are shown at once; the others are one click away."""
 
@@ -83,6 +94,8 @@ class Row:
     by: str
     note: str
     state: int | None
+    source: str
+    is_own: bool
 
 
 def written(kind: Kind, values: Sequence[Decimal | None], language: Language) -> str:
@@ -258,6 +271,8 @@ def rows_of(
             by=one.by,
             note=one.note,
             state=state_of(one.values, targets),
+            source=one.source,
+            is_own=one.is_own,
         )
         for one in reversed(measured)
     ]
@@ -271,7 +286,9 @@ async def show_measurements(request: Request, reading: Reading, **frame: Any) ->
     cards = cards_of(observations, await reading.all("Goal"), reading, language)
     shown = {card.kind.key for card in cards}
     absent = [kind for kind in KINDS if kind.key not in shown]
-    return page(request, "measurements.html", cards=cards, absent=absent, **near(request, reading.now), **frame)
+    return page(
+        request, "measurements.html", cards=cards, absent=absent, **near(request, reading.now), **{**NO_FORMS, **frame}
+    )
 
 
 async def show_kind(request: Request, reading: Reading, key: str, period: str, **frame: Any) -> HTMLResponse:
@@ -304,7 +321,7 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         rows=rows,
         rows_open=ROWS_OPEN,
         **near(request, reading.now),
-        **frame,
+        **{**NO_FORMS, **frame},
     )
 
 
@@ -314,7 +331,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/measurements")
     async def overview(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
-        return await show_measurements(request, reading_for(parts, request, person))
+        return await show_measurements(request, reading_for(parts, request, person), may_add=may_add(person))
 
     @routes.get("/measurements/{key}")
     async def one_kind(
@@ -322,7 +339,17 @@ def router(parts: Parts) -> APIRouter:
         person: Annotated[SignedIn, Depends(in_record)],
         key: str,
         period: Annotated[str, Query()] = "quarter",
+        saved: Annotated[str, Query()] = "",
     ) -> HTMLResponse:
-        return await show_kind(request, reading_for(parts, request, person), key, period)
+        return await show_kind(
+            request,
+            reading_for(parts, request, person),
+            key,
+            period,
+            saved=SAVED.get(saved, ""),
+            may_add=may_add(person),
+            may_change=may_change(person),
+            may_ask=person.acting is None,
+        )
 
     return routes

@@ -30,6 +30,7 @@ def _filters(language: Language) -> dict[str, Callable[..., str]]:
         "short_day": formats.short_day,
         "clock": formats.clock,
         "number": formats.number,
+        "unit": formats.unit,
         "weekday": _weekday,
     }
     return {name: partial(function, language=language) for name, function in by_name.items()}

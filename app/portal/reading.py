@@ -17,6 +17,7 @@ from app.consent.requests import Wanted
 from app.db.database import Transaction
 from app.fhir.elements import Tree
 from app.fhir.release import Release
+from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
 from app.interactions.access_requests import Asked
 from app.interactions.archive import Paper
@@ -39,6 +40,10 @@ PAGES_MAX = 20
 class Found(Protocol):
     """A stored resource."""
 
+    @property
+    def release(self) -> Release: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
     def tree(self) -> Tree: ...  # noqa: D102 - the current body
 
 
@@ -142,6 +147,30 @@ class Interactions(Protocol):
     async def search(  # noqa: D102
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
     ) -> ResultPage: ...
+
+    async def add_measurements(
+        self, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
+    ) -> Sequence[object]:
+        """Write measurements that were typed, together and once: with a ``key`` that came before nothing is written.
+
+        Raises: DuplicateError (the key came with other values), AccessDeniedError, UnprocessableError.
+        """
+        ...
+
+    async def change_measurement(
+        self,
+        requester: Requester,
+        trace: Trace,
+        release: Release,
+        resource_id: str,
+        version: int,
+        measured: Measured | None,
+    ) -> object:
+        """Correct a measurement that the person made, or (``measured`` None) take it back.
+
+        Raises: PreconditionFailedError (changed in the meantime), AccessDeniedError, NotFoundError, GoneError.
+        """
+        ...
 
     async def grants_of(self, requester: Requester, trace: Trace) -> list[Grant]:
         """Return all versions of all grants of the requester's record, the newest first. Raises: AccessDeniedError."""

@@ -1,0 +1,97 @@
+"""Measurements that a person types: added exactly once, corrected, taken back.
+
+The pages and the form that works offline both end here. The Observations are of the release that the record's Patient is in;
+of STU3 where both are, since the Dutch self-measurements are published for that.
+"""
+
+from collections.abc import Sequence
+
+from app.access.requester import Requester
+from app.audit.events import Event, Trace
+from app.db.database import Transaction
+from app.errors import AccessDeniedError, PreconditionFailedError, UnprocessableError
+from app.fhir.release import Release
+from app.fhir.self_measured import Measured, amended, is_own, observation, taken_back
+from app.fhir.tree import encode_tree
+from app.fhir.validation.structure import parse
+from app.interactions.conditions import NO_CONDITIONS, Conditions
+from app.interactions.context import Context, Stored
+from app.interactions.gate import Decide, Deed
+from app.interactions.read import read
+from app.interactions.repeat import earlier, keep, request_hash
+from app.interactions.single import update, wrote
+from app.interactions.write import Changes
+from app.interactions.written import Written
+from app.store.changes import patients_of
+
+OBSERVATION = "Observation"
+
+
+async def add_measurements(
+    context: Context, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
+) -> list[Written]:
+    """Return the new Observations, which are written together; with a ``key`` that came before, those of the first time.
+
+    Raises: DuplicateError (that key came with other values), AccessDeniedError, UnprocessableError (the record has no Patient).
+    """
+    deed = Deed("create", None, OBSERVATION)
+    digest = request_hash("add measurements", *(repr(one) for one in measured))
+
+    async def job(transaction: Transaction, decide: Decide) -> tuple[list[Written], list[Event]]:
+        before = await earlier(transaction, requester, key, digest, decide)
+        if before is not None:
+            known = [one for one in before if isinstance(one, Written)]
+            return known, [wrote(requester, trace, deed, one) for one in known]
+        release, patient_id = await _patient(transaction, requester)
+        changes = Changes(context, transaction, requester, release, decide)
+        written = [
+            await changes.create(
+                parse(release, encode_tree(observation(one, release, patient_id))), NO_CONDITIONS, location=OBSERVATION
+            )
+            for one in measured
+        ]
+        await changes.finish()
+        await keep(transaction, requester, key, digest, context.now_us(), written)
+        made = Deed("create", release, OBSERVATION)
+        return written, [wrote(requester, trace, made, one) for one in written]
+
+    return await context.gate.change(requester, trace, deed, job, lane=requester.lane)
+
+
+async def change_measurement(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    release: Release,
+    resource_id: str,
+    version: int,
+    measured: Measured | None,
+) -> Written:
+    """Return the new version of an Observation that its person corrects, or (``measured`` None) takes back.
+
+    Raises: PreconditionFailedError (``version`` is not the one that stands), AccessDeniedError (somebody else measured it,
+    or nothing allows the requester to change it), NotFoundError, GoneError.
+    """
+    standing = await read(context, requester, trace, release, OBSERVATION, resource_id)
+    if standing.version != version:
+        raise PreconditionFailedError("This measurement was changed in the meantime.")
+    body = encode_tree(_changed(standing, measured))
+    conditions = Conditions(if_match=f'W/"{version}"')
+    return await update(context, requester, trace, release, OBSERVATION, resource_id, body, conditions=conditions)
+
+
+def _changed(standing: Stored, measured: Measured | None) -> dict[str, object]:
+    tree = standing.tree()
+    if not is_own(tree):
+        raise AccessDeniedError("Who did not measure this can't change it.")
+    return taken_back(tree) if measured is None else amended(tree, measured, standing.release)
+
+
+async def _patient(transaction: Transaction, requester: Requester) -> tuple[Release, str]:
+    if requester.record_id is None:
+        raise AccessDeniedError("Measurements are typed into the record of one person.")
+    patients = await patients_of(transaction, requester.record_id)
+    for release in (Release.STU3, Release.R4):
+        if release in patients:
+            return release, patients[release]
+    raise UnprocessableError("The record has no Patient.")

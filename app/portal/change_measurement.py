@@ -1,0 +1,116 @@
+"""The form in which a person corrects a measurement, or takes it back.
+
+A corrected one says so in its status and keeps its history; one that was taken back stays in the record as a mistake, and
+does not count. What somebody else measured is asked to be corrected (``corrections.py``).
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.errors import AccessDeniedError, NotFoundError, PreconditionFailedError
+from app.fhir.elements import Tree
+from app.fhir.release import Release
+from app.fhir.self_measured import MOMENTS, is_own
+from app.portal import kinds
+from app.portal.kept_form import forget_typed, kept_form, typed_before
+from app.portal.kinds import WRONG, Kind, measurements_of
+from app.portal.language import Language, marked
+from app.portal.measuring import FORMS, Checked, checked
+from app.portal.open_session import text_of
+from app.portal.page import language_of
+from app.portal.parts import Parts
+from app.portal.reading import Found, Reading
+from app.portal.session import SignedIn, in_record
+from app.portal.type_measurement import form_page, is_sure, kind_with_form, may_change, typed_in
+from app.portal.view import reading_for, trace_of
+
+CHANGED = marked("This measurement was changed in the meantime. Look at it again.")
+
+
+def _fields_of(kind: Kind, tree: Tree, reading: Reading, language: Language) -> dict[str, str] | None:
+    """Return what stands in the form of a measurement that is corrected, None if it is no measurement of this kind."""
+    measured = measurements_of(kind, [tree], reading.zone)
+    if not measured:
+        return None
+    (one,) = measured
+    values = one.values if kind.is_pair else [value for value in one.values if value is not None]
+    typed = {
+        asked.name: "" if value is None else str(value).replace(".", "," if language.code == "nl" else ".")
+        for asked, value in zip(FORMS[kind.key], values, strict=False)  # a pulse is a measurement of its own
+    }
+    moment = next((code for code in MOMENTS if kinds.MOMENTS[code] == one.moment), "")
+    return {**typed, "day": str(one.at.date()), "clock": f"{one.at:%H:%M}", "moment": moment, "note": one.note}
+
+
+async def _own(
+    parts: Parts, request: Request, person: SignedIn, kind: Kind, resource_id: str
+) -> tuple[Found, dict[str, str]]:
+    """Return a measurement that the person may correct, and its fields. Raises: NotFoundError, when there is none."""
+    reading, language = reading_for(parts, request, person), language_of(request)
+    for release in Release:
+        found = await parts.interactions.search(
+            person.requester(), trace_of(request), release, "Observation", [("_id", resource_id)]
+        )
+        for one in found.matches:
+            tree = one.tree()
+            fields = _fields_of(kind, tree, reading, language)
+            if fields is not None and is_own(tree) and tree.get("status") not in WRONG:
+                return one, fields
+    raise NotFoundError("There is no such measurement.")
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the route ``/measurements/{key}/{resource_id}``."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/measurements/{key}/{resource_id}")
+    async def correct_form(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], key: str, resource_id: str
+    ) -> HTMLResponse:
+        kind = kind_with_form(key)
+        one, fields = await _own(parts, request, person, kind, resource_id)
+        if not may_change(person):
+            raise AccessDeniedError("Measurements can't be changed by this login.")
+        before = typed_before(request, person)
+        typed = before if before and "day" in before else {**fields, "version": str(one.version)}
+        answer = form_page(request, parts, person, kind, typed, changes=resource_id, is_back=typed is before)
+        forget_typed(request, answer)
+        return answer
+
+    @routes.post("/measurements/{key}/{resource_id}")
+    async def correct(
+        request: Request,
+        form: Annotated[FormData, Depends(kept_form)],
+        person: Annotated[SignedIn, Depends(in_record)],
+        key: str,
+        resource_id: str,
+    ) -> Response:
+        kind, reading = kind_with_form(key), reading_for(parts, request, person)
+        one, fields = await _own(parts, request, person, kind, resource_id)
+        is_taken_back = text_of(form, "do") == "take-back"
+        typed = typed_in(form)
+        found = Checked() if is_taken_back else checked(key, typed, reading.now, language_of(request))
+        if found.errors or not is_sure(found, form):
+            return form_page(request, parts, person, kind, typed, found, changes=resource_id, is_back=False)
+        standing = text_of(form, "version")
+        try:
+            if standing != str(one.version):
+                raise PreconditionFailedError("This measurement was changed in the meantime.")
+            await parts.interactions.change_measurement(
+                person.requester(),
+                trace_of(request),
+                one.release,
+                resource_id,
+                one.version,
+                None if is_taken_back else found.measured[0],
+            )
+        except PreconditionFailedError:
+            fields["version"] = str(one.version)
+            return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=resource_id, is_back=False)
+        return RedirectResponse(f"/measurements/{key}?saved={'taken-back' if is_taken_back else 'corrected'}", 303)
+
+    return routes

@@ -1,0 +1,270 @@
+"""Measurements that are typed in the portal: kept once, asked about, corrected, taken back; by who may, and by nobody else."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.access.requester import Requester, RequesterKind
+from app.audit.events import Trace
+from app.errors import DuplicateError
+from app.fhir.release import Release
+from app.fhir.self_measured import Measured
+from app.interactions.self_measured import add_measurements
+from app.portal.session import SCOPES
+from tests.access.test_pages import form_token, session
+from tests.support.in_process import inside
+from tests.support.world import World
+
+DUTCH = {"accept-language": "nl"}
+ADD = "/measurements/add/weight"
+
+
+def typed(**other: str) -> dict[str, str]:
+    """Return the fields of a weight of an hour ago."""
+    at = datetime.now(UTC) - timedelta(hours=6)
+    return {"value": "72,5", "day": str(at.date()), "clock": f"{at:%H:%M}", "note": "", "key": "first"} | other
+
+
+async def post(world: World, path: str, who: str = "zonnestraal", **fields: str) -> httpx.Response:
+    async with await session(world, who) as browser:
+        token = await form_token(browser)
+        return await browser.post(path, data={"csrf_token": token, **fields}, headers=DUTCH)
+
+
+async def observations(world: World, release: Release = Release.STU3) -> list[dict[str, Any]]:
+    """Return the newest Observations that are typed, as an app of the person reads them."""
+    bundle = await world.caller("zonnestraal", release).get("/Observation?_sort=-_lastUpdated&_count=100")
+    found = [one["resource"] for one in bundle.get("entry", [])]
+    return [one for one in found if "measurement-entry" in str(one.get("extension"))]
+
+
+async def page(world: World, path: str, who: str = "zonnestraal") -> httpx.Response:
+    async with await session(world, who) as browser:
+        return await browser.get(path, headers=DUTCH)
+
+
+async def test_a_form_that_is_sent_twice_is_kept_once(world: World) -> None:
+    for _ in range(2):
+        answer = await post(world, ADD, **typed())
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/measurements/weight?saved=added"
+    (kept,) = await observations(world)
+    assert kept["valueQuantity"] == {"value": 72.5, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
+    assert kept["performer"] == [kept["subject"]]
+    assert "https://regie.example/fhir/StructureDefinition/body-weight" in kept["meta"]["profile"]
+    assert "72,5" in (await page(world, "/measurements/weight?saved=added")).text
+
+
+async def test_the_same_form_with_other_values_is_asked_about_and_keeps_nothing(world: World) -> None:
+    await post(world, ADD, **typed())
+    answer = await post(world, ADD, **typed(value="73"))
+    assert answer.status_code == 422
+    assert "al bewaard, met andere waarden" in answer.text
+    assert 'value="73"' in answer.text
+    assert len(await observations(world)) == 1
+    again = re.search(r'name="key" value="([^"]+)"', answer.text)
+    assert again is not None
+    assert (await post(world, ADD, **typed(value="73", key=again[1]))).status_code == 303
+    assert len(await observations(world)) == 2
+
+
+async def test_a_blood_pressure_and_its_pulse_are_kept_together(world: World) -> None:
+    fields = typed(upper="128", lower="76", pulse="64", note="na het eten")
+    assert (await post(world, "/measurements/add/blood-pressure", **fields)).status_code == 303
+    kept = {one["code"]["coding"][0]["code"]: one for one in await observations(world)}
+    assert set(kept) == {"85354-9", "8893-0"}
+    assert [part["valueQuantity"]["value"] for part in kept["85354-9"]["component"]] == [128, 76]
+    assert kept["85354-9"]["comment"] == "na het eten"
+    assert kept["8893-0"]["valueQuantity"]["value"] == 64
+    assert kept["8893-0"]["effectiveDateTime"] == kept["85354-9"]["effectiveDateTime"]
+
+
+async def test_what_is_very_high_is_asked_about_once(world: World) -> None:
+    answer = await post(world, ADD, **typed(value="320"))
+    assert answer.status_code == 422
+    assert "320" in answer.text
+    assert "is heel hoog" in answer.text
+    assert await observations(world) == []
+    sure = re.search(r'name="sure" value="([^"]+)"', answer.text)
+    assert sure is not None
+    other = await post(world, ADD, **typed(value="340", sure=sure[1]))
+    assert other.status_code == 422, "sure of one value is not sure of another"
+    assert (await post(world, ADD, **typed(value="320", sure=sure[1]))).status_code == 303
+    assert len(await observations(world)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"value": "7200"}, "Dit kan niet kloppen"),
+        ({"value": "zeventig"}, "Schrijf een getal"),
+        ({"value": "-3"}, "Schrijf een getal"),
+        ({"value": "72,5,1"}, "Schrijf een getal"),
+        ({"value": "٧٢"}, "Schrijf een getal"),
+        ({"value": ""}, "Vul dit getal in"),
+        ({"day": "2999-01-01"}, "moet nog komen"),
+        ({"day": "31-02-2026"}, "Kies een dag"),
+        ({"day": "0001-01-01"}, "Kies een dag"),
+        ({"clock": "25:00"}, "Schrijf een tijd"),
+        ({"note": "x" * 501}, "te lang"),
+    ],
+)
+async def test_what_can_not_be_right_comes_back_with_its_place(world: World, fields: dict[str, str], said: str) -> None:
+    answer = await post(world, ADD, **typed(**fields))
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert await observations(world) == []
+
+
+async def test_a_record_in_both_releases_gets_it_in_stu3_and_its_own_only(world: World) -> None:
+    assert (await post(world, ADD, "maanlicht", **typed(value="71,9"))).status_code == 303
+    found = await world.caller("maanlicht", Release.STU3).get("/Observation?code=29463-7")
+    assert 71.9 in [one["resource"]["valueQuantity"]["value"] for one in found["entry"]]
+    assert await observations(world) == []
+
+
+async def test_a_record_in_r4_alone_gets_it_in_r4(tmp_path: Path) -> None:
+    measured = Measured("blood-glucose", (Decimal("6.8"),), datetime(2026, 3, 1, 8, tzinfo=UTC), "ACM", "nuchter")
+    async with inside(tmp_path) as made:
+        person = Requester(RequesterKind.PERSON, "person", "Zonnestraal", SCOPES, record_id=made.record_id)
+        for _ in range(2):
+            await add_measurements(made.parts.context, person, Trace.EMPTY, [measured], "typed once")
+        with pytest.raises(DuplicateError):
+            await add_measurements(made.parts.context, person, Trace.EMPTY, [measured] * 2, "typed once")
+        answer = await made.http.get("/Observation?code=14770-2", headers=made.headers)
+    (entry,) = answer.json()["entry"]
+    assert entry["resource"]["note"] == [{"text": "nuchter"}]
+    assert entry["resource"]["subject"] == {"reference": f"Patient/{made.patient_id}"}
+
+
+async def test_the_person_corrects_a_value_and_the_old_one_stays_in_its_history(world: World) -> None:
+    await post(world, ADD, **typed(note="voor het ontbijt"))
+    (kept,) = await observations(world)
+    path = f"/measurements/weight/{kept['id']}"
+    form = (await page(world, path)).text
+    assert 'value="72,5"' in form
+    assert "voor het ontbijt" in form
+    answer = await post(world, path, **typed(value="75.2", version="1", note="na het ontbijt"))
+    assert answer.headers["location"] == "/measurements/weight?saved=corrected"
+    (corrected,) = await observations(world)
+    assert corrected["status"] == "amended"
+    assert corrected["valueQuantity"]["value"] == 75.2
+    assert corrected["comment"] == "na het ontbijt"
+    history = await world.caller("zonnestraal", Release.STU3).get(f"/Observation/{kept['id']}/_history")
+    assert [one["resource"]["valueQuantity"]["value"] for one in history["entry"]] == [75.2, 72.5]
+
+
+async def test_a_value_that_is_taken_back_counts_no_more(world: World) -> None:
+    await post(world, ADD, **typed(value="111"))
+    (kept,) = await observations(world)
+    path = f"/measurements/weight/{kept['id']}"
+    answer = await post(world, path, do="take-back", version="1")
+    assert answer.headers["location"] == "/measurements/weight?saved=taken-back"
+    (stays,) = await observations(world)
+    assert stays["status"] == "entered-in-error"
+    assert stays["valueQuantity"]["value"] == 111
+    shown = await page(world, "/measurements/weight?saved=taken-back")
+    assert "111" not in shown.text
+    assert (await page(world, path)).status_code == 404
+
+
+async def test_a_second_tab_does_not_write_over_the_first(world: World) -> None:
+    await post(world, ADD, **typed())
+    (kept,) = await observations(world)
+    path = f"/measurements/weight/{kept['id']}"
+    assert (await post(world, path, **typed(value="74", version="1"))).status_code == 303
+    late = await post(world, path, **typed(value="75", version="1"))
+    assert late.status_code == 422
+    assert "intussen veranderd" in late.text
+    assert 'value="74"' in late.text
+    (stands,) = await observations(world)
+    assert stands["valueQuantity"]["value"] == 74
+
+
+async def test_what_somebody_else_measured_is_not_corrected_here(world: World) -> None:
+    practice = world.zonnestraal
+    made = await world.caller("operator", Release.STU3).made(
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "category": [{"coding": [{"system": "http://hl7.org/fhir/observation-category", "code": "vital-signs"}]}],
+            "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+            "subject": {"reference": practice.patient(Release.STU3)},
+            "performer": [{"display": "Praktijkverpleegkundige"}],
+            "effectiveDateTime": datetime.now(UTC).isoformat(timespec="seconds"),
+            "valueQuantity": {"value": 80.1, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
+        }
+    )
+    path = f"/measurements/weight/{made['id']}"
+    assert (await page(world, path)).status_code == 404
+    assert (await post(world, path, **typed(value="81", version="1"))).status_code == 404
+    assert f"/my-data/corrections?about=Observation/{made['id']}" in (await page(world, "/measurements/weight")).text
+
+
+async def test_nobody_corrects_a_measurement_of_another(world: World) -> None:
+    await post(world, ADD, **typed())
+    (kept,) = await observations(world)
+    path = f"/measurements/weight/{kept['id']}"
+    for answer in (
+        await page(world, path, "maanlicht"),
+        await post(world, path, "maanlicht", **typed(value="90", version="1")),
+        await post(world, path, "maanlicht", do="take-back", version="1"),
+    ):
+        assert answer.status_code == 404
+    assert await observations(world) == [kept]
+
+
+async def test_what_was_typed_is_kept_when_the_login_ended(world: World) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        form = (await browser.get(ADD, headers=DUTCH)).text
+        fields = dict(re.findall(r'name="(csrf_token|whose|key)" value="([^"]+)"', form))
+        cookie = browser.cookies["regie-session"]
+        browser.cookies = httpx.Cookies({"regie-session": "over"})
+        answer = await browser.post(ADD, data=typed(value="72,9", note="geheim") | fields)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"/login?next={ADD}"
+        kept = browser.cookies["regie-typed"]
+        assert "geheim" not in kept
+        assert await observations(world) == []
+        browser.cookies.set("regie-session", cookie, domain="127.0.0.1", path="/")
+        del browser.cookies["regie-session"]
+        browser.cookies = httpx.Cookies({"regie-session": cookie, "regie-typed": kept})
+        back = await browser.get(ADD, headers=DUTCH)
+        assert 'value="72,9"' in back.text
+        assert "geheim" in back.text
+        assert "regie-typed" in back.headers["set-cookie"], "the browser forgets it"
+    async with await session(world, "maanlicht") as other:
+        other.cookies.set("regie-typed", kept)
+        assert "geheim" not in (await other.get(ADD, headers=DUTCH)).text, "it is shown to who typed it only"
+
+
+async def test_a_form_of_an_older_login_comes_back_with_what_was_typed(world: World) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        form = (await browser.get(ADD, headers=DUTCH)).text
+        fields = dict(re.findall(r'name="(whose|key)" value="([^"]+)"', form))
+        answer = await browser.post(ADD, data=typed(value="72,9") | fields | {"csrf_token": "of an older login"})
+        assert answer.headers["location"] == ADD
+        assert 'value="72,9"' in (await browser.get(ADD, headers=DUTCH)).text
+    assert await observations(world) == []
+
+
+async def test_a_form_that_is_not_of_this_person_is_refused(world: World) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        for other in ({}, {"csrf_token": "0" * 64}):
+            answer = await browser.post(ADD, data=typed() | other)
+            assert answer.status_code == 403
+    assert await observations(world) == []
+
+
+@pytest.mark.parametrize("sealed", ["", "x", "AAAA", "A" * 400, "é"])
+async def test_a_cookie_that_is_not_ours_is_no_typing(world: World, sealed: str) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        cookie = f"regie-session={browser.cookies['regie-session']}; regie-typed={sealed}"
+        answer = await browser.get(ADD, headers=[(b"cookie", cookie.encode())])
+    assert answer.status_code == 200
