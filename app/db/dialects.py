@@ -5,13 +5,31 @@ and ``json_extract`` (https://www.sqlite.org/json1.html), PostgreSQL ``jsonb_arr
 (https://www.postgresql.org/docs/current/functions-json.html).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ColumnElement, Integer, Select, TableValuedAlias, bindparam, false, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ColumnElement,
+    Integer,
+    Select,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeEngine
+
+FEW = 250
+"""Rows that are gathered sooner than each of some hundred candidates is looked up among them: it takes some 20 us."""
 
 
 class _Items(FunctionElement[Any]):
@@ -123,6 +141,24 @@ def looked_up(rows: Select[Any]) -> ColumnElement[bool]:
     PostgreSQL makes a join of any other ``EXISTS``, and may begin it at the wrong end: see ``gathered``.
     """
     return rows.suffix_with("OFFSET 0", dialect="postgresql").exists()
+
+
+def few_or(rows: Select[Any], few: ColumnElement[bool], otherwise: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition ``few`` where there are less than ``FEW`` rows, else ``otherwise``; they are counted once."""
+    counted = select(func.count()).select_from(rows.limit(literal_column(str(FEW))).subquery("few")).scalar_subquery()
+    return case((counted < literal_column(str(FEW)), few), else_=otherwise)
+
+
+def in_turn(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return the condition that all hold, of which each is only asked where those before it hold.
+
+    SQLite asks in the order in which they stand. PostgreSQL asks first what it takes to cost less, and of two that look up a row
+    that is the one with fewer columns, though nearly all rows may meet it.
+    """
+    *first, found = conditions
+    for one in reversed(first):
+        found = case((one, found), else_=false())
+    return either(sqlite=and_(*conditions), postgresql=found)
 
 
 def gathered(is_in: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -84,14 +84,16 @@ def _rule(parameter: SearchParameter) -> int:
     return parameter.number << 32 | int.from_bytes(digest)
 
 
-async def check_rules(reader: Reader, record_id: int, numbers: Iterable[int]) -> None:
-    """Do nothing if the index of a record answers for the parameters of these numbers.
+async def check_rules(reader: Reader, record_id: int, numbers: Iterable[int]) -> int | None:
+    """Return the version of a record's index, which answers for the parameters of these numbers; None if there is no such record.
 
     Raises: UnavailableError, when it does not yet.
     """
     row = await reader.one(_STATE, {"record_id": record_id})
-    if row is not None:
-        await check_version(reader, row[0], numbers)
+    if row is None:
+        return None
+    await check_version(reader, row[0], numbers)
+    return int(row[0])
 
 
 async def check_version(reader: Reader, version: int, numbers: Iterable[int]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
+    Select,
     Table,
     Text,
     and_,
@@ -26,7 +27,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from app.db.dialects import either, gathered, items, listed, looked_up, member
+from app.db.dialects import either, few_or, gathered, items, listed, looked_up, member
 from app.fhir.search.definitions import SearchParameter
 from app.store.tables import change, current, date_index, exact_index, quantity_index, text_index
 
@@ -44,7 +45,7 @@ _TEXT_OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 class Form:
     """What the SQL of one criterion looks like: the index, the operator of each value, and whether it is turned round.
 
-    ``every``: one row of a date has to meet all values, instead of any.
+    ``every``: one row of a date has to meet all values, instead of any. ``usual``: nearly all in a record meet it.
     ``parameters``: in how many parameters' rows the values may be. An operator of the index ``exact`` names the hashes that are
     compared: ``value``, ``system`` or ``both``. The indexes ``listed``, ``linked`` and ``coded`` take as many values as
     there are, in one JSON list: ids of the resources themselves, hashes of what they refer to, pairs of hashes of codes.
@@ -55,6 +56,7 @@ class Form:
     negated: bool = False
     parameters: int = 1
     every: bool = False
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,20 @@ class Criterion:
 
     form: Form
     values: dict[str, Any]
+
+
+ON_CHANGE = frozenset({"id", "instant", "listed"})
+"""What is asked of the change itself, and not of an index."""
+
+_TABLES: dict[str, Table] = {
+    "exact": exact_index,
+    "linked": exact_index,
+    "coded": exact_index,
+    "date": date_index,
+    "quantity": quantity_index,
+    "text": text_index,
+    "current": current,
+}
 
 
 def condition(
@@ -75,40 +91,47 @@ def condition(
     """
     if form.index == "listed":
         return gathered(change.c.id.in_(listed(f"c{number}_list", Text())))
-    if form.index in ("id", "instant"):
+    if form.index in ON_CHANGE:
         meets = _on_change(form, number)
         return not_(meets) if form.negated else meets
-    if form.index == "current":
-        table: Table = current
-        where = [
-            current.c.release == bindparam("release"),
-            current.c.type == bindparam("type"),
-            current.c.deleted.is_(False),
-        ]
-    elif form.index == "present":
+    if form.index == "present":
         return _present(form, number, seq)
-    elif form.index in ("linked", "coded"):
-        table = exact_index
-        wanted = (
-            table.c.hash.in_(listed(f"c{number}_list", BigInteger())) if form.index == "linked" else _is_coded(number)
-        )
-        where = [is_of(table, f"p{number}", form.parameters), wanted]
-    else:
-        table = {"exact": exact_index, "date": date_index, "quantity": quantity_index, "text": text_index}[form.index]
-        where = [is_of(table, f"p{number}", form.parameters), any_value(form, number, table)]
-    rows = select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
+    table = _TABLES[form.index]
+    rows = rows_of(form, number, table)
     found = seq.in_(rows) if leads else gathered(seq.in_(rows))
     if form.index == "exact" and "system" not in form.operators:
         # In the key of exact_index seq comes after the value, so that looking one change up is a single probe.
         one = looked_up(rows.where(table.c.seq == seq))
-        found = one if probe else found if leads else either(sqlite=seq.in_(rows), postgresql=one)
+        if probe:
+            found = one if form.usual else either(sqlite=one, postgresql=few_or(rows, found, one))
+        elif not leads:
+            found = either(sqlite=seq.in_(rows), postgresql=one)
     return not_(found) if form.negated else found
 
 
-def _is_coded(number: int) -> ColumnElement[bool]:
-    pairs = items(f"c{number}_list")
-    asked = select(*(member(pairs.c.value, place, BigInteger()) for place in (0, 1)))
-    return tuple_(exact_index.c.hash, exact_index.c.system_hash).in_(asked)
+def leading(form: Form, number: int, *, goes_on: bool) -> FromClause:
+    """Return a table of the candidates that criterion ``number`` finds, each once, newest first; its column is ``seq``.
+
+    ``goes_on``: only those behind the cursor's.
+    """
+    rows = rows_of(form, number, _TABLES[form.index].alias("leading"))
+    seq = rows.selected_columns.seq
+    if goes_on:
+        rows = rows.where(seq < bindparam("after_seq"))
+    return rows.distinct().order_by(seq.desc()).subquery("candidate")
+
+
+def rows_of(form: Form, number: int, table: FromClause) -> Select[Any]:
+    """Return the numbers of the changes whose rows in the form's index meet criterion ``number``; some may come more than once."""
+    if form.index == "current":
+        where = [
+            table.c.release == bindparam("release"),
+            table.c.type == bindparam("type"),
+            table.c.deleted.is_(False),
+        ]
+    else:
+        where = [is_of(table, f"p{number}", form.parameters), any_value(form, number, table)]
+    return select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
 
 
 def is_of(table: FromClause, name: str, parameters: int) -> ColumnElement[bool]:
@@ -162,6 +185,10 @@ def any_value(form: Form, number: int, table: FromClause) -> ColumnElement[bool]
     """Return the condition that a row of the form's index meets its values."""
     names = [f"c{number}_{i}" for i in range(len(form.operators))]
     pairs = list(zip(form.operators, names, strict=True))
+    if form.index == "linked":
+        return table.c.hash.in_(listed(f"c{number}_list", BigInteger()))
+    if form.index == "coded":
+        return _coded(table, number)
     if form.index == "exact":
         return _exact(table, pairs)
     if form.index == "text":
@@ -184,6 +211,12 @@ def _exact(table: FromClause, pairs: list[tuple[str, str]]) -> ColumnElement[boo
 def _exact_pair(table: FromClause, operator: str, name: str) -> ColumnElement[bool]:
     is_value, is_system = table.c.hash == bindparam(name), table.c.system_hash == bindparam(f"{name}_system")
     return {"value": is_value, "system": is_system, "both": and_(is_value, is_system)}[operator]
+
+
+def _coded(table: FromClause, number: int) -> ColumnElement[bool]:
+    wanted = items(f"c{number}_list")
+    asked = select(*(member(wanted.c.value, place, BigInteger()) for place in (0, 1)))
+    return tuple_(table.c.hash, table.c.system_hash).in_(asked)
 
 
 def _text(table: FromClause, operator: str, name: str) -> ColumnElement[bool]:

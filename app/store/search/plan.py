@@ -153,10 +153,12 @@ class Plan:
         if parameter is not None:
             self.asks_index |= {stored_in.number for stored_in in parameter.stored_in}
 
-    async def check(self, reader: Reader, access: RecordAccess) -> None:
-        """Do nothing if the index of a record answers for what is asked. Raises: UnavailableError, when it does not yet."""
-        if self.asks_index:
-            await check_rules(reader, access.record_id, self.asks_index)
+    async def check(self, reader: Reader, access: RecordAccess) -> int | None:
+        """Return the version of a record's index, which answers for what is asked; None where nothing is asked of it.
+
+        Raises: UnavailableError, when it does not answer yet.
+        """
+        return await check_rules(reader, access.record_id, self.asks_index) if self.asks_index else None
 
     async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
         """Return the values of the statement's parameters for one record; links are followed inside the scope."""

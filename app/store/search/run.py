@@ -199,7 +199,8 @@ class Run:
             if here <= there or self.sort:
                 begin = "key" if here == there else "keys" if here < there else "tie"
             values |= {f"k{number}": key for number, key in enumerate(after.keys)} | {"after_seq": after.seq}
-        return await self._found(reader, "gather", begin, access, values)
+        found, _ = await self._found(reader, "gather", begin, access, values)
+        return found
 
     async def _walk(
         self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
@@ -208,37 +209,47 @@ class Run:
         values = await self._values(reader, scope, access) | {"limit": limit}
         last = NUMBER_LAST["desc" if self.sort[0].descending else "asc"]
         found: list[Found] = []
+        version = None
         if after is None or after.keys[0] != last:
             begin = "start"
             if after is not None:
                 begin = "key"
                 values |= {"k0": after.keys[0], "k1": after.keys[1], "after_seq": after.seq}
-            found = await self._found(reader, "walk", begin, access, values)
+            found, version = await self._found(reader, "walk", begin, access, values)
             if len(found) >= limit or self.on_walked:  # what has no such date does not meet what is asked of it
                 return found
             after = None
         values |= {f"p{len(self.forms)}_0": self.values["s0_0"], "limit": limit - len(found)}
         if after is not None:
             values["after_seq"] = after.seq
-        rest = await self._found(reader, "undated", "start" if after is None else "key", access, values)
+        begin = "start" if after is None else "key"
+        rest, _ = await self._found(reader, "undated", begin, access, values, version)
         return found + [Found(one.version, (last, last), one.access) for one in rest]
 
     async def _found(
-        self, reader: Reader, shape: str, begin: str, access: RecordAccess, values: dict[str, Any]
-    ) -> list[Found]:
-        """Return what a statement finds, of an index that answers for what is asked.
+        self,
+        reader: Reader,
+        shape: str,
+        begin: str,
+        access: RecordAccess,
+        values: dict[str, Any],
+        before: int | None = None,
+    ) -> tuple[list[Found], int | None]:
+        """Return what a statement finds, of an index that answers for what is asked, and the version of that.
 
         By which rules the record was indexed comes with each row. Where there is none it is looked up, and then, for it may have
-        changed in between, the statement is run again.
+        changed in between, the statement is run again; unless the version is as it was ``before`` the statement.
         """
         made = self._statement(shape, access, begin)
         rows = await reader.all(made, values)
-        if rows:
-            await check_version(reader, rows[0][_RULES], self.plan.asks_index)
+        version: int | None = rows[0][_RULES] if rows else None
+        if version is not None:
+            await check_version(reader, version, self.plan.asks_index)
         elif self.plan.asks_index:
-            await self.plan.check(reader, access)
-            rows = await reader.all(made, values)
-        return [Found(stored(row), tuple(row[_RULES + 1 :]), access) for row in rows]
+            version = await self.plan.check(reader, access)
+            if version is None or version != before:
+                rows = await reader.all(made, values)
+        return [Found(stored(row), tuple(row[_RULES + 1 :]), access) for row in rows], version
 
     def _statement(self, shape: str, access: RecordAccess, begin: str) -> Statement:
         """Return the statement of a shape; each is looked up once, for finding it by its whole form takes as long as it does."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, func, or_, select, true
 from sqlalchemy import tuple_ as row_of
 
-from app.db.dialects import gathered
+from app.db.dialects import gathered, in_turn
 from app.db.statements import Statement
 from app.store.resources import columns
-from app.store.search.conditions import Form, any_value, condition, is_of
-from app.store.tables import change, date_index, exact_index, quantity_index, record, text_index
+from app.store.search.conditions import ON_CHANGE, Form, any_value, condition, is_of, leading
+from app.store.tables import change, current, date_index, exact_index, quantity_index, record, text_index
 from app.store.visible import visible
 
 NUMBER_LAST = {"asc": 2**63 - 1, "desc": -(2**63) + 1}
@@ -65,38 +65,46 @@ def statement(form: SearchForm) -> Statement:
     if form.walk:
         walk = partial(_walk, form)
         return Statement(walk, walk)
-    return Statement(partial(_gather, form), partial(_gather, form, matches_first=True))
+    return Statement(partial(_gather, form), partial(_gather, form, from_leader=True))
 
 
-def _gather(form: SearchForm, *, matches_first: bool = False) -> Any:
+def _gather(form: SearchForm, *, from_leader: bool = False) -> Any:
     """Return the statement that finds all matches and sorts them.
 
-    ``matches_first`` is for PostgreSQL: it joins the sort keys to the matches, by a join that has to be made by hashing or merging
-    (``FULL``). What it takes for a handful of rows it would join by going through all sort keys for each match.
+    ``from_leader`` is for PostgreSQL. What leads is a table of candidates then; only those that meet the other criteria are looked
+    up, and in the order of their numbers no more than a page takes. Sort keys are joined to the matches, by a join that has to be
+    made by hashing or merging (``FULL``): what it takes for a handful of rows it would join by going through all sort keys for
+    each match.
     """
     leader = _leader(form.criteria)
+    source: FromClause = change
+    seq: ColumnElement[int] = change.c.seq
+    if from_leader and leader is not None:
+        goes_on = not form.sort and form.after == "key"
+        candidate = leading(form.criteria[leader], leader, goes_on=goes_on)
+        seq = candidate.c.seq
+        source = candidate.join(change, (change.c.record_id == bindparam("record_id")) & (change.c.seq == seq))
     is_narrow = any(map(_is_narrow, form.criteria))
     where = [
-        visible(change, limited_types=form.limited_types),
-        change.c.release == bindparam("release"),
-        change.c.type == bindparam("type"),
-        *(
-            condition(criterion, number, change.c.seq, probe=is_narrow and number != leader, leads=number == leader)
-            for number, criterion in enumerate(form.criteria)
-        ),
+        condition(criterion, number, seq, probe=is_narrow and not from_leader, leads=number == leader)
+        for number, criterion in enumerate(form.criteria)
+        if source is change or number != leader
     ]
     if form.shows == "count":
-        return select(func.count()).select_from(change).where(*where)
+        if from_leader and _finds_nearly_all(form, leader):
+            return _count(form, select(seq).where(*where))
+        return select(func.count()).select_from(source).where(*_of_type(form, change), *where)
+    where = [*_of_type(form, change), *where]
     if form.shows == "ids":
-        return select(change.c.id).where(*where).limit(bindparam("limit"))
+        return select(change.c.id).select_from(source).where(*where).limit(bindparam("limit"))
     if form.shows == "references":
-        return _references(select(change.c.seq).where(*where))
+        return _references(select(seq).select_from(source).where(*where))
     found: FromClause = change
-    if matches_first and any(sort.index not in _OF_CHANGE for sort in form.sort):
-        found = select(*columns(change)).where(*where).subquery("found")
-        where = [func.coalesce(found.c.seq, 0) > 0]
-    source, keys = _with_keys(form.sort, found)
-    begin = _begin(keys, found.c.seq, form.after)
+    if from_leader and any(sort.index not in _OF_CHANGE for sort in form.sort):
+        source = found = select(*columns(change)).select_from(source).where(*where).subquery("found")
+        seq, where = found.c.seq, [func.coalesce(found.c.seq, 0) > 0]
+    source, keys = _with_keys(form.sort, found, source)
+    begin = _begin(keys, seq, form.after)
     if begin is not None:
         where.append(begin)
     labelled = [key.label(f"key{number}") for number, (key, _) in enumerate(keys)]
@@ -105,16 +113,38 @@ def _gather(form: SearchForm, *, matches_first: bool = False) -> Any:
         select(*columns(found), _rules(), *labelled)
         .select_from(source)
         .where(*where)
-        .order_by(*order, found.c.seq.desc())
+        .order_by(*order, seq.desc())
         .limit(bindparam("limit"))
     )
 
 
+def _of_type(form: SearchForm, row: FromClause) -> list[ColumnElement[bool]]:
+    return [
+        visible(row, limited_types=form.limited_types),
+        row.c.release == bindparam("release"),
+        row.c.type == bindparam("type"),
+    ]
+
+
+def _finds_nearly_all(form: SearchForm, leader: int | None) -> bool:
+    """Return whether so many are to be counted that it is better to go through all of the type."""
+    if leader is None or any(one.index in ON_CHANGE for one in form.criteria):
+        return False
+    return form.criteria[leader].usual or form.criteria[leader].index == "current"
+
+
+def _count(form: SearchForm, numbers: Select[Any]) -> Select[Any]:
+    """Return the statement that counts among the rows of ``current``, of which a hundred are on a page, and not those of ``change``."""
+    where = [*_of_type(form, current), current.c.deleted.is_(False)]
+    if [one.index for one in form.criteria] != ["current"]:
+        where.append(gathered(current.c.seq.in_(numbers)))
+    return select(func.count()).select_from(current).where(*where)
+
+
 def _with_keys(
-    sorts: Sequence[SortForm], found: FromClause
+    sorts: Sequence[SortForm], found: FromClause, source: FromClause
 ) -> tuple[FromClause, list[tuple[ColumnElement[Any], bool]]]:
-    """Return what is found joined with its sort keys, and these with their directions."""
-    source: Any = found
+    """Return the ``source`` of what is found joined with its sort keys, and these with their directions."""
     keys: list[tuple[ColumnElement[Any], bool]] = []
     for number, sort in enumerate(sorts):
         if sort.index in _OF_CHANGE:
@@ -193,16 +223,16 @@ def _walk(form: SearchForm) -> Any:
     where = [
         row.c.record_id == bindparam("record_id"),
         is_of(row, "s0", 1),
-        visible(change, limited_types=form.limited_types),
-        change.c.release == bindparam("release"),
-        change.c.type == bindparam("type"),
-        *(
-            any_value(criterion, number, row)
-            if number in form.on_walked
-            else condition(criterion, number, row.c.seq, probe=True)
-            for number, criterion in enumerate(form.criteria)
-        ),
+        *_of_type(form, change),
+        *(any_value(form.criteria[number], number, row) for number in sorted(form.on_walked)),
     ]
+    others = {number: one for number, one in enumerate(form.criteria) if number not in form.on_walked}
+    where += [condition(one, number, row.c.seq) for number, one in others.items() if one.index in ON_CHANGE]
+    probes = [
+        condition(one, number, row.c.seq, probe=True) for number, one in others.items() if one.index not in ON_CHANGE
+    ]
+    if probes:
+        where.append(in_turn(probes))
     order = [row.c.low, row.c.high, row.c.seq]
     if form.after == "key":
         cursor = row_of(bindparam("k0"), bindparam("k1"), bindparam("after_seq"))
