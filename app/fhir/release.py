@@ -9,10 +9,11 @@ class Release(Enum):
     STU3 = 3
     R4 = 4
 
-    @property
-    def path(self) -> str:
-        """Return the last part of the base URL: ``stu3`` or ``r4``."""
-        return self.name.lower()
+    path: str
+    """The last part of the base URL: ``stu3`` or ``r4``."""
+
+    def __init__(self, _: int) -> None:
+        self.path = self.name.lower()
 
     @property
     def fhir_version(self) -> str:

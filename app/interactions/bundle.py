@@ -33,7 +33,6 @@ from app.errors import (
 from app.fhir.compartment import patient_references
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
-from app.fhir.validation.references import references
 from app.fhir.validation.structure import Parsed, is_resource_type
 from app.interactions.bundle_entries import ACTIONS, BundleAnswer, Entry, prepare, refuse_twice
 from app.interactions.bundle_names import renamed, with_names
@@ -218,7 +217,7 @@ async def _look_up(changes: Changes, entry: Entry, names: dict[str, str]) -> Non
         raise
     if entry.parsed is None or b"?" not in (entry.asked.resource or b""):
         return
-    for place, text in references(entry.parsed.tree):
+    for place, text in entry.parsed.references:
         name, _, query = text.partition("?")
         if not query or text in names or not is_resource_type(changes.release, name):
             continue

@@ -34,6 +34,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", *ACTIONS})
 class Entry:
     """One entry on its way: what was asked, its resource once read, the id it gets, and what became of it.
 
+    ``looks`` says that it is none of the changes that are done together: it looks, or it calls an operation.
     ``fault`` is what is wrong with the entry itself: nothing is done then. Where the URL has a ``condition`` instead of an id,
     ``found`` is what it found, once ``is_looked_up``. The ``outcome`` is a ``Written`` or a ``RegieError``, or what the answer to
     a look is.
@@ -41,9 +42,10 @@ class Entry:
 
     asked: ParsedEntry
     method: str
-    resource_type: str
-    resource_id: str | None
-    query: str
+    looks: bool
+    resource_type: str = ""
+    resource_id: str | None = None
+    query: str = ""
     condition: str | None = None
     is_looked_up: bool = False
     found: Stored | None = None
@@ -57,13 +59,6 @@ class Entry:
     def location(self) -> str:
         """Where its resource stands in the Bundle."""
         return self.asked.location
-
-    @property
-    def looks(self) -> bool:
-        """Whether it is none of the changes that are done together: it looks, or it calls an operation."""
-        if self.method == "POST":
-            return any(part[:1] in {"$", "_"} for part in self.asked.url.partition("?")[0].split("/"))
-        return self.method in {"GET", "HEAD"}
 
     @property
     def deed(self) -> str:
@@ -99,7 +94,7 @@ def prepare(context: Context, release: Release, body: bytes) -> BundleAnswer:
     answer = BundleAnswer(asked.type)
     issues: list[Issue] = []
     for one in asked.entries:
-        entry = Entry(one, one.method, "", None, "")
+        entry = Entry(one, one.method, _looks(one))
         answer.entries.append(entry)
         try:
             _read_entry(context, release, entry)
@@ -111,6 +106,13 @@ def prepare(context: Context, release: Release, body: bytes) -> BundleAnswer:
             raise InvalidResourceError(issues[:50])
         refuse_twice(answer.entries)
     return answer
+
+
+def _looks(asked: ParsedEntry) -> bool:
+    if asked.method == "POST":
+        path = f"/{asked.url.partition('?')[0]}"
+        return "/$" in path or "/_" in path
+    return asked.method in {"GET", "HEAD"}
 
 
 def _read_entry(context: Context, release: Release, entry: Entry) -> None:
@@ -153,6 +155,7 @@ def _read_entry(context: Context, release: Release, entry: Entry) -> None:
             expected_type=entry.resource_type,
             location=entry.location,
             maximum_depth=context.limits.body_depth_max,
+            plain_tree=entry.asked.plain_tree,
         )
 
 

@@ -18,14 +18,12 @@ from app.errors import InvalidResourceError
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import definitions
-from app.fhir.validation.references import references
 from app.fhir.validation.structure import Parsed, parse
 
 _LINK_TYPES = frozenset({"uri", "url", "oid", "uuid"})
 _TEXT_TYPES = frozenset({"string", "markdown", "code", "id"})
 _STRING = rb'"(?:[^"\\]|\\.)*"'
 _TEXT = re.compile(_STRING)
-_URN_REFERENCE = re.compile(rb'"reference"\s*:\s*"urn:')
 _LINK_IN_NARRATIVE = re.compile(rb"""(\bhref\s*=\s*(\\"|'))([^"'\\]+)(?=\2)""")
 
 
@@ -47,8 +45,6 @@ def renamed(
 
     Raises: InvalidResourceError, for a reference to a ``urn:`` that no entry has.
     """
-    if not names and b"\\" not in body and _URN_REFERENCE.search(body) is None:
-        return parsed  # nothing in it is called by what only the Bundle knows
     replaced = with_links(release, body, names)
     if replaced != body:
         expected = parsed.resource_type
@@ -60,7 +56,7 @@ def renamed(
             "This names an entry that the Bundle does not have.",
             f"{location}{place[len(parsed.resource_type) :]}",
         )
-        for place, text in references(parsed.tree)
+        for place, text in parsed.references
         if text.startswith(("urn:uuid:", "urn:oid:"))
     ]
     if strange:

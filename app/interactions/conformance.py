@@ -73,7 +73,7 @@ class Conformance:
         """
         if release not in self.profiles:
             return []
-        of_type = self.declared.get(release, Declared()).of(str(tree.get("resourceType")))
+        of_type = self.declared[release].of(str(tree.get("resourceType"))) if release in self.declared else ()
         return self.profiles[release].validate(tree, [*of_type, *asked])
 
     def hold(self, source: RequesterKind, release: Release, parsed: Parsed, location: str) -> Findings:

@@ -53,7 +53,7 @@ class Checks:
         release, kind, tree = self.release, parsed.resource_type, parsed.tree
         local = partial(self.setup.local, release)
         return Checked(
-            facts_of(local, _SOURCE, release, kind, tree),
+            facts_of(local, _SOURCE, release, parsed),
             tuple(named_patients(local, release, kind, tree)),
             self._findings(parsed) if self.finds else None,
             self._rows(parsed),

@@ -18,7 +18,6 @@ from app.consent.fhir_consent import is_grant
 from app.fhir.compartment import names_somebody, patient_references
 from app.fhir.reference import LiteralReference
 from app.fhir.release import Release
-from app.fhir.validation.references import references_and_addresses
 from app.fhir.validation.structure import Parsed, is_resource_type
 from app.interactions.conformance import Findings
 from app.interactions.context import Context
@@ -110,15 +109,15 @@ class FromSource:
 
 def sound(context: Context, source: RequesterKind, release: Release, parsed: Parsed) -> FromSource:
     """Return a parsed resource with its facts."""
-    facts = facts_of(partial(context.local, release), source, release, parsed.resource_type, parsed.tree)
+    facts = facts_of(partial(context.local, release), source, release, parsed)
     return FromSource(context, source, release, parsed, facts)
 
 
-def facts_of(local: Local, source: RequesterKind, release: Release, resource_type: str, tree: dict[str, Any]) -> Facts:
+def facts_of(local: Local, source: RequesterKind, release: Release, parsed: Parsed) -> Facts:
     """Return what a resource says about its place; ``expected`` if it is from an operator."""
-    references, addresses = references_and_addresses(tree)
+    resource_type, tree = parsed.resource_type, parsed.tree
     pointers = []
-    for expression, text in references:
+    for expression, text in parsed.references:
         target = local(text)
         if target is not None:
             pointers.append(Pointer(expression, (target.resource_type, target.id)))
@@ -127,7 +126,7 @@ def facts_of(local: Local, source: RequesterKind, release: Release, resource_typ
     expected: tuple[Name, ...] = ()
     if source is RequesterKind.OPERATOR:
         # A Binary is referred to by the address of an attachment.
-        files = [local(address) for address in addresses if "Binary/" in address]
+        files = [local(address) for address in parsed.addresses if "Binary/" in address]
         named = [one.target for one in pointers if one.target is not None]
         named += [(one.resource_type, one.id) for one in files if one is not None and one.resource_type == "Binary"]
         expected = tuple({name: None for name in named if name[0] not in _NEVER_AWAITED and record_in(name[1]) is None})

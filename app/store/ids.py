@@ -6,6 +6,7 @@ Sorted as text they are in the order of record, then time.
 
 import re
 import secrets
+from functools import lru_cache
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUE = {character: number for number, character in enumerate(ALPHABET)}
@@ -15,12 +16,17 @@ UUID_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{
 RECORD_ID_BITS = 48
 
 
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+
+
 def _base32(number: int, length: int) -> str:
-    characters = []
-    for _ in range(length):
-        characters.append(ALPHABET[number & 31])
-        number >>= 5
-    return "".join(reversed(characters))
+    """Return the last ``length`` digits of a number; ``length`` is even."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
+
+
+@lru_cache(maxsize=256)  # a Bundle makes many in one record and millisecond
+def _beginning(record_id: int, milliseconds: int) -> str:
+    return _base32(record_id, _RECORD_LENGTH) + _base32(milliseconds, 10)
 
 
 def new_record_id() -> int:
@@ -30,9 +36,10 @@ def new_record_id() -> int:
 
 def new_id(record_id: int, instant_us: int) -> str:
     """Return a new resource id in a record."""
-    return _base32(record_id, _RECORD_LENGTH) + _base32(instant_us // 1000, 10) + _base32(secrets.randbits(60), 12)
+    return _beginning(record_id, instant_us // 1000) + _base32(secrets.randbits(60), 12)
 
 
+@lru_cache(maxsize=4096)
 def record_in(resource_id: str) -> int | None:
     """Return the record that an id made here names, or None for an id of another form."""
     if _MADE.fullmatch(resource_id) is None:

@@ -34,7 +34,14 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.fhir.path import Guard
-from app.fhir.reference import KEPT_LENGTH_MAX, FragmentReference, LiteralReference, localize, parse_reference
+from app.fhir.reference import (
+    KEPT_LENGTH_MAX,
+    FragmentReference,
+    LiteralReference,
+    Reference,
+    localize,
+    parse_reference,
+)
 from app.fhir.release import Release
 from app.fhir.search.definitions import INDEXED_TYPES, Definitions, SearchParameter, definitions
 from app.fhir.search.expression import (
@@ -98,6 +105,14 @@ def _hashed(key: bytes, *parts: str) -> int:
 
 
 _kept = lru_cache(maxsize=16_384)(_hashed)
+
+
+def _token_hashes(key: bytes, system: str, code: str) -> tuple[int, int]:
+    """Return the hash of a code and that of its system."""
+    return exact_hash(key, "c", code), system_hash(key, system)
+
+
+_kept_token = lru_cache(maxsize=4096)(_token_hashes)
 
 
 class Wanted(NamedTuple):
@@ -313,7 +328,8 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
         edges = children.get(member)
         if edges is None:
             continue
-        items = value if type(value) is list else (value,)
+        is_list = type(value) is list
+        items = value if is_list else (value,)
         if len(items) > ROWS_MAX:
             refuse_many()
         for guard, position, child in edges:
@@ -324,7 +340,7 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
                     emit(rows, parameters, fhir_type, item)
                 if child.children and type(item) is dict:
                     _visit(child, item, rows)
-        if len(rows.exact) > ROWS_MAX or len(rows.texts) > ROWS_MAX or len(rows.dates) > ROWS_MAX:
+        if is_list and (len(rows.exact) > ROWS_MAX or len(rows.texts) > ROWS_MAX or len(rows.dates) > ROWS_MAX):
             refuse_many()
 
 
@@ -349,11 +365,13 @@ def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str,
 
 
 def _coded(rows: _Rows, parameters: tuple[SearchParameter, ...], system: str, code: str | None) -> None:
-    hashed = system_hash(rows.key, system)
     if code is None:
-        rows.add_present(parameters, hashed)
-    else:
-        rows.add_exact(parameters, ((exact_hash(rows.key, "c", code), hashed),))
+        rows.add_present(parameters, system_hash(rows.key, system))
+        return
+    hashes = _kept_token if len(system) + len(code) <= KEPT_LENGTH_MAX else _token_hashes
+    value, hashed = hashes(rows.key, system, code)
+    for parameter in parameters:
+        rows.exact[parameter.number, value, hashed] = None
 
 
 def _reference(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:
@@ -366,18 +384,29 @@ def _reference(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: 
     if not text:
         rows.add_exact(parameters, identified) if identified else rows.add_present(parameters)
         return
-    target = localize(text, rows.base_urls)
+    target, whole = (_kept_target if len(text) <= KEPT_LENGTH_MAX else _target)(key, text, rows.base_urls)
     if isinstance(target, FragmentReference):
         rows.add_present(parameters)
         return
-    whole = exact_hash(key, "r", str(target))
+    literal = target if isinstance(target, LiteralReference) else None
     for parameter in parameters:
-        if isinstance(target, LiteralReference) and parameter.targets and target.resource_type not in parameter.targets:
+        targets, number = parameter.targets, parameter.number
+        if literal is not None and targets and literal.resource_type not in targets:
             continue
-        pairs = [(whole, 0), *identified]
-        if isinstance(target, LiteralReference) and target.base is None and not parameter.targets:
-            pairs.append((exact_hash(key, "i", target.id), 0))
-        rows.add_exact((parameter,), pairs)
+        rows.exact[number, whole, 0] = None
+        for hashed, system in identified:
+            rows.exact[number, hashed, system] = None
+        if literal is not None and literal.base is None and not targets:
+            rows.exact[number, exact_hash(key, "i", literal.id), 0] = None
+
+
+def _target(key: bytes, text: str, base_urls: tuple[str, ...]) -> tuple[Reference, int]:
+    """Return where a reference leads, and its hash."""
+    target = localize(text, base_urls)
+    return target, exact_hash(key, "r", str(target))
+
+
+_kept_target = lru_cache(maxsize=4096)(_target)
 
 
 def _identified(key: bytes, identifier: Mapping[str, Any] | None) -> list[tuple[int, int]]:

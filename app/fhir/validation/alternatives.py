@@ -12,11 +12,22 @@ _ALTERNATIVE = re.compile(r"(\w+)\.(?:(empty\(\)|hasValue\(\)\.not\(\))|exists\(
 _CONDITION = re.compile(
     r"(\w+)\.exists\(\) implies |(contained)(?:\.\w+)+\.empty\(\)(?: and contained(?:\.\w+)+\.empty\(\))?$"
 )
+_LAST_OF_A_PART = re.compile(r"(\w+)\.\w+\.where\((?:[^()]|\([^()]*\))*\)\.empty\(\)$")
+_COMPARED = re.compile(r"(\w+)!=(\w+)\.\w+$")
 
 
 def alternatives_of(rule: str, definition: TypeDefinition) -> Alternatives:
     """Return what by itself is enough for a rule about a type to hold, as far as it begins in a way that can be told."""
     return tuple(_found(rule, definition))
+
+
+def silent_without(rule: str, definition: TypeDefinition) -> Alternatives:
+    """Return what by itself leaves a rule about a type without an answer, or makes it hold: what it compares is not there."""
+    position = 0
+    while found := _ALTERNATIVE.match(rule, position):
+        position = found.end()
+    compared = _COMPARED.match(rule, position)
+    return tuple((_names(name, definition), True) for name in compared.groups()) if compared else ()
 
 
 def surely_holds(alternatives: Alternatives, node: Mapping[str, Any]) -> bool:
@@ -34,6 +45,8 @@ def _found(rule: str, definition: TypeDefinition) -> Iterator[tuple[frozenset[st
     while not is_loose and (found := _ALTERNATIVE.match(rule, position)):
         position = found.end()
         yield _names(found[1], definition), found[2] is not None
+    if not is_loose and (found := _LAST_OF_A_PART.match(rule, position)):
+        yield _names(found[1], definition), True
     if position == 0 and rule.count(" implies ") <= 1 and (found := _CONDITION.match(rule)):
         yield _names(found[1] or found[2], definition), True
 

@@ -17,7 +17,10 @@ from app.fhir.validation.structure import DEPTH_MAX, check, decode
 
 @dataclass(frozen=True, slots=True)
 class ParsedEntry:
-    """One entry; ``resource`` is not validated yet, None if there is none. Absent parts of the request are None."""
+    """One entry; ``resource`` is not validated yet, None if there is none. Absent parts of the request are None.
+
+    ``plain_tree`` is the resource decoded, as it was with the Bundle, if the bytes of that are plain.
+    """
 
     index: int
     full_url: str | None
@@ -28,6 +31,7 @@ class ParsedEntry:
     if_none_match: str | None
     if_modified_since: str | None
     resource: bytes | None
+    plain_tree: dict[str, Any] | None
 
     @property
     def location(self) -> str:
@@ -64,7 +68,7 @@ def parse_bundle(release: Release, body: bytes) -> ParsedBundle:
         message = "The body must be a Bundle of type batch or transaction."
         raise MalformedError([Issue("error", "invalid", message, "Bundle.type")])
     # A resource stands three levels deep in a Bundle and has DEPTH_MAX levels of its own.
-    check(release, body, tree, maximum_depth=DEPTH_MAX + 3, skip_entry_resources=True)
+    is_plain = check(release, body, tree, maximum_depth=DEPTH_MAX + 3, skip_entry_resources=True)
     entries = tree.get("entry", [])
     missing = [index for index, entry in enumerate(entries) if not entry.get("request", {}).keys() >= {"method", "url"}]
     if missing:
@@ -72,11 +76,13 @@ def parse_bundle(release: Release, body: bytes) -> ParsedBundle:
         places = [f"Bundle.entry[{index}].request" for index in missing[:ISSUES_MAX]]
         raise InvalidResourceError([Issue("error", "required", message, place) for place in places])
     bodies = _BUNDLE.decode(body).entry
-    return ParsedBundle(tree["type"], [_entry(index, entries[index], raw) for index, raw in enumerate(bodies)])
+    return ParsedBundle(
+        tree["type"], [_entry(index, entries[index], raw, is_plain) for index, raw in enumerate(bodies)]
+    )
 
 
-def _entry(index: int, entry: dict[str, Any], raw: _Entry) -> ParsedEntry:
-    request = entry["request"]
+def _entry(index: int, entry: dict[str, Any], raw: _Entry, is_plain: bool) -> ParsedEntry:  # noqa: FBT001
+    request, resource = entry["request"], entry.get("resource")
     return ParsedEntry(
         index=index,
         full_url=entry.get("fullUrl"),
@@ -87,4 +93,5 @@ def _entry(index: int, entry: dict[str, Any], raw: _Entry) -> ParsedEntry:
         if_none_match=request.get("ifNoneMatch"),
         if_modified_since=request.get("ifModifiedSince"),
         resource=None if isinstance(raw.resource, msgspec.UnsetType) else bytes(raw.resource),
+        plain_tree=resource if is_plain and isinstance(resource, dict) else None,
     )

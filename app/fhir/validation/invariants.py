@@ -16,14 +16,13 @@ from typing import Any
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import DATA, TypeDefinition, definitions
-from app.fhir.validation.alternatives import Alternatives, alternatives_of, surely_holds
+from app.fhir.validation.alternatives import Alternatives, alternatives_of, silent_without, surely_holds
 from app.fhir.validation.fhirpath import NotUnderstoodError, Scope, compile_truth
 from app.fhir.validation.issues import ISSUES_MAX
 from app.fhir.validation.profile_run import Item
 from app.fhir.validation.structure import Parsed
 
 STEPS_MAX = 1_000_000
-_EXTENSIONS = frozenset({"extension", "modifierExtension"})
 _Path = tuple[Any, ...]
 """The way to a value: (the way before it, a name, an index or None); empty at the resource."""
 
@@ -34,7 +33,7 @@ class _TooCostlyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A rule, and what by itself is enough for it to hold."""
+    """A rule, and what by itself is enough for it not to be broken."""
 
     key: str
     text: str
@@ -68,10 +67,8 @@ def broken_rules(release: Release, parsed: Parsed, location: str) -> list[Issue]
 
     Where it is too costly to find out, that is the one issue.
     """
-    body = b"".join(bytes(member) for member in parsed.members.values())
-    has_extensions = b"xtension" in body or not _EXTENSIONS.isdisjoint(parsed.members)
-    has_local = b'"#' in body
-    search = _Search(_walks(release, has_extensions=has_extensions, has_local=has_local), location)
+    walks = _walks(release, has_extensions=parsed.has_extensions, has_local=parsed.has_fragments)
+    search = _Search(walks, location)
     try:
         search.resource(parsed.tree, parsed.tree, ())
     except _TooCostlyError:
@@ -234,6 +231,8 @@ class _Walks:
 
     def _rules(self, place: str, definition: TypeDefinition) -> list[_Rule]:
         return [
-            _Rule(key, text, compile_truth(text), alternatives_of(text, definition))
+            _Rule(
+                key, text, compile_truth(text), (*alternatives_of(text, definition), *silent_without(text, definition))
+            )
             for key, text in self._texts.get(place, ())
         ]

@@ -3,6 +3,7 @@
 Spec: https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/STU3/references.html
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -15,11 +16,17 @@ def references(tree: dict[str, Any]) -> list[tuple[str, str]]:
     return references_and_addresses(tree)[0]
 
 
-def references_and_addresses(tree: dict[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return what ``references`` does, and the value of every ``url`` in the resource, an attachment's among them."""
+def references_and_addresses(
+    tree: dict[str, Any], members: Iterable[str] | None = None
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what ``references`` does, and the value of every ``url`` in the resource, an attachment's among them.
+
+    ``members`` are those of the resource outside which there are none; None for any.
+    """
     found: list[tuple[str, str]] = []
     addresses: list[str] = []
-    _gather(tree, [str(tree.get("resourceType", ""))], found, addresses)
+    looked_at = tree if members is None else {name: tree[name] for name in members}
+    _gather(looked_at, [str(tree.get("resourceType", ""))], found, addresses)
     return found, addresses
 
 

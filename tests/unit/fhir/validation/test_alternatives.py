@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.fhir.release import Release
 from app.fhir.releases.definitions import definitions
-from app.fhir.validation.alternatives import alternatives_of, surely_holds
+from app.fhir.validation.alternatives import alternatives_of, silent_without, surely_holds
 from app.fhir.validation.fhirpath import Scope, compile_truth
 from app.fhir.validation.profile_run import Item
 
@@ -45,6 +45,7 @@ def test_what_surely_holds_holds(rule: str, tree: dict[str, Any]) -> None:
         ("value.exists() or method.exists()", {"method": {}}),
         ("value.empty() or method.empty()", {"valueString": "a"}),
         ("value.exists() implies method.exists()", {}),
+        ("value.empty() or component.code.where(coding.exists(%resource.code)).empty()", {"valueString": "a"}),
         ("contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()", {"method": {}}),
     ],
 )
@@ -57,3 +58,14 @@ def test_many_rules_hold_at_a_glance(rule: str, tree: dict[str, Any]) -> None:
 )
 def test_a_rule_that_says_more_is_left_open(rule: str) -> None:
     assert not surely_holds(alternatives_of(rule, OBSERVATION), {"valueString": "a"} if "value" in rule else {})
+
+
+@pytest.mark.parametrize("names", [(), ("code",), ("component",), ("code", "component")])
+@pytest.mark.parametrize("rule", ["value.empty() or code!=component.code", "code!=component.code"])
+def test_what_compares_with_nothing_has_no_answer(rule: str, names: tuple[str, ...]) -> None:
+    code = {"coding": [{"code": "a"}]}
+    whole: dict[str, Any] = {"code": code, "component": [{"code": code}]}
+    tree = {"valueString": "a", **{name: whole[name] for name in names}}
+    item = Item(tree, None, "", "Observation")
+    answer = compile_truth(rule)(Scope(Release.STU3, item, item, item, lambda _: None))
+    assert (answer is not False) is surely_holds(silent_without(rule, OBSERVATION), tree)

@@ -2,7 +2,11 @@
 
 import pytest
 
+from app.errors import MalformedError
+from app.fhir.release import Release
+from app.fhir.validation.bundles import parse_bundle
 from app.fhir.validation.references import references, target_type
+from app.fhir.validation.structure import parse
 
 
 def test_every_reference_is_found_with_its_place() -> None:
@@ -36,3 +40,33 @@ def test_every_reference_is_found_with_its_place() -> None:
 )
 def test_a_literal_reference_names_its_type(reference: str, name: str | None) -> None:
     assert target_type(reference) == name
+
+
+@pytest.mark.parametrize("name", ["reference", "\\u0072eference"])
+@pytest.mark.parametrize("space", ["", " \n"])
+def test_what_is_parsed_knows_all_that_it_refers_to(name: str, space: str) -> None:
+    text = f'{{"resourceType":"Observation","status":"final","code":{{"text":"a"}},"subject":{{"{name}"{space}:{space}"Patient/1"}}}}'
+    parsed = parse(Release.R4, text.encode())
+    assert parsed.references == references(parsed.tree) == [("Observation.subject.reference", "Patient/1")]
+
+
+def test_what_a_bundle_has_is_read_as_if_it_came_alone() -> None:
+    resource = (
+        '{"resourceType":"Observation","status":"final","code":{"text":"a"},"performer":[{"reference":"Practitioner/2"}],'
+        '"extension":[{"url":"urn:a","valueReference":{"reference":"#b"}},{"url":"urn:c","valueDecimal":1.50}]}'
+    )
+    bundle = (
+        '{"resourceType":"Bundle","type":"batch","entry":[{"resource":' + resource + ","
+        '"request":{"method":"POST","url":"Observation"}}]}'
+    )
+    (entry,) = parse_bundle(Release.R4, bundle.encode()).entries
+    assert entry.plain_tree is not None
+    assert entry.resource == resource.encode()
+    assert parse(Release.R4, entry.resource, plain_tree=entry.plain_tree) == parse(Release.R4, entry.resource)
+
+
+def test_a_name_that_a_bundle_has_twice_is_looked_for_in_each_resource() -> None:
+    resource = b'{"resourceType":"Observation","status":"final","code":{"text":"a"},"code":{"text":"b"}}'
+    bundle = b'{"resourceType":"Bundle","type":"batch","entry":[{"resource":' + resource
+    with pytest.raises(MalformedError):
+        parse_bundle(Release.R4, bundle + b',"request":{"method":"POST","url":"Observation"}}]}')
