@@ -1,7 +1,7 @@
 """``python -m tests.benchmarks``: measure, print the table, write ``var/bench.json``.
 
-``--database postgresql`` measures on PostgreSQL. QUICK=1 in the environment takes less than two minutes. Names of workloads
-measure those only; then nothing is written to the file.
+``--database postgresql`` measures on PostgreSQL. QUICK=1 in the environment takes less than two minutes, and leaves out what is
+measured inside the process. Names of workloads measure those only; then nothing is written to the file.
 """
 
 import argparse
@@ -14,12 +14,14 @@ from pathlib import Path
 from tests.benchmarks.inside import parts_of, parts_table
 from tests.benchmarks.measure import FULL, QUICK, measure
 from tests.benchmarks.report import RESULTS, table, write, write_parts
+from tests.benchmarks.server import ended_by_signal
 from tests.benchmarks.workloads import WORKLOADS
 from tests.support.closing import closing, closing_line
 
 
 def main() -> None:
     """Do one run."""
+    ended_by_signal()
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("workloads", nargs="*")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
@@ -37,7 +39,7 @@ def main() -> None:
         if wanted:
             return
         write(measured, RESULTS, is_quick=is_quick)
-        if asked.database == "sqlite":
+        if asked.database == "sqlite" and size.observations:
             found = parts_of(folder / "inside", size.observations)
             closed = asyncio.run(closing(folder / "closing"))
             sys.stdout.write(parts_table(found) + closing_line(closed))

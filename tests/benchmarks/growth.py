@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.kept import People, program_on
+from tests.benchmarks.kept import People, program_on, served
 from tests.benchmarks.lines import write_lines
 from tests.benchmarks.load import Load, load, prepare
 from tests.benchmarks.places import Place
@@ -25,8 +25,8 @@ CLIENTS = 16
 _IMPORTED_FROM = 100_000
 """The number of the first person who is imported beside the searches: nobody who is there already."""
 
-_IMPORTED = 120
-"""People who are imported beside each round: more than are in before it is over."""
+_IMPORTED_IN_A_SECOND = 25
+"""People who are imported beside searches, for each second of these: twice as many as are in before it is over."""
 
 _BEGINS_WITHIN_S = 60
 _PREPARED = 6000
@@ -70,10 +70,11 @@ def growth(
     """Return how searches do with so many people each."""
     alone: dict[int, list[Load]] = {count: [] for count in counts}
     beside: dict[int, list[Load]] = {count: [] for count in counts}
+    count = seconds * _IMPORTED_IN_A_SECOND
     lines = [folder / f"round{number}.ndjson" for number in range(rounds)]
     for number, path in enumerate(lines):
-        first = _IMPORTED_FROM + number * _IMPORTED
-        write_lines(path, RELEASE, (invented(first + place) for place in range(_IMPORTED)))
+        first = _IMPORTED_FROM + number * count
+        write_lines(path, RELEASE, (invented(first + place) for place in range(count)))
     with ExitStack() as stack:
         programs = {count: stack.enter_context(_serving(where, known, count, folder)) for count in counts}
         for number, count in itertools.product(range(rounds), counts):
@@ -90,16 +91,12 @@ def growth(
 def _serving(where: Place, known: People, count: int, folder: Path) -> Iterator[Program]:
     name = f"growth{count}"
     program = program_on(where.copy(People.name(count), name), known.secret, folder / name)
-    process = program.start()
     (workload,) = (one for one in WORKLOADS if one.name == "W3")
     calls = workload.calls(known.population.first(count), iter(range(_PREPARED)))
-    prepare(program.folder / "requests", f"127.0.0.1:{program.port}", calls)
-    _ask(program, 1)  # what is made at the first request is made
-    try:
+    with served(program):
+        prepare(program.folder / "requests", f"127.0.0.1:{program.port}", calls)
+        _ask(program, 1)  # what is made at the first request is made
         yield program
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def _ask(program: Program, seconds: int) -> Load:

@@ -1,16 +1,18 @@
 """Populations that are kept from run to run, below ``var/cache``, and never used once the code that wrote them has changed.
 
-The key covers every file of the application, its migrations and profiles, and those that make the people. Only the newest
-of each kind of database is kept.
+The key covers what writes: the packages of the application below its faces, its migrations and profiles, and what makes the
+people. Only the newest of each kind of database is kept.
 """
 
 import asyncio
 import hashlib
 import shutil
 import sqlite3
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,10 +23,30 @@ from app.wiring import Parts, wire
 from tests.benchmarks.places import Place
 from tests.benchmarks.population import Person, Population, add, new_measurements, read
 from tests.benchmarks.routine import invented
+from tests.benchmarks.server import end, on_cores
 from tests.support.running import ROOT, Program, free_port
 
 CACHE = ROOT / "var" / "cache" / "benchmarks"
-_SOURCES = ("app", "migrations", "profiles", "tests/benchmarks/population.py", "tests/benchmarks/routine.py")
+_WRITING = (
+    "access",
+    "audit",
+    "consent",
+    "db",
+    "demo",
+    "fhir",
+    "identity",
+    "interactions",
+    "oauth",
+    "store",
+    "wiring.py",
+)
+_SOURCES = (
+    *(f"app/{name}" for name in _WRITING),
+    "migrations",
+    "profiles",
+    "tests/benchmarks/population.py",
+    "tests/benchmarks/routine.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,17 @@ def program_on(url: str, secret: Path, folder: Path) -> Program:
     folder.mkdir()
     environment = {"REGIE_DATABASE_URL": url, "REGIE_SECRET_FILE": str(secret), "REGIE_WORKERS": "1"}
     return Program(folder, free_port(), environment)
+
+
+@contextmanager
+def served(program: Program, cores: frozenset[int] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """Give the process of a server that is ready, on ``cores``; it is ended at the end, and killed if it takes too long."""
+    with on_cores(cores):
+        process = program.start()
+    try:
+        yield process
+    finally:
+        end(process)
 
 
 def people(place: Place, counts: Iterable[int], say: Callable[[str], None], cache: Path = CACHE) -> People:

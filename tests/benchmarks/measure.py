@@ -14,7 +14,7 @@ import httpx
 from app.wiring import wire
 from tests.benchmarks.growth import Growth, growth
 from tests.benchmarks.importing import Imported, imports
-from tests.benchmarks.kept import People, people, program_on
+from tests.benchmarks.kept import People, people, program_on, served
 from tests.benchmarks.load import load, prepare
 from tests.benchmarks.places import Place, place
 from tests.benchmarks.population import Population
@@ -37,9 +37,10 @@ class Size:
     """How much is measured.
 
     ``people`` are the populations, smallest first, the last of which is that of all workloads; ``imported`` is how many people
-    are imported; ``seconds`` of load for each figure; ``part`` of the requests is recorded; ``rounds`` of W6;
+    are imported; ``seconds`` of load for each figure, half of that for a single client; ``part`` of the requests is recorded;
+    ``rounds`` of W6, of ``round_seconds`` each;
     ``clients`` are the numbers of them; ``observations`` is how many the one person has in whose record searches are measured
-    inside the process.
+    inside the process, 0 for none.
     """
 
     people: tuple[int, ...]
@@ -47,12 +48,17 @@ class Size:
     seconds: int
     part: float
     rounds: int
+    round_seconds: int
     observations: int
     clients: tuple[int, ...] = (1, 16, 64)
 
+    def seconds_with(self, clients: int) -> int:
+        """Return for how long so many clients ask."""
+        return (self.seconds + 1) // 2 if clients == 1 else self.seconds
 
-FULL = Size((16, 128, 1024), 1024, 5, 1.0, 5, 10_000)
-QUICK = Size((16, 128), 48, 2, 0.5, 3, 2000)
+
+FULL = Size((16, 128, 1024), 1024, 5, 1.0, 5, 4, 10_000)
+QUICK = Size((16, 128), 48, 2, 0.5, 2, 2, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ class Measured:
     figures: dict[str, dict[str, dict[int, Figures]]] = field(default_factory=dict)
     growth: Growth | None = None
     imports: dict[str, Imported] = field(default_factory=dict)
+    seconds: float = 0.0
+    """How long the run took."""
 
     def add(self, workload: str, kind: str, clients: int, figures: Figures) -> None:
         """Keep figures."""
@@ -163,6 +171,7 @@ class Run:
 
 def measure(kind: str, folder: Path, size: Size, wanted: frozenset[str]) -> Measured:
     """Return what a run in a new ``folder`` found out about the ``wanted`` workloads, none for all."""
+    began = time.perf_counter()
     folder.mkdir()
     with place(kind, folder / "place") as where:
         known = people(where, size.people, say)
@@ -182,7 +191,8 @@ def measure(kind: str, folder: Path, size: Size, wanted: frozenset[str]) -> Meas
             say("W5")
             _imports(measured, where, folder, size)
         if not wanted or "W6" in wanted:
-            measured.growth = growth(where, known, folder, size.people, size.rounds, size.seconds, say)
+            measured.growth = growth(where, known, folder, size.people, size.rounds, size.round_seconds, say)
+    measured.seconds = time.perf_counter() - began
     say("")
     return measured
 
@@ -194,22 +204,19 @@ def _workloads(measured: Measured, where: Place, known: People, calls: Calls, fo
     say("Recording")
     recorded = _record(known, program, calls, size)
     began = time.perf_counter()
-    process = program.start()
-    measured.start_seconds = time.perf_counter() - began
-    run = Run(where, "served", program, process.pid)
     limits = {}
-    try:
+    with served(program) as process:
+        measured.start_seconds = time.perf_counter() - began
+        run = Run(where, "served", program, process.pid)
         _check(program, calls)
         measured.memory_at_rest = memory(process.pid)
         for workload, clients in itertools.product(calls.workloads, size.clients):
             say(f"{workload.name} with {clients}")
             limit = replay(before, recorded.pop((workload.name, clients)), where.process)
             limits[workload.name, clients] = limit
-            measured.add(workload.name, where.kind, clients, run.figures(workload, calls, clients, size.seconds, limit))
+            found = run.figures(workload, calls, clients, size.seconds_with(clients), limit)
+            measured.add(workload.name, where.kind, clients, found)
         measured.memory_after = memory(process.pid)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
     _one_core(measured, run, calls, limits, size)
 
 
@@ -223,20 +230,13 @@ def _one_core(measured: Measured, run: Run, calls: Calls, limits: dict[tuple[str
     ]
     if not chosen:
         return
-    with _moved(run.place):
-        with on_cores(WORKER_CORE):
-            process = run.program.start()
-        try:
-            with on_cores(OTHER_CORE):
-                for workload, clients in chosen:
-                    say(f"{workload.name} on one core")
-                    found = Run(run.place, run.database, run.program, process.pid).figures(
-                        workload, calls, clients, size.seconds, limits[workload.name, clients]
-                    )
-                    measured.add(workload.name, run.place.kind + ONE_CORE, clients, found)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+    with _moved(run.place), served(run.program, WORKER_CORE) as process, on_cores(OTHER_CORE):
+        for workload, clients in chosen:
+            say(f"{workload.name} on one core")
+            found = Run(run.place, run.database, run.program, process.pid).figures(
+                workload, calls, clients, size.seconds, limits[workload.name, clients]
+            )
+            measured.add(workload.name, run.place.kind + ONE_CORE, clients, found)
 
 
 def _imports(measured: Measured, where: Place, folder: Path, size: Size) -> None:

@@ -41,7 +41,7 @@ def results(found: Found, kind: str) -> str:
     said = (
         f"`{command}` at `{run['commit']}`: {machine['processor']}, {machine['cores']} cores, {machine['memory_mib']} MiB, load "
         f"{machine['load_average_1m']} at the end, Python {machine['python']}, {KINDS[kind]} {run['version']}; "
-        f"{data['people']:,} people, {data['resources']:,} resources."
+        f"{data['people']:,} people, {data['resources']:,} resources, in {run['seconds'] / 60:.1f} minutes."
     )
     head = (
         "workload",

@@ -1,6 +1,7 @@
 """Where the benchmark keeps databases: files of SQLite, or a server of PostgreSQL of its own. Both make copies quickly."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 from abc import ABC, abstractmethod
@@ -253,9 +254,9 @@ def place(kind: str, folder: Path, cores: frozenset[int] | None = None) -> Itera
         yield SqlitePlace(folder)
         return
     server = postgres.made(folder)
-    with on_cores(cores):
-        server.start(**POSTGRESQL_SETTINGS)
     try:
+        with on_cores(cores):
+            server.start(**POSTGRESQL_SETTINGS)
         yield PostgresPlace(server)
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # at once: nothing of it is kept

@@ -70,6 +70,7 @@ def table(measured: Measured) -> str:
         f"Start to first answer {measured.start_seconds:.1f} s; resident memory, and what of it is no file: "
         f"{_mebibytes(measured.memory_at_rest)} MiB at rest, {_mebibytes(measured.memory_after)} MiB after the load"
     )
+    lines.append(f"The run took {measured.seconds:.0f} s")
     return "\n".join(lines) + "\n"
 
 
@@ -96,6 +97,7 @@ def write(measured: Measured, path: Path, *, is_quick: bool) -> None:
         "commit": commit(),
         "version": measured.version,
         "quick": is_quick,
+        "seconds": round(measured.seconds),
         "process": process,
         "data": {**data, "bytes_on_disk": measured.bytes_on_disk, "table_bytes": measured.table_bytes},
     }

@@ -1,6 +1,9 @@
 """What processes cost: processor time, memory and open files, read from /proc; and which cores they run on."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -50,9 +53,9 @@ def until_idle(root: int) -> None:
     until = time.monotonic() + 30
     before = processor_time(root)
     while time.monotonic() < until:
-        time.sleep(0.2)
+        time.sleep(0.1)
         now = processor_time(root)
-        if now - before <= 0.02:
+        if now - before <= 0.01:
             return
         before = now
 
@@ -65,6 +68,22 @@ def memory(root: int) -> Memory:
 def open_files(root: int) -> int:
     """Return how many files and sockets the processes have open."""
     return sum(len([*Path(f"/proc/{process}/fd").iterdir()]) for process in processes(root))
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that may have something to finish; it is killed, with all that it started, if that takes too long."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        for one in processes(process.pid):
+            os.kill(one, signal.SIGKILL)
+        process.wait()
+
+
+def ended_by_signal() -> None:
+    """Let SIGTERM end this process as Ctrl+C does: what it started is ended first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @contextmanager

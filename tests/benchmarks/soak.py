@@ -18,12 +18,12 @@ from typing import Any
 
 import httpx
 
-from tests.benchmarks.kept import People, people, program_on
+from tests.benchmarks.kept import People, people, program_on, served
 from tests.benchmarks.measure import say
 from tests.benchmarks.places import Place, place
 from tests.benchmarks.population import Population
 from tests.benchmarks.report import SOAKED, commit, machine
-from tests.benchmarks.server import memory, open_files, processor_time
+from tests.benchmarks.server import ended_by_signal, memory, open_files, processor_time
 from tests.benchmarks.trend import trend
 from tests.benchmarks.workloads import WORKLOADS, Call
 from tests.support.running import Program
@@ -158,19 +158,16 @@ def _run(kind: str, folder: Path, minutes: float, rate: float) -> dict[str, Any]
     with place(kind, folder / "place") as where:
         known = people(where, (_PEOPLE,), say)
         program = program_on(where.copy(People.name(_PEOPLE), "served"), known.secret, folder / "served")
-        process = program.start()
-        try:
+        with served(program) as process:
             began = time.monotonic()
             load = Load(program, mixed(known.population), rate, began + 60 * minutes, began, itertools.count())
             samples = asyncio.run(soaked(program, process.pid, where, load))
             return result(samples, rate, processor_time(process.pid))
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
 
 
 def main() -> int:
     """Return 1 if anything was wrong or grew, 0 otherwise."""
+    ended_by_signal()
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=50.0)

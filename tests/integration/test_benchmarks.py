@@ -1,5 +1,9 @@
 """The benchmark itself, with few people: what it asks is answered, and what it recorded can be run again by the driver alone."""
 
+import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from tests.benchmarks.replay import replay
 from tests.benchmarks.workloads import WORKLOADS
 from tests.support import postgres
 from tests.support.database import kind
+from tests.support.running import ROOT
 
 COUNT = 2
 NAMES = ("growing", People.name(COUNT), "before", "recorded", "empty", "replayed", "imported")
@@ -29,6 +34,14 @@ def where(tmp_path: Path) -> Iterator[Place]:
     yield place
     for name in NAMES:
         place.server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def readable_folder() -> Iterator[Path]:
+    """Give a folder of which every parent may be entered by the user that PostgreSQL runs as."""
+    with tempfile.TemporaryDirectory(prefix="regie-bench-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def test_what_each_workload_does_can_be_done_again_without_the_server(where: Place, tmp_path: Path) -> None:
@@ -58,6 +71,33 @@ def test_people_that_were_kept_are_brought_back_as_they_were(where: Place, tmp_p
     again = people(where, (COUNT,), lambda _: None, tmp_path / "kept")
     assert again.population == first.population
     assert where.changes(name) == changes == first.population.resources
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_ended_leaves_no_server_and_no_database_behind(
+    readable_folder: Path, number: signal.Signals
+) -> None:
+    run = f"""
+from pathlib import Path
+from app.db.migrate import migrate
+from tests.benchmarks.kept import program_on, served
+from tests.benchmarks.places import place
+from tests.benchmarks.server import ended_by_signal, processes
+ended_by_signal()
+folder = Path({str(readable_folder)!r})
+with place({kind()!r}, folder / "place") as where:
+    migrate(where.make("regie"))
+    with served(program_on(where.url("regie"), folder / "secret", folder / "served")) as process:
+        print(*processes(process.pid), where.process or "", flush=True)
+        process.wait()
+"""
+    with subprocess.Popen([sys.executable, "-c", run], cwd=ROOT, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        started = [int(pid) for pid in running.stdout.readline().split()]
+        running.send_signal(number)
+        assert running.wait(30) != 0
+    assert len(started) >= 2
+    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
 
 
 def test_an_import_has_its_limit_beside_it(where: Place, tmp_path: Path) -> None:

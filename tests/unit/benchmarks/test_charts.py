@@ -94,7 +94,7 @@ def test_every_part_that_is_written_has_its_place_on_the_page(tmp_path: Path) ->
     shutil.copy(page.PAGE, copy)
     run = {
         "machine": {"processor": "P", "cores": 2, "memory_mib": 1, "load_average_1m": 0.1, "python": "3.11", "system": "L"},
-        "commit": "abc", "version": "3", "quick": False,
+        "commit": "abc", "version": "3", "quick": False, "seconds": 90,
         "data": {"people": 16, "resources": 3300, "bytes_per_resource": 1100, "table_bytes": {"change": 3_300_000}},
         "process": {
             "start_s": 1.5, "memory_at_rest_mib": 140, "memory_after_mib": 150, "anonymous_memory_at_rest_mib": 110,
@@ -103,3 +103,4 @@ def test_every_part_that_is_written_has_its_place_on_the_page(tmp_path: Path) ->
     }  # fmt: skip
     page.write(copy, {"runs": {"sqlite": run, "postgresql": run}, "workloads": {}}, {})
     assert copy.read_text().count("`change` 1,000") == 2
+    assert copy.read_text().count("3,300 resources, in 1.5 minutes.") == 2
