@@ -12,9 +12,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import forked
 from tests.support.database import url_in
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = forked.ROOT
 PROGRAM = (sys.executable, "-c", "from app.cli import main; main()")
 READY_WITHIN_S = 30
 
@@ -58,10 +59,9 @@ class Program:
 
         Raises: CalledProcessError, with what it wrote to stderr as a note.
         """
-        command = [*PROGRAM, *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self.variables(), capture_output=True, text=True, check=False)
+        done = forked.run(arguments, self.variables())
         if done.returncode:
-            error = subprocess.CalledProcessError(done.returncode, ["regie", *arguments], done.stdout, done.stderr)
+            error = subprocess.CalledProcessError(done.returncode, done.args, done.stdout, done.stderr)
             error.add_note(done.stderr)
             raise error
         return done.stdout.strip()
