@@ -64,11 +64,11 @@ soak: installed-tests postgresql ## half an hour of mixed load, to see that noth
 bench-check: installed-tests wrk postgresql ## fail if a ratio to the limit fell by a third (ARGS="--write": the new baseline)
 	@.venv/bin/python -m tests.benchmarks.check $(ARGS)
 
-conformance: installed-tests ## run the published test scripts, and write what passes into docs/conformance.md (SUITE=folder: some)
+conformance: installed-tests $(filter postgresql,$(DATABASE)) ## run the published test scripts, and write what passes into docs/conformance.md (SUITE=folder: some; DATABASE=postgresql)
 ifdef SUITE
-	@.venv/bin/python -m tests.conformance.run_suite --suite "$(SUITE)" --format "$(FORMAT)"
+	@.venv/bin/python -m tests.conformance.run_suite --suite "$(SUITE)" --format "$(FORMAT)" --database "$(DATABASE)"
 else
-	@.venv/bin/python -m tests.conformance.run_all --format "$(FORMAT)" --validator "$(VALIDATOR)"
+	@.venv/bin/python -m tests.conformance.run_all --format "$(FORMAT)" --validator "$(VALIDATOR)" --database "$(DATABASE)"
 endif
 
 oracle: installed-tests ## hold validation against HL7's validator (Java, Maven), and write the differences into docs/conformance.md

@@ -14,6 +14,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+from tests.support.database import KINDS, choose
 from tests.support.running import PROGRAM, ROOT, Program, free_port, running
 from tests.support.suites import conformance_folder, package_folder
 
@@ -93,7 +94,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--suite", required=True, type=Path, help="folder with TestScripts")
     parser.add_argument("--format", default="both", choices=("json", "xml", "both"))
+    parser.add_argument("--database", default=KINDS[0], choices=KINDS)
     options, more = parser.parse_known_args()
+    choose(options.database)
     if not options.suite.is_dir():
         parser.error(f"there is no folder {options.suite}; name one with SUITE=")
     try:
