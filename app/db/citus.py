@@ -58,7 +58,7 @@ COORDINATOR: Mapping[str, str] = {
 
 _TRIGGERS = "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(:table) AND NOT tgisinternal"
 _ADAPT = (
-    "SELECT set_config('plan_cache_mode', 'auto', false) WHERE NOT EXISTS "
+    "SELECT set_config('plan_cache_mode', 'auto', false) WHERE to_regclass('record') IS NOT NULL AND NOT EXISTS "
     "(SELECT FROM pg_trigger WHERE tgrelid = to_regclass('record') AND NOT tgisinternal)"
 )
 _SERVED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'regie'"

@@ -214,15 +214,16 @@ class Lockstep:
         else:
             text = self._texts.get(statement) or await self._for_several(statement)
             found = [[] for _ in places]
-            for place, *row in await self.connection.fetch(text, *zip(*places, strict=True)):
+            for place, _turn, *row in await self.connection.fetch(text, *zip(*places, strict=True)):
                 found[place - 1].append(tuple(row))
         for one, of_one in zip(asked, wanted, strict=True):
             one.answer = [found[place] for place in of_one]
 
     async def _for_several(self, statement: Statement) -> str:
-        """Return ``statement`` as one that is asked for lists of parameters; the first column tells for which, from 1.
+        """Return ``statement`` as one that is asked for lists of parameters.
 
-        It goes through the lists and asks for each, so that the rows of each come in the order that the statement gives them.
+        The first column tells for which, from 1, and the second the place of the row in the order that the statement gives for
+        those; in this order they come.
         """
         prepared = await self.connection.prepare(statement.postgresql.text)
         kinds = [parameter.name for parameter in prepared.get_parameters()]
@@ -232,7 +233,11 @@ class Lockstep:
         given = f"unnest({lists}) WITH ORDINALITY AS given ({names}place)"
         if len(self._texts) >= TEXTS_MAX:  # conditions of writes may have any form
             self._texts.clear()
-        text = self._texts[statement] = f"SELECT given.place, found.* FROM {given}, LATERAL ({asked}) AS found"
+        numbered = f"SELECT row_number() OVER () AS turn, asked.* FROM ({asked}) AS asked"
+        text = (
+            f"SELECT given.place, found.* FROM {given}, LATERAL ({numbered}) AS found ORDER BY given.place, found.turn"
+        )
+        self._texts[statement] = text
         return text
 
     async def _change_apart(self, one: Asked) -> None:

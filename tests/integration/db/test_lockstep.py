@@ -1,18 +1,20 @@
 """Jobs of several records side by side: what they ask at a time is asked once, and each has its own answer."""
 
 import asyncio
+import re
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import psycopg
 import pytest
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
 
 from app.db.database import Database, Transaction
 from app.db.lockstep import Lockstep
 from app.db.migrate import in_transaction
-from app.db.postgres import GROUP_LIMIT
+from app.db.postgres import GROUP_LIMIT, PostgresDatabase
 from app.db.rows import adding, removing
 from app.db.statements import hot
 from app.interactions.beside import can_wait
@@ -227,3 +229,19 @@ async def test_a_group_of_jobs_alike_asks_as_much_as_one_of_them(monkeypatch: py
         postgres.server().drop(url)
     assert sum(asked) == 3 * len(RECORDS)
     assert len(asked) <= 6, "at most two groups of three rounds"
+
+
+async def test_rows_of_several_are_put_in_order_and_not_taken_as_the_database_went_through_them() -> None:
+    url = postgres.server().new()
+    in_transaction(url, metadata.create_all)
+    opened = PostgresDatabase(url)
+    try:
+        await together(opened, *((partial(look, record=n), n) for n in RECORDS))
+        text = opened._texts[OF_RECORD]
+        with psycopg.connect(url) as connection:
+            (plan, keys, *_) = connection.execute(f"EXPLAIN {re.sub(r'[$][0-9]+', 'NULL', text)}".encode()).fetchall()
+        assert plan[0].startswith("Sort")
+        assert "Sort Key: given.place, (row_number() OVER (?))" in keys[0]
+    finally:
+        opened.close()
+        postgres.server().drop(url)
