@@ -186,10 +186,15 @@ async def narrow(
     if scope.everyone is not None:
         everybody = await all_records(reader, PEOPLE_MAX + 1)
         scope = AccessScope(scope.only(everybody).records + scope.records)
+    check_number_of_people(scope)
+    return scope
+
+
+def check_number_of_people(scope: AccessScope) -> None:
+    """Do nothing if a search may go over all people of a scope. Raises: TooCostlyError, for more than ``PEOPLE_MAX``."""
     if len(scope.personal) > PEOPLE_MAX:
         message = f"A search goes over at most {PEOPLE_MAX} people: name the patient, or take all by $export."
         raise TooCostlyError(message)
-    return scope
 
 
 async def _of_patients(reader: Reader, release: Release, scope: AccessScope, ids: Sequence[str]) -> AccessScope:

@@ -22,7 +22,7 @@ from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.prepared import parsed_search
-from app.interactions.search import looked_into
+from app.interactions.search import check_number_of_people, looked_into
 from app.store.resources import Stored
 from app.store.search.run import Run
 
@@ -82,7 +82,7 @@ async def shared_people(
 ) -> SharedPage:
     """Return those who shared something with the requester's practice: all a page at a time, or those who are sought.
 
-    Raises: NotFoundError, when ``after`` is no key of this list (any more).
+    Raises: NotFoundError, when ``after`` is no key of this list (any more); TooCostlyError, when somebody is sought among too many.
     """
     if not await _given(context.database.reader, requester, context.clock()):
         return SharedPage(())
@@ -90,6 +90,7 @@ async def shared_people(
     async def action(scope: AccessScope) -> tuple[SharedPage, Sequence[Touched]]:
         people = await _listed(context, requester, scope)
         if sought.pairs:
+            check_number_of_people(scope)
             patients = await _patients(context, scope, sought.pairs, FOUND_MAX + 1)
             found = [(given, patients[record_id]) for record_id, given in people.items() if record_id in patients]
             page = SharedPage(

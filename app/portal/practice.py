@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from app.access.categories import PARTS, Category
 from app.access.staff import StaffRole
+from app.errors import TooCostlyError
 from app.fhir.elements import day_of, person_name
 from app.interactions.shared import Shared, Sought
 from app.portal.connections import Access, access_of
@@ -87,18 +88,22 @@ def router(parts: LoginParts) -> APIRouter:
             sought = replace(sought, birth_date=date.fromisoformat(born) if born else None)
         except ValueError:
             problem = NO_DATE
-        found = None
+        found, too_many = None, False
         if sees_people and not problem:
-            found = await parts.interactions.shared_people(who.requester(), trace_of(request), sought, after)
+            try:
+                found = await parts.interactions.shared_people(who.requester(), trace_of(request), sought, after)
+            except TooCostlyError:
+                too_many = True
         return page(
             request,
             "practice.html",
-            status=422 if problem else 200,
+            status=422 if problem or too_many else 200,
             who=who,
             role=ROLES[who.member.described.role],
             sees_people=sees_people,
             people=[view_of(one, parts.clock(), zone, language) for one in found.people] if found else [],
             next=found.next if found else None,
+            too_many=too_many,
             is_cut=found is not None and found.is_cut,
             name=name,
             born=born,

@@ -14,6 +14,7 @@ from app.audit.log import entries_of, firsts
 from app.db.database import Transaction
 from app.fhir.release import Release
 from app.identity import sessions, staff
+from app.interactions import search as searches
 from tests.access.test_pages import routes_of, session
 from tests.support.world import DAY, Person, World, condition, restricted, staff_name
 
@@ -127,6 +128,20 @@ async def test_the_list_is_searched_within_those_who_granted_something(world: Wo
         wrong = await browser.get("/practice?born=yesterday")
         assert (wrong.status_code, 'aria-labelledby="list"' in wrong.text) == (422, False), "nothing was looked for"
         assert (await browser.get("/practice?name=" + "x" * 81)).status_code == 422
+
+
+async def test_a_name_is_looked_for_among_so_many_people_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "PEOPLE_MAX", 1)
+    async with at_work(world, "gp of both") as browser:
+        refused = await browser.get("/practice?name=zonne")
+        assert refused.status_code == 422
+        assert "Choose somebody from the list of everybody." in refused.text
+        assert world.zonnestraal.family not in refused.text
+        assert world.zonnestraal.family in (await browser.get("/practice")).text
+    async with at_work(world, "gp of granted") as browser:
+        assert world.zonnestraal.family in (await browser.get("/practice?name=zonne")).text
 
 
 async def test_the_cursor_of_another_practice_is_of_no_use(world: World) -> None:
