@@ -59,10 +59,8 @@ class Giving:
     release: Release
     decide: Decide
 
-    async def is_about(self, parsed: Parsed | None, resource_type: str, resource_id: str | None) -> bool:
-        """Return whether a write is about a grant: by what it says, or by the id of one of the requester's record."""
-        if resource_type != CONSENT:
-            return False
+    async def is_about(self, parsed: Parsed | None, resource_id: str | None) -> bool:
+        """Return whether a write of a Consent is about a grant: by what it says, or by the id of one of the requester's record."""
         if parsed is not None and is_grant(self.release, parsed.tree):
             return True
         record_id = self.requester.record_id

@@ -20,7 +20,7 @@ from app.fhir.validation.references import references
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.context import Context
 from app.interactions.sound import Facts, Name, named_patients
-from app.store.changes import RecordWriter, open_record, patients_of, set_patient
+from app.store.changes import RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.ids import new_id, new_record_id, record_in
 from app.store.resources import Stored, records_with
 
@@ -119,6 +119,12 @@ async def _new_record(context: Context, transaction: Transaction) -> int:
     record_id = new_record_id()
     await open_record(transaction, record_id, context.time_zone.key)
     return record_id
+
+
+async def open_directory(context: Context, transaction: Transaction) -> None:
+    """Make the directory's record if this is the first thing in it."""
+    if not await record_exists(transaction, DIRECTORY):
+        await open_record(transaction, DIRECTORY, context.time_zone.key)
 
 
 async def _of_nobody(

@@ -9,7 +9,10 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from app.access.categories import ALL_PARTS, Category
+from app.access.giving import CONSENT
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
@@ -35,7 +38,7 @@ from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, standing
 from app.interactions.gate import Decide
 from app.interactions.giving import Giving
-from app.interactions.placement import check_label, check_references, place
+from app.interactions.placement import check_label, check_references, open_directory, place
 from app.interactions.room import PATCHED_BYTES_MAX, Room
 from app.interactions.search import narrow
 from app.interactions.sent_before import SentBefore
@@ -43,7 +46,7 @@ from app.interactions.sound import Sound, sound
 from app.interactions.waiting import is_placed, take_out, waits_in
 from app.interactions.written import Written
 from app.store.bodies import content_of, with_identity
-from app.store.changes import Author, Draft, RecordWriter, open_record, record_exists, set_patient
+from app.store.changes import Author, Draft, RecordWriter, set_patient
 from app.store.find import business_identifiers
 from app.store.ids import UUID_ID, new_id, record_in
 from app.store.misfits import Replaced, keep_misfits
@@ -88,7 +91,7 @@ class Changes:
     ) -> Written:
         """Return the new resource, or the one that was there before if the conditions or its identifier say so."""
         resource_type = parsed.resource_type
-        if await self.giving.is_about(parsed, resource_type, None):
+        if resource_type == CONSENT and await self.giving.is_about(parsed, None):
             return await self.giving.create(parsed, conditions, location=location, made_id=made_id)
         scope = await self.scope(Action.CREATE, resource_type)
         record_id = await place(
@@ -117,7 +120,7 @@ class Changes:
     ) -> Written:
         """Return the new version of a resource; of one that isn't there yet where the caller may choose its id."""
         resource_type = parsed.resource_type
-        if await self.giving.is_about(parsed, resource_type, resource_id):
+        if resource_type == CONSENT and await self.giving.is_about(parsed, resource_id):
             return await self.giving.update(parsed, resource_id, conditions, location=location)
         if parsed.id != resource_id:
             message = "The id in the resource and the id in the URL have to be the same."
@@ -130,11 +133,11 @@ class Changes:
             )
         before, access = standing
         if await is_placed(self.context, self.transaction, self.requester, before, parsed.tree):
-            conditions.check(_version(before), before.reference)
+            conditions.check(before.standing, before.reference)
             return await self._place_anew(parsed, before, location)
         if before.deleted:  # what was deleted is made anew, which may be another right
             access = self._access(await self.scope(Action.CREATE, resource_type), before.record_id)
-        conditions.check(_version(before), before.reference)
+        conditions.check(before.standing, before.reference)
         writer = await self.writer(before.record_id)
         return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=False)
 
@@ -158,7 +161,7 @@ class Changes:
                 message = "The id in the resource is another one than that of the resource which the condition found."
                 raise BadRequestError(message, expression=f"{location}.id")
             before, access = await self._standing_of(found, Action.UPDATE)
-            conditions.check(_version(before), before.reference)
+            conditions.check(before.standing, before.reference)
             writer = await self.writer(before.record_id)
             return await self._write(parsed, writer, access, found.id, before, location=location, chosen=False)
         if chosen is None:
@@ -180,7 +183,7 @@ class Changes:
         Who patches is shown the outcome, so has to be allowed to read it, too.
         Raises: NotFoundError, GoneError, UnprocessableError, InvalidResourceError, AccessDeniedError.
         """
-        if await self.giving.is_about(None, resource_type, resource_id):
+        if resource_type == CONSENT and await self.giving.is_about(None, resource_id):
             parsed = self._patched(await self.giving.standing(resource_id), patch)
             written = await self.giving.update(parsed, resource_id, conditions, location=resource_type)
             return replace(written, interaction="patch" if written.interaction else "")
@@ -199,7 +202,7 @@ class Changes:
         if not await self._visible(before, before.resource_type):
             message = "What may not be read can't be patched."
             raise AccessDeniedError(message, about=(before.record_id,))
-        conditions.check(_version(before), before.reference)
+        conditions.check(before.standing, before.reference)
         if before.deleted:
             message = f"{before.reference} was deleted."
             raise GoneError(message, about=(before.record_id,))
@@ -228,7 +231,7 @@ class Changes:
 
         Raises: NotFoundError.
         """
-        if await self.giving.is_about(None, resource_type, resource_id):
+        if resource_type == CONSENT and await self.giving.is_about(None, resource_id):
             return await self.giving.delete(resource_id, conditions)
         scope = await self.scope(Action.DELETE, resource_type)
         standing = await self._standing(scope, resource_type, resource_id)
@@ -244,7 +247,7 @@ class Changes:
     async def _delete(self, before: Stored, access: RecordAccess, conditions: Conditions) -> Written:
         if before.deleted:
             return Written(before, 200, access.reason, "")
-        conditions.check(_version(before), before.reference)
+        conditions.check(before.standing, before.reference)
         own_patient = (await self.patients(before.record_id)).get(self.release)
         if before.resource_type == "Patient" and own_patient == before.id:
             message = "The Patient that a record is about can't be deleted; erasing the record does that."
@@ -267,7 +270,7 @@ class Changes:
         """Return the one writer of a record in this transaction."""
         if record_id not in self.writers:
             if record_id == DIRECTORY:
-                await self._open_directory()
+                await open_directory(self.context, self.transaction)
             begun = await RecordWriter.begin(self.transaction, record_id, self.context.now_us(), self.context.index)
             self.writers[record_id] = begun
         return self.writers[record_id]
@@ -325,7 +328,7 @@ class Changes:
             message = "The record has no Patient in this release yet."
             raise ConflictError(message)
         visible = await self._visible(found, "Patient")
-        return Written(found if visible else replace(found, body=b""), 200, "own Patient", "")
+        return Written(found if visible else msgspec.structs.replace(found, body=b""), 200, "own Patient", "")
 
     async def _visible(self, version: Stored, resource_type: str) -> bool:
         """Return whether the requester may look at this version too."""
@@ -452,15 +455,9 @@ class Changes:
         findings = resource.findings(location)
         is_new = before is None or before.deleted
         expected = facts.expected if writer.record_id != DIRECTORY else ()
+        rows = resource.rows(writer.time_zone) if rows is None else rows
         draft = Draft(
-            self.release,
-            resource_type,
-            resource_id,
-            resource.members,
-            resource.rows(writer.time_zone) if rows is None else rows,
-            facts.categories,
-            chosen,
-            expected,
+            self.release, resource_type, resource_id, resource.members, rows, facts.categories, chosen, expected
         )
         written = writer.write(draft, before, self._author())
         self._replace(written, before, findings.broken)
@@ -500,13 +497,3 @@ class Changes:
         if before is not None:
             self.sent_before.forget()
         self._replaced.append(Replaced(written.record_id, written.seq, before.seq if before else None, broken))
-
-    async def _open_directory(self) -> None:
-        """Make the directory's record if this is the first thing in it."""
-        if not await record_exists(self.transaction, DIRECTORY):
-            await open_record(self.transaction, DIRECTORY, self.context.time_zone.key)
-
-
-def _version(before: Stored) -> int | None:
-    """Return the number of the version that stands, None where it is a deletion."""
-    return None if before.deleted else before.version

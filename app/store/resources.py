@@ -48,6 +48,11 @@ class Stored(msgspec.Struct, frozen=True):
         return self.operation == "delete"
 
     @property
+    def standing(self) -> int | None:
+        """The number of the version, None where it is a delete."""
+        return None if self.deleted else self.version
+
+    @property
     def last_updated(self) -> datetime:
         """When it was written, UTC."""
         return datetime.fromtimestamp(self.instant / 1_000_000, UTC)

@@ -1,6 +1,7 @@
 """Writes by a condition, and reads with one."""
 
 import asyncio
+from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 
 from app.access.categories import Category
 from app.access.smart_scope import ALL_ACTIONS
+from app.db.database import Transaction
 from app.fhir.release import Release
+from app.oauth import tokens
 from tests.support.world import SYSTEM, Caller, Tree, World, identifier, tree_of, weight
 
 R4 = Release.R4
@@ -181,3 +184,18 @@ async def test_a_read_of_what_was_not_modified_gets_no_body(me: Caller, patient:
         assert (await me("GET", url, If_Modified_Since=nonsense)).status_code == 200
     both = await me("GET", url, If_Modified_Since=last, If_None_Match='W/"7"')
     assert both.status_code == 200
+
+
+async def test_who_may_make_a_patient_but_not_look_is_told_which_one_the_record_has(world: World) -> None:
+    record_id, now = world.zonnestraal.record_id, world.parts.clock()
+
+    async def issue(transaction: Transaction) -> str:
+        return await tokens.issue_for_patient(
+            transaction, record_id=record_id, display="Zonnestraal-Testpersoon", scope="patient/Patient.c",
+            lifetime=timedelta(hours=1), now=now,
+        )  # fmt: skip
+
+    writer = Caller(world.http, await world.parts.database.write(issue), R4)
+    answer = await writer("POST", "/Patient", {"resourceType": "Patient", "name": [{"family": "Regenboog-Test"}]})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert world.zonnestraal.patient(R4) in answer.headers["location"]
