@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -76,8 +77,13 @@ def version_headers(version: Stored) -> list[tuple[bytes, bytes]]:
     """Return ETag and Last-Modified of a version."""
     return [
         (b"etag", etag(version.release, version).encode()),
-        (b"last-modified", formatdate(version.instant / 1_000_000, usegmt=True).encode()),
+        (b"last-modified", _http_date(version.instant // 1_000_000)),
     ]
+
+
+@lru_cache(maxsize=256)  # what is written within a second has one date
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
 
 
 def location(base: str, version: Stored) -> str:

@@ -27,6 +27,7 @@ from app.store.tables import index_rules, record
 LAYOUT = 2
 """Part of every rule. To be raised with each change to what ``indexing.py`` makes of a value."""
 
+_RELEASES = tuple(Release)
 _STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))
 _SPELLED_OUT = hot(select(index_rules.c.rules).where(index_rules.c.version == bindparam("version")))
 _REGISTER = hot(insert(index_rules).on_conflict_do_nothing())
@@ -59,7 +60,11 @@ class Rules:
 
 def current_rules() -> Rules:
     """Return the rules by which this program makes index rows."""
-    return _rules_of(*(definitions(release) for release in Release))
+    return _rules_of(*_all_definitions())
+
+
+def _all_definitions() -> tuple[Definitions, ...]:
+    return tuple(map(definitions, _RELEASES))
 
 
 @cache
@@ -104,7 +109,7 @@ async def check_version(reader: Reader, version: int, numbers: Iterable[int]) ->
     if version == current_rules().version:
         return
     made_by = await spelled_out(reader, version)
-    ours = _by_number(*(definitions(release) for release in Release))
+    ours = _by_number(*_all_definitions())
     if not made_by.of.issuperset(ours[number] for number in numbers):
         message = "The index for this search is still being made. Try again later."
         raise UnavailableError(message)
