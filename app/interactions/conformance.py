@@ -66,15 +66,17 @@ class Conformance:
     profiles: Mapping[Release, Profiles] = field(default_factory=dict)
     declared: Mapping[Release, Declared] = field(default_factory=dict)
 
-    def issues(self, release: Release, tree: dict[str, Any], asked: Iterable[str] = ()) -> list[Issue]:
+    def issues(
+        self, release: Release, tree: dict[str, Any], asked: Iterable[str] = (), *, has_extensions: bool = True
+    ) -> list[Issue]:
         """Return what in a valid resource breaks its profiles, those of its type, and those that are ``asked`` for.
 
-        Without packages it is nothing.
+        Without packages it is nothing. ``has_extensions`` is false where the resource surely has none.
         """
         if release not in self.profiles:
             return []
         of_type = self.declared[release].of(str(tree.get("resourceType"))) if release in self.declared else ()
-        return self.profiles[release].validate(tree, [*of_type, *asked])
+        return self.profiles[release].validate(tree, [*of_type, *asked], has_extensions=has_extensions)
 
     def hold(self, source: RequesterKind, release: Release, parsed: Parsed, location: str) -> Findings:
         """Return what is to be told of a valid resource that is about to be kept, and remembered; ``location`` is its place.
@@ -93,7 +95,7 @@ class Conformance:
         if found and not is_import:
             raise InvalidResourceError([_placed(issue, name, location) for issue in found])
         if mode is not ProfileMode.OFF:
-            found += self.issues(release, parsed.tree)
+            found += self.issues(release, parsed.tree, has_extensions=parsed.has_extensions)
         if not found:
             return NOTHING_FOUND
         broken = tuple(issue for issue in found if issue.severity == "error")

@@ -82,6 +82,8 @@ class Definitions:
         return _led(tree, lambda inner: self._lead(inner, str(held.package))) if self._has_versions else tree
 
     def _find(self, url: str) -> Held | None:
+        if "|" not in url:
+            return next(iter(self._held.get(url, ())), None)
         parts = url.split("|")
         if "" in parts or len(parts) > 3:
             return None  # or one definition would have as many names as anybody makes up

@@ -134,8 +134,10 @@ class _Walks:
             return False
         seen = 0
         steps = walk.steps
-        for name in steps.keys() & node.keys():
-            step, value = steps[name], node[name]
+        for name, value in node.items():
+            step = steps.get(name)
+            if step is None:
+                continue
             if step.choice:
                 if seen & step.choice:
                     return False
