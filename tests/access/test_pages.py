@@ -1,5 +1,6 @@
 """The pages and the other routes beside FHIR: what is open to all, and that one person never sees another's."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -11,6 +12,7 @@ from app.access.categories import ALL_PARTS
 from app.access.smart_scope import LOOK
 from app.consent import grants
 from app.fhir.release import Release
+from tests.end_to_end.browser.places import BESIDE, PLACES
 from tests.support.world import World, never_made
 
 PUBLIC = {
@@ -104,6 +106,18 @@ async def test_every_route_is_open_for_a_reason_or_needs_a_session(world: World)
         assert answer.status_code == 303, route
         assert answer.headers["location"].startswith("/login?next="), route
         assert answer.content == b"", route
+
+
+async def test_every_page_is_looked_at_in_a_browser(world: World) -> None:
+    shown = [path.split("?")[0] for paths in PLACES.values() for path in paths]
+    for route in routes_of(world.application.pages):
+        method, path = route.split(" ")
+        is_page = method == "GET" and (route not in PUBLIC or path.startswith(("/login", "/sign-up", "/practice")))
+        if is_page and path not in BESIDE:
+            like = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+            assert any(like.fullmatch(one) for one in shown), (
+                f"{path} needs a line in tests/end_to_end/browser/places.py"
+            )
 
 
 @pytest.mark.parametrize("route", sorted(WITHOUT_A_PERSON))

@@ -1,0 +1,91 @@
+"""The pages that are looked at in a browser, by who sees them: a new page adds a line here.
+
+In a path ``{grant}`` is the grant that the first invented person gave to the first practice, ``{person}`` that person as the
+practice's pages name them, ``{member}`` the account of a colleague there.
+"""
+
+NOBODY, PERSON, PRACTICE = "nobody", "person", "practice"
+
+PLACES = {
+    NOBODY: (
+        "/",
+        "/login",
+        "/login/forgotten",
+        "/sign-up",
+        "/nowhere",
+    ),
+    PERSON: (
+        "/",
+        "/measurements",
+        "/measurements/blood-pressure",
+        "/measurements/glucose",
+        "/measurements/weight?period=month",
+        "/measurements/height?period=month",
+        "/care-plan",
+        "/medication",
+        "/summary",
+        "/access",
+        "/access/new",
+        "/access/code",
+        "/access/{grant}/change",
+        "/access/{grant}/seen",
+        "/access/{grant}/withdraw",
+        "/activity?who=all",
+        "/activity/check",
+        "/activity/misfits",
+        "/apps",
+        "/helpers",
+        "/helpers/new",
+        "/helping",
+        "/my-data",
+        "/my-data/archive",
+        "/my-data/corrections",
+        "/my-data/corrections/letter",
+        "/my-data/erase",
+        "/my-data/erase/now",
+        "/my-data/import",
+        "/login-and-devices",
+        "/login-and-devices/mail",
+        "/login-and-devices/password",
+        "/login-and-devices/phone",
+        "/login-and-devices/recovery",
+        "/login/again",
+        "/menu",
+        "/nowhere",
+    ),
+    PRACTICE: (
+        "/practice",
+        "/practice/people/{person}",
+        "/practice/people/{person}/measurements",
+        "/practice/people/{person}/measurements/blood-pressure",
+        "/practice/people/{person}/care-plan",
+        "/practice/people/{person}/medication",
+        "/practice/people/{person}/summary",
+        "/practice/requests",
+        "/practice/staff",
+        "/practice/staff/{member}",
+        "/practice/systems",
+        "/menu",
+    ),
+}
+
+NOT_FOUND = "/nowhere"
+"""The one place that answers 404."""
+
+BESIDE = {
+    "/access/requests/{request_id}": "needs the request of a practice",
+    "/helpers/{grant_id}/agree": "needs an offer of help",
+    "/practice/join": "needs an invitation",
+    "/login/code": "is there between two steps of the login only",
+    "/login/reset": "needs the link of a mail",
+    "/login-and-devices/mail/code": "needs the code of a mail",
+    "/authorize": "is walked through by the tests of clients",
+    "/login/with/{key}": "leads to the page of another party",
+    "/login/from/{key}": "comes from the page of another party",
+    "/my-data/archive.zip": "is a file",
+    "/my-data/summary.pdf": "is a file",
+    "/activity/receipt/{number}": "is a file",
+    "/activity/log.ndjson": "is a file",
+    "/activity/log.csv": "is a file",
+}
+"""What a person can open too, and why it is not in the list."""
