@@ -35,6 +35,7 @@ from app.portal import (
     change_measurement,
     connections,
     corrections,
+    display_settings,
     erasing,
     forgotten,
     frame,
@@ -279,7 +280,7 @@ def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Ex
         practice_staff.router(parts),
         practice_systems.router(parts),
         practice_join.router(parts),
-        frame.router(is_https=parts.settings.is_https),
+        display_settings.router(parts),
     ]
     for router in routers:
         pages.router.routes += router.routes  # as they are: include_router would make each of them again

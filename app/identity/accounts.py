@@ -25,6 +25,7 @@ from app.access.scope import DIRECTORY
 from app.db.database import Database, Reader, Row, Transaction
 from app.db.statements import hot
 from app.errors import ConflictError
+from app.identity.display import AS_DEVICE, Display
 from app.identity.instants import to_us
 from app.identity.mail_addresses import is_address
 from app.identity.tables import account
@@ -36,7 +37,7 @@ _hasher = PasswordHash.recommended()
 _UNKNOWN_LOGIN_HASH = _hasher.hash(secrets.token_urlsafe(16))
 
 _INSERT = hot(insert(account))
-_columns = (account.c.account_id, account.c.login, account.c.record_id, account.c.name)
+_columns = (account.c.account_id, account.c.login, account.c.record_id, account.c.name, account.c.display)
 _BY_LOGIN = hot(select(account.c.password_hash, *_columns).where(account.c.login == bindparam("login")))
 _BY_ID = hot(select(*_columns).where(account.c.account_id == bindparam("account_id")))
 _BY_RECORD = hot(select(*_columns).where(account.c.record_id == bindparam("record_id")).order_by(account.c.account_id))
@@ -69,6 +70,7 @@ class Account:
     login: str
     record_id: int | None
     name: str
+    display: Display = AS_DEVICE
 
     @property
     def logged_at(self) -> int:
@@ -134,6 +136,7 @@ class Accounts:
                 "record_id": record_id,
                 "name": name,
                 "created_at": to_us(now),
+                "display": "",
                 "mail": folded(login) if is_confirmed and is_address(folded(login)) else None,
             },
         )
@@ -219,8 +222,8 @@ def _matches(password: str, kept: str) -> bool:
 
 
 def _account(row: Row) -> Account:
-    account_id, login, record_id, name = row
-    return Account(account_id, login, record_id, name)
+    account_id, login, record_id, name, display = row
+    return Account(account_id, login, record_id, name, Display.of(display))
 
 
 async def move(transaction: Transaction, record_id: int, to: int) -> None:

@@ -16,6 +16,7 @@ from app.db.database import Reader, Transaction
 from app.db.statements import hot
 from app.errors import AuthenticationError
 from app.identity.accounts import Account
+from app.identity.display import Display
 from app.identity.instants import from_us, to_us
 from app.identity.tables import account, portal_session
 
@@ -43,6 +44,7 @@ _FIND = hot(
         account.c.login,
         account.c.record_id,
         account.c.name,
+        account.c.display,
         _columns.acting_record_id,
         _columns.acting_grant_id,
     )
@@ -176,10 +178,10 @@ async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
     if row is None:
         return None
     is_whole, created_at, last_seen_at, proven_at, session_id, *rest = row
-    account_id, login, record_id, name, acting_record_id, acting_grant_id = rest
+    account_id, login, record_id, name, display, acting_record_id, acting_grant_id = rest
     return Session(
         session_id=session_id,
-        account=Account(account_id, login, record_id, name),
+        account=Account(account_id, login, record_id, name, Display.of(display)),
         is_whole=bool(is_whole),
         created_at=from_us(created_at),
         last_seen_at=from_us(last_seen_at),

@@ -17,6 +17,7 @@ account = Table(
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("mail", Text),
+    Column("display", Text, nullable=False, server_default=text("''")),
     Index(None, "record_id"),
 )
 

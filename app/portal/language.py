@@ -17,8 +17,6 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 
 CATALOG = Path(__file__).parent / "translations" / "nl.po"
-COOKIE, HOST_COOKIE = "language", "__Host-language"
-"""The second over HTTPS: no other host can set it."""
 CODES = ("nl", "en")
 
 
@@ -57,12 +55,12 @@ def language(code: str) -> Language:
     return Language("nl", Locale.parse("nl_NL"), Translations(compiled))
 
 
-def chosen(cookie: str | None, accept_language: str | None) -> Language:
+def chosen(code: str | None, accept_language: str | None) -> Language:
     """Return the language that a reader chose, or else prefers, or else Dutch.
 
     ``accept_language`` is the header of that name; its order counts, its weights are taken to follow the order.
     """
-    if cookie in CODES:
-        return language(cookie)
+    if code in CODES:
+        return language(code)
     preferred = [part.split(";")[0].strip() for part in (accept_language or "").split(",")]
     return language(negotiate_locale([code for code in preferred if code], CODES, sep="-") or "nl")

@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.access.categories import PARTS
 from app.portal import formats
+from app.portal.display import display_of
 from app.portal.frame import static
-from app.portal.language import COOKIE, HOST_COOKIE, Language, chosen
+from app.portal.language import Language, chosen
 from app.portal.navigation import NAVIGATION, PRACTICE_NAVIGATION, Entry, grouped, navigation_of_another, seen_by, tabs
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -58,7 +59,7 @@ def environment(code: str) -> Environment:
 
 def language_of(request: Request) -> Language:
     """Return the language that the reader of this page gets."""
-    return chosen(request.cookies.get(HOST_COOKIE, request.cookies.get(COOKIE)), request.headers.get("accept-language"))
+    return chosen(display_of(request).language, request.headers.get("accept-language"))
 
 
 def near(request: Request, now: datetime) -> dict[str, Any]:
@@ -82,7 +83,9 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
         navigation = PRACTICE_NAVIGATION if person.is_administrator else PRACTICE_NAVIGATION[:2]
     elif acting is not None:
         navigation = navigation_of_another(acting.mandate.powers, opens)
+    display = display_of(request)
     frame = {
+        "display": display,
         "person": person,
         "represented": "" if acting is None else acting.mandate.represented,
         "shared": None,

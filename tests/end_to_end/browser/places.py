@@ -21,6 +21,9 @@ PLACES = {
         "/measurements/glucose",
         "/measurements/weight?period=month",
         "/measurements/height?period=month",
+        "/measurements/add",
+        "/measurements/add/blood-pressure",
+        "/measurements/add/glucose",
         "/care-plan",
         "/medication",
         "/summary",
@@ -44,6 +47,7 @@ PLACES = {
         "/my-data/erase",
         "/my-data/erase/now",
         "/my-data/import",
+        "/settings",
         "/login-and-devices",
         "/login-and-devices/mail",
         "/login-and-devices/password",
@@ -73,6 +77,7 @@ NOT_FOUND = "/nowhere"
 """The one place that answers 404."""
 
 BESIDE = {
+    "/measurements/{key}/{resource_id}": "needs a measurement that the person typed",
     "/access/requests/{request_id}": "needs the request of a practice",
     "/helpers/{grant_id}/agree": "needs an offer of help",
     "/practice/join": "needs an invitation",

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 
-from app.portal import frame
+from app.identity.display import Display
+from app.portal import display
 from app.web.middleware import Frame
 from tests.support.authorization import world_in
 
@@ -37,10 +37,9 @@ async def test_a_page_runs_nothing_from_elsewhere_and_stands_in_no_frame(*, is_h
     assert ("strict-transport-security" in headers) is is_https
 
 
-@pytest.mark.parametrize(("is_https", "name"), [(True, "__Host-language"), (False, "language")])
-async def test_the_cookie_of_the_language_is_of_this_host_alone_over_https(*, is_https: bool, name: str) -> None:
-    pages = FastAPI()
-    pages.include_router(frame.router(is_https=is_https))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=pages), base_url="https://regie.example") as http:
-        answer = await http.post("/language", data={"language": "en"})
-    assert answer.headers["set-cookie"].startswith(f"{name}=en;")
+@pytest.mark.parametrize(("is_https", "name"), [(True, "__Host-display"), (False, "display")])
+def test_the_cookie_of_how_pages_look_is_of_this_host_alone_over_https(*, is_https: bool, name: str) -> None:
+    answer = Response()
+    display.remember(answer, Display(language="en", size="large"), is_https=is_https)
+    assert answer.headers["set-cookie"].startswith(f"{name}=en.large;")
+    assert ("secure" in answer.headers["set-cookie"].lower()) is is_https
