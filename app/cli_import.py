@@ -1,5 +1,6 @@
 """``regie record import`` of FHIR resources: what is shown while it works, and where its rejections go."""
 
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -37,16 +38,33 @@ class Runner(Protocol):
         ...
 
 
+PROCESSES_MAX = 4
+"""Processes that check resources as long as nobody says how many: with more of them, the one that writes does not keep up."""
+
+
 def import_files(
-    run: Runner, operator: Requester, trace: Trace, release: Release, paths: list[Path], report: BinaryIO | None
+    run: Runner,
+    operator: Requester,
+    trace: Trace,
+    release: Release,
+    paths: list[Path],
+    report: BinaryIO | None,
+    *,
+    processes: int = 0,
 ) -> Imported:
-    """Return what became of the resources in files and folders, after it was shown. Rejections go to ``report``, too."""
+    """Return what became of the resources in files and folders, after it was shown. Rejections go to ``report``, too.
+
+    0 ``processes`` are as many as there are cores, at most ``PROCESSES_MAX``.
+    """
+    count = processes or min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
     shown, rejections = _Shown(), _Rejections(report)
 
     async def work(parts: Parts) -> Imported:
         lines = lines_of_files(release, files_in(paths))
         with shown:
-            return await import_resources(parts.context, operator, trace, release, lines, rejections, shown)
+            return await import_resources(
+                parts.context, operator, trace, release, lines, rejections, shown, processes=count
+            )
 
     imported = run(work)
     total = imported.written + imported.already

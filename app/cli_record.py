@@ -113,11 +113,14 @@ def commands(run: Runner) -> typer.Typer:
         report: Annotated[
             Path | None, typer.Option(help="A new file, for a line of JSON about each resource that is refused.")
         ] = None,
+        processes: Annotated[
+            int, typer.Option(min=0, help="How many check resources while this one writes; 1: none but this one.")
+        ] = 0,
     ) -> None:
         """Bring in a record or resources; exit status 1 if anything was refused. It may be run again."""
         if not as_operator:
             raise _stop("Records are imported by who runs the server: say --as-operator.")
-        _bring_in(run, paths, release, trust or [], report)
+        _bring_in(run, paths, release, trust or [], report, processes)
 
     _add_erase(record, run)
     _add_time_zone(record, run)
@@ -234,7 +237,9 @@ def _add_correction(record: typer.Typer, run: Runner) -> None:
         typer.echo("Asked. The person finds it on the page My data.")
 
 
-def _bring_in(run: Runner, paths: list[Path], release: str, trusted: list[str], report: Path | None) -> None:
+def _bring_in(
+    run: Runner, paths: list[Path], release: str, trusted: list[str], report: Path | None, processes: int
+) -> None:
     if len(paths) == 1 and paths[0].is_file():
         with _opened(paths[0]) as file:
             is_export = read_head(file.readline()) is not None
@@ -249,7 +254,7 @@ def _bring_in(run: Runner, paths: list[Path], release: str, trusted: list[str], 
         raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
     wanted = _release(release)
     with nullcontext() if report is None else _written(report) as rejections:
-        imported = import_files(run, OPERATOR, _trace(), wanted, paths, rejections)
+        imported = import_files(run, OPERATOR, _trace(), wanted, paths, rejections, processes=processes)
     if imported.rejected:
         raise _stop(f"{imported.rejected} resources were refused.")
 

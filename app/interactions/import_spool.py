@@ -25,11 +25,13 @@ CREATE TABLE line (
 """
 _ADD = "INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _IN_ORDER = "CREATE INDEX in_order ON line (part, person, n)"
-_OF_CONTENT = "CREATE INDEX of_content ON line (content, n)"
+_OF_CONTENT = "CREATE INDEX of_content ON line (content, n) WHERE person = ''"
+"""What is the same names the same person: of those with a person it is counted while they are read."""
+
 _READ = """
 SELECT n, part, person, type, id, file, number, entry, fault, content, body FROM line ORDER BY part, person, n
 """
-_HAS_EARLIER = "SELECT EXISTS (SELECT 1 FROM line WHERE content = ? AND n < ?)"
+_HAS_EARLIER = "SELECT EXISTS (SELECT 1 FROM line WHERE person = '' AND content = ? AND n < ?)"
 _PATIENT = "SELECT 1 FROM line WHERE part = 0 AND person = ? AND type = 'Patient' AND id = person LIMIT 1"
 
 
@@ -39,6 +41,9 @@ class Part(IntEnum):
     OF_A_PERSON = 0
     OF_NOBODY = 1
     TOGETHER = 2
+
+
+_PARTS = tuple(Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Spool:
         self._connection.execute(_TABLE)
         self._connection.execute("BEGIN")
         self.count = 0
+        self._sought = "", False
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -88,18 +94,28 @@ class Spool:
         with _on_disk():
             for statement in (_IN_ORDER, _OF_CONTENT, "COMMIT"):
                 self._connection.execute(statement)
-        repeated: Counter[bytes] = Counter()
+        repeated: Counter[bytes] = Counter()  # of nobody's: how often one came that came before
+        seen: Counter[bytes] = Counter()  # of one person's: how often each came
+        whose = ""
         for n, part, person, kind, id_, file, number, entry, fault, content, body in self._connection.execute(_READ):
-            # What is the same names the same person: it comes in the order in which it was added.
-            ((has_earlier,),) = self._connection.execute(_HAS_EARLIER, (content, n))
-            if has_earlier:
-                repeated[content] += 1
-            line = Line(file, number, body, entry, id_, fault)
-            yield Spooled(line, Part(part), person, kind, id_, content, repeated[content])
+            if person:
+                if person != whose:
+                    seen.clear()
+                    whose = person
+                times = seen[content]
+                seen[content] += 1
+            else:
+                ((has_earlier,),) = self._connection.execute(_HAS_EARLIER, (content, n))
+                if has_earlier:
+                    repeated[content] += 1
+                times = repeated[content]
+            yield Spooled(Line(file, number, body, entry, id_, fault), _PARTS[part], person, kind, id_, content, times)
 
     def has_patient(self, patient_id: str) -> bool:
         """Return whether the Patient itself is among the lines."""
-        return self._connection.execute(_PATIENT, (patient_id,)).fetchone() is not None
+        if patient_id != self._sought[0]:
+            self._sought = patient_id, self._connection.execute(_PATIENT, (patient_id,)).fetchone() is not None
+        return self._sought[1]
 
 
 @contextmanager

@@ -28,7 +28,8 @@ from app.interactions.bringing import AlreadyIn, Bringing
 from app.interactions.bundle import bundle
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
-from app.interactions.import_checks import Arrival, Checks
+from app.interactions.import_checks import Arrival, Checked, Checks
+from app.interactions.import_helpers import Helpers
 from app.interactions.import_lines import Line, is_together, named
 from app.interactions.import_spool import Part, Spool, Spooled
 from app.interactions.repeat import Outcome, issues_of
@@ -39,6 +40,9 @@ CHUNK = 50
 """Resources written in one transaction, for which others wait: twice as many are no faster."""
 
 CHUNK_BYTES = 1024 * 1024
+HELPED_FROM = 2_000
+"""Lines from which on other processes help, which take a second to start."""
+
 TOGETHER_MAX = 100_000
 """Entries of a batch or transaction in an import, which is written as one."""
 
@@ -87,24 +91,33 @@ async def import_resources(
     lines: Iterable[Line],
     told: Told,
     progress: Progress = lambda *_: None,
+    *,
+    processes: int = 1,
 ) -> Imported:
     """Return how many resources are in; each line is an update, or a create if it has no id.
 
-    ``told`` is told of each line that can't be taken; the others go in. Raises: UnavailableError, when the database does not take
+    With more than one of ``processes`` so many others check the lines of a large import while this one writes. ``told`` is told of each line that can't be taken; the others go in. Raises: UnavailableError, when the database does not take
     them; then it is begun again with the same lines.
     """
     finds = context.terminology_server is None  # it is asked first, where it is known what comes in together
     checks = Checks(context.setup, release, context.index, context.conformance, finds)
     work = _Import(context, operator, trace, release, checks, told, Imported())
-    with Spool() as spool:
-        for line in lines:
-            work.spool(spool, line)
-            progress("read", spool.count, 0)
-        done = 0
-        for chunk in _chunks(spool.read()):
-            await (work.together if chunk[0].part is Part.TOGETHER else work.write)(spool, chunk)
-            done += len(chunk)
-            progress("write", done, spool.count)
+    helpers = Helpers(context.setup, release, processes if finds else 1)
+    async with helpers:
+        with Spool() as spool:
+            for line in lines:
+                work.spool(spool, line)
+                progress("read", spool.count, 0)
+                if spool.count == HELPED_FROM:
+                    await helpers.start()
+            done = 0
+            async for chunk, checked in helpers.checked(_chunks(spool.read())):
+                if chunk[0].part is Part.TOGETHER:
+                    await work.together(chunk[0])
+                else:
+                    await work.write(spool, chunk, checked)
+                done += len(chunk)
+                progress("write", done, spool.count)
     return work.result
 
 
@@ -154,9 +167,9 @@ class _Import:
         except (RegieError, AttributeError, TypeError):
             return set()  # no FHIR: its reading says what is wrong
 
-    async def write(self, spool: Spool, chunk: Sequence[Spooled]) -> None:
-        """Write a chunk in one transaction, and count it."""
-        ready = [self._read(spool, one) for one in chunk]
+    async def write(self, spool: Spool, chunk: Sequence[Spooled], checked: Sequence[Checked | None]) -> None:
+        """Write a chunk in one transaction, and count it; ``checked`` is None for what is still to be checked."""
+        ready = [self._read(spool, *one) for one in zip(chunk, checked, strict=True)]
         arrivals = [one.arrival for one in ready if one.arrival is not None]
         if self.context.terminology_server is not None:
             await self.context.ask_about(self.operator.kind, self.release, [one.parsed.tree for one in arrivals])
@@ -210,14 +223,15 @@ class _Import:
         self.result.rejected += 1
         self.told(Rejected(line, reference, issues_of(error)))
 
-    def _read(self, spool: Spool, one: Spooled) -> _Ready:
+    def _read(self, spool: Spool, one: Spooled, checked: Checked | None) -> _Ready:
         kind, line = one.resource_type, one.line
         try:
             if line.fault:
                 raise UnprocessableError(line.fault)
             if kind in NOT_KEPT:
                 raise NotSupportedError(f"A {kind} is not kept as a resource of a record.")
-            checked = self.checks.check(self.checks.parse(line.body))
+            if checked is None:
+                checked = self.checks.check(self.checks.parse(line.body))
             chosen = one.id or self._made_id(one)
             if not is_valid("id", chosen):
                 raise BadRequestError("This is no id of a resource.", expression=f"{kind}.id")
@@ -234,9 +248,8 @@ class _Import:
         digest = hashlib.blake2b(text, digest_size=16, key=self.context.index_key[:64]).digest()
         return str(uuid.UUID(bytes=digest, version=5))
 
-    async def together(self, _: Spool, chunk: Sequence[Spooled]) -> None:
+    async def together(self, one: Spooled) -> None:
         """Do what a batch or transaction asks, once."""
-        (one,) = chunk
         key = f"import {hashlib.sha256(one.line.body).hexdigest()} {one.times}"
         context = replace(self.context, limits=replace(self.context.limits, bundle_entries_max=TOGETHER_MAX))
         try:

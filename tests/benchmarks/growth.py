@@ -106,7 +106,7 @@ def _ask(program: Program, seconds: int) -> Load:
 @contextmanager
 def _importing(where: Place, database: str, program: Program, lines: Path) -> Iterator[None]:
     """Let an import write meanwhile. Raises: RuntimeError, if it did not begin, or ended before its time."""
-    command = [*PROGRAM, "record", "import", str(lines), "--as-operator", "--release", RELEASE.path]
+    command = [*PROGRAM, "record", "import", str(lines), "--as-operator", "--release", RELEASE.path, "--processes", "1"]
     changes = where.changes(database)
     with (program.folder / "import.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=program.variables(), stdout=log, stderr=log)

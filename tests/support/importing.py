@@ -34,7 +34,9 @@ def lines_of(bodies: Sequence[bytes], release: Release = Release.R4) -> list[Lin
     return list(lines_in(release, "lines", BytesIO(b"\n".join(bodies))))
 
 
-async def imported(parts: Parts, bodies: Sequence[bytes], release: Release = Release.R4) -> Brought:
+async def imported(
+    parts: Parts, bodies: Sequence[bytes], release: Release = Release.R4, *, processes: int = 1
+) -> Brought:
     """Import the lines of one file."""
     brought = Brought(Imported())
 
@@ -42,5 +44,6 @@ async def imported(parts: Parts, bodies: Sequence[bytes], release: Release = Rel
         brought.rejected[rejected.line.number] = rejected
 
     lines = lines_of(bodies, release)
-    brought.imported = await import_resources(parts.context, OPERATOR, TRACE, release, lines, told)
+    context = parts.context
+    brought.imported = await import_resources(context, OPERATOR, TRACE, release, lines, told, processes=processes)
     return brought
