@@ -49,13 +49,12 @@ from app.portal import (
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
+from tests.support.passwords import HASHED, PASSWORD
 
 ISSUER = "http://127.0.0.1:8000"
 REDIRECT_URI = "https://app.example/done"
 SCOPE = "patient/Observation.cruds patient/Goal.rs launch/patient offline_access"
-PASSWORD = "geen-echt-wachtwoord"
 RECORD = 7_000_001
-_hashes: dict[str, str] = {}
 
 
 @dataclass
@@ -282,7 +281,7 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
         sign_up.router(parts, new_record),
     )
     for router in routers:
-        application.include_router(router)
+        application.router.routes += router.routes
 
     @application.exception_handler(LoginNeededError)
     async def needs_login(request: Request, error: LoginNeededError) -> Response:
@@ -301,14 +300,12 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
 
 async def _fill(world: World) -> None:
     parts, now = world.parts, world.clock.now
-    if PASSWORD not in _hashes:  # slow on purpose, so once for all tests
-        _hashes[PASSWORD] = await parts.accounts.hash_password(PASSWORD)
 
     async def job(transaction: Transaction) -> None:
         await parts.accounts.create(
             transaction,
             login="Zonnestraal",
-            password_hash=_hashes[PASSWORD],
+            password_hash=HASHED,
             name="Zonnestraal-Testpersoon",
             record_id=RECORD,
             totp_secret=world.totp_secret,

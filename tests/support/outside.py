@@ -19,9 +19,10 @@ from app.settings import Settings
 from app.store.changes import open_record
 from app.store.ids import new_record_id
 from app.wiring import Parts, wire
-from tests.support.authorization import PASSWORD, REDIRECT_URI, SCOPE, Clock, World
+from tests.support.authorization import REDIRECT_URI, SCOPE, Clock, World
 from tests.support.authorization import Parts as WorldParts
 from tests.support.campaign_http import Person, Server
+from tests.support.passwords import HASHED, PASSWORD
 from tests.support.running import Program
 
 LIFETIME = timedelta(hours=10)
@@ -73,13 +74,12 @@ async def logged_in(parts: Parts, http: httpx.AsyncClient, person: Person) -> Wo
     own = WorldParts(parts.settings, parts.database, parts.audit, parts.accounts, parts.oauth, clock)
     world = World(own, http)
     login = f"zonnestraal{person.record_id}"
-    password_hash = await parts.accounts.hash_password(PASSWORD)
 
     async def job(transaction: Transaction) -> None:
         await parts.accounts.create(
             transaction,
             login=login,
-            password_hash=password_hash,
+            password_hash=HASHED,
             name="Zonnestraal-Testpersoon",
             record_id=person.record_id,
             totp_secret=world.totp_secret,

@@ -19,7 +19,6 @@ from typing import Any
 
 import httpx
 import pyotp
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import bindparam, update
 
 from app.access.categories import ALL_PARTS, EVERYTHING, Category
@@ -43,6 +42,7 @@ from app.settings import Settings
 from app.store.ids import new_id, new_record_id
 from app.wiring import Parts
 from tests.support.database import copied, kind, migrated, taken_away
+from tests.support.passwords import HASHED
 
 BASE_URL = "http://127.0.0.1:8000"
 SYSTEM = "https://regie.example/test"
@@ -63,7 +63,6 @@ NARROW_SCOPE = " ".join(
     ]
 )
 """A scope that names a token: of the observations only those of one category."""
-PASSWORD = "geen-echt-wachtwoord"
 PERSON_SCOPE = "patient/*.cruds"
 SYSTEM_SCOPE = "system/*.cruds"
 
@@ -442,13 +441,12 @@ def _thing(person: Person, release: Release, thing: str) -> Tree:
 
 
 async def _add_account(world: World, person: Person) -> None:
-    """Make an account with a cheap hash, since nobody attacks it, and a session that has passed both factors."""
+    """Make an account, and a session that has passed both factors."""
     now = world.parts.clock()
-    hashed = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
     async def job(transaction: Transaction) -> str:
         account_id = await world.parts.accounts.create(
-            transaction, login=person.name, password_hash=hashed, name=person.family, record_id=person.record_id,
+            transaction, login=person.name, password_hash=HASHED, name=person.family, record_id=person.record_id,
             totp_secret=pyotp.random_base32(), now=now,
         )  # fmt: skip
         made = await codes.make(transaction, world.parts.context.cursor_key, person.record_id, now)
@@ -485,7 +483,6 @@ def staff_name(who: str) -> str:
 async def _add_staff(world: World) -> None:
     """Let people log in for work, each with a session that has passed both factors."""
     now = world.parts.clock()
-    hashed = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     for who, (practice, role, administers) in STAFF.items():
         described = Described(staff_name(who), role, administers)
 
@@ -494,7 +491,7 @@ async def _add_staff(world: World) -> None:
         ) -> str:
             practice_id = world.made.practices[practice]
             account_id = await world.parts.accounts.create(
-                transaction, login=who, password_hash=hashed, name=described.name, record_id=None,
+                transaction, login=who, password_hash=HASHED, name=described.name, record_id=None,
                 totp_secret=pyotp.random_base32(), now=now,
             )  # fmt: skip
             token = await staff.invite(transaction, practice_id, described, "operator", now)

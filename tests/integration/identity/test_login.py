@@ -16,8 +16,9 @@ from app.identity.instants import to_us
 from app.jobs import outbox
 from app.jobs.notices import Notice
 from app.jobs.texts import NoticeKind
-from tests.support.authorization import PASSWORD, RECORD, Authorization, World
+from tests.support.authorization import RECORD, Authorization, World
 from tests.support.database import file_of
+from tests.support.passwords import PASSWORD
 
 SESSION = "regie-session"
 

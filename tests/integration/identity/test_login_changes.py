@@ -10,8 +10,9 @@ import pyotp
 import pytest
 
 from app.audit.log import entries_of
-from tests.support.authorization import PASSWORD, RECORD, World
+from tests.support.authorization import RECORD, World
 from tests.support.database import file_of
+from tests.support.passwords import PASSWORD
 
 SETTINGS = "/login-and-devices"
 SESSION = "regie-session"

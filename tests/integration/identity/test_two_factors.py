@@ -9,7 +9,8 @@ from starlette.routing import Route
 from app.db.database import Transaction
 from app.identity import resets
 from app.identity.mail_addresses import MailAddresses
-from tests.support.authorization import PASSWORD, World
+from tests.support.authorization import World
+from tests.support.passwords import PASSWORD
 
 SESSION = "regie-session"
 NEW = "vijf heel andere woorden nu"
