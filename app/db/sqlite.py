@@ -37,7 +37,7 @@ REWRITE_MAX_BYTES = 1 << 30
 """The largest file that is rewritten while the server runs; 200 MB took a second."""
 CACHED_STATEMENTS = 512
 READER_CACHE_KIB = 16_384
-"""Pages of the log, which is as large at most as a rule; what is in the file is mapped, and not copied. Each thread that reads has its own."""
+"""Pages that each thread that reads keeps of its own, at most: those that it looked at since the last commit."""
 
 WRITER_CACHE_KIB = 32_768
 CHECKPOINT_PAGES = 4000
@@ -81,13 +81,13 @@ class SqliteReader:
 
     async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows."""
-        return self._connection.execute(statement.sqlite.text, statement.sqlite.parameters(parameters)).fetchall()
+        form = statement.sqlite
+        return self._connection.execute(form.text, form.parameters(parameters)).fetchall()
 
     async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
         """Return the first row, or None."""
-        cursor = self._connection.execute(statement.sqlite.text, statement.sqlite.parameters(parameters))
-        row = cast("Row | None", cursor.fetchone())
-        cursor.close()
+        form = statement.sqlite
+        row: Row | None = self._connection.execute(form.text, form.parameters(parameters)).fetchone()
         return row
 
 
@@ -181,7 +181,8 @@ class SqliteDatabase(Writes):
             # What is erased is overwritten; on creates and updates the cost is too small to measure.
             connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA busy_timeout=0")  # ``_begin`` waits
-        connection.execute("PRAGMA mmap_size=268435456")
+            # Whoever reads has no use for it: each commit takes the mapping away, and it costs more than the pages of a read.
+            connection.execute("PRAGMA mmap_size=268435456")
         connection.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}")
         with self._opening:
             self._opened.append(connection)
@@ -195,10 +196,10 @@ class SqliteDatabase(Writes):
     @property
     def reader(self) -> SqliteReader:
         """The reader of the calling thread."""
-        reader = getattr(self._local, "reader", None)
+        reader: SqliteReader | None = getattr(self._local, "reader", None)
         if reader is None:
             reader = self._local.reader = self.reads(self._connect(read_only=True))
-        return cast("SqliteReader", reader)
+        return reader
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows, on the calling thread's own connection."""

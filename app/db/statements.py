@@ -1,5 +1,6 @@
 """SQLAlchemy writes the SQL, the bare driver runs it: a statement is compiled to text once per kind of database, and kept."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,29 +12,18 @@ from sqlalchemy.sql.elements import CompilerElement
 
 from app.db.access_version import raises_version
 
-_SQLITE = sqlite_dialect(paramstyle="named")
+# By name, the driver asks SQLite for the name of each parameter, and gives up its turn each time.
+_SQLITE = sqlite_dialect(paramstyle="numeric_dollar")
 _POSTGRESQL = postgresql_dialect()  # type: ignore[no-untyped-call]
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """SQL text with named parameters (``:name``), and the values of those that the statement itself fixes.
-
-    ``raises`` says that it changes what decides about access.
-    """
-
-    text: str
-    fixed: dict[str, Any]
-    raises: bool
-
-    def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return ``given`` with the fixed values added."""
-        return {**self.fixed, **given} if self.fixed else given
+_NUMBER = re.compile(r"\$(\d+)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """SQL text with numbered parameters (``$1``), their names in that order, and the rest as above."""
+    """SQL text with numbered parameters (``$1``, of SQLite ``?1``), their names in that order, and the values that the statement fixes.
+
+    ``raises`` says that it changes what decides about access.
+    """
 
     text: str
     names: tuple[str, ...]
@@ -56,20 +46,20 @@ class Statement:
         self._make, self._make_on_postgresql = make, make_on_postgresql
 
     @cached_property
-    def sqlite(self) -> Named:
+    def sqlite(self) -> Numbered:
         """The statement as SQLite takes it."""
-        compiled = self._make().compile(dialect=_SQLITE)
-        text = str(compiled)
-        fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        return Named(text, fixed, raises_version(text))
+        return _numbered(self._make().compile(dialect=_SQLITE), "?")
 
     @cached_property
     def postgresql(self) -> Numbered:
         """The statement as PostgreSQL takes it."""
-        compiled: Any = self._make_on_postgresql().compile(dialect=_POSTGRESQL)
-        fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        text = str(compiled)
-        return Numbered(text, tuple(compiled.positiontup or ()), fixed, raises_version(text))
+        return _numbered(self._make_on_postgresql().compile(dialect=_POSTGRESQL), "$")
+
+
+def _numbered(compiled: Any, sign: str) -> Numbered:
+    text = str(compiled)
+    fixed = {name: value for name, value in compiled.params.items() if value is not None}
+    return Numbered(_NUMBER.sub(rf"{sign}\1", text), tuple(compiled.positiontup or ()), fixed, raises_version(text))
 
 
 def hot(element: CompilerElement, on_postgresql: CompilerElement | None = None) -> Statement:
