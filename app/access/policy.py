@@ -1,8 +1,9 @@
 """The decision, pure: what a requester may touch."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from app.access.categories import ALL_PARTS, Category
 from app.access.grant import Grant, Grantee
@@ -20,8 +21,7 @@ DIRECTORY_TYPES = frozenset(
 """Types that may live in the shared directory, and that a personal record may hold too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What is asked: one action on one type (None: on whatever the interaction meets)."""
 
     action: Action

@@ -5,7 +5,6 @@ transaction of its own.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -37,8 +36,7 @@ T = TypeVar("T")
 Decide = Callable[[Wish], Awaitable[AccessScope]]
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(msgspec.Struct, frozen=True):
     """What is done, as the log will say it: the FHIR interaction, and on what."""
 
     interaction: str
@@ -47,8 +45,7 @@ class Deed:
     resource_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True):
     """One record that was looked into or changed; ``count`` resources of it. ``ground`` is what allowed it."""
 
     record_id: int

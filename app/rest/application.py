@@ -257,7 +257,7 @@ async def _until_gone(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> No
 
 
 def _has(headers: list[tuple[bytes, bytes]], name: bytes) -> bool:
-    return any(key == name for key, _ in headers)
+    return name in dict(headers)
 
 
 def base_of(path: str, applications: Mapping[str, FhirApplication]) -> FhirApplication | None:

@@ -3,12 +3,10 @@
 Spec: https://hl7.org/fhir/uv/bulkdata/STU2/export.html
 """
 
-from email.utils import formatdate
-
 import msgspec
 
 from app.errors import BadRequestError, MethodNotAllowedError, NotFoundError
-from app.fhir.instants import instant_text
+from app.fhir.instants import http_date, instant_text
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.operations import export as exporting
@@ -79,7 +77,7 @@ async def status(call: Call) -> FhirResponse:
         ],
         "error": [],
     }
-    until = formatdate(found.until / 1_000_000, usegmt=True)
+    until = http_date(found.until)
     headers = [(b"content-type", b"application/json"), (b"expires", until.encode())]
     return FhirResponse(200, _encode(manifest), headers)
 

@@ -23,10 +23,9 @@ class Format(Enum):
     JSON = "application/fhir+json"
     XML = "application/fhir+xml"
 
-    @property
-    def content_type(self) -> bytes:
-        """Return the header of an answer."""
-        return f"{self.value};charset=utf-8".encode()
+    def __init__(self, media_type: str) -> None:
+        self.content_type = f"{media_type};charset=utf-8".encode()
+        """The header of an answer."""
 
 
 _NAMES = {

@@ -66,7 +66,9 @@ async def vread(call: Call) -> FhirResponse:
 
 def _shown(call: Call, version: Stored, shown: Shown | None) -> FhirResponse:
     response = version_response(call.base, call.release, searches.part(version, shown, call.release))
-    if call.request.has_version(etag(call.release, version).removeprefix("W/"), version.last_updated):
+    if call.request.has_condition and call.request.has_version(
+        etag(call.release, version).removeprefix("W/"), version.last_updated
+    ):
         return replace(response, status=304, body=b"")
     return response
 

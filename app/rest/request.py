@@ -77,6 +77,12 @@ class FhirRequest:
         key = self.header(b"idempotency-key")
         return key.strip('"') if key is not None else None
 
+    @property
+    def has_condition(self) -> bool:
+        """Whether only another version than one that the caller has is asked for."""
+        headers = self.headers
+        return b"if-none-match" in headers or b"if-modified-since" in headers or self.known_at is not None
+
     def has_version(self, etag: str, last_updated: datetime) -> bool:
         """Return whether the caller has this version: by ``If-None-Match``, else by ``If-Modified-Since`` (RFC 9110, 13.2.2).
 

@@ -6,15 +6,13 @@ Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
 
-from app.fhir.instants import instant_text
+from app.fhir.instants import http_date, instant_text
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.interactions.context import Stored
@@ -77,13 +75,8 @@ def version_headers(version: Stored) -> list[tuple[bytes, bytes]]:
     """Return ETag and Last-Modified of a version."""
     return [
         (b"etag", etag(version.release, version).encode()),
-        (b"last-modified", _http_date(version.instant // 1_000_000)),
+        (b"last-modified", http_date(version.instant).encode()),
     ]
-
-
-@lru_cache(maxsize=256)  # what is written within a second has one date
-def _http_date(seconds: int) -> bytes:
-    return formatdate(seconds, usegmt=True).encode()
 
 
 def location(base: str, version: Stored) -> str:

@@ -3,7 +3,7 @@
 The access tests walk this list: a route without a row in their matrix fails them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from app.errors import MethodNotAllowedError, NotFoundError, RegieError, UnknownOperationError
@@ -26,11 +26,11 @@ class Route:
     interaction: str = ""
     open: bool = False
     passes_gate: bool = True
+    parts: tuple[str, ...] = field(init=False)
+    """The segments of the path."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Return the segments of the path."""
-        return tuple(part for part in self.path.split("/") if part)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(part for part in self.path.split("/") if part))
 
 
 ROUTES = (

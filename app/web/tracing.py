@@ -15,6 +15,8 @@ _HARMLESS = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 _numbers = random.Random()  # noqa: S311 - an id has to be the only one of its kind, not a secret
 # Asking the system for 16 bytes costs more than the rest of this module: a thread that does gives up its turn.
 os.register_at_fork(after_in_child=_numbers.seed)
+_VERSION_4 = 4 << 76 | 2 << 62
+_RANDOM = ~(15 << 76 | 3 << 62)
 REQUEST_ID, MEDMIJ_REQUEST_ID, CORRELATION_ID = b"x-request-id", b"medmij-request-id", b"x-correlation-id"
 
 
@@ -39,10 +41,8 @@ def harmless(value: bytes | None) -> str:
 
 def _new_id() -> str:
     """Return a new UUID of version 4."""
-    digits = f"{_numbers.getrandbits(128):032x}"
-    return (
-        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
-    )
+    digits = f"{_numbers.getrandbits(128) & _RANDOM | _VERSION_4:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def request_ids(headers: Mapping[bytes, bytes]) -> tuple[str, str, str]:

@@ -273,7 +273,7 @@ async def _page(
             following = None if is_last or not records else _Place(records[-1].record_id + 1, 0)
         return (b"".join(bodies), following), touched
 
-    deed = replace(_deed(export.release), resource_type=part.type)
+    deed = Deed("operation-export", export.release, part.type)
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, part.type), deed, action)
 
 
