@@ -76,9 +76,18 @@ def _ready_settings() -> Settings:
     return settings
 
 
+def _wired() -> Parts:
+    """Return the parts; a command ends here if they can't be made of the settings."""
+    settings = _ready_settings()
+    try:
+        return wire(settings)
+    except (RegieError, OSError, ValueError) as error:
+        raise _stop(str(error)) from error
+
+
 def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
     """Return the result of ``work`` on the database of the settings."""
-    parts = wire(_ready_settings())
+    parts = _wired()
 
     async def run() -> T:
         return await work(parts)
@@ -131,13 +140,19 @@ def migrate_command(
 @main.command()
 def serve() -> None:
     """Serve the pages, OAuth and FHIR."""
-    settings = _ready_settings()
+    parts = _wired()
+    parts.close()  # each process makes its own; here a line says what is wrong, there it would be a traceback for each
+    settings = parts.settings
     if settings.traces_url and find_spec("opentelemetry") is None:
         raise _stop("REGIE_TRACES_URL takes the extra regie[otel], which is not installed: make installed-otel.")
     _check_port(settings)
     typer.echo(f"Regie is at {settings.base_url} - open it in a browser. Stop it with Ctrl+C.")
     sys.stdout.flush()
-    if not serve_until_stopped(settings):
+    try:
+        is_finished = serve_until_stopped(settings)
+    except RegieError as error:
+        raise _stop(str(error)) from error
+    if not is_finished:
         raise _stop("Stopped at once: what was not answered yet may be undone.")
 
 

@@ -4,11 +4,14 @@ The first signal (SIGTERM, or Ctrl+C) makes ``/health/ready`` say so at once. Fo
 each with the advice to connect elsewhere, so that a load balancer has seen it before anything is refused. Then no connection is
 accepted any more, requests in flight and jobs in hand are finished, what waits for the writer is committed, and the processes
 end. Who is not done in time is killed, and so is everybody at a second signal: what was answered is on disk either way.
+
+A process that dies is replaced, as long as that helps.
 """
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -20,12 +23,21 @@ from typing import Any
 from granian.constants import Interfaces
 from granian.server.mp import MPServer
 
+from app.errors import UnavailableError
 from app.settings import Settings
 from app.web.stopping import NOTICE
 
+DEATHS_MAX = 5
+"""How many processes may die in a minute, for each that serves; when it is more, another is taken to be of no use."""
+
+_MINUTE_S = 60
+
 
 def serve(settings: Settings) -> bool:
-    """Serve until a signal says to stop; return whether everything that was begun could be finished."""
+    """Serve until a signal says to stop; return whether everything that was begun could be finished.
+
+    Raises: UnavailableError, when the processes die again and again.
+    """
     signal.signal(NOTICE, signal.SIG_IGN)  # a process that has not started yet is not ended by it
     with TemporaryDirectory(prefix="regie-") as figures:
         return _serve(settings, Path(figures))
@@ -45,7 +57,12 @@ def _serve(settings: Settings, figures: Path) -> bool:
         backlog=1024,
     )
     server.notice = settings.stop_notice
-    server.serve(target_loader=partial(_application, figures), wrap_loader=False)
+    try:
+        server.serve(target_loader=partial(_application, figures), wrap_loader=False)
+    except SystemExit as error:
+        if server.was_told:
+            raise
+        raise UnavailableError("The server's processes die again and again: its log has the reason.") from error
     return not server.killed
 
 
@@ -56,11 +73,29 @@ def _application(figures: Path) -> Callable[..., Any]:
 
 
 class _Server(MPServer):
-    """granian's server, which gives notice before it stops."""
+    """granian's server, which gives notice before it stops, and bears with processes that die."""
 
     notice = timedelta(0)
     killed = False
     _signals = 0
+    _deaths: tuple[float, ...] = ()
+
+    @property
+    def was_told(self) -> bool:
+        """Whether a signal said to stop."""
+        return self._signals > 0
+
+    def _respawn_workers(self, workers: list[int], *arguments: Any, **named: Any) -> None:
+        """Replace processes that died.
+
+        granian ends the server when one of them dies within 5.5 s of being replaced, which two bad moments are enough for, and has
+        no setting for it: it is not shown when they were replaced, until too many died.
+        """
+        now = time.monotonic()
+        self._deaths = (*(at for at in self._deaths if now - at < _MINUTE_S), *(now for _ in workers))
+        super()._respawn_workers(workers, *arguments, **named)
+        if len(self._deaths) <= DEATHS_MAX * self.workers:
+            self.respawned_wrks.clear()
 
     def signal_handler_interrupt(self, *_: object) -> None:
         """Give notice at the first signal, kill at the second."""

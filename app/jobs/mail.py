@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 TIMEOUT_S = 15
 """Longest silence of the mail server, in seconds, at each step of a conversation."""
 
-_NOT_A_SERVER = "The mail URL is not file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST."
+_NOT_A_SERVER = "REGIE_MAIL_URL has to be file:FOLDER, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST."
 """Says nothing about what it is instead, which may hold a password."""
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})

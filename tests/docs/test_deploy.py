@@ -1,5 +1,7 @@
 """What all files in deploy/ have in common: settings, secrets, how long it takes to stop."""
 
+import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,3 +44,17 @@ def test_whoever_stops_it_waits_for_its_end() -> None:
     assert duration(own_variables()["REGIE_STOP_NOTICE"]) > timedelta(
         seconds=probe["periodSeconds"] * probe["failureThreshold"]
     )
+
+
+def test_the_unit_of_systemd_is_one_and_starts_the_server_again_however_it_ended(tmp_path: Path) -> None:
+    text = (ROOT / "deploy/regie.service").read_text()
+    lines = text.splitlines()
+    assert {"Restart=always", "KillMode=mixed", "ExecStart=/srv/regie/.venv/bin/regie serve"} <= {*lines}
+    waits = next(timedelta(seconds=int(line.split("=")[1])) for line in lines if line.startswith("TimeoutStopSec="))
+    assert Settings().stop_notice + Settings().stop_within < waits
+    if (program := shutil.which("systemd-analyze")) is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "regie.service"
+    unit.write_text(text.replace("/srv/regie/.venv/bin/regie", "/bin/true"))  # it looks whether the program is there
+    done = subprocess.run([program, "verify", "--man=no", str(unit)], check=False, capture_output=True, text=True)
+    assert (done.returncode, str(unit) in done.stderr) == (0, False), done.stderr

@@ -16,8 +16,9 @@ import msgspec
 import pytest
 
 from app.fhir.release import Release
+from app.serving import DEATHS_MAX
 from tests.support.campaign_http import Person, Server, Unanswered, new_people
-from tests.support.processes import served, started_by
+from tests.support.processes import served, started_by, wait_for_another
 from tests.support.running import Program, free_port
 
 CLIENTS = 8
@@ -168,3 +169,27 @@ def test_it_says_that_it_stops_while_everybody_is_still_answered(tmp_path: Path)
         assert answer.headers["connection"] == "close"
         assert http.get("/health/live").status_code == 200
         assert process.wait(20) == 0
+
+
+def test_a_process_that_dies_just_after_it_took_the_place_of_another_is_replaced_too(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "1"})
+    with served(program) as process:
+        for _ in range(3):
+            (worker,) = started_by(process)
+            os.kill(worker, signal.SIGKILL)
+            wait_for_another(process, worker, 1)
+        program.wait_until_ready(process)
+
+
+def test_a_server_whose_processes_die_again_and_again_ends_and_says_so(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "1"})
+    with served(program) as process:
+        for _ in range(DEATHS_MAX + 2):
+            (worker,) = started_by(process)
+            os.kill(worker, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError, FileNotFoundError):
+                wait_for_another(process, worker, 1)
+            if process.poll() is not None:
+                break
+        assert process.wait(20) == 1
+    assert "die again and again" in program.log.read_text()

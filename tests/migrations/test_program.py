@@ -96,6 +96,17 @@ def test_a_secret_that_is_none_is_said_in_a_line(program: Program, tmp_path: Pat
     assert refused(program).stderr.strip().endswith(f"Is a directory: '{tmp_path / 'secret'}'")
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"), [("REGIE_CLIENT_CERTIFICATE_AUTHORITIES", "none.pem"), ("REGIE_MAIL_URL", "smtp://")]
+)
+def test_a_setting_that_the_parts_refuse_is_said_in_a_line(tmp_path: Path, setting: str, value: str) -> None:
+    program = Program(tmp_path, free_port(), {})
+    program.run("migrate")
+    program.environment[setting] = value
+    (line,) = refused(program).stderr.strip().splitlines()
+    assert line.startswith(setting)
+
+
 def test_a_database_in_which_no_tables_may_be_made_says_so(tmp_path: Path) -> None:
     server = postgres.server()
     url = server.new()

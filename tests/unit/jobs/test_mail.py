@@ -35,7 +35,7 @@ def test_an_smtp_url_is_a_server(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "var/mail", "http://x", "smtp:", "smtps://u:geheim/x@h", "smtp://u:geheim@h:zz"])
 def test_another_url_is_refused_without_telling_its_password(url: str) -> None:
-    with pytest.raises(ValueError, match="mail URL is not") as refused:
+    with pytest.raises(ValueError, match="REGIE_MAIL_URL has to be") as refused:
         mail_at(url)
     assert "geheim" not in str(refused.value)
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
