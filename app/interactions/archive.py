@@ -48,11 +48,15 @@ from app.interactions.operations.summary import document_of
 from app.interactions.transfer import Taken, lines_of, taken
 from app.store.changes import patients_of
 from app.store.export import changes_until
-from app.store.resources import RELEASES, SEQ_MAX, read_changes
+from app.store.history import read_changes
+from app.store.resources import RELEASES
 from app.store.time_zone import known_zone
 
 PIECE = 64 * 1024
 """Bytes that are compressed at once: about two milliseconds."""
+
+TOGETHER = 100
+"""Grants that are read at once."""
 
 _MADE_AS = (1980, 1, 1, 0, 0, 0)  # the manifest tells when; the same record gives the same files
 
@@ -253,8 +257,12 @@ async def _versions(reader: Reader, found: Taken, release: Release) -> AsyncIter
 async def _consents(context: Context, found: Taken, release: Release, grants: list[Grant]) -> AsyncIterator[bytes]:
     made = await generated(context, context.database.reader, release, grants)
     if made is not None:
-        for one in await read_changes(made, found.access, release, after=0, limit=SEQ_MAX):
-            yield one.body + b"\n"
+        after, more = 0, True
+        while more:
+            told, more = await read_changes(made, found.access, release, after=after, size=TOGETHER)
+            for one in told:
+                yield one.body + b"\n"
+                after = one.seq
 
 
 async def _document(context: Context, found: Taken) -> bytes | None:

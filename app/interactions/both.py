@@ -42,7 +42,7 @@ from app.interactions.search import Page
 from app.interactions.translated import RELEASES, Telling, wants_both, without_releases
 from app.store.changes import patients_of
 from app.store.resources import Stored
-from app.store.search.run import Found, Run, merged
+from app.store.search.run import Found, Match, Run, merged
 
 
 async def read(
@@ -112,9 +112,9 @@ async def everything(
         count=most if count is None else min(count, most), releases=(release, other(release)),
     )  # fmt: skip
     telling = Telling(release)
-    versions = [version async for part in found.parts() for version in part]
+    versions, following = await found.page()
     shown = await beside(lambda: telling.all_shown(versions))
-    return shown, found.following, telling.issues
+    return shown, following, telling.issues
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class Asking:
         if cursor is not None:
             after = searches.read_cursor(context, self.requester, self.release, own, cursor)
         size = context.limits.page_size_default if own.count is None else own.count
-        total, found = 0, list[Found]()
+        total, matches = 0, list[Match]()
         for question in questions:
             # Gathered, not walked: the keys of both have to be of one form.
             run = Run(context.index_key, question.release, question.parsed, repeats=True)
@@ -202,14 +202,15 @@ class Asking:
                 if own.count == 0 or own.total in ("accurate", "estimate"):
                     total += await run.count(one, question.scope)
                 if size > 0:
-                    found += await run.page(one, question.scope, after, size + 1)
-        found = merged(found, own.sort)
+                    matches += await run.page(one, question.scope, after, size + 1)
+
+        async def include(found: Sequence[Found]) -> list[Stored]:
+            return [version for question in questions for version in await question.included(context, found)]
+
+        found, extra, last = await searches.read_page(merged(matches, own.sort), size, include)
         following = None
-        if len(found) > size > 0:
-            position = found[size - 1].position
-            following = searches.cursor_after(context, self.requester, self.release, own, position)
-        found = found[:size]
-        extra = [version for question in questions for version in await question.included(context, found)]
+        if last is not None:
+            following = searches.cursor_after(context, self.requester, self.release, own, last)
         telling = Telling(self.release)
         page = Page(
             own.place,

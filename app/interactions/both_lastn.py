@@ -19,7 +19,7 @@ from app.interactions.gate import Deed, Touched
 from app.interactions.operations import lastn as lastns
 from app.interactions.search import Page
 from app.interactions.translated import RELEASES, Telling, wants_both, without_releases
-from app.store.search.run import Found, Run, merged
+from app.store.search.run import Found, Match, Run, merged
 
 
 async def lastn(
@@ -47,13 +47,13 @@ async def lastn(
         looked = looked_at(questions)
         found: list[Found] = []
         for access in looked.personal:
-            matches: list[Found] = []
+            matches: list[Match] = []
             for question in questions:
                 # Gathered, not walked: the keys of both have to be of one form.
                 run = Run(context.index_key, question.release, question.parsed, repeats=True)
                 one_record = question.scope.only({access.record_id, DIRECTORY})
                 matches += await lastns.matches_in(context, run, one_record)
-            found += await lastns.newest_of(merged(matches, own.sort), lastns.most_of(plain))
+            found += await lastns.newest_of(context.database.reader, merged(matches, own.sort), lastns.most_of(plain))
         telling = Telling(release)
         extra = [version for question in questions for version in await question.included(context, found)]
         page = Page(

@@ -24,9 +24,10 @@ from app.interactions.sound import Name
 from app.interactions.write import Changes
 from app.store.bodies import content_of, with_identity
 from app.store.changes import RecordWriter, open_record, patients_of, record_exists, set_patient
+from app.store.history import HistoryWindow, read_versions
 from app.store.ids import record_in
 from app.store.many import located, read_many
-from app.store.resources import HistoryWindow, Stored, read_versions
+from app.store.resources import Stored
 
 VERSIONS_MAX = 1_000
 """How many versions of a resource are compared with what comes in."""
@@ -158,9 +159,9 @@ class Bringing(Changes):
         scope = await self.scope(Action.READ, resource_type)
         found = await standing(self.transaction, scope, self.release, resource_type, arrival.id)
         if found is not None:
-            versions = await read_versions(
+            versions, _ = await read_versions(
                 self.transaction, found[1], self.release, resource_type, arrival.id,
-                window=HistoryWindow(), limit=VERSIONS_MAX,
+                window=HistoryWindow(), size=VERSIONS_MAX,
             )  # fmt: skip
             content = _content(arrival.members)
             if sum(not one.deleted and content_of(one.body) == content for one in versions) > arrival.times:

@@ -15,7 +15,7 @@ from app.fhir.search.parse import parse_query
 from app.interactions.conditions import without_url
 from app.interactions.context import Context
 from app.store.resources import Stored
-from app.store.search.run import Run
+from app.store.search.run import Run, read_matches
 
 CONDITIONS_SECONDS = 1.0
 """How long the conditions of one transaction may take in all: nobody else's change is written meanwhile."""
@@ -57,6 +57,10 @@ class ConditionSearches:
         timed = Timed(reader, self.seconds_left)
         try:
             run = Run(context.index_key, release, condition)
-            return [one.version for one in await run.page(timed, scope, None, 2)]
+            return [
+                one.version
+                for match in await run.page(timed, scope, None, 2)
+                for one in (await read_matches([match]))[0]
+            ]
         finally:
             self.seconds_left -= max(timed.spent - _QUICK_SECONDS, 0)

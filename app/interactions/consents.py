@@ -37,7 +37,8 @@ from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.store.aside import SEQ_FIRST, Generated, aside
 from app.store.changes import Draft, patients_of
-from app.store.resources import Stored, read_changes
+from app.store.history import read_changes
+from app.store.resources import Stored
 from app.store.time_zone import time_zone_of
 
 CONSENT = "Consent"
@@ -163,13 +164,15 @@ def _may_know(requester: Requester, scope: AccessScope) -> bool:
     return requester.has_one_record and access.covers(CONSENT, int(Category.PERSONAL_DETAILS))
 
 
-async def versions_after(made: Reader, access: RecordAccess, release: Release, number: int, limit: int) -> list[Stored]:
-    """Return the versions of grants after the first ``number``, in the order in which they came to be; without a number in the log.
+async def versions_after(
+    made: Reader, access: RecordAccess, release: Release, number: int, size: int
+) -> tuple[list[Stored], bool]:
+    """Return the versions of grants after the first ``number``, in the order in which they came to be, and whether there are more.
 
-    That order only grows: what is done to a grant comes after all that was done before.
+    They have no number in the log. Their order only grows: what is done to a grant comes after all that was done before.
     """
-    found = await read_changes(made, access, release, after=SEQ_FIRST + number, limit=limit)
-    return [msgspec.structs.replace(one, seq=0) for one in found]
+    found, more = await read_changes(made, access, release, after=SEQ_FIRST + number, size=size)
+    return [msgspec.structs.replace(one, seq=0) for one in found], more
 
 
 async def generated(

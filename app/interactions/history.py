@@ -20,7 +20,8 @@ from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import person
 from app.interactions.read import touched_by, versions
-from app.store.resources import SEQ_MAX, HistoryWindow, Stored, read_history
+from app.store.history import HistoryWindow, read_history
+from app.store.resources import SEQ_MAX, Stored
 
 __all__ = ["SEQ_MAX", "HistoryWindow", "history_of_many", "history_of_one"]
 
@@ -45,17 +46,15 @@ async def history_of_one(
 
     async def action(scope: AccessScope) -> tuple[Versions, Sequence[Touched]]:
         held = await holding(context, requester, scope, release, resource_type, resource_id)
-        found = await versions(held, scope, release, resource_type, resource_id, window, count + 1)
-        if not found and window.before == SEQ_MAX:
+        page, more = await versions(held, scope, release, resource_type, resource_id, window, count)
+        if not page and window.before == SEQ_MAX:
             everything = HistoryWindow()
-            if window == everything or not await versions(
-                held, scope, release, resource_type, resource_id, everything, 1
-            ):
+            kept, _ = await versions(held, scope, release, resource_type, resource_id, everything, 1)
+            if not kept:
                 message = f"{resource_type}/{resource_id} is not known."
                 raise NotFoundError(message)
-        page = found[:count]
         touched = (touched_by(scope, page[0], len(page)),) if page else ()
-        return (page, len(found) > count), touched
+        return (page, more), touched
 
     deed = Deed("history-instance", release, resource_type, resource_id)
     return await context.gate.look(requester, trace, Wish(Action.READ, resource_type), deed, action)
@@ -79,11 +78,10 @@ async def history_of_many(
 
     async def action(scope: AccessScope) -> tuple[Versions, Sequence[Touched]]:
         access = await person(context, scope, release, patient_id)
-        found = await read_history(
-            context.database.reader, access, release, resource_type, window=window, limit=count + 1
+        page, more = await read_history(
+            context.database.reader, access, release, resource_type, window=window, size=count
         )
-        page = found[:count]
-        return (page, len(found) > count), (Touched(access.record_id, access.reason, len(page)),)
+        return (page, more), (Touched(access.record_id, access.reason, len(page)),)
 
     interaction = "history-system" if resource_type is None else "history-type"
     deed = Deed(interaction, release, resource_type or "")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from app.access.policy import DIRECTORY_TYPES
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
-from app.errors import BadRequestError
+from app.errors import BadRequestError, TooCostlyError
 from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter, definitions
 from app.fhir.search.expression import Include
@@ -22,8 +22,19 @@ from app.store.search.plan import referring
 from app.store.search.run import Found
 
 INCLUDED_MAX = 1000
+INCLUDED_MAX_BYTES = 16 * 1024 * 1024
+"""How large all that is included may be together, a single larger one apart; a page with more ends earlier."""
+
 _TURN = 50
 """Resources whose references are followed before others get their turn."""
+
+
+class IncludedTooLargeError(TooCostlyError):
+    """What is included does not fit one answer."""
+
+    def __init__(self) -> None:
+        super().__init__("What this includes is too large for one answer: read it by its references.")
+
 
 _Shown = tuple[Stored, RecordAccess]
 
@@ -33,7 +44,7 @@ async def included(
 ) -> list[Stored]:
     """Return what the matches refer to, and what refers to them, through ``includes``: each once.
 
-    Raises: BadRequestError, for more than ``INCLUDED_MAX``.
+    Raises: BadRequestError, for more than ``INCLUDED_MAX``; IncludedTooLargeError.
     """
     if not includes:
         return []
@@ -52,6 +63,7 @@ class _Gathering:
         self.context, self.release, self.scope = context, release, scope
         self.seen = {(one.version.record_id, one.version.reference) for one in found}
         self.collected: list[Stored] = []
+        self._bytes = 0
 
     async def step(self, from_: Sequence[_Shown], includes: Sequence[Include]) -> list[_Shown]:
         """Return what is new, one reference further."""
@@ -73,6 +85,9 @@ class _Gathering:
         self.seen.add((shown[0].record_id, shown[0].reference))
         self.collected.append(shown[0])
         new.append(shown)
+        self._bytes += len(shown[0].body)
+        if self._bytes > INCLUDED_MAX_BYTES and len(self.collected) > 1:
+            raise IncludedTooLargeError
         if len(self.collected) > INCLUDED_MAX:
             message = f"This includes more than {INCLUDED_MAX} resources: ask for smaller pages with _count."
             raise BadRequestError(message)
@@ -120,7 +135,7 @@ class _Gathering:
                 for place in (access,) if access.record_id != DIRECTORY else self.scope.records:
                     by_place.setdefault(place, []).append(version.reference)
         for place, references in by_place.items():
-            for version in await referring(
+            async for version in referring(
                 self.context.database.reader,
                 self.context.index_key,
                 include.parameter,

@@ -15,7 +15,8 @@ from app.fhir.release import Release
 from app.interactions.consents import holding
 from app.interactions.context import Context, find, where
 from app.interactions.gate import Deed, Touched
-from app.store.resources import HistoryWindow, Stored, read_versions
+from app.store.history import HistoryWindow, read_versions
+from app.store.resources import Stored
 
 _NUMBER = re.compile("[1-9][0-9]{0,8}")  # below 2**31, as its column is
 
@@ -60,7 +61,8 @@ async def version_of(
     """Return one version within the scope. Raises: NotFoundError, ConflictError; GoneError if that version is a delete."""
     if _NUMBER.fullmatch(version):
         window = HistoryWindow(version=int(version))
-        for found in await versions(context, scope, release, resource_type, resource_id, window, 1):
+        kept, _ = await versions(context, scope, release, resource_type, resource_id, window, 1)
+        for found in kept:
             if found.deleted:
                 message = f"Version {version} of {resource_type}/{resource_id} is its deletion."
                 raise GoneError(message)
@@ -82,16 +84,19 @@ async def versions(
     resource_type: str,
     resource_id: str,
     window: HistoryWindow,
-    limit: int,
-) -> list[Stored]:
-    """Return the versions in the one record of the scope that has this id; the person's own goes before the directory."""
+    size: int,
+) -> tuple[list[Stored], bool]:
+    """Return a page of versions in the one record of the scope that has this id, and whether there are more.
+
+    The person's own record goes before the directory.
+    """
     reader = context.database.reader
-    found: list[list[Stored]] = []
+    found: list[tuple[list[Stored], bool]] = []
     for access in await where(reader, scope, release, resource_type, resource_id):
-        kept = await read_versions(reader, access, release, resource_type, resource_id, window=window, limit=limit)
-        if kept and not (found and access.record_id == DIRECTORY):
+        kept = await read_versions(reader, access, release, resource_type, resource_id, window=window, size=size)
+        if kept[0] and not (found and access.record_id == DIRECTORY):
             found.append(kept)
     if len(found) > 1:
         message = f"More than one person's record has {resource_type}/{resource_id}: search with the patient parameter."
         raise ConflictError(message)
-    return found[0] if found else []
+    return found[0] if found else ([], False)

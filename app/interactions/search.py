@@ -9,7 +9,7 @@ Spec: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/STU3/search.html
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -30,12 +30,12 @@ from app.fhir.search.subset import Shown, subset
 from app.interactions.consents import including, readers
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
-from app.interactions.include import included
+from app.interactions.include import IncludedTooLargeError, included
 from app.interactions.placement import record_of_patient
 from app.interactions.prepared import Ready, ready
 from app.store.changes import all_records
 from app.store.resources import Stored
-from app.store.search.run import Found, Position, merged
+from app.store.search.run import Found, Match, Position, merged, read_matches
 
 CURSOR = "_cursor"
 PEOPLE_MAX = 5000
@@ -105,17 +105,16 @@ async def _page(
     total = None
     if parsed.count == 0 or parsed.total in ("accurate", "estimate"):
         total = sum([await run.count(reader, scope) for reader in looked_in])
-    found: list[Found] = []
+    matches: list[Match] = []
     size = context.limits.page_size_default if parsed.count is None else parsed.count
     if size > 0:
-        found = [one for reader in looked_in for one in await run.page(reader, scope, after, size + 1)]
-        found = found if len(looked_in) == 1 else merged(found, parsed.sort)
-    following = (
-        cursor_after(context, requester, release, parsed, found[size - 1].position) if len(found) > size else None
-    )
-    found = found[:size]
+        matches = [one for reader in looked_in for one in await run.page(reader, scope, after, size + 1)]
+        matches = matches if len(looked_in) == 1 else merged(matches, parsed.sort)
     beside_it = await including(context, requester, scope, release, parsed.includes)
-    extra = await included(beside_it, release, scope, found, parsed.includes)
+    found, extra, last = await read_page(
+        matches, size, lambda found: included(beside_it, release, scope, found, parsed.includes)
+    )
+    following = None if last is None else cursor_after(context, requester, release, parsed, last)
     page = Page(
         parsed.place,
         *shown(parsed, found, extra),
@@ -125,6 +124,25 @@ async def _page(
         total,
     )
     return page, looked_into(scope, {parsed.resource_type}, [one.version for one in found] + extra)
+
+
+async def read_page(
+    matches: Sequence[Match], size: int, include: Callable[[Sequence[Found]], Awaitable[list[Stored]]]
+) -> tuple[list[Found], list[Stored], Position | None]:
+    """Return the first of these matches, as many as a page has room for, what they include, and behind what the next page begins.
+
+    None: that is all. Raises: as ``included``.
+    """
+    while True:
+        found, read = await read_matches(matches[:size])
+        try:
+            extra = await include(found)
+        except IncludedTooLargeError:
+            if len(found) <= 1:
+                raise
+            size = read // 2
+        else:
+            return found, extra, matches[read - 1].position if 0 < read < len(matches) else None
 
 
 def shown(

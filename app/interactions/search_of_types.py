@@ -31,10 +31,11 @@ from app.interactions.search import (
     looked_into,
     narrow,
     read_cursor,
+    read_page,
     shown,
     without_cursor,
 )
-from app.store.search.run import Position, Run, merged
+from app.store.search.run import Match, Position, Run, merged
 
 
 async def search_of_types(
@@ -117,14 +118,14 @@ async def _page(
     if whole.count == 0 or whole.total in ("accurate", "estimate"):
         total = sum([await run.count(reader, scope) for run, reader in runs])
     size = context.limits.page_size_default if whole.count is None else whole.count
-    found = [one for run, reader in runs for one in await run.page(reader, scope, after, size + 1)] if size > 0 else []
-    found = merged(found, whole.sort)
-    following = (
-        cursor_after(context, requester, release, whole, found[size - 1].position) if len(found) > size else None
-    )
-    found = found[:size]
+    matches: list[Match] = []
+    for run, reader in runs if size > 0 else ():
+        matches = merged(matches + await run.page(reader, scope, after, size + 1), whole.sort)[: size + 1]
     beside_it = await including(context, requester, scope, release, whole.includes)
-    extra = await included(beside_it, release, scope, found, whole.includes)
+    found, extra, last = await read_page(
+        matches, size, lambda found: included(beside_it, release, scope, found, whole.includes)
+    )
+    following = None if last is None else cursor_after(context, requester, release, whole, last)
     page = Page(whole.place, *shown(whole, found, extra), following, whole.used, whole.ignored, total)
     types = frozenset(one.resource_type for one in searches)
     return page, looked_into(scope, types, [one.version for one in found] + extra)

@@ -24,7 +24,7 @@ from app.interactions.gate import Deed, Touched
 from app.interactions.prepared import parsed_search
 from app.interactions.search import check_number_of_people, looked_into
 from app.store.resources import Stored
-from app.store.search.run import Run
+from app.store.search.run import Run, read_matches
 
 PATIENT = "Patient"
 PAGE = 25
@@ -175,9 +175,13 @@ async def _patients(
     found: dict[int, Stored] = {}
     for release in (Release.R4, Release.STU3):
         parsed = parsed_search(context, release, PATIENT, pairs, lenient=False)
-        page = await Run(context.index_key, release, parsed).page(
+        matches = await Run(context.index_key, release, parsed).page(
             context.database.reader, people, None, len(people.records) if most is None else most
         )
-        for one in page:
-            found.setdefault(one.version.record_id, one.version)
+        begin = 0
+        while begin < len(matches):
+            page, read = await read_matches(matches[begin:])
+            begin += read
+            for one in page:
+                found.setdefault(one.version.record_id, one.version)
     return found

@@ -17,7 +17,8 @@ from app.interactions.context import Context
 from app.interactions.sound import named_patients
 from app.store.changes import patients_of
 from app.store.erase import erase
-from app.store.resources import Stored, read_everything, records_with
+from app.store.everything import read_everything
+from app.store.resources import Stored, records_with
 
 _TOGETHER = 1_000
 """How many resources may wait for the same person's resource."""
@@ -43,6 +44,6 @@ async def is_placed(
 async def take_out(transaction: Transaction, release: Release, record_id: int) -> list[Stored]:
     """Return what waits in this record, which is removed with all that it holds."""
     whole = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "operator")
-    found = await read_everything(transaction, whole, release, after=0, limit=_TOGETHER)
+    found = [one async for one in read_everything(transaction, whole, release, after=0, limit=_TOGETHER)]
     await erase(transaction, record_id)
     return found

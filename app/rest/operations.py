@@ -80,9 +80,10 @@ async def everything(call: Call) -> FhirResponse:
         call.context, call.who, call.request.trace, call.release, patient_id,
         narrow=_narrowing(call), after=after, count=asked or None,
     )  # fmt: skip
-    chunks = everything_in_parts(call.base, call.release, self_url, found.parts(), next_url(found.following))
+    parts, is_small = await found.begun()
+    chunks = everything_in_parts(call.base, call.release, self_url, parts, next_url(found.following))
     response = FhirResponse(200, await anext(chunks), rest=chunks)
-    if len(found.numbers) <= everythings.PART:
+    if is_small:
         await response.gather()
     return response
 

@@ -10,7 +10,8 @@ from app.db.database import Reader
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.store.changes import ACTIVE
-from app.store.resources import Stored, columns, scoped, stored
+from app.store.pages import page_columns, read_page
+from app.store.resources import Stored, scoped
 from app.store.tables import change, current, record
 from app.store.visible import parameters, visible
 
@@ -54,7 +55,7 @@ def _counts(limited_types: bool) -> Statement:  # noqa: FBT001
 
 @scoped
 def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
-    statement = select(*columns(change)).select_from(_joined).where(*_stood(limited_types=limited_types))
+    statement = select(*page_columns(change)).select_from(_joined).where(*_stood(limited_types=limited_types))
     return hot(statement.where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("limit")))
 
 
@@ -71,11 +72,11 @@ async def counts_at(
 
 
 async def read_at(
-    reader: Reader, access: RecordAccess, release: Release, *, instant: int, since: int, after: int, limit: int
-) -> list[Stored]:
-    """Return the resources as they were at ``instant``, those of changes above ``after``, in the order of change."""
-    values = {**_values(access, release, instant, since), "after": after, "limit": limit}
-    return [stored(row) for row in await reader.all(_versions(access.types is not None), values)]
+    reader: Reader, access: RecordAccess, release: Release, *, instant: int, since: int, after: int, size: int
+) -> tuple[list[Stored], bool]:
+    """Return the resources as they were at ``instant``, those of changes above ``after``, in the order of change; and whether there are more."""
+    values = {**_values(access, release, instant, since), "after": after}
+    return await read_page(reader, access, _versions(access.types is not None), values, size)
 
 
 async def records_after(reader: Reader, after: int, limit: int) -> list[int]:

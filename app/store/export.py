@@ -6,27 +6,34 @@ It takes no access scope: the caller has made sure that the whole record is open
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, case, func, select
 
 from app.db.database import Reader, Row
 from app.db.statements import hot
 from app.store.bodies import decode
+from app.store.pages import inline
 from app.store.tables import change, misfit, record
 
 CHUNK = 16
-"""Changes that are in memory at once; one may have a body of megabytes."""
+"""Changes that are read at once; a long body is read when its change has its turn, so that there is one in memory."""
 
 _STANDING = hot(
     select(record.c.seq, record.c.hash, record.c.time_zone).where(record.c.record_id == bindparam("record_id"))
 )
+_length = func.length(change.c.body)
 _CHUNK = hot(
-    select(*change.columns, misfit.c.issues)
+    select(
+        *(column for column in change.columns if column is not change.c.body),
+        case((_length <= inline(CHUNK), change.c.body)),
+        misfit.c.issues,
+    )
     .select_from(change.outerjoin(misfit, (misfit.c.record_id == change.c.record_id) & (misfit.c.seq == change.c.seq)))
     .where(change.c.record_id == bindparam("record_id"))
     .where(change.c.seq > bindparam("after"), change.c.seq <= bindparam("last"))
     .order_by(change.c.seq)
     .limit(CHUNK)
 )
+_BODY = hot(select(change.c.body).where(change.c.record_id == bindparam("record_id"), change.c.seq == bindparam("seq")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +59,11 @@ async def changes_until(reader: Reader, record_id: int, last: int) -> AsyncItera
     after = 0
     while rows := await reader.all(_CHUNK, {"record_id": record_id, "after": after, "last": last}):
         for *fields, body, issues in rows:
-            yield (*fields, decode(body), issues)
+            kept = body
+            if kept is None:
+                row = await reader.one(_BODY, {"record_id": record_id, "seq": fields[1]})
+                if row is None:  # the record was erased
+                    return
+                kept = row[0]
+            yield (*fields, decode(kept), issues)
         after = rows[-1][1]

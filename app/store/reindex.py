@@ -19,13 +19,16 @@ import msgspec
 from sqlalchemy import BigInteger, Integer, Table, bindparam, delete, select, update
 from sqlalchemy import tuple_ as row_of
 
+from app.access.categories import ALL_PARTS
+from app.access.scope import RecordAccess
 from app.db.database import Connection, Transaction
 from app.db.dialects import listed
 from app.db.rows import Values, adding_new
 from app.db.statements import Statement, hot
 from app.errors import UnavailableError
 from app.store.changes import Indexer
-from app.store.resources import Stored, columns, stored
+from app.store.pages import page_columns, read_page
+from app.store.resources import Stored
 from app.store.rules import Rules, current_rules, mark, spelled_out
 from app.store.tables import change, current, date_index, exact_index, quantity_index, record, text_index
 from app.store.time_zone import time_zone_of
@@ -62,7 +65,7 @@ _ALL = hot(
 )
 _newest = select(current.c.seq).where(current.c.record_id == bindparam("record_id"), current.c.deleted.is_(False))
 _BATCH = hot(
-    select(*columns(change))
+    select(*page_columns(change))
     .where(change.c.record_id == bindparam("record_id"), change.c.seq > bindparam("after"), change.c.seq.in_(_newest))
     .order_by(change.c.seq)
     .limit(bindparam("limit"))
@@ -161,8 +164,13 @@ async def _fill(database: Connection, record_id: int, index: Indexer, pace: Pace
     """Return how many resources got their rows. What is written meanwhile comes by too, as its number is higher."""
     count = after = 0
     zone = await time_zone_of(database.reader, record_id) or ZoneInfo("UTC")
-    while rows := await database.reader.all(_BATCH, {"record_id": record_id, "after": after, "limit": pace.batch}):
-        versions = [stored(row) for row in rows]
+    whole = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "reindex")
+    more = True
+    while more:
+        values = {"record_id": record_id, "after": after}
+        versions, more = await read_page(database.reader, whole, _BATCH, values, pace.batch)
+        if not versions:
+            break
         await _add(database, record_id, _made(versions, index, zone, kept))
         count, after = count + len(versions), versions[-1].seq
         await asyncio.sleep(pace.rest)

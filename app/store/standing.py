@@ -10,7 +10,8 @@ from app.access.scope import RecordAccess
 from app.db.database import Reader
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
-from app.store.resources import Stored, columns, stored
+from app.store.pages import page_columns, read_page
+from app.store.resources import Stored
 from app.store.tables import change
 from app.store.visible import parameters, visible
 
@@ -41,7 +42,7 @@ def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
 @functools.cache
 def _standing(limited_types: bool) -> Statement:  # noqa: FBT001
     return hot(
-        select(*columns(change))
+        select(*page_columns(change))
         .where(*_stood(limited_types=limited_types))
         .where(change.c.release == bindparam("release"), change.c.seq > bindparam("after"))
         .order_by(change.c.seq)
@@ -60,11 +61,11 @@ def _counts(limited_types: bool) -> Statement:  # noqa: FBT001
 
 
 async def read_standing(
-    reader: Reader, access: RecordAccess, release: Release, *, at: int, after: int, limit: int
-) -> list[Stored]:
-    """Return the versions that were current at ``at``, microseconds UTC, numbered above ``after``, in that order."""
-    values: dict[str, Any] = {**parameters(access), "release": release.value, "at": at, "after": after, "limit": limit}
-    return [stored(row) for row in await reader.all(_standing(access.types is not None), values)]
+    reader: Reader, access: RecordAccess, release: Release, *, at: int, after: int, size: int
+) -> tuple[list[Stored], bool]:
+    """Return the versions that were current at ``at``, microseconds UTC, numbered above ``after``, in that order; and whether there are more."""
+    values: dict[str, Any] = {**parameters(access), "release": release.value, "at": at, "after": after}
+    return await read_page(reader, access, _standing(access.types is not None), values, size)
 
 
 async def count_standing(reader: Reader, access: RecordAccess, *, at: int) -> list[Counted]:

@@ -69,17 +69,16 @@ async def as_seen_by(
         moment = _moment(context, at)
         own = _own(requester, await person(context, scope, release, patient_id))
         _, seen = await _access_of(context, own, seen_by, moment)
-        found: list[Stored] = []
+        page, more = list[Stored](), False
         if seen is not None:
-            found = await gathered(
+            page, more = await gathered(
                 context,
                 own.record_id,
                 lambda: read_standing(
-                    context.database.reader, seen, release, at=microseconds(moment), after=after, limit=count + 1
+                    context.database.reader, seen, release, at=microseconds(moment), after=after, size=count
                 ),
             )
-        page = found[:count]
-        following = page[-1].seq if len(found) > count and page else None
+        following = page[-1].seq if more else None
         return (page, following), (Touched(own.record_id, own.reason, len(page)),)
 
     deed = Deed("operation-as-seen-by", release, "Patient", patient_id)

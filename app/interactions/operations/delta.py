@@ -18,7 +18,8 @@ from app.interactions.consents import made_record, versions_after
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import person
-from app.store.resources import Stored, read_changes
+from app.store.history import read_changes
+from app.store.resources import Stored
 
 DELTA_COUNT = 500
 
@@ -54,16 +55,15 @@ async def delta(
 
     async def action(scope: AccessScope) -> tuple[Delta, Sequence[Touched]]:
         access = await person(context, scope, release, patient_id)
-        found = await read_changes(context.database.reader, access, release, after=since, limit=count + 1)
-        page = found[:count]
+        page, more = await read_changes(context.database.reader, access, release, after=since, size=count)
         # Not the number of the record's last change: it would tell that something outside the scope was changed.
         until = page[-1].seq if page else since
-        more, told = len(found) > count, consents
+        told = consents
         if consents is not None and not more:
             made = await made_record(context, requester, scope, release)
-            given = [] if made is None else await versions_after(made, access, release, consents, count - len(page) + 1)
-            more = len(given) > count - len(page)
-            given = given[: count - len(page)]
+            given = list[Stored]()
+            if made is not None:
+                given, more = await versions_after(made, access, release, consents, count - len(page))
             told, page = consents + len(given), page + given
         return Delta(page, until, more, told), (Touched(access.record_id, access.reason, len(page)),)
 

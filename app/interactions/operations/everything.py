@@ -26,12 +26,12 @@ from app.interactions.consents import made_record
 from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
-from app.store.resources import Stored, numbers_of_everything, read_numbered
+from app.store.everything import PART, numbers_of_everything, read_numbered
+from app.store.pages import PAGE_BYTES
+from app.store.resources import Stored
 from app.store.time_zone import time_zone_of
 
 EVERYTHING_MAX = 100_000
-PART = 100
-"""Resources that are read at once: half a millisecond, in which nobody else has their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,46 @@ class Everything:
 
         Raises: AccessDeniedError, GoneError.
         """
-        for begin in range(0, len(self.numbers), PART):
-            if begin:
-                await self.check()
-            yield await self._part(self.numbers[begin : begin + PART])
-        if self.made is not None and self.made_numbers:
-            yield await read_numbered(self.made, self.access, self.made_numbers)
+        begin = 0
+        for reader, numbers in ((self.context.database.reader, self.numbers), (self.made, self.made_numbers)):
+            done = 0
+            while reader is not None and done < len(numbers):
+                if begin:
+                    await self.check()
+                found, read = await read_numbered(reader, self.access, numbers[done : done + PART])
+                if len(found) < read:
+                    message = "Something that was there when this answer began is not there any more."
+                    raise GoneError(message)
+                done += read
+                begin += read
+                yield found
 
-    async def _part(self, numbers: Sequence[int]) -> list[Stored]:
-        found = await read_numbered(self.context.database.reader, self.access, numbers)
-        if len(found) < len(numbers):
-            message = "Something that was there when this answer began is not there any more."
-            raise GoneError(message)
-        return found
+    async def begun(self) -> tuple[AsyncIterator[list[Stored]], bool]:
+        """Return ``parts``, of which the first has been read, and whether what is kept is in that. Raises: as ``parts``."""
+        parts = self.parts()
+        begun = await anext(parts, None)
+        first = [] if begun is None else [begun]
+        del begun
+        is_small = sum(map(len, first)) >= len(self.numbers)
+
+        async def from_the_first() -> AsyncIterator[list[Stored]]:
+            while first:
+                yield first.pop()
+            async for part in parts:
+                yield part
+
+        return from_the_first(), is_small
+
+    async def page(self) -> tuple[list[Stored], int | None]:
+        """Return what one page has room for, and where the next one begins (None: there is none). Raises: as ``parts``."""
+        page: list[Stored] = []
+        size = 0
+        async for part in self.parts():
+            page += part
+            size += sum(len(version.body) for version in part)
+            if size > PAGE_BYTES and len(page) < len(self.numbers) + len(self.made_numbers):
+                return page, page[-1].seq
+        return page, self.following
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from app.interactions.gate import Decide, Deed, Touched, event
 from app.jobs import exports
 from app.jobs.exports import Export, ExportPart
 from app.store.at_moment import counts_at, read_at, records_after
+from app.store.pages import PAGE_BYTES
 
 KEPT = timedelta(hours=24)
 """How long the files of an export can be fetched."""
@@ -253,20 +254,22 @@ async def _page(
     async def action(scope: AccessScope) -> tuple[tuple[bytes, _Place | None], list[Touched]]:
         records, is_last = await _records(context, scope, export, place.record_id - 1, part.last)
         bodies: list[bytes] = []
+        size = 0
         touched: list[Touched] = []
         following: _Place | None = None
         for access in records:
             after = place.after if access.record_id == place.record_id else 0
-            versions = await read_at(
-                reader, access, export.release, instant=export.instant, since=export.since, after=after, limit=PAGE
+            versions, more = await read_at(
+                reader, access, export.release, instant=export.instant, since=export.since, after=after, size=PAGE
             )
             if versions:
                 bodies += (_line(version.body) for version in versions)
+                size += sum(len(version.body) for version in versions)
                 touched.append(Touched(access.record_id, access.reason, len(versions), part.type))
-            if len(versions) == PAGE:
+            if more:
                 following = _Place(access.record_id, versions[-1].seq)
                 break
-            if len(bodies) >= PAGE:
+            if len(bodies) >= PAGE or size >= PAGE_BYTES:
                 following = _Place(access.record_id + 1, 0)
                 break
         else:

@@ -19,7 +19,8 @@ from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
-from app.errors import BadRequestError
+from app.db.database import Reader
+from app.errors import BadRequestError, TooCostlyError
 from app.fhir.release import Release
 from app.fhir.search.expression import Search
 from app.fhir.search.parse import parse_query
@@ -27,7 +28,7 @@ from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.include import included
 from app.interactions.search import Page, narrow, shown
-from app.store.search.run import Found, Run
+from app.store.search.run import Found, Match, Run, read_matches
 
 LASTN_MAX = 100
 _WALKED = 200
@@ -35,6 +36,9 @@ _WALKED = 200
 
 _GATHERED = 2000
 """Matches that are read at once where all are gathered for each page."""
+
+NEWEST_MAX_BYTES = 16 * 1024 * 1024
+"""How large all the newest may be together: the answer has no further pages."""
 
 
 class _Coding(msgspec.Struct, frozen=True):
@@ -112,7 +116,7 @@ def most_of(pairs: Sequence[tuple[str, str]]) -> int:
     return int(given[0])
 
 
-async def matches_in(context: Context, run: Run, scope: AccessScope) -> list[Found]:
+async def matches_in(context: Context, run: Run, scope: AccessScope) -> list[Match]:
     """Return all that matches in the one record of the scope, in the order of the run; nothing, if it has none."""
     if not scope.personal:
         return []
@@ -120,11 +124,11 @@ async def matches_in(context: Context, run: Run, scope: AccessScope) -> list[Fou
     return await gathered(context, scope.personal[0].record_id, look)
 
 
-async def _gathered_in(context: Context, run: Run, scope: AccessScope) -> list[Found]:
+async def _gathered_in(context: Context, run: Run, scope: AccessScope) -> list[Match]:
     return [match async for chunk in _chunks(context, run, scope, _GATHERED) for match in chunk]
 
 
-async def _chunks(context: Context, run: Run, scope: AccessScope, size: int) -> AsyncIterator[list[Found]]:
+async def _chunks(context: Context, run: Run, scope: AccessScope, size: int) -> AsyncIterator[list[Match]]:
     """Yield all that matches in the order of the run, ``size`` at a time."""
     after = None
     while chunk := await run.page(context.database.reader, scope, after, size):
@@ -137,21 +141,18 @@ async def _chunks(context: Context, run: Run, scope: AccessScope, size: int) -> 
 async def _newest_in(context: Context, run: Run, scope: AccessScope, most: int) -> list[Found]:
     """Return the first ``most`` of each kind in the one record of the scope, kinds in the order of their first one."""
     if not run.can_walk:
-        return await newest_of(await matches_in(context, run, scope), most)
+        return await newest_of(context.database.reader, await matches_in(context, run, scope), most)
     newest = _Newest(most)
     if scope.personal:
         async for chunk in _chunks(context, run, scope, _WALKED):
-            newest.take(chunk)
-            await asyncio.sleep(0)  # others have their turn
+            await newest.take_all(context.database.reader, chunk)
     return newest.found()
 
 
-async def newest_of(matches: Sequence[Found], most: int) -> list[Found]:
-    """Return the first ``most`` of each kind, kinds in the order of their first one."""
+async def newest_of(reader: Reader, matches: Sequence[Match], most: int) -> list[Found]:
+    """Return the first ``most`` of each kind, kinds in the order of their first one. Raises: TooCostlyError."""
     newest = _Newest(most)
-    for begin in range(0, len(matches), _WALKED):
-        newest.take(matches[begin : begin + _WALKED])
-        await asyncio.sleep(0)
+    await newest.take_all(reader, matches)
     return newest.found()
 
 
@@ -166,14 +167,29 @@ class _Newest:
         self._kinds = _Kinds()
         self._kept: list[tuple[Found, int]] = []
         self._counts: dict[int, int] = {}
+        self._bytes = 0
 
-    def take(self, matches: Sequence[Found]) -> None:
-        """Take further matches, in order."""
+    async def take_all(self, reader: Reader, matches: Sequence[Match]) -> None:
+        """Read further matches and take them, in order; others have their turn in between. Raises: TooCostlyError."""
+        begin = 0
+        while begin < len(matches):
+            found, read = await read_matches(matches[begin : begin + _WALKED], reader)
+            self._take(found)
+            begin += read
+            await asyncio.sleep(0)
+
+    def _take(self, matches: Sequence[Found]) -> None:
         for match in matches:
             kind = self._kinds.root(self._kinds.of(match.version.body))
             count = self._counts[kind] = self._counts.get(kind, 0) + 1
             if count <= self._most:
                 self._kept.append((match, kind))
+                self._bytes += len(match.version.body)
+        if self._bytes > NEWEST_MAX_BYTES:
+            message = (
+                "The newest of each kind are too large for one answer: ask for fewer kinds, as with code or category."
+            )
+            raise TooCostlyError(message)
 
     def found(self) -> list[Found]:
         """Return the first of each kind, in order."""

@@ -20,7 +20,7 @@ from app.fhir.release import Release
 from app.interactions.context import Context, find, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import EVERYTHING_MAX, person
-from app.store.resources import read_everything
+from app.store.everything import read_everything
 
 
 class _Labelled(msgspec.Struct):
@@ -69,8 +69,8 @@ async def meta_of_many(
 
 
 async def _metas(context: Context, access: RecordAccess, release: Release) -> list[Meta]:
-    found = await read_everything(context.database.reader, access, release, after=0, limit=EVERYTHING_MAX)
-    return [_decode(one.body).meta for one in found]
+    found = read_everything(context.database.reader, access, release, after=0, limit=EVERYTHING_MAX)
+    return [_decode(one.body).meta async for one in found]
 
 
 def _joined(metas: Iterable[Meta]) -> Meta:

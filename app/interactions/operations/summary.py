@@ -24,7 +24,8 @@ from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.interactions.operations.everything import EVERYTHING_MAX, person
 from app.interactions.search import narrow
-from app.store.resources import Stored, read_current, read_everything
+from app.store.everything import read_everything
+from app.store.resources import Stored, read_current
 from app.store.search.run import Run
 
 _STEPS_MAX = 3
@@ -75,7 +76,7 @@ async def _with_identifier(context: Context, requester: Requester, scope: Access
     if len(found) > 1:
         message = "More than one patient has this identifier: name one as Patient/[id]/$summary."
         raise BadRequestError(message)
-    return found[0].version.id
+    return found[0].id
 
 
 async def document_of(context: Context, scope: AccessScope, access: RecordAccess) -> tuple[Tree, int]:
@@ -94,10 +95,12 @@ async def document_of(context: Context, scope: AccessScope, access: RecordAccess
 
 async def _versions(context: Context, access: RecordAccess) -> list[Stored]:
     """Return what the record has now, in R4 first: of what it has twice that is shown."""
-    found = []
-    for release in (Release.R4, Release.STU3):
-        found += await read_everything(context.database.reader, access, release, after=0, limit=EVERYTHING_MAX)
-    return [version for version in found if version.resource_type in TYPES | SUPPORTING]
+    return [
+        version
+        for release in (Release.R4, Release.STU3)
+        async for version in read_everything(context.database.reader, access, release, after=0, limit=EVERYTHING_MAX)
+        if version.resource_type in TYPES | SUPPORTING
+    ]
 
 
 def _once(context: Context, versions: Sequence[Stored]) -> tuple[dict[str, Source], dict[str, str]]:

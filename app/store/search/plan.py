@@ -38,7 +38,8 @@ from app.fhir.search.told import tells
 from app.fhir.search.values import in_zone, is_local
 from app.fhir.search.wording import may_say, says
 from app.store.indexing import reference_hash, rows_of
-from app.store.resources import Stored, stored
+from app.store.pages import SEQ, inline, read_rows
+from app.store.resources import Stored
 from app.store.rules import check_rules
 from app.store.search.checks import holds
 from app.store.search.conditions import Criterion as Translated
@@ -277,20 +278,23 @@ class Plan:
         Raises: BadRequestError, for too many.
         """
         await self.check(reader, access)
-        values = await self.values_in(reader, scope, access) | {"limit": _CHUNK}
+        values = await self.values_in(reader, scope, access) | {"limit": _CHUNK, "inline": inline(_CHUNK)}
         begin: Literal["start", "key"] = "start"
         for _ in range(LINKED_MAX // _CHUNK):
             rows = await reader.all(statement(SearchForm(self.forms, (), access.types is not None, begin)), values)
-            read = 0
-            for version in map(stored, rows):
-                yield version
-                read += len(version.body)
-                if read > TURN_BYTES:
-                    read = 0
-                    await asyncio.sleep(0)
+            done, looked_at = 0, 0
+            while done < len(rows):
+                found, read = await read_rows(rows[done:], lambda _: (reader, access))
+                done += read
+                for version in found:
+                    yield version
+                    looked_at += len(version.body)
+                    if looked_at > TURN_BYTES:
+                        looked_at = 0
+                        await asyncio.sleep(0)
             if len(rows) < _CHUNK:
                 return
-            begin, values["after_seq"] = "key", rows[-1][5]
+            begin, values["after_seq"] = "key", rows[-1][SEQ]
         raise _too_much()
 
     async def _all(
@@ -316,14 +320,14 @@ async def referring(
     access: RecordAccess,
     references: Sequence[str],
     limit: int,
-) -> list[Stored]:
-    """Return at most ``limit`` resources of one record that refer by ``parameter`` to one of ``references``, newest first.
+) -> AsyncIterator[Stored]:
+    """Yield at most ``limit`` resources of one record that refer by ``parameter`` to one of ``references``, newest first.
 
     A reference is ``Type/id``; one that the parameter can't have finds nothing.
     Raises: UnavailableError, when the index of the record does not answer for the parameter yet.
     """
     if not _open([access], parameter.resource_type):
-        return []
+        return
     await check_rules(reader, access.record_id, [stored_in.number for stored_in in parameter.stored_in])
     form = SearchForm((Form("linked", (), parameters=len(parameter.stored_in)),), (), access.types is not None)
     hashes = [reference_hash(key, ReferenceValue(*reference.split("/"))) for reference in references]
@@ -332,6 +336,12 @@ async def referring(
         "type": parameter.resource_type,
         "c0_list": _encode(hashes).decode(),
         "limit": limit,
+        "inline": inline(limit),
     }
     rows = await reader.all(statement(form), values | numbers_of("p0", parameter) | parameters(access))
-    return [stored(row) for row in rows]
+    done = 0
+    while done < len(rows):
+        found, read = await read_rows(rows[done:], lambda _: (reader, access))
+        done += read
+        for version in found:
+            yield version

@@ -5,19 +5,20 @@ the pages are merged. The order is: the sort keys, then the record, then the new
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
 import msgspec
 
 from app.access.scope import AccessScope, RecordAccess
-from app.db.database import Reader
+from app.db.database import Reader, Row
 from app.db.statements import Statement
 from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.expression import Criterion, Search, SortKey
-from app.store.resources import Stored, stored
+from app.store.pages import PAGE_COLUMNS, SEQ, inline, read_rows
+from app.store.resources import Stored
 from app.store.rules import check_version
 from app.store.search.conditions import Form, number_values, numbers_of
 from app.store.search.order import is_read, key_of
@@ -25,8 +26,8 @@ from app.store.search.plan import TURN_BYTES, Plan
 from app.store.search.statement import NUMBER_LAST, SearchForm, statement
 from app.store.search.translate import sort_form, translate
 
-_RULES = 9
-"""The column behind those of a stored version: the rules by which the record was indexed. The sort keys follow."""
+_RULES = PAGE_COLUMNS
+"""The column behind those of a version: the rules by which the record was indexed. The sort keys follow."""
 
 SORTED_MAX = 10_000
 """Matches whose bodies one page reads to sort them; see ``order.py``."""
@@ -48,17 +49,54 @@ class Position(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Found(msgspec.Struct, frozen=True):
-    """A match, the sort keys it stands at, and the access that showed it."""
+class Match(msgspec.Struct, frozen=True):
+    """A match whose body need not have been read yet: its row, the sort keys it stands at, and by what and within which access it is read."""
 
-    version: Stored
+    row: Row
     keys: tuple[Any, ...]
     access: RecordAccess
+    reader: Reader
+
+    @property
+    def record_id(self) -> int:
+        """The record that it is in."""
+        return int(self.row[0])
+
+    @property
+    def id(self) -> str:
+        """The id of the resource."""
+        return str(self.row[3])
+
+    @property
+    def seq(self) -> int:
+        """The number of its change."""
+        return int(self.row[SEQ])
 
     @property
     def position(self) -> Position:
         """Where it stands."""
-        return Position(self.keys, self.version.record_id, self.version.seq)
+        return Position(self.keys, self.record_id, self.seq)
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A match that was read, and the access that showed it."""
+
+    version: Stored
+    access: RecordAccess
+
+
+async def read_matches(matches: Sequence[Match], reader: Reader | None = None) -> tuple[list[Found], int]:
+    """Return the first of these matches, as many as a page has room for, and how many that is; what has gone since is left out.
+
+    ``reader`` is for who goes on in another thread than the one that found them.
+    """
+    versions, read = await read_rows(
+        [one.row for one in matches], lambda n: (reader or matches[n].reader, matches[n].access)
+    )
+    if len(versions) == read:
+        return [Found(version, one.access) for version, one in zip(versions, matches, strict=False)], read
+    accesses = {one.record_id: one.access for one in matches}
+    return [Found(version, accesses[version.record_id]) for version in versions], read
 
 
 def _relevant(scope: AccessScope, resource_type: str) -> list[RecordAccess]:
@@ -103,8 +141,8 @@ class Run:
             found.values |= number_values(translated, number, None)
         return found
 
-    async def page(self, reader: Reader, scope: AccessScope, after: Position | None, limit: int) -> list[Found]:
-        """Return at most ``limit`` matches behind ``after``, in order."""
+    async def page(self, reader: Reader, scope: AccessScope, after: Position | None, limit: int) -> list[Match]:
+        """Return at most ``limit`` matches behind ``after``, in order; ``read_matches`` reads them."""
         accesses = _relevant(scope, self.resource_type)
         if self.is_read:
             return await self._read(reader, scope, accesses, after, limit)
@@ -114,13 +152,15 @@ class Run:
             accesses = [access for access in accesses if access.record_id == after.record_id]
         if len(accesses) == 1 and self.can_walk and (after is None or began_walking):
             return await self._walk(reader, scope, accesses[0], after, limit)
-        found: list[Found] = []
+        found: list[Match] = []
         for number, access in enumerate(accesses, 1):
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             found += await self._gather(reader, await self._values(reader, scope, access), access, after, limit)
-            if not self.sort and len(found) >= limit:
-                break
+            if len(found) >= limit:
+                if not self.sort:
+                    break
+                found = merged(found, self.keys)[:limit]  # of 5,000 people no more than one page is in memory
         if len(accesses) > 1 and self.sort:
             found = merged(found, self.keys)
         return found[:limit]
@@ -139,12 +179,12 @@ class Run:
 
     async def _read(
         self, reader: Reader, scope: AccessScope, accesses: Sequence[RecordAccess], after: Position | None, limit: int
-    ) -> list[Found]:
+    ) -> list[Match]:
         """Return a page in an order that bodies tell, for which all matches are read; only a page's worth of them is kept.
 
         Raises: BadRequestError, for more than ``SORTED_MAX`` matches.
         """
-        page: list[Found] = []
+        page: list[Match] = []
         left = SORTED_MAX
         for access in accesses:
             values = await self._values(reader, scope, access)
@@ -154,13 +194,7 @@ class Run:
                 if left < 0:
                     message = f"More than {SORTED_MAX} resources are to be sorted by _sort: ask more of them."
                     raise BadRequestError(message)
-                placed, read = list[Found](), 0
-                for one in found:
-                    placed.append(self._placed(one))
-                    read += len(one.version.body)
-                    if read > TURN_BYTES:
-                        read = 0
-                        await asyncio.sleep(0)
+                placed = [one async for one in self._placed(found)]
                 page = merged([*page, *(one for one in placed if self._is_behind(one.position, after))], self.keys)
                 page = page[:limit]
                 if len(found) < _CHUNK:
@@ -169,11 +203,22 @@ class Run:
                 await asyncio.sleep(0)
         return page
 
-    def _placed(self, found: Found) -> Found:
-        """Return a match with all its sort keys, those that its body tells among those of the index."""
-        indexed, tree = iter(found.keys), found.version.tree()
-        keys = tuple(key_of(key, tree) if is_read(key) else next(indexed) for key in self.keys)
-        return Found(found.version, keys, found.access)
+    async def _placed(self, matches: Sequence[Match]) -> AsyncIterator[Match]:
+        """Yield matches with all their sort keys, those that the body tells among those of the index."""
+        of_change = {one.seq: one for one in matches}
+        begin, looked_at = 0, 0
+        while begin < len(matches):
+            found, read = await read_matches(matches[begin:])
+            begin += read
+            for version in (one.version for one in found):
+                match, tree = of_change[version.seq], version.tree()
+                indexed = iter(match.keys)
+                keys = tuple(key_of(key, tree) if is_read(key) else next(indexed) for key in self.keys)
+                yield Match(match.row, keys, match.access, match.reader)
+                looked_at += len(version.body)
+                if looked_at > TURN_BYTES:
+                    looked_at = 0
+                    await asyncio.sleep(0)
 
     def _is_behind(self, position: Position, after: Position | None) -> bool:
         if after is None:
@@ -189,9 +234,9 @@ class Run:
 
     async def _gather(
         self, reader: Reader, values: dict[str, Any], access: RecordAccess, after: Position | None, limit: int
-    ) -> list[Found]:
+    ) -> list[Match]:
         begin = "start"
-        values = values | {"limit": limit}
+        values = values | {"limit": limit, "inline": inline(limit)}
         if after is not None:
             here, there = (access.record_id == 0, access.record_id), (after.record_id == 0, after.record_id)
             if here < there and not self.sort:
@@ -204,11 +249,11 @@ class Run:
 
     async def _walk(
         self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
-    ) -> list[Found]:
+    ) -> list[Match]:
         """Return a page in the order of a date index; the changes that have no such date come last."""
-        values = await self._values(reader, scope, access) | {"limit": limit}
+        values = await self._values(reader, scope, access) | {"limit": limit, "inline": inline(limit)}
         last = NUMBER_LAST["desc" if self.sort[0].descending else "asc"]
-        found: list[Found] = []
+        found: list[Match] = []
         version = None
         if after is None or after.keys[0] != last:
             begin = "start"
@@ -224,7 +269,7 @@ class Run:
             values["after_seq"] = after.seq
         begin = "start" if after is None else "key"
         rest, _ = await self._found(reader, "undated", begin, access, values, version)
-        return found + [Found(one.version, (last, last), one.access) for one in rest]
+        return found + [Match(one.row, (last, last), one.access, one.reader) for one in rest]
 
     async def _found(
         self,
@@ -234,7 +279,7 @@ class Run:
         access: RecordAccess,
         values: dict[str, Any],
         before: int | None = None,
-    ) -> tuple[list[Found], int | None]:
+    ) -> tuple[list[Match], int | None]:
         """Return what a statement finds, of an index that answers for what is asked, and the version of that.
 
         By which rules the record was indexed comes with each row. Where there is none it is looked up, and then, for it may have
@@ -249,7 +294,7 @@ class Run:
             version = await self.plan.check(reader, access)
             if version is None or version != before:
                 rows = await reader.all(made, values)
-        return [Found(stored(row), tuple(row[_RULES + 1 :]), access) for row in rows], version
+        return [Match(row, tuple(row[_RULES + 1 :]), access, reader) for row in rows], version
 
     def _statement(self, shape: str, access: RecordAccess, begin: str) -> Statement:
         """Return the statement of a shape; each is looked up once, for finding it by its whole form takes as long as it does."""
@@ -270,10 +315,10 @@ class Run:
         return SearchForm(self.forms, self.sort, limited_types, begin)
 
 
-def merged(found: list[Found], sort: Sequence[SortKey]) -> list[Found]:
+def merged(found: list[Match], sort: Sequence[SortKey]) -> list[Match]:
     """Return matches of several records in one order; Python's sort keeps what is equal as it was."""
-    ordered = sorted(found, key=lambda one: one.version.seq, reverse=True)
-    ordered.sort(key=lambda one: (one.version.record_id == 0, one.version.record_id))
+    ordered = sorted(found, key=lambda one: one.seq, reverse=True)
+    ordered.sort(key=lambda one: (one.record_id == 0, one.record_id))
     for number in reversed(range(len(sort))):
         ordered.sort(key=lambda one: one.keys[number], reverse=sort[number].descending)
     return ordered

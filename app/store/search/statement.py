@@ -15,6 +15,7 @@ from sqlalchemy import tuple_ as row_of
 
 from app.db.dialects import gathered, in_turn
 from app.db.statements import Statement
+from app.store.pages import page_columns
 from app.store.resources import columns
 from app.store.search.conditions import ON_CHANGE, Form, any_value, condition, is_of, leading
 from app.store.tables import change, current, date_index, exact_index, quantity_index, record, text_index
@@ -61,7 +62,7 @@ class SearchForm:
 
 @lru_cache(maxsize=2048)
 def statement(form: SearchForm) -> Statement:
-    """Return the compiled statement. Its rows are those of ``columns``, then the record's rules, then the sort keys."""
+    """Return the compiled statement. Its rows are those of ``page_columns``, then the record's rules, then the sort keys."""
     if form.walk:
         walk = partial(_walk, form)
         return Statement(walk, walk)
@@ -110,7 +111,7 @@ def _gather(form: SearchForm, *, from_leader: bool = False) -> Any:
     labelled = [key.label(f"key{number}") for number, (key, _) in enumerate(keys)]
     order = [key.desc() if descending else key.asc() for key, descending in keys]
     return (
-        select(*columns(found), _rules(), *labelled)
+        select(*page_columns(found), _rules(), *labelled)
         .select_from(source)
         .where(*where)
         .order_by(*order, seq.desc())
@@ -238,7 +239,7 @@ def _walk(form: SearchForm) -> Any:
         cursor = row_of(bindparam("k0"), bindparam("k1"), bindparam("after_seq"))
         where.append(row_of(*order) < cursor if descending else row_of(*order) > cursor)
     return (
-        select(*columns(change), _rules(), row.c.low.label("key0"), row.c.high.label("key1"))
+        select(*page_columns(change), _rules(), row.c.low.label("key0"), row.c.high.label("key1"))
         .select_from(joined)
         .where(*where)
         .order_by(*(column.desc() if descending else column.asc() for column in order))

@@ -10,7 +10,8 @@ from app.db.database import Reader
 from app.errors import AccessDeniedError, GoneError
 from app.fhir.release import Release
 from app.interactions.operations import everything as everythings
-from app.store.resources import Stored, read_numbered
+from app.store.everything import read_numbered
+from app.store.resources import Stored
 from tests.support.world import Caller, World, tree_of, weight
 
 R4 = Release.R4
@@ -26,12 +27,12 @@ def after_the_first_part(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], 
     """Have something happen when the first part has been read."""
     parts: list[int] = []
 
-    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> list[Stored]:
-        found = await read_numbered(reader, access, numbers)
+    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Stored], int]:
+        found, read = await read_numbered(reader, access, numbers)
         parts.append(len(found))
         if len(parts) == 1:
             await happens()
-        return found
+        return found, read
 
     monkeypatch.setattr(everythings, "read_numbered", reading)
 
@@ -94,8 +95,9 @@ async def test_a_withdrawn_consent_breaks_the_answer_off_and_is_in_the_log(
 async def test_a_record_that_is_erased_meanwhile_breaks_the_answer_off(
     me: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> list[Stored]:
-        return (await read_numbered(reader, access, numbers))[1:]
+    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Stored], int]:
+        found, read = await read_numbered(reader, access, numbers)
+        return found[1:], read
 
     async def first() -> None:
         monkeypatch.setattr(everythings, "read_numbered", reading)

@@ -75,8 +75,8 @@ def connection() -> Iterator[psycopg.Connection[Any]]:
 
 def _values(form: SearchForm, code: int) -> dict[str, Any]:
     given: dict[str, Any] = {
-        "record_id": LARGE, "release": 4, "type": "Observation", "parts": 1, "unlocked": 1, "limit": 21, "s0_0": DATE, "refers": PATIENT,
-        "after_seq": SIZE // 2,
+        "record_id": LARGE, "release": 4, "type": "Observation", "parts": 1, "unlocked": 1, "limit": 21, "inline": 1000, "s0_0": DATE,
+        "refers": PATIENT, "after_seq": SIZE // 2,
     }  # fmt: skip
     for number, criterion in enumerate(form.criteria):
         if criterion == _DATED:

@@ -1,0 +1,176 @@
+"""Reading versions in pages: those of one resource, of a record newest first, and all changes after a number."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, literal, or_, select
+from sqlalchemy.sql import Select
+
+from app.access.scope import RecordAccess
+from app.db.database import Reader
+from app.db.statements import Statement, hot
+from app.fhir.release import Release
+from app.store.pages import page_columns, read_page
+from app.store.resources import KEY, SEQ_MAX, Stored, scoped
+from app.store.tables import change, current
+from app.store.visible import parameters, visible
+
+
+@scoped
+def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
+    """Walk from the current version to those before it; all are hidden when the current one is."""
+    newest = (
+        select(change.c.seq, change.c.previous, change.c.instant, literal(SEQ_MAX).label("until"))
+        .join(current, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
+        .where(*KEY, visible(current, limited_types=limited_types))
+        .cte("walk", recursive=True)
+    )
+    older = change.alias("older")
+    walk = newest.union_all(
+        select(older.c.seq, older.c.previous, older.c.instant, newest.c.instant)
+        .join(newest, older.c.seq == newest.c.previous)
+        .where(older.c.record_id == bindparam("record_id"))
+    )
+    statement: Select[Any] = (
+        select(*page_columns(change))
+        .join(walk, change.c.seq == walk.c.seq)
+        .where(visible(change, limited_types=limited_types), *_window(), walk.c.until > bindparam("at_low"))
+        .order_by(change.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+    return hot(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryWindow:
+    """Which versions a history shows; instants in microseconds UTC.
+
+    Those of changes below ``before``, written from ``since`` on, and current at some moment from ``at_low`` to ``at_high``;
+    only the one with the number ``version``, if that is given.
+    """
+
+    before: int = SEQ_MAX
+    since: int = 0
+    at_low: int | None = None
+    at_high: int | None = None
+    version: int | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return the values of the parameters; what is open reaches over everything."""
+        return {
+            "before": self.before,
+            "since": self.since,
+            "at_low": -1 if self.at_low is None else self.at_low,
+            "at_high": SEQ_MAX if self.at_high is None else self.at_high,
+            "version": -1 if self.version is None else self.version,
+        }
+
+
+def _window() -> tuple[ColumnElement[bool], ...]:
+    """Return the part of a ``HistoryWindow`` that a version by itself tells."""
+    return (
+        change.c.seq < bindparam("before"),
+        change.c.instant >= bindparam("since"),
+        change.c.instant <= bindparam("at_high"),
+        or_(bindparam("version") < 0, change.c.version == bindparam("version")),
+    )
+
+
+async def read_versions(
+    reader: Reader,
+    access: RecordAccess,
+    release: Release,
+    resource_type: str,
+    resource_id: str,
+    *,
+    window: HistoryWindow,
+    size: int,
+) -> tuple[list[Stored], bool]:
+    """Return the versions of one resource in the window, newest first, deletions included."""
+    values = {
+        **parameters(access),
+        **window.parameters,
+        "release": release.value,
+        "type": resource_type,
+        "id": resource_id,
+    }
+    return await read_page(reader, access, _versions(access.types is not None), values, size)
+
+
+@functools.cache
+def _history(limited_types: bool, one_type: bool, at: bool) -> Statement:  # noqa: FBT001
+    """Walk a record's changes; those of a resource that is now outside the scope are left out.
+
+    When a version stopped being current takes a look at the next one, hidden or not: only who asks for that pays for it.
+    """
+    joined = change.join(
+        current,
+        (current.c.record_id == change.c.record_id)
+        & (current.c.release == change.c.release)
+        & (current.c.type == change.c.type)
+        & (current.c.id == change.c.id),
+    )
+    statement = (
+        select(*page_columns(change))
+        .select_from(joined)
+        .where(visible(change, limited_types=limited_types), visible(current, limited_types=limited_types))
+        .where(change.c.release == bindparam("release"), *_window())
+        .order_by(change.c.seq.desc())
+        .limit(bindparam("limit"))
+    )
+    if one_type:
+        statement = statement.where(change.c.type == bindparam("type"))
+    if at:
+        later = change.alias("later")
+        replaced = select(later.c.previous).where(
+            later.c.record_id == bindparam("record_id"), later.c.instant <= bindparam("at_low")
+        )
+        statement = statement.where(change.c.seq.not_in(replaced))
+    return hot(statement)
+
+
+async def read_history(
+    reader: Reader,
+    access: RecordAccess,
+    release: Release,
+    resource_type: str | None,
+    *,
+    window: HistoryWindow,
+    size: int,
+) -> tuple[list[Stored], bool]:
+    """Return the versions of all resources of a type (None: of every type) in the window, newest first."""
+    values = {**parameters(access), **window.parameters, "release": release.value}
+    if resource_type is not None:
+        values["type"] = resource_type
+    form = _history(access.types is not None, resource_type is not None, window.at_low is not None)
+    return await read_page(reader, access, form, values, size)
+
+
+@scoped
+def _changes(limited_types: bool) -> Statement:  # noqa: FBT001
+    """All changes after a number; those of a resource that is now outside the scope are left out."""
+    joined = change.join(
+        current,
+        (current.c.record_id == change.c.record_id)
+        & (current.c.release == change.c.release)
+        & (current.c.type == change.c.type)
+        & (current.c.id == change.c.id),
+    )
+    return hot(
+        select(*page_columns(change))
+        .select_from(joined)
+        .where(visible(change, limited_types=limited_types), visible(current, limited_types=limited_types))
+        .where(change.c.release == bindparam("release"), change.c.seq > bindparam("after"))
+        .order_by(change.c.seq)
+        .limit(bindparam("limit"))
+    )
+
+
+async def read_changes(
+    reader: Reader, access: RecordAccess, release: Release, *, after: int, size: int
+) -> tuple[list[Stored], bool]:
+    """Return the changes numbered above ``after``, in order, deletes included."""
+    values = {**parameters(access), "release": release.value, "after": after}
+    return await read_page(reader, access, _changes(access.types is not None), values, size)

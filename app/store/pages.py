@@ -1,0 +1,107 @@
+"""Pages that are bounded by bytes too: what is read at once fits the memory, however large single resources are.
+
+A statement gives the bodies of small versions with their rows, and of the others only how long they are. Those are read
+afterwards, as many as there is room for. A page ends before the body that would make it too large, and has one at least.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, bindparam, case, func, select
+
+from app.access.scope import RecordAccess
+from app.db.database import Reader, Row
+from app.db.dialects import listed
+from app.db.statements import Statement, hot
+from app.store.resources import Stored, columns, scoped, stored
+from app.store.tables import change
+from app.store.visible import parameters, visible
+
+PAGE_BYTES = 4 * 1024 * 1024
+"""Most bytes of bodies that are read at once, a single larger one apart: 1,000 usual resources have a third of it."""
+
+SEQ, BODY = 5, 8
+"""Where the number of the change and the body are in a row."""
+
+_LENGTH = 9
+_WHOLE = 2**30
+PAGE_COLUMNS = 10
+"""How many columns ``page_columns`` are."""
+
+
+def page_columns(row: Any) -> tuple[Any, ...]:
+    """Return the columns of a row of a page: those of a stored version, its body only if it is short, and the length that is kept."""
+    *others, body = columns(row)
+    length = func.length(body)
+    return (*others, case((length <= bindparam("inline"), body)).label("body"), length.label("length"))
+
+
+def inline(limit: int) -> int:
+    """Return how long a body may be that comes with its row, where so many rows are read at once."""
+    return PAGE_BYTES // max(limit, 1)
+
+
+async def read_page(
+    reader: Reader, access: RecordAccess, statement: Statement, values: dict[str, Any], size: int
+) -> tuple[list[Stored], bool]:
+    """Return what a statement of ``page_columns`` finds, at most ``size`` versions, and whether there are more."""
+    rows = await reader.all(statement, values | {"limit": size + 1, "inline": inline(size + 1)})
+    place = reader, access
+    found, read = await read_rows(rows[:size], lambda _: place)
+    return found, bool(found) and len(rows) > read
+
+
+async def read_rows(
+    rows: Sequence[Row], place: Callable[[int], tuple[Reader, RecordAccess]]
+) -> tuple[list[Stored], int]:
+    """Return the versions of the first rows, as many as fit ``PAGE_BYTES``, and how many rows those are.
+
+    ``place`` says of the row of a number where its body is read if it is not there, and within which access. What has gone since
+    is left out.
+    """
+    found: list[Stored] = []
+    left = PAGE_BYTES
+    late: dict[tuple[int, int], Row] = {}
+    for number, row in enumerate(rows):
+        whole = row
+        if row[BODY] is None:
+            if found and row[_LENGTH] > left:
+                return found, number
+            key = row[0], row[SEQ]
+            if key not in late:
+                late = await _late(rows[number:], number, place, left)
+            if key not in late:
+                continue
+            whole = late[key]
+        version = stored(whole)
+        left -= len(version.body)
+        if left < 0 and found:
+            return found, number
+        found.append(version)
+    return found, len(rows)
+
+
+async def _late(
+    rows: Sequence[Row], begin: int, place: Callable[[int], tuple[Reader, RecordAccess]], left: int
+) -> dict[tuple[int, int], Row]:
+    """Return the first row whole, and with it others of the same place that have no body, as many as there is room for."""
+    here = place(begin)
+    wanted: list[int] = []
+    for number, row in enumerate(rows, begin):
+        left -= row[_LENGTH]
+        if wanted and (left < 0 or place(number) != here):
+            break
+        if row[BODY] is None:
+            wanted.append(row[SEQ])
+    reader, access = here
+    values = {**parameters(access), "seqs": f"[{','.join(map(str, wanted))}]", "inline": _WHOLE}
+    return {(row[0], row[SEQ]): row for row in await reader.all(numbered(access.types is not None), values)}
+
+
+@scoped
+def numbered(limited_types: bool) -> Statement:  # noqa: FBT001
+    """Return the statement for the versions that the changes ``seqs`` made, in order."""
+    wanted = change.c.seq.in_(listed("seqs", BigInteger()))
+    return hot(
+        select(*page_columns(change)).where(visible(change, limited_types=limited_types), wanted).order_by(change.c.seq)
+    )
