@@ -15,6 +15,8 @@ class Release(Enum):
     def __init__(self, _: int) -> None:
         self.path = self.name.lower()
 
+    __hash__ = object.__hash__  # each is there once; that of Enum is a call in Python, a dozen for each write
+
     @property
     def fhir_version(self) -> str:
         """Return the full version number, as in CapabilityStatement.fhirVersion."""

@@ -24,7 +24,7 @@ So a token has one row, and ``code``, ``system|code``, ``|code`` and ``system|``
 
 A quantity in a unit that isn't the canonical one has two rows: as written, and in the canonical unit with ``code_hash`` 0; a
 search that names no unit must leave the latter out. Codes are case sensitive. ``:missing`` needs no rows of its own: a
-resource that has any row of a parameter has a value (``p`` sees to the rest).
+resource that has any row of a parameter has a value (``p`` sees to the rest). What ``patient`` tells, ``subject`` has no rows for.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -193,7 +193,9 @@ def index_rows(
     for leaf, compute in program.computed:
         for fhir_type, value in compute(tree):
             leaf.emit(rows, leaf.parameters, fhir_type, value)
-    return IndexRows(list(rows.exact), list(rows.dates), list(rows.quantities), list(rows.texts))
+    exact, told = rows.exact, program.told_by
+    lean = [row for row in exact if row[0] not in told or (told[row[0]], *row[1:]) not in exact]
+    return IndexRows(lean, list(rows.dates), list(rows.quantities), list(rows.texts))
 
 
 def rows_of(
@@ -287,8 +289,11 @@ class _Node:
 
 
 class _Program(NamedTuple):
+    """How rows are made; ``told_by`` is, by its number, of which other parameter the rows tell what they would tell, too."""
+
     root: _Node
     computed: list[tuple[_Leaf, Callable[[Any], list[tuple[str, Any]]]]]
+    told_by: dict[int, int]
 
 
 @cache
@@ -297,10 +302,12 @@ def _program(searched: Definitions, resource_type: str) -> _Program:
     root = _Node()
     places: dict[tuple[int, str, str], list[SearchParameter]] = {}
     nodes: dict[int, _Node] = {}
-    computed = []
+    computed, told_by = [], {}
     for parameter in searched.supported(resource_type).values():
-        if parameter.is_column or parameter.stored_in != (parameter,):
+        if not parameter.has_rows:
             continue
+        if len(parameter.stored_in) > 1:
+            told_by[parameter.number] = parameter.stored_in[0].number
         if compute := parameter.computed:
             computed.append((_Leaf((parameter,), "", _EMITTERS[parameter.kind]), compute))
         for selector in parameter.selectors:
@@ -319,7 +326,7 @@ def _program(searched: Definitions, resource_type: str) -> _Program:
             places.setdefault((id(node), selector.fhir_type, parameter.kind), []).append(parameter)
     for (place, fhir_type, kind), parameters in places.items():
         nodes[place].leaves.append(_Leaf(tuple(parameters), fhir_type, _EMITTERS[kind]))
-    return _Program(root, computed)
+    return _Program(root, computed, told_by)
 
 
 def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, select, update
@@ -78,13 +79,15 @@ def _by_number(*known: Definitions) -> Mapping[int, int]:
     for of_release in known:
         for resource_type in of_release.resource_types:
             for parameter in of_release.supported(resource_type).values():
-                if not parameter.is_column and parameter.stored_in == (parameter,):
+                if parameter.has_rows:
                     found[parameter.number] = _rule(parameter)
     return found
 
 
 def _rule(parameter: SearchParameter) -> int:
-    facts = (LAYOUT, parameter.kind, parameter.expression, parameter.types, sorted(parameter.targets))
+    facts: tuple[Any, ...] = (LAYOUT, parameter.kind, parameter.expression, parameter.types, sorted(parameter.targets))
+    if len(parameter.stored_in) > 1:
+        facts = (*facts, [one.name for one in parameter.stored_in])
     digest = blake2b(msgspec.json.encode(facts), digest_size=4).digest()
     return parameter.number << 32 | int.from_bytes(digest)
 

@@ -17,7 +17,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
 
-from app.fhir.path import Selector, compile_expression
+from app.fhir.path import Selector, Step, compile_expression
 from app.fhir.release import Release
 from app.fhir.search.computed import COMPUTED
 from app.fhir.search.structure_types import structure_types
@@ -86,9 +86,15 @@ class SearchParameter:
     def stored_in(self) -> tuple["SearchParameter", ...]:
         """Return the parameters whose index rows answer it: itself, or those that it is nothing but the union of.
 
-        ``combo-code`` is ``code`` or ``component-code``: rows of its own would tell nothing new.
+        ``combo-code`` is ``code`` or ``component-code``: rows of its own would tell nothing new. ``subject`` has rows for what is
+        not in those of ``patient`` already, which comes first then.
         """
         return _stored_in(self)
+
+    @property
+    def has_rows(self) -> bool:
+        """Return whether the index has rows of its own for it."""
+        return not self.is_column and self in self.stored_in
 
     @property
     def has_system(self) -> bool:
@@ -209,8 +215,12 @@ def _parts(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
 
 @cache
 def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
+    known = core_definitions(parameter.release).supported(parameter.resource_type)
+    patient = known.get("patient")
+    if patient is not None and patient is not parameter and _is_part(patient, parameter):
+        return (patient, parameter)
     parts = [part.strip() for part in parameter.expression.split(" | ")]
-    others = core_definitions(parameter.release).supported(parameter.resource_type).values()
+    others = known.values()
     of_part = {
         other.expression: other
         for other in others
@@ -219,6 +229,18 @@ def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
     if len(parts) < 2 or not all(part in of_part for part in parts):
         return (parameter,)
     return tuple(of_part[part] for part in parts)
+
+
+def _is_part(patient: SearchParameter, parameter: SearchParameter) -> bool:
+    """Return whether all that ``patient`` finds, ``parameter`` finds at the same place."""
+    if parameter.kind != "reference" or not (not parameter.targets or parameter.targets > patient.targets):
+        return False
+    return bool(patient.selectors) and {_unguarded(one) for one in patient.selectors} == set(parameter.selectors)
+
+
+def _unguarded(selector: Selector) -> Selector:
+    *before, last = selector.steps
+    return Selector((*before, Step(last.member, None, last.position)), selector.fhir_type)
 
 
 @cache

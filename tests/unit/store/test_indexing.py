@@ -444,3 +444,21 @@ def test_a_parameter_that_is_a_union_of_others_needs_no_rows_of_its_own() -> Non
     for code in ("85354-9", "8480-6"):
         assert finds(tree, "combo-code", f"http://loinc.org|{code}")
     assert not finds(tree, "combo-code", "http://loinc.org|8462-4")
+
+
+@pytest.mark.parametrize("release", Release)
+def test_what_a_subject_tells_of_a_patient_is_kept_once(release: Release) -> None:
+    tree = {"resourceType": "Observation", "subject": {"reference": "Patient/1"}}
+    assert [stored.name for stored in parameter(tree, "subject", release).stored_in] == ["patient", "subject"]
+    numbers = [number for number, *_ in rows_of(tree, release).exact]
+    assert numbers == [parameter(tree, "patient", release).number]
+    for name in ("patient", "subject"):
+        assert finds(tree, name, "Patient/1", release)
+    assert not finds(tree, "subject", "Group/1", release)
+
+
+@pytest.mark.parametrize("release", Release)
+def test_a_subject_that_is_no_patient_is_found_as_subject_only(release: Release) -> None:
+    tree = {"resourceType": "Observation", "subject": {"reference": "Group/1"}}
+    assert finds(tree, "subject", "Group/1", release)
+    assert parameter(tree, "patient", release).number not in {number for number, *_ in rows_of(tree, release).exact}
