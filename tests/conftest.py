@@ -28,6 +28,7 @@ WHOLE = (
     "migrations",
     "property",
 )
+LONG = ("faults",)
 IN_PART = ("access", "end_to_end", "integration")
 ONE_OF = 8
 _HERE = Path(__file__).parent
@@ -54,8 +55,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what is not among those that are on PostgreSQL too."""
+    """Leave out what is not among those that are on PostgreSQL too, and put first what takes minutes: nobody waits for it last."""
     items[:] = [item for item in items if not _is_left_out(item)]
+    items.sort(key=lambda item: not _is_below(item.path, LONG))
 
 
 def _is_left_out(item: pytest.Item) -> bool:
