@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -29,8 +30,8 @@ from app.cli_reindex import index_after_migration
 from app.cli_representation import commands as representation_commands
 from app.db.citus import spread
 from app.db.database import Transaction
-from app.db.migrate import is_current, migrate
 from app.db.move import move
+from app.db.schema import is_current
 from app.demo.load import Loader
 from app.demo.practices import demo_app
 from app.errors import RegieError
@@ -124,7 +125,7 @@ def migrate_command(
     """Bring the database's tables and its index up to date; does nothing when they are."""
     try:
         url = read_settings().database_url
-        applied = migrate(url)
+        applied: list[str] = import_module("app.db.migrate").migrate(url)  # what it needs takes long to load
         typer.echo(f"Migrated: {', '.join(applied)}." if applied else "The database is up to date.")
         if source is not None:
             typer.echo(f"Rows that came over: {sum(move(source, url).values())}.")

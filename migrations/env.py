@@ -15,7 +15,7 @@ import app.jobs.tables
 import app.oauth.tables
 import app.store.tables  # noqa: F401 - with this, the metadata knows the tables of every package
 from app.db.metadata import metadata
-from app.db.migrate import in_transaction
+from app.db.schema import in_transaction
 from app.settings import Settings
 
 

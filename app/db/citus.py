@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import Connection, text
 
 from app.db.metadata import metadata
-from app.db.migrate import in_transaction
+from app.db.schema import in_transaction
 from app.errors import UnavailableError
 
 PARTITION = "record_id"

@@ -12,7 +12,7 @@ from functools import cache
 from sqlalchemy import column, select, table
 
 from app.db.database import Database, Reader, Transaction
-from app.db.migrate import revisions
+from app.db.schema import revisions
 from app.db.statements import hot
 
 FREE_BYTES_MIN = 64 * 1024 * 1024

@@ -13,8 +13,8 @@ import asyncpg
 from sqlalchemy import Boolean, Table, make_url
 
 from app.db.metadata import metadata
-from app.db.migrate import LOCK, is_current
 from app.db.postgres import WRITER_LOCK
+from app.db.schema import LOCK, is_current
 from app.errors import UnavailableError
 
 _BUSY_TIMEOUT_MS = 60_000

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.db.metadata import metadata
-from app.db.migrate import in_transaction
+from app.db.schema import in_transaction
 from tests.support import postgres
 from tests.support.running import Program, free_port
 

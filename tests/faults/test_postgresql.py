@@ -17,8 +17,9 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, func, ins
 
 from app.db.database import Transaction
 from app.db.health import Health
-from app.db.migrate import in_transaction, migrate
+from app.db.migrate import migrate
 from app.db.postgres import _OPTIONS, READERS, PostgresDatabase
+from app.db.schema import in_transaction
 from app.db.statements import hot
 from app.errors import UnavailableError
 from app.fhir.release import Release

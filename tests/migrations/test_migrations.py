@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from app.db.metadata import metadata
-from app.db.migrate import MIGRATIONS, in_transaction, is_current, migrate
+from app.db.migrate import migrate
+from app.db.schema import MIGRATIONS, in_transaction, is_current, revisions
 from app.errors import UnavailableError
 from tests.support import postgres
 
@@ -101,6 +104,12 @@ def test_a_schema_of_another_release_is_not_current(url: str, revision: str) -> 
     migrate(url)
     say_revision(url, revision)
     assert not is_current(url)
+
+
+def test_the_revisions_that_the_code_knows_are_those_that_alembic_finds() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert revisions() == [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
 def test_a_schema_of_a_newer_release_is_left_alone(url: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.db.migrate import MIGRATIONS, is_current, migrate
+from app.db.migrate import migrate
+from app.db.schema import MIGRATIONS, is_current
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release

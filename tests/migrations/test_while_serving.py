@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.db.migrate import MIGRATIONS, is_current, migrate
+from app.db.migrate import migrate
+from app.db.schema import MIGRATIONS, is_current
 from tests.support.in_process import Inside, inside
 
 NEXT = '''"""Add a column, a table and an index, as one that expands does."""

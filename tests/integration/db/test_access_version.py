@@ -5,7 +5,8 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from app.db.access_version import CAUSES
-from app.db.migrate import in_transaction, migrate
+from app.db.migrate import migrate
+from app.db.schema import in_transaction
 from tests.support.database import new_url, taken_away
 
 _OF_SQLITE = "SELECT sql FROM sqlite_master WHERE type = 'trigger'"

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
 
 from app.db.database import Database, Transaction
-from app.db.migrate import in_transaction
 from app.db.rows import adding, adding_new, removing, replacing, setting
+from app.db.schema import in_transaction
 from app.db.statements import hot
 from app.errors import UnavailableError
 from app.wiring import open_database

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from app.db.database import Database, Transaction
 from app.db.health import Health
-from app.db.migrate import migrate, revisions
+from app.db.migrate import migrate
+from app.db.schema import revisions
 from app.db.statements import hot
 from app.wiring import open_database
 from tests.support.database import new_url, on_sqlite, taken_away

@@ -13,9 +13,9 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindp
 
 from app.db.database import Database, Transaction
 from app.db.lockstep import Lockstep
-from app.db.migrate import in_transaction
 from app.db.postgres import GROUP_LIMIT, PostgresDatabase
 from app.db.rows import adding, removing
+from app.db.schema import in_transaction
 from app.db.statements import hot
 from app.interactions.beside import can_wait
 from app.wiring import open_database
