@@ -8,6 +8,7 @@ Spec: https://www.rfc-editor.org/rfc/rfc8878
 """
 
 import threading
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
@@ -47,7 +48,8 @@ class Packed(threading.local):
 
     def __init__(self, number: int) -> None:
         self._compress = ZstdCompressor(LEVEL, dict_data=_loaded(number)).compress
-        self._decompress = {number: ZstdDecompressor(dict_data=_loaded(number)).decompress}
+        self._own = ZstdDecompressor(dict_data=_loaded(number)).decompress
+        self._others: dict[int, Callable[[bytes], bytes]] = {}
 
     def pack(self, plain: bytes) -> bytes:
         """Return ``plain`` as it is to be kept. It is empty, or its first byte is that of JSON."""
@@ -60,8 +62,13 @@ class Packed(threading.local):
         """Return what was packed. Raises: what ``UNREADABLE`` says."""
         if kept[:1] != _FIRST_BYTE:
             return kept
-        number = get_frame_parameters(kept).dict_id
-        decompress = self._decompress.get(number)
+        try:
+            return self._own(kept)
+        except (
+            ZstdError
+        ):  # of another dictionary, or damaged: to look at each frame's number first takes as long as half of it
+            number = get_frame_parameters(kept).dict_id
+        decompress = self._others.get(number)
         if decompress is None:
-            decompress = self._decompress[number] = ZstdDecompressor(dict_data=_loaded(number)).decompress
+            decompress = self._others[number] = ZstdDecompressor(dict_data=_loaded(number)).decompress
         return decompress(kept)

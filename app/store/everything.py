@@ -87,6 +87,12 @@ async def read_everything(
 ) -> AsyncIterator[Stored]:
     """Yield the current resources that were last changed after number ``after``, in that order."""
     numbers = await numbers_of_everything(reader, access, release, after=after, limit=limit)
+    async for version in every_numbered(reader, access, numbers):
+        yield version
+
+
+async def every_numbered(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> AsyncIterator[Stored]:
+    """Yield the versions that these changes made, in order, as far as they are there; a page of them is read at once."""
     begin = 0
     while begin < len(numbers):
         found, read = await read_numbered(reader, access, numbers[begin : begin + PART])

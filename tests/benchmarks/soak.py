@@ -34,6 +34,10 @@ MIX = {"W1": 40, "W3": 20, "W3-lastn": 5, "W2": 2, "W4": 3, "W4b": 30}
 GROWTH_MAX_MIB = 10.0
 """What the worker's own memory may grow by in an hour, less twice the error of its slope."""
 
+WARMING = 2000
+"""Requests of the mix, and as many of ten measurements, that are asked before it begins: they fill the caches of pages, which end at 16 MiB
+for each connection. A kilobyte is cached for each change until then, which a rate of 50 takes a quarter of an hour for."""
+
 _PEOPLE = 16
 _CLIENTS = 8
 _SAMPLE_S = 5.0
@@ -87,16 +91,34 @@ class Load:
                 self.done += 1
 
 
-def mixed(population: Population) -> Iterator[tuple[Call, int]]:
-    """Yield requests without end, each with its expected status, so that each hundred is ``MIX``."""
+def mixed(population: Population, first: int = 0) -> Iterator[tuple[Call, int]]:
+    """Yield requests without end, each with its expected status, so that each hundred is ``MIX``; numbered from ``first`` on."""
     by_name = {workload.name: workload for workload in WORKLOADS}
     # Spread evenly: each workload's k-th request of a hundred is at (k + 1/2) / its share.
     order = sorted(((k + 0.5) / share, name) for name, share in MIX.items() for k in range(share))
     made = {
-        name: by_name[name].calls(population, itertools.count(number * 20_000_000)) for number, name in enumerate(MIX)
+        name: by_name[name].calls(population, itertools.count(number * 20_000_000 + first))
+        for number, name in enumerate(MIX)
     }
     for _, name in itertools.cycle(order):
         yield next(made[name]), by_name[name].status
+
+
+async def warm(program: Program, population: Population) -> None:
+    """Ask as fast as there are answers, until what is kept for later is full."""
+    synced = next(one for one in WORKLOADS if one.name == "W4").calls(population, itertools.count(180_000_000))
+    calls = itertools.islice(zip(synced, mixed(population, 10_000_000), strict=False), WARMING)
+
+    async def client() -> None:
+        async with httpx.AsyncClient(base_url=program.url, timeout=30) as http:
+            for first, (second, _) in calls:
+                for call in (first, second):
+                    answer = await http.request(
+                        call.method, call.path, content=call.body or None, headers=call.headers()
+                    )
+                    answer.raise_for_status()
+
+    await asyncio.gather(*(client() for _ in range(_CLIENTS)))
 
 
 async def soaked(program: Program, process: int, where: Place, load: Load) -> list[Sample]:
@@ -159,6 +181,8 @@ def _run(kind: str, folder: Path, minutes: float, rate: float) -> dict[str, Any]
         known = people(where, (_PEOPLE,), say)
         program = program_on(where.copy(People.name(_PEOPLE), "served"), known.secret, folder / "served")
         with served(program) as process:
+            say("Filling the caches")
+            asyncio.run(warm(program, known.population))
             began = time.monotonic()
             load = Load(program, mixed(known.population), rate, began + 60 * minutes, began, itertools.count())
             samples = asyncio.run(soaked(program, process.pid, where, load))

@@ -26,7 +26,7 @@ from app.interactions.consents import made_record
 from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
-from app.store.everything import PART, numbers_of_everything, read_numbered
+from app.store.everything import PART, every_numbered, numbers_of_everything, read_numbered
 from app.store.pages import PAGE_BYTES
 from app.store.resources import Stored
 from app.store.time_zone import time_zone_of
@@ -39,16 +39,15 @@ class Everything:
     """What was found, to be read in parts, and where the next page begins (None: there is none).
 
     ``numbers`` are those of the changes that were current when it was asked for: what is changed while the parts are read is
-    shown as it was then. ``made`` has the Consents that are made for this answer. ``check`` raises once what was open is not so
-    any more.
+    shown as it was then. ``consents`` are made for this answer: the record in memory that they were in takes a megabyte, and is
+    gone before the first byte goes out. ``check`` raises once what was open is not so any more.
     """
 
     context: Context
     access: RecordAccess
     numbers: Sequence[int]
     following: int | None
-    made: Reader | None
-    made_numbers: Sequence[int]
+    consents: Sequence[Stored]
     check: Callable[[], Awaitable[None]]
 
     async def parts(self) -> AsyncIterator[list[Stored]]:
@@ -56,19 +55,22 @@ class Everything:
 
         Raises: AccessDeniedError, GoneError.
         """
-        begin = 0
-        for reader, numbers in ((self.context.database.reader, self.numbers), (self.made, self.made_numbers)):
-            done = 0
-            while reader is not None and done < len(numbers):
-                if begin:
-                    await self.check()
-                found, read = await read_numbered(reader, self.access, numbers[done : done + PART])
-                if len(found) < read:
-                    message = "Something that was there when this answer began is not there any more."
-                    raise GoneError(message)
-                done += read
-                begin += read
-                yield found
+        done = 0
+        while done < len(self.numbers):
+            if done:
+                await self.check()
+            found, read = await read_numbered(
+                self.context.database.reader, self.access, self.numbers[done : done + PART]
+            )
+            if len(found) < read:
+                message = "Something that was there when this answer began is not there any more."
+                raise GoneError(message)
+            done += read
+            yield found
+        if self.consents:
+            if done:
+                await self.check()
+            yield [*self.consents]
 
     async def begun(self) -> tuple[AsyncIterator[list[Stored]], bool]:
         """Return ``parts``, of which the first has been read, and whether what is kept is in that. Raises: as ``parts``."""
@@ -93,7 +95,7 @@ class Everything:
         async for part in self.parts():
             page += part
             size += sum(len(version.body) for version in part)
-            if size > PAGE_BYTES and len(page) < len(self.numbers) + len(self.made_numbers):
+            if size > PAGE_BYTES and len(page) < len(self.numbers) + len(self.consents):
                 return page, page[-1].seq
         return page, self.following
 
@@ -151,15 +153,15 @@ async def everything(
         made = await made_record(context, requester, scope, release)
         look = partial(_numbers, access=access, narrowing=narrowing, after=after, limit=limit + 1)
         kept = await gathered(context, access.record_id, partial(look, context, sought))
-        consents = [] if made is None else await look(context, sought[:1], made)
-        page = sorted(kept)[:limit]
-        shown_consents = consents[: limit - len(page)]
-        last = shown_consents[-1] if shown_consents else page[-1] if page else None
-        following = last if len(kept) + len(consents) > limit else None
-
+        told = [] if made is None else await look(context, sought[:1], made)
+        page, open_types = sorted(kept)[:limit], _of_types(access, narrowing.types)
+        shown = told[: limit - len(page)]
+        consents = [] if made is None else [one async for one in every_numbered(made, open_types, shown)]
+        last = shown[-1] if shown else page[-1] if page else None
+        following = last if len(kept) + len(told) > limit else None
         check = partial(context.gate.hold, requester, trace, wish, deed, access)
-        found = Everything(context, _of_types(access, narrowing.types), page, following, made, shown_consents, check)
-        return found, (Touched(access.record_id, access.reason, len(page) + len(shown_consents)),)
+        found = Everything(context, open_types, page, following, consents, check)
+        return found, (Touched(access.record_id, access.reason, len(page) + len(consents)),)
 
     return await context.gate.look(requester, trace, wish, deed, action)
 
