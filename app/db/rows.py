@@ -113,7 +113,7 @@ def removing(table: Table) -> RowsStatement:
 
 
 @cache
-def _together(statements: tuple[RowsStatement, ...], of_one: bool) -> str:  # noqa: FBT001
+def _together(statements: tuple[RowsStatement, ...], of_one: bool) -> str:  # noqa: FBT001 - a form that is kept
     parts, counts, first = [], [], 2 if of_one else 1
     for number, statement in enumerate(statements):
         text = statement.postgresql(first, of_one=of_one)

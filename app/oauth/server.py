@@ -222,7 +222,7 @@ class AuthorizationServer(AuthlibServer):
         user: AuthorizationCode | Token | None = None,
         scope: str | None = None,
         expires_in: int | None = None,  # noqa: ARG002
-        include_refresh_token: bool = True,  # noqa: FBT001, FBT002
+        include_refresh_token: bool = True,  # noqa: FBT001, FBT002 - as Authlib has it
     ) -> dict[str, Any]:
         """Return a token answer with new random values; ``save_token`` makes it true."""
         answer: dict[str, Any] = {

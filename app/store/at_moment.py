@@ -48,13 +48,13 @@ def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
 
 
 @scoped
-def _counts(limited_types: bool) -> Statement:  # noqa: FBT001
+def _counts(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     statement = select(change.c.type, func.count()).select_from(_joined)
     return hot(statement.where(*_stood(limited_types=limited_types)).group_by(change.c.type).order_by(change.c.type))
 
 
 @scoped
-def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
+def _versions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     statement = select(*page_columns(change)).select_from(_joined).where(*_stood(limited_types=limited_types))
     return hot(statement.where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("limit")))
 

@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 @scoped
-def _current(limited_types: bool) -> Statement:  # noqa: FBT001
+def _current(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
     statement = select(*columns(change)).select_from(joined)
     return hot(

@@ -52,7 +52,7 @@ async def keep_misfits(transaction: Transaction, written: Iterable[Replaced]) ->
 
 
 @scoped
-def _standing(limited_types: bool) -> Statement:  # noqa: FBT001
+def _standing(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq)).join(
         misfit, (misfit.c.record_id == current.c.record_id) & (misfit.c.seq == current.c.seq)
     )

@@ -103,7 +103,7 @@ KEY = (
 
 
 @scoped
-def _current(limited_types: bool) -> Statement:  # noqa: FBT001
+def _current(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
     return hot(select(*columns(change)).select_from(joined).where(*KEY, visible(change, limited_types=limited_types)))
 

@@ -40,7 +40,7 @@ def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
 
 
 @functools.cache
-def _standing(limited_types: bool) -> Statement:  # noqa: FBT001
+def _standing(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     return hot(
         select(*page_columns(change))
         .where(*_stood(limited_types=limited_types))
@@ -51,7 +51,7 @@ def _standing(limited_types: bool) -> Statement:  # noqa: FBT001
 
 
 @functools.cache
-def _counts(limited_types: bool) -> Statement:  # noqa: FBT001
+def _counts(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     return hot(
         select(change.c.categories, change.c.type, func.count())
         .where(*_stood(limited_types=limited_types))

@@ -77,11 +77,11 @@ def parse_bundle(release: Release, body: bytes) -> ParsedBundle:
         raise InvalidResourceError([Issue("error", "required", message, place) for place in places])
     bodies = _BUNDLE.decode(body).entry
     return ParsedBundle(
-        tree["type"], [_entry(index, entries[index], raw, is_plain) for index, raw in enumerate(bodies)]
+        tree["type"], [_entry(index, entries[index], raw, is_plain=is_plain) for index, raw in enumerate(bodies)]
     )
 
 
-def _entry(index: int, entry: dict[str, Any], raw: _Entry, is_plain: bool) -> ParsedEntry:  # noqa: FBT001
+def _entry(index: int, entry: dict[str, Any], raw: _Entry, *, is_plain: bool) -> ParsedEntry:
     request, resource = entry["request"], entry.get("resource")
     return ParsedEntry(
         index=index,

@@ -304,7 +304,7 @@ class Run:
             found = self._statements[key] = statement(self._form(*key))
         return found
 
-    def _form(self, shape: str, limited_types: bool, begin: str) -> SearchForm:  # noqa: FBT001
+    def _form(self, shape: str, limited_types: bool, begin: str) -> SearchForm:  # noqa: FBT001 - a form that is kept
         match shape:
             case "walk":
                 return SearchForm(self.forms, self.sort, limited_types, begin, walk=True, on_walked=self.on_walked)
