@@ -48,6 +48,7 @@ from app.portal import (
     measurements,
     misfits,
     my_data,
+    offline,
     passkeys,
     practice,
     practice_join,
@@ -281,6 +282,7 @@ def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Ex
         practice_systems.router(parts),
         practice_join.router(parts),
         display_settings.router(parts),
+        offline.router(parts),
     ]
     for router in routers:
         pages.router.routes += router.routes  # as they are: include_router would make each of them again

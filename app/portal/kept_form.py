@@ -49,8 +49,12 @@ class _Typed(msgspec.Struct, array_like=True):
 
 def mark_of(settings: Settings, person: SignedIn) -> str:
     """Return the value of the field ``whose`` in a form that this person opens in the record in view."""
-    opened_in = "" if person.acting is None else person.acting.grant_id
-    said = f"typed by {person.account_id} in {opened_in}"
+    return own_mark(settings, person.account_id, "" if person.acting is None else person.acting.grant_id)
+
+
+def own_mark(settings: Settings, account_id: str, opened_in: str = "") -> str:
+    """Return the mark of an account in its own record, or in that of the grant ``opened_in``; it tells nothing of either."""
+    said = f"typed by {account_id} in {opened_in}"
     return hmac.new(settings.key("forms"), said.encode(), sha256).hexdigest()
 
 

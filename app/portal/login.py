@@ -197,10 +197,12 @@ def router(parts: LoginParts) -> APIRouter:
         return answer
 
     @routes.post("/logout")
-    async def logout(request: Request, _: Annotated[FormData, Depends(checked_form)]) -> Response:
+    async def logout(request: Request, form: Annotated[FormData, Depends(checked_form)]) -> Response:
         await steps.out(request)
-        # What the browser keeps of the pages goes too; its cookies stay, since one says that this device is known.
-        answer = RedirectResponse("/", 303, {"Clear-Site-Data": '"cache", "storage"'})
+        # What the browser keeps of the pages goes too; its cookies stay, since one says that this device is known. So do
+        # measurements that wait in it to be sent, of which waiting.js tells here.
+        kept = '"cache"' if text_of(form, "waiting") else '"cache", "storage"'
+        answer = RedirectResponse("/", 303, {"Clear-Site-Data": kept})
         end_session(answer, parts.settings)
         return answer
 

@@ -15,6 +15,7 @@ from app.access.categories import PARTS
 from app.portal import formats
 from app.portal.display import display_of
 from app.portal.frame import static
+from app.portal.kept_form import own_mark
 from app.portal.language import Language, chosen
 from app.portal.navigation import NAVIGATION, PRACTICE_NAVIGATION, Entry, grouped, navigation_of_another, seen_by, tabs
 
@@ -84,8 +85,10 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
     elif acting is not None:
         navigation = navigation_of_another(acting.mandate.powers, opens)
     display = display_of(request)
+    account = None if person is None or person.account.record_id is None else person.account
     frame = {
         "display": display,
+        "phone_mark": own_mark(request.app.state.parts.settings, account.account_id) if account else "",
         "person": person,
         "represented": "" if acting is None else acting.mandate.represented,
         "shared": None,

@@ -4,7 +4,8 @@ In a path ``{grant}`` is the grant that the first invented person gave to the fi
 practice's pages name them, ``{member}`` the account of a colleague there.
 """
 
-NOBODY, PERSON, PRACTICE = "nobody", "person", "practice"
+NOBODY, PERSON, PRACTICE, WALKER = "nobody", "person", "practice", "walker"
+"""The person is the first of the invented people, and changes nothing; the walker is the second."""
 
 PLACES = {
     NOBODY: (
@@ -12,6 +13,7 @@ PLACES = {
         "/login",
         "/login/forgotten",
         "/sign-up",
+        "/offline",
         "/nowhere",
     ),
     PERSON: (

@@ -9,7 +9,7 @@ from typing import Any
 import pyotp
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.end_to_end.browser.places import NOBODY, NOT_FOUND, PERSON, PRACTICE
+from tests.end_to_end.browser.places import NOBODY, NOT_FOUND, PERSON, PRACTICE, WALKER
 from tests.support.browser import PHONE
 
 TIMEOUT_MS = 20_000
@@ -60,6 +60,7 @@ class Site:
             return
         self.logged_in_at = time.monotonic()
         person = self.logged_in(browser, PERSON, self.demo["people"][0])
+        self.logged_in(browser, WALKER, self.demo["people"][1]).close()
         member = self.logged_in(browser, PRACTICE, self.demo["staff"][0])
         if not self.names:
             self._share(person.new_page(), member.new_page())
@@ -97,14 +98,16 @@ class Site:
         return path
 
 
-def log_in(page: Page, person: dict[str, Any], language: str = "nl", back: str = "/menu") -> None:
-    """Log in on the pages, and wait for the one to come back to."""
+def log_in(
+    page: Page, person: dict[str, Any], language: str = "nl", back: str = "/menu", *, is_second: bool = False
+) -> None:
+    """Log in on the pages, and wait for the one to come back to; a second time soon after, with the code that comes next."""
     login, password, on, code, last = WORDS[language]
     page.goto(f"/login?next={back}")
     page.get_by_label(login).fill(person["login"])
     page.get_by_label(password).fill(person["password"])
     page.get_by_role("button", name=on).click()
-    page.get_by_label(code).fill(pyotp.TOTP(person["totp_secret"]).now())
+    page.get_by_label(code).fill(pyotp.TOTP(person["totp_secret"]).at(time.time() + (30 if is_second else 0)))
     page.get_by_role("button", name=last, exact=True).click()
     page.wait_for_url(f"**{back}")
 

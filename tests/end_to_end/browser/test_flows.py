@@ -3,20 +3,11 @@
 import pytest
 from playwright.sync_api import Browser
 
-from tests.end_to_end.browser.places import NOBODY, NOT_FOUND, PERSON, PLACES
+from tests.end_to_end.browser.places import NOBODY, NOT_FOUND, PERSON, PLACES, WALKER
 from tests.end_to_end.browser.site import Site, log_in
 from tests.support.browser import DESK
 
 pytestmark = pytest.mark.browser
-
-WALKER = "walker"
-"""The second invented person, who changes things."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def walker(site: Site, browser: Browser) -> None:
-    """Log the walker in."""
-    site.logged_in(browser, WALKER, site.demo["people"][1]).close()
 
 
 def test_a_person_gives_and_stops_access_without_javascript(site: Site, browser: Browser) -> None:

@@ -1,0 +1,124 @@
+// The offline form: keeps what is typed on this phone until it can be sent, and shows what waits.
+
+import { owner, put, remove, waitingOf } from "./waiting.js";
+
+const main = document.querySelector("[data-offline]");
+const form = main.querySelector("form");
+const list = main.querySelector("[data-list]");
+const two = (number) => String(number).padStart(2, "0");
+
+function fieldsOf(kind) {
+  return form.querySelector(`fieldset[data-kind="${kind}"]`);
+}
+
+function chooseKind() {
+  for (const fields of form.querySelectorAll("fieldset[data-kind]")) {
+    fields.hidden = fields.disabled = fields.dataset.kind !== form.elements.kind.value;
+  }
+}
+
+function setNow() {
+  const now = new Date();
+  form.elements.day.value = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+  form.elements.clock.value = `${two(now.getHours())}:${two(now.getMinutes())}`;
+}
+
+// Returns what is wrong with a number, or asks about it; empty if all is well.
+function faultOf(input) {
+  const text = input.value.trim();
+  if (!text) return input.required ? main.dataset.needed : "";
+  const value = Number(text.replace(",", "."));
+  const isNumber = /^[0-9]{1,6}([.,][0-9]{1,2})?$/.test(text) && (input.inputMode === "decimal" || Number.isInteger(value));
+  if (!isNumber || value < Number(input.dataset.least) || value > Number(input.dataset.most)) return main.dataset.wrong;
+  return "";
+}
+
+function isRare(input) {
+  const value = Number(input.value.replace(",", "."));
+  return input.value.trim() !== "" && (value < Number(input.dataset.low) || value > Number(input.dataset.high));
+}
+
+function nameOf(input) {
+  return input.labels[0].firstChild.textContent.trim();
+}
+
+function say(text, isWarning) {
+  const notice = main.querySelector("[data-said]");
+  notice.hidden = text === "";
+  notice.classList.toggle("warn", isWarning);
+  notice.querySelector("span").textContent = text;
+}
+
+async function show() {
+  const entries = await waitingOf(await owner());
+  main.querySelector("[data-waiting]").hidden = entries.length === 0;
+  list.replaceChildren(
+    ...entries.map((entry) => {
+      const line = main.querySelector("template").content.cloneNode(true);
+      line.querySelector("[data-name]").textContent = entry.words;
+      line.querySelector("[data-when]").textContent = `${entry.fields.day.split("-").reverse().join("-")} ${entry.fields.clock}`;
+      line.querySelector("[data-problem]").textContent = (entry.problems ?? []).join(" ");
+      line.querySelector("button").addEventListener("click", async () => {
+        if (!confirm(main.dataset.remove)) return;
+        await remove(entry.key);
+        await show();
+      });
+      return line;
+    }),
+  );
+}
+
+async function keep() {
+  const kind = form.elements.kind.value;
+  const inputs = [...fieldsOf(kind).querySelectorAll("input[data-least]")];
+  const wrong = inputs.find((input) => faultOf(input) !== "");
+  if (wrong) {
+    say(`${nameOf(wrong)}: ${faultOf(wrong)}`, true);
+    wrong.focus();
+    return;
+  }
+  const rare = inputs.filter(isRare);
+  if (rare.length && !confirm(`${rare.map((one) => `${nameOf(one)}: ${one.value}.`).join(" ")} ${main.dataset.sure}`)) return;
+  const fields = Object.fromEntries(new FormData(form));
+  delete fields.kind;
+  const title = form.elements.kind.selectedOptions[0].textContent;
+  const values = inputs.map((input) => input.value.trim()).filter((text) => text !== "");
+  await put({
+    key: crypto.randomUUID(),
+    whose: await owner(),
+    at: `${fields.day} ${fields.clock}`,
+    kind,
+    words: `${title}: ${values.join("/")}`,
+    fields: rare.length ? { ...fields, sure: "yes" } : fields,
+  });
+  form.reset();
+  chooseKind();
+  setNow();
+  say(main.dataset.done, false);
+  await show();
+}
+
+async function begin() {
+  const isKnown = Boolean(await owner());
+  main.querySelector("[data-unknown]").hidden = isKnown;
+  form.hidden = !isKnown;
+  if (!isKnown) return;
+  chooseKind();
+  setNow();
+  form.elements.kind.addEventListener("change", chooseKind);
+  let isBusy = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      await keep();
+    } finally {
+      isBusy = false;
+    }
+  });
+  await show();
+}
+
+begin();

@@ -1,0 +1,117 @@
+// Measurements that wait on this phone: each has a key of its own and the mark of whose it is, and is sent to its person's
+// record only. It is taken away here when the server says that it is kept; sent twice, the server keeps it once.
+
+const STORES = { entries: { keyPath: "key" }, state: {} };
+
+function opened() {
+  return new Promise((resolve, reject) => {
+    const asked = indexedDB.open("regie", 1);
+    asked.onupgradeneeded = () => {
+      for (const [name, options] of Object.entries(STORES)) asked.result.createObjectStore(name, options);
+    };
+    asked.onsuccess = () => resolve(asked.result);
+    asked.onerror = () => reject(asked.error);
+  });
+}
+
+// Returns the result of one request to a store, once its transaction is on the disk.
+async function done(store, mode, ask) {
+  const database = await opened();
+  try {
+    return await new Promise((resolve, reject) => {
+      const transaction = database.transaction(store, mode, { durability: "strict" });
+      const request = ask(transaction.objectStore(store));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  } finally {
+    database.close();
+  }
+}
+
+export const put = (entry) => done("entries", "readwrite", (store) => store.put(entry));
+export const remove = (key) => done("entries", "readwrite", (store) => store.delete(key));
+export const owner = () => done("state", "readonly", (store) => store.get("owner"));
+const say = (name, value) => done("state", "readwrite", (store) => store.put(value, name));
+const said = (name) => done("state", "readonly", (store) => store.get(name));
+
+const waitingOfAll = () => done("entries", "readonly", (store) => store.getAll());
+
+export async function waitingOf(whose) {
+  return (await waitingOfAll()).filter((entry) => entry.whose === whose).sort((one, other) => (one.at < other.at ? -1 : 1));
+}
+
+// Returns what became of an entry: "kept", "stays" (no network, no login), or what is wrong with it in words.
+async function sent(entry, token) {
+  const form = new URLSearchParams({ ...entry.fields, key: entry.key, kind: entry.kind, whose: entry.whose, csrf_token: token });
+  let answer;
+  try {
+    answer = await fetch("/measurements/waiting", { method: "POST", body: form, redirect: "manual" });
+  } catch {
+    return "stays"; // the network is away
+  }
+  if (answer.status === 422) return (await answer.json()).problems;
+  return answer.ok ? "kept" : "stays";
+}
+
+// Sends all that waits for `whose`, one tab at a time; returns how many were kept and how many still wait.
+export function sync(whose, token) {
+  return navigator.locks.request("sync", async () => {
+    let kept = 0;
+    for (const entry of await waitingOf(whose)) {
+      const result = await sent(entry, token);
+      if (result === "kept") {
+        await remove(entry.key);
+        kept += 1;
+      } else if (result === "stays") break;
+      else await put({ ...entry, problems: result });
+    }
+    return { kept, left: (await waitingOf(whose)).length };
+  });
+}
+
+function show(place, { kept, left }) {
+  const text = left ? place.dataset.left.replace("{}", left) : kept ? place.dataset.kept : "";
+  if (!text) return;
+  place.querySelector("span").textContent = text;
+  place.querySelector("a").hidden = left === 0;
+  place.hidden = false;
+}
+
+// Before logging out: what waits stays on this phone, bound to its person, if they say so. The server empties the browser
+// of all else, unless anybody's measurements wait in it.
+function askBeforeLogout(whose, place) {
+  for (const form of document.querySelectorAll('form[action="/logout"]')) {
+    let isAsked = false;
+    form.addEventListener("submit", async (event) => {
+      if (isAsked) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const left = (await waitingOf(whose)).length;
+      if (left && !confirm(place.dataset.leave.replace("{}", left))) return;
+      isAsked = true;
+      await say("owner", "");
+      const all = (await waitingOfAll()).length;
+      if (all) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "waiting", value: all }));
+      form.submit();
+    });
+  }
+}
+
+async function begin(place) {
+  const { whose, token } = place.dataset;
+  askBeforeLogout(whose, place);
+  await say("owner", whose);
+  const look = document.documentElement.lang + document.documentElement.className;
+  const { active } = await navigator.serviceWorker.register("/worker.js");
+  if ((await said("look")) !== look) {
+    active?.postMessage("renew");
+    await say("look", look);
+  }
+  if (!token) return; // in the record of another nothing is sent
+  show(place, await sync(whose, token));
+  addEventListener("online", async () => show(place, await sync(whose, token)));
+}
+
+const place = document.querySelector("[data-whose]");
+if (place && isSecureContext) begin(place);

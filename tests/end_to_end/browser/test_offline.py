@@ -1,0 +1,156 @@
+"""Measurements without a network: they wait on the phone, are sent once, and only by whose they are."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
+
+from tests.end_to_end.browser.places import PERSON, WALKER
+from tests.end_to_end.browser.site import Site, log_in
+
+pytestmark = pytest.mark.browser
+
+SENDING = "**/measurements/waiting"
+SENT = "Wat op deze telefoon wachtte, staat nu in uw dossier."
+KEPT = """async () => {
+  await navigator.serviceWorker.ready;
+  for (const name of await caches.keys()) if (await (await caches.open(name)).match("/offline")) return true;
+  return false;
+}"""
+STORE = """const ask = (name, how) => new Promise((resolve, reject) => {
+  const opening = indexedDB.open("regie", 1);
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const asked = how(opening.result.transaction(name).objectStore(name));
+    asked.onsuccess = () => { opening.result.close(); resolve(asked.result); };
+  };
+});"""
+NOTHING_WAITS = f"async () => {{ {STORE} return (await ask('entries', store => store.count())) === 0; }}"
+OWNER_CHANGED = f"async whose => {{ {STORE} return (await ask('state', store => store.get('owner'))) === whose; }}"
+
+
+@pytest.fixture
+def phone(site: Site, browser: Browser) -> Iterator[BrowserContext]:
+    """Give a phone on which the walker is logged in, with the offline form."""
+    context = site.opened(browser, WALKER)
+    page = context.new_page()
+    page.goto("/")
+    page.wait_for_function(KEPT)
+    page.close()
+    yield context
+    context.close()
+
+
+def typed(phone: BrowserContext, weight: str) -> None:
+    """Type a weight without a network, and leave the page."""
+    phone.set_offline(True)
+    page = phone.new_page()
+    page.goto("/measurements")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Zonder internet")
+    page.get_by_label("Wat heeft u gemeten?").select_option("weight")
+    page.get_by_label("Gewicht", exact=True).fill(weight)
+    page.get_by_role("button", name="Op deze telefoon bewaren").dblclick()
+    expect(page.get_by_role("heading", name=f"Gewicht: {weight}")).to_have_count(1)
+    page.close()
+    phone.set_offline(False)
+
+
+def times_kept(page: Page, weight: str) -> int:
+    """Return how often a weight is in the record."""
+    page.goto("/measurements/weight?period=month")
+    return page.locator("td.value", has_text=weight).count()
+
+
+def test_what_is_typed_without_a_network_outlives_the_page_and_is_kept_once(phone: BrowserContext) -> None:
+    typed(phone, "81,25")
+    page = phone.new_page()
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text(SENT)
+    assert times_kept(page, "81,25") == 1
+
+
+def test_a_phone_that_dies_before_it_hears_the_answer_sends_again_and_it_is_kept_once(phone: BrowserContext) -> None:
+    typed(phone, "82,25")
+    page = phone.new_page()
+
+    def answer_is_lost(route: Route) -> None:
+        assert route.fetch().ok
+        route.abort()
+
+    page.route(SENDING, answer_is_lost)
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text("Metingen die nog op deze telefoon wachten: 1.")
+    page.close()
+    page = phone.new_page()
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text(SENT)
+    assert times_kept(page, "82,25") == 1
+
+
+def test_two_tabs_that_send_at_the_same_time_keep_it_once(phone: BrowserContext) -> None:
+    typed(phone, "83,25")
+    pages = [phone.new_page(), phone.new_page()]
+    for page in pages:
+        page.goto("/menu", wait_until="commit")
+    for page in pages:
+        page.wait_for_function(NOTHING_WAITS)
+    assert times_kept(pages[0], "83,25") == 1
+
+
+def test_another_person_on_the_phone_neither_sees_nor_sends_it(
+    site: Site, browser: Browser, phone: BrowserContext
+) -> None:
+    typed(phone, "84,25")
+    own = phone.cookies()
+    other = site.opened(browser, PERSON)
+    asked: list[str] = []
+    phone.on("request", lambda request: asked.append(request.url))
+    phone.clear_cookies()
+    phone.add_cookies(other.cookies())  # type: ignore[arg-type]  # what one gives is what the other takes
+    other.close()
+    page = phone.new_page()
+    page.goto("/")
+    page.wait_for_load_state("networkidle")
+    assert (
+        page.get_by_text("op deze telefoon").count() == 0 or not page.get_by_text("op deze telefoon").first.is_visible()
+    )
+    page.goto("/offline")
+    expect(page.get_by_role("button", name="Op deze telefoon bewaren")).to_be_visible()
+    assert not page.get_by_text("84,25").count()
+    assert not [url for url in asked if url.endswith("/measurements/waiting")]
+    phone.clear_cookies()
+    phone.add_cookies(own)  # type: ignore[arg-type]
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text(SENT)
+    assert times_kept(page, "84,25") == 1
+
+
+def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, browser: Browser) -> None:
+    phone = site.opened(browser, "nobody")
+    page = phone.new_page()
+    log_in(page, site.demo["people"][1], is_second=True)
+    page.wait_for_function(KEPT)
+    page.route(SENDING, lambda route: route.abort())
+    typed(phone, "85,25")
+    page.goto("/menu")
+    asked: list[str] = []
+
+    def agree(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept()
+
+    page.on("dialog", agree)
+    page.get_by_role("main").get_by_role("button", name="Uitloggen").click()
+    page.wait_for_url(f"{site.url}/")
+    assert "wachten: 1." in asked[0]
+    page.goto("/offline")
+    expect(page.get_by_text("Log eerst in als u internet heeft.")).to_be_visible()
+    assert not page.get_by_text("85,25").count()
+    page.unroute(SENDING)
+    again = site.opened(browser, WALKER)
+    phone.add_cookies(again.cookies())  # type: ignore[arg-type]
+    again.close()
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text(SENT)
+    assert times_kept(page, "85,25") == 1
+    phone.close()
