@@ -92,8 +92,8 @@ def router(parts: Parts) -> APIRouter:
     @routes.post("/measurements/waiting")
     async def send(
         request: Request,
-        form: Annotated[FormData, Depends(checked_form)],
         person: Annotated[SignedIn, Depends(signed_in)],
+        form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         """Keep a measurement that waited on a phone; a problem is said in words, and then it stays there."""
         if not hmac.compare_digest(text_of(form, "whose").encode(), mark_of(parts.settings, person).encode()):
