@@ -108,7 +108,7 @@ def policy(*uris: str) -> str:
     found = [urlsplit(uri) for uri in uris]
     targets = {f"{parts.scheme}://{parts.netloc}" if parts.scheme == "http" else f"{parts.scheme}:" for parts in found}
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "default-src 'none'; script-src 'self'; connect-src 'self'; manifest-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action {' '.join([SELF, *sorted(targets)])}"
     )
 

@@ -16,7 +16,7 @@ def test_a_person_gives_and_stops_access_without_javascript(site: Site, browser:
     page = context.new_page()
     site.go(page, "/access/new")
     page.get_by_role("button", name="Toegang geven", exact=True).click()
-    assert "Kies minstens één onderdeel." in page.locator(".notice").inner_text()
+    assert "Kies minstens één onderdeel." in page.get_by_role("alert").inner_text()
     page.get_by_text(practice).click()
     page.locator("label", has_text="Doelen, afspraken").click()
     page.locator("label", has_text="Eigen metingen").click()
@@ -62,6 +62,7 @@ def test_a_reader_chooses_english_and_keeps_it(site: Site, browser: Browser) -> 
     assert page.get_by_role("heading", level=1).inner_text() == "Care plan"
     site.go(page, "/medication")
     assert page.locator("html").get_attribute("lang") == "en"
+    page.get_by_role("button", name="Lees dit in het Nederlands").click()
     context.close()
 
 
