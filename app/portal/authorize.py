@@ -40,8 +40,8 @@ from app.portal.scope_words import kind_key, kind_words
 from app.portal.session import LoginParts, OwnRecordNeededError, SignedIn, checked_form, in_record
 from app.portal.view import trace_of
 from app.portal.wording import CATEGORIES, action_words
+from app.web.middleware import POLICY
 
-SELF = "'self'"
 NOTHING_CHOSEN = marked("Choose at least one part, or choose “Do not allow”.")
 NO_PERIOD = marked("Choose a period.")
 NO_KIND = marked("Choose at least one kind, or choose “Do not allow”.")
@@ -99,7 +99,7 @@ def choice_of(form: FormData, asked: Asked, most: tuple[Category, Action]) -> Ch
 
 
 def policy(*uris: str) -> str:
-    """Return the Content-Security-Policy of a page whose forms lead on to these URIs.
+    """Return the Content-Security-Policy of a page whose forms lead on to these URIs: that of all pages, and where to.
 
     A form is sent here and leads on to an app, and browsers hold that redirect against ``form-action`` too, with every
     one after it: an app that is met by https may send the person on to wherever it likes by https, and often does.
@@ -107,10 +107,7 @@ def policy(*uris: str) -> str:
     """
     found = [urlsplit(uri) for uri in uris]
     targets = {f"{parts.scheme}://{parts.netloc}" if parts.scheme == "http" else f"{parts.scheme}:" for parts in found}
-    return (
-        "default-src 'none'; script-src 'self'; connect-src 'self'; manifest-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action {' '.join([SELF, *sorted(targets)])}"
-    )
+    return " ".join([POLICY, *sorted(targets)])
 
 
 async def _note_denied(

@@ -17,10 +17,11 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 FORM_SIZE_MAX = 64 * 1024
 """Bytes in the body of a form or an OAuth request."""
 
-_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    b"manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
+"""The Content-Security-Policy of every page: all that it runs and shows is of this server. A page may add to the end."""
 _PROTECTION = [
     (b"server", b"Regie"),
     (b"x-content-type-options", b"nosniff"),
@@ -30,6 +31,7 @@ _PROTECTION = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
+_POLICY = (b"content-security-policy", POLICY.encode())
 STATIC = "/static"
 _NOT_KEPT = (b"cache-control", b"no-store")
 HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
@@ -62,7 +64,7 @@ class Frame:
         scope.setdefault("state", {})["trace"] = Trace(ids[0], address, ids[1], ids[2])
         path = scope["path"]
         # A page that needs another policy, as the consent page does, sends its own; so does what may be kept.
-        added = [*_PROTECTION, (b"content-security-policy", _POLICY), _NOT_KEPT, *id_headers(*ids)]
+        added = [*_PROTECTION, _POLICY, _NOT_KEPT, *id_headers(*ids)]
         if self.is_https:
             added.append(HSTS)
         is_open = cors.is_open(path)
