@@ -48,7 +48,7 @@ async def read_page(
     rows = await reader.all(statement, values | {"limit": size + 1, "inline": inline(size + 1)})
     place = reader, access
     found, read = await read_rows(rows[:size], lambda _: place)
-    return found, bool(found) and len(rows) > read
+    return found, len(rows) > read and (bool(found) or size == 0)
 
 
 async def read_rows(

@@ -143,6 +143,16 @@ async def test_delta_tells_grants_where_it_is_asked_to_and_each_version_once(wor
     assert (await me.get(resume)).get("entry", []) == []
 
 
+async def test_delta_goes_on_to_the_grants_where_the_record_ends_with_the_page(world: World, me: Caller) -> None:
+    changes = (await me.get("/$delta?since=0&_count=1000"))["entry"]
+    page = await me.get(f"/$delta?since=0&consents=0&_count={len(changes)}")
+    assert page["entry"] == changes
+    following = link(page, "next")
+    assert following is not None
+    told = await me.get(following)
+    assert {entry["resource"]["id"] for entry in told["entry"]} <= await all_grants(world)
+
+
 async def test_delta_goes_on_with_what_was_done_to_a_grant_since(world: World, me: Caller) -> None:
     resume = link(await me.get("/$delta?since=0&consents=0&_count=1000"), "resume")
     assert resume is not None
