@@ -164,18 +164,18 @@ def amended(tree: Tree, measured: Measured, release: Release) -> Tree:
     The values go where they stood. What was written out of the old ones (the text for people, too high or too low) is left out.
     """
     content = _content(measured, release)
-    stale = {"text", "note", "comment", "extension"} | {name for name in tree if name.startswith("effective")}
+    stale = {"text", "note", "comment", "extension", "interpretation"}
+    stale |= {name for name in tree if name.startswith("effective")}
     changed = {name: value for name, value in tree.items() if name not in stale}
+    kind = KINDS[measured.kind]
     if measured.kind == "blood-glucose":
-        changed.pop("interpretation", None)
         changed["code"] = content["code"]
-    quantities = [_quantity(value, KINDS[measured.kind].unit) for value in measured.values]
-    if "valueQuantity" in tree:
-        (changed["valueQuantity"],) = quantities
-    else:
-        kind = KINDS[measured.kind]
-        of_part = {part["code"]: value for part, value in zip(kind.parts or (kind.code,), quantities, strict=True)}
-        changed["component"] = [_with_value(one, of_part) for one in listed(tree.get("component"))]
+    quantities = [_quantity(value, kind.unit) for value in measured.values]
+    of_part = {part["code"]: value for part, value in zip(kind.parts or (kind.code,), quantities, strict=True)}
+    if "valueQuantity" in tree and not kind.parts:
+        changed["valueQuantity"] = quantities[0]
+    if "component" in tree:
+        changed["component"] = [_with_value(one, of_part) for one in listed(tree["component"])]
     others = [one for one in listed(tree.get("extension")) if one.get("url") not in (EVENT_TIMING, _ENTRY["url"])]
     changed["extension"] = [*others, *content["extension"]]
     told: Tree = {name: content[name] for name in ("effectiveDateTime", "comment", "note") if name in content}
@@ -185,7 +185,9 @@ def amended(tree: Tree, measured: Measured, release: Release) -> Tree:
 def _with_value(component: Tree, of_part: Mapping[str, Tree]) -> Tree:
     own = [str(one.get("code")) for one in listed((component.get("code") or {}).get("coding"))]
     value = next((of_part[code] for code in own if code in of_part), None)
-    return component if value is None else {**component, "valueQuantity": value}
+    if value is None:
+        return component
+    return {**{name: one for name, one in component.items() if name != "interpretation"}, "valueQuantity": value}
 
 
 def taken_back(tree: Tree) -> Tree:

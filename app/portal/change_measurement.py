@@ -14,10 +14,10 @@ from starlette.responses import Response
 from app.errors import AccessDeniedError, NotFoundError, PreconditionFailedError
 from app.fhir.elements import Tree
 from app.fhir.release import Release
-from app.fhir.self_measured import MOMENTS, is_own
+from app.fhir.self_measured import MOMENTS
 from app.portal import kinds
 from app.portal.kept_form import forget_typed, kept_form, typed_before
-from app.portal.kinds import WRONG, Kind, measurements_of
+from app.portal.kinds import Kind, measurements_of
 from app.portal.language import Language, marked
 from app.portal.measuring import FORMS, Checked, checked
 from app.portal.open_session import text_of
@@ -32,8 +32,8 @@ CHANGED = marked("This measurement was changed in the meantime. Look at it again
 
 
 def _fields_of(kind: Kind, tree: Tree, reading: Reading, language: Language) -> dict[str, str] | None:
-    """Return what stands in the form of a measurement that is corrected, None if it is no measurement of this kind."""
-    measured = measurements_of(kind, [tree], reading.zone)
+    """Return what stands in the form of a measurement that is corrected, None if it is none of this kind that they may correct."""
+    measured = [one for one in measurements_of(kind, [tree], reading.zone) if one.is_own]
     if not measured:
         return None
     (one,) = measured
@@ -56,9 +56,8 @@ async def _own(
             person.requester(), trace_of(request), release, "Observation", [("_id", resource_id)]
         )
         for one in found.matches:
-            tree = one.tree()
-            fields = _fields_of(kind, tree, reading, language)
-            if fields is not None and is_own(tree) and tree.get("status") not in WRONG:
+            fields = _fields_of(kind, one.tree(), reading, language)
+            if fields is not None:
                 return one, fields
     raise NotFoundError("There is no such measurement.")
 

@@ -212,7 +212,7 @@ class Measurement:
     """One measurement: a value for each series of its kind (None where it has none), in the kind's unit.
 
     ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person. ``source`` is the id
-    of the Observation, and ``is_own`` says that the person may correct it.
+    of the Observation, and ``is_own`` says that the person may correct it, which half a pair has no form for.
     """
 
     at: datetime
@@ -308,7 +308,7 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
                 named(others),
                 str(resource.get("comment") or remark or ""),
                 str(resource.get("id", "")),
-                is_own(resource),
+                is_own(resource) and not (kind.is_pair and None in values),
             )
         )
     return _paired(sorted(found, key=lambda one: one.at))

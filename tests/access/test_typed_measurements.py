@@ -207,6 +207,27 @@ async def test_what_somebody_else_measured_is_not_corrected_here(world: World) -
     assert f"/my-data/corrections?about=Observation/{made['id']}" in (await page(world, "/measurements/weight")).text
 
 
+async def test_half_a_blood_pressure_has_no_form_and_can_be_asked_about(world: World) -> None:
+    patient = {"reference": world.zonnestraal.patient(Release.STU3)}
+    made = await world.caller("zonnestraal", Release.STU3).made(
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
+            "subject": patient,
+            "performer": [patient],
+            "effectiveDateTime": datetime.now(UTC).isoformat(timespec="seconds"),
+            "valueQuantity": {"value": 131, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+        }
+    )
+    path = f"/measurements/blood-pressure/{made['id']}"
+    assert (await page(world, path)).status_code == 404
+    assert (await post(world, path, **typed(upper="128", lower="76", version="1"))).status_code == 404
+    shown = (await page(world, "/measurements/blood-pressure")).text
+    assert path not in shown
+    assert f"/my-data/corrections?about=Observation/{made['id']}" in shown
+
+
 async def test_nobody_corrects_a_measurement_of_another(world: World) -> None:
     await post(world, ADD, **typed())
     (kept,) = await observations(world)

@@ -62,8 +62,13 @@ def test_a_correction_leaves_what_it_is_not_about(release: Release) -> None:
     tree = observation(measured("blood-pressure"), release, "example")
     cuff = {"code": {"coding": [{"code": "8358-4"}]}, "valueCodeableConcept": {"text": "standaard"}}
     tree |= {"component": [*tree["component"], cuff], "bodySite": {"text": "arm"}, "text": {"status": "generated"}}
+    tree |= {"valueQuantity": {"value": 97, "unit": "mmHg"}, "interpretation": [{"text": "te hoog"}]}
+    tree["component"][0]["interpretation"] = [{"text": "te hoog"}]
     changed = amended(tree, measured("blood-pressure", values=(Decimal(130), Decimal(80))), release)
     assert changed["component"][2] == cuff
+    assert [one["valueQuantity"]["value"] for one in changed["component"][:2]] == [130, 80]
+    assert changed["valueQuantity"] == {"value": 97, "unit": "mmHg"}, "none of the two that were typed"
+    assert "interpretation" not in changed | changed["component"][0]
     assert changed["bodySite"] == {"text": "arm"}
     assert "text" not in changed, "it told the old values"
 
