@@ -67,14 +67,16 @@ async def status(call: Call) -> FhirResponse:
         seen = sum(part.count for part in found.parts)
         headers = [(b"x-progress", f"{seen} resources found".encode()), (b"retry-after", str(_ASK_AGAIN_S).encode())]
         return FhirResponse(202, b"", headers)
+    files = [
+        {"type": part.type, "url": f"{call.base}/$export/{found.job_id}/{number}.ndjson"}
+        for number, part in enumerate(found.parts)
+    ]
     manifest = {
         "transactionTime": instant_text(found.instant),
         "request": found.request,
         "requiresAccessToken": True,
-        "output": [
-            {"type": part.type, "url": f"{call.base}/$export/{found.job_id}/{number}.ndjson"}
-            for number, part in enumerate(found.parts)
-        ],
+        "output": [one for one in files if one["type"] != exporting.DELETED],
+        "deleted": [one for one in files if one["type"] == exporting.DELETED],
         "error": [],
     }
     until = http_date(found.until)

@@ -1,6 +1,7 @@
-"""What a record held at one moment: the versions that were current then, as far as they are inside the scope now."""
+"""What a record held at one moment, and what had been deleted from it: the versions that were current then, inside the scope now."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, select
@@ -30,8 +31,17 @@ _RECORDS = hot(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When what is told was deleted: from ``since`` on and before ``before``, and still so at ``instant``; microseconds UTC."""
+
+    since: int
+    before: int
+    instant: int
+
+
 def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
-    """Return the condition: a version of then that is no deletion, and nothing before then had replaced."""
+    """Return the condition: a version of then, from some moment on, that nothing before then had replaced."""
     later = change.alias("later")
     replaced = select(later.c.previous).where(
         later.c.record_id == bindparam("record_id"), later.c.instant <= bindparam("instant")
@@ -42,20 +52,42 @@ def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
         change.c.release == bindparam("release"),
         change.c.instant <= bindparam("instant"),
         change.c.instant >= bindparam("since"),
-        change.c.operation != "delete",
         change.c.seq.not_in(replaced),
     )
+
+
+_IS_DELETION = change.c.operation == "delete"
 
 
 @scoped
 def _counts(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     statement = select(change.c.type, func.count()).select_from(_joined)
-    return hot(statement.where(*_stood(limited_types=limited_types)).group_by(change.c.type).order_by(change.c.type))
+    statement = statement.where(*_stood(limited_types=limited_types), ~_IS_DELETION)
+    return hot(statement.group_by(change.c.type).order_by(change.c.type))
 
 
 @scoped
 def _versions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
-    statement = select(*page_columns(change)).select_from(_joined).where(*_stood(limited_types=limited_types))
+    return _page(*_stood(limited_types=limited_types), ~_IS_DELETION)
+
+
+@scoped
+def _deletions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
+    return _page(*_deleted(limited_types=limited_types))
+
+
+@scoped
+def _count_of_deletions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
+    return hot(select(func.count()).select_from(_joined).where(*_deleted(limited_types=limited_types)))
+
+
+def _deleted(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition: a deletion in a window. It has the categories of what was deleted, and is inside as that would be."""
+    return (*_stood(limited_types=limited_types), _IS_DELETION, change.c.instant < bindparam("before"))
+
+
+def _page(*conditions: ColumnElement[bool]) -> Statement:
+    statement = select(*page_columns(change)).select_from(_joined).where(*conditions)
     return hot(statement.where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("limit")))
 
 
@@ -77,6 +109,24 @@ async def read_at(
     """Return the resources as they were at ``instant``, those of changes above ``after``, in the order of change; and whether there are more."""
     values = {**_values(access, release, instant, since), "after": after}
     return await read_page(reader, access, _versions(access.types is not None), values, size)
+
+
+async def count_of_deletions_at(reader: Reader, access: RecordAccess, release: Release, window: Window) -> int:
+    """Return how many resources had been deleted in the window."""
+    row = await reader.one(_count_of_deletions(access.types is not None), _in_window(access, release, window))
+    return 0 if row is None else int(row[0])
+
+
+async def deletions_at(
+    reader: Reader, access: RecordAccess, release: Release, window: Window, *, after: int, size: int
+) -> tuple[list[Stored], bool]:
+    """Return the deletions in the window, in pages as ``read_at`` does versions."""
+    values = {**_in_window(access, release, window), "after": after}
+    return await read_page(reader, access, _deletions(access.types is not None), values, size)
+
+
+def _in_window(access: RecordAccess, release: Release, window: Window) -> dict[str, Any]:
+    return {**_values(access, release, window.instant, window.since), "before": window.before}
 
 
 async def records_after(reader: Reader, after: int, limit: int) -> list[int]:

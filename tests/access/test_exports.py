@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.access.categories import ALL_PARTS, Category
 from app.fhir.release import Release
 from app.interactions.operations import export
 from app.store import at_moment
@@ -144,6 +145,88 @@ async def test_an_export_is_of_the_moment_it_was_begun(world: World) -> None:
     since = (await manifest(practice, job))["transactionTime"]
     later = await everything_in(practice, await begun(practice, f"/Patient/$export?_since={since}"))
     assert len(later) == 2, "what was changed and what is new since"
+
+
+async def deletions(caller: Caller, url: str = "/Patient/$export?_since=2000") -> list[str]:
+    """Return what an export tells to delete."""
+    found: list[str] = []
+    for output in (await manifest(caller, await begun(caller, url)))["deleted"]:
+        assert output["type"] == "Bundle"
+        for bundle in await fetched(caller, output["url"]):
+            assert bundle["type"] == "transaction"
+            assert {entry["request"]["method"] for entry in bundle["entry"]} == {"DELETE"}
+            found += [entry["request"]["url"] for entry in bundle["entry"]]
+    return found
+
+
+async def deleted(world: World, thing: str, release: Release = Release.R4) -> str:
+    """Delete one of Zonnestraal's things; return its reference."""
+    url = world.zonnestraal.url(thing, release)
+    assert (await world.caller("zonnestraal", release)("DELETE", url)).status_code == 204
+    return url[1:]
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_what_was_deleted_since_is_told_to_who_could_see_it(
+    world: World, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice = world.caller("granted", release)
+    weight_, condition_, secret = [await deleted(world, thing, release) for thing in ("weight", "condition", "secret")]
+    assert await deletions(practice) == [weight_, condition_]
+    assert await deletions(practice, "/Patient/$export?_since=2000&_type=Condition") == [condition_]
+    assert await deletions(world.caller("sensitive", release)) == [condition_, secret]
+    of_all = await deletions(world.caller("operator", release), "/$export?_since=2000")
+    assert of_all == [weight_, condition_, secret]
+    assert await deletions(practice, "/Patient/$export") == [], "without a time there is nothing to delete"
+    assert await deletions(practice, "/Patient/$export?_since=2999") == []
+    monkeypatch.setattr(export, "PAGE", 1)
+    assert await deletions(practice) == [weight_, condition_], "in pages, too"
+
+
+async def test_what_was_deleted_before_a_grant_or_between_two_is_not_told(world: World) -> None:
+    practice, everything = world.caller("no grant"), ALL_PARTS | Category.SENSITIVE
+    await deleted(world, "weight")
+    first = await world.give("no grant", world.zonnestraal, everything)
+    seen = [await deleted(world, "condition")]
+    assert await deletions(practice) == seen
+    await world.withdraw(first)
+    await deleted(world, "goal")
+    await world.give("no grant", world.zonnestraal, ALL_PARTS)
+    seen.append(await deleted(world, "chosen"))
+    await deleted(world, "secret")
+    assert await deletions(practice) == seen, "and nothing sensitive, which the second does not open"
+
+
+async def test_what_is_opened_later_tells_no_deletion_from_before(world: World) -> None:
+    practice = world.caller("granted")
+    await deleted(world, "secret")
+    await world.give("granted", world.zonnestraal, ALL_PARTS | Category.SENSITIVE)
+    assert await deletions(practice) == []
+    assert (await manifest(practice, await begun(practice, "/Patient/$export?_since=2000")))["deleted"] == []
+    weight_ = await deleted(world, "weight")
+    assert await deletions(practice) == [weight_]
+
+
+async def test_what_was_deleted_is_not_told_once_the_grant_is_withdrawn(world: World) -> None:
+    practice = world.caller("granted")
+    weight_ = await deleted(world, "weight")
+    (told,) = (await manifest(practice, await begun(practice, "/Patient/$export?_since=2000")))["deleted"]
+    assert weight_ in (await practice("GET", told["url"])).text
+    await withdraw(world)
+    answer = await practice("GET", told["url"])
+    assert answer.status_code in (200, 403)
+    assert weight_.rpartition("/")[2] not in answer.text
+
+
+async def test_what_came_back_after_it_was_deleted_is_no_deletion(world: World) -> None:
+    practice, me = world.caller("granted"), world.caller("zonnestraal")
+    url = world.zonnestraal.url("weight")
+    thing = await me.get(url)
+    job = await begun(practice, f"/Patient/$export?_since={thing['meta']['lastUpdated']}")
+    await deleted(world, "weight")
+    assert (await manifest(practice, job))["deleted"] == [], "it was deleted after the moment of the export"
+    assert (await me("PUT", url, thing)).status_code == 201
+    assert await deletions(practice) == []
 
 
 async def looks(world: World) -> int:

@@ -18,11 +18,12 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
-from app.db.database import Transaction
+from app.db.database import Reader, Transaction
 from app.errors import AccessDeniedError, NotFoundError, TooManyRequestsError
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
+from app.interactions.operations.deletions import count_of_deletions, deletion, read_deletions
 from app.jobs import exports
 from app.jobs.exports import Export, ExportPart
 from app.store.at_moment import counts_at, read_at, records_after
@@ -39,6 +40,9 @@ PART_MAX = 100_000
 
 RECORDS_AT_ONCE = 50
 PAGE = 200
+DELETED = "Bundle"
+"""The type of the parts that tell what was deleted: Bundles are not kept, so that no resources are of this type."""
+
 STEPS_SECONDS = 0.3
 """How long one question for how far it is may take."""
 
@@ -163,12 +167,7 @@ async def _step(context: Context, requester: Requester, trace: Trace, export: Ex
         scope: AccessScope,
     ) -> tuple[tuple[int, dict[int, Sequence[tuple[str, int]]], bool], list[Touched]]:
         records, is_last = await _records(context, scope, export, export.looked, None)
-        found = {
-            access.record_id: await counts_at(
-                reader, access, export.release, instant=export.instant, since=export.since
-            )
-            for access in records
-        }
+        found = {access.record_id: await _counts(reader, requester, access, export) for access in records}
         touched = [
             Touched(one.record_id, one.reason, sum(count for _, count in found[one.record_id])) for one in records
         ]
@@ -187,6 +186,15 @@ async def _step(context: Context, requester: Requester, trace: Trace, export: Ex
         await exports.step(transaction, export, looked, parts, is_ready=is_last)
 
     await context.database.write(job)
+
+
+async def _counts(
+    reader: Reader, requester: Requester, access: RecordAccess, export: Export
+) -> Sequence[tuple[str, int]]:
+    """Return how many resources of each type a record has, and how many deletions."""
+    found = list(await counts_at(reader, access, export.release, instant=export.instant, since=export.since))
+    deleted = await count_of_deletions(reader, requester, access, export)
+    return [*found, (DELETED, deleted)] if deleted else found
 
 
 def _counted(parts: tuple[ExportPart, ...], resource_type: str, record_id: int, count: int) -> tuple[ExportPart, ...]:
@@ -231,7 +239,7 @@ async def lines(
         message = "There is no such file."
         raise NotFoundError(message)
     part = export.parts[number]
-    of_part = replace(export, types=frozenset({part.type}))
+    of_part = export if part.type == DELETED else replace(export, types=frozenset({part.type}))
     place: _Place | None = _Place(part.first, 0)
     is_begun = False
     while place is not None:
@@ -250,6 +258,8 @@ async def _page(
 ) -> tuple[bytes, _Place | None]:
     """Return some lines, and where to go on (None: that was all)."""
     reader = context.database.reader
+    is_deleted = part.type == DELETED
+    resource_type = "" if is_deleted else part.type
 
     async def action(scope: AccessScope) -> tuple[tuple[bytes, _Place | None], list[Touched]]:
         records, is_last = await _records(context, scope, export, place.record_id - 1, part.last)
@@ -259,13 +269,17 @@ async def _page(
         following: _Place | None = None
         for access in records:
             after = place.after if access.record_id == place.record_id else 0
-            versions, more = await read_at(
-                reader, access, export.release, instant=export.instant, since=export.since, after=after, size=PAGE
-            )
+            if is_deleted:
+                versions, more = await read_deletions(reader, requester, access, export, after=after, size=PAGE)
+            else:
+                versions, more = await read_at(
+                    reader, access, export.release, instant=export.instant, since=export.since, after=after, size=PAGE
+                )
             if versions:
-                bodies += (_line(version.body) for version in versions)
-                size += sum(len(version.body) for version in versions)
-                touched.append(Touched(access.record_id, access.reason, len(versions), part.type))
+                found = [deletion(versions)] if is_deleted else [_line(version.body) for version in versions]
+                bodies += found
+                size += sum(map(len, found))
+                touched.append(Touched(access.record_id, access.reason, len(versions), resource_type))
             if more:
                 following = _Place(access.record_id, versions[-1].seq)
                 break
@@ -276,8 +290,8 @@ async def _page(
             following = None if is_last or not records else _Place(records[-1].record_id + 1, 0)
         return (b"".join(bodies), following), touched
 
-    deed = Deed("operation-export", export.release, part.type)
-    return await context.gate.look(requester, trace, Wish(Action.SEARCH, part.type), deed, action)
+    deed = Deed("operation-export", export.release, resource_type)
+    return await context.gate.look(requester, trace, Wish(Action.SEARCH, resource_type or None), deed, action)
 
 
 def _line(body: bytes) -> bytes:
