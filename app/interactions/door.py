@@ -20,7 +20,7 @@ from app.interactions.access_requests import Asked
 from app.interactions.archive import Paper, archive, printed
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.consents import CONSENT, grants_of
-from app.interactions.context import Context
+from app.interactions.context import Context, Stored
 from app.interactions.corrections import Correction
 from app.interactions.erase import erase_record
 from app.interactions.gate import Decide, Deed
@@ -28,6 +28,7 @@ from app.interactions.leave import Leave
 from app.interactions.log import LogPage, SoughtEntry, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
+from app.interactions.newest import newest_of_each
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
@@ -50,6 +51,18 @@ class Interactions:
     ) -> Page:
         """Return a page of what matches."""
         return await search(self._context, requester, trace, release, resource_type, pairs)
+
+    async def newest_of_each(
+        self,
+        requester: Requester,
+        trace: Trace,
+        release: Release,
+        resource_type: str,
+        searches: Sequence[list[tuple[str, str]]],
+        most: int,
+    ) -> list[list[Stored]]:
+        """Return for each search the latest that match, in one look."""
+        return await newest_of_each(self._context, requester, trace, release, resource_type, searches, most)
 
     async def add_measurements(
         self, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str

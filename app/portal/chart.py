@@ -86,21 +86,23 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """One series to draw: its name, its points (oldest first), and whether a line goes through their averages."""
+    """One series to draw: its name, the points that become dots and those that a line goes through, all oldest first."""
 
     name: str
     points: Sequence[Point]
+    through: Sequence[Point] = ()
     has_line: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing ready for the template."""
+    """A drawing ready for the template; ``areas`` are surfaces, as lists of points in a square of 1000."""
 
     lines: tuple[Line, ...]
     bands: tuple[Band, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    areas: tuple[str, ...] = ()
 
 
 def steps(low: Decimal, high: Decimal, most: int = 7) -> list[Decimal]:
@@ -153,6 +155,27 @@ def averages(points: Sequence[Point], days: int) -> list[Point]:
     return found
 
 
+def peaks(points: Sequence[Point], most: int) -> list[int]:
+    """Return the places of the points that stay when at most ``most`` are drawn: the lowest and highest of each stretch of time.
+
+    ``points`` are oldest first. No stretch loses its extremes, so that what a reader has to see is seen; the last stays too.
+    """
+    if len(points) <= most:
+        return list(range(len(points)))
+    stretches = max(most // 2 - 1, 1)
+    first, last = points[0].at.timestamp(), points[-1].at.timestamp()
+    width = (last - first) / stretches or 1.0
+    lowest: dict[int, int] = {}
+    highest: dict[int, int] = {}
+    for place, point in enumerate(points):
+        stretch = min(int((point.at.timestamp() - first) / width), stretches - 1)
+        if stretch not in lowest or point.value < points[lowest[stretch]].value:
+            lowest[stretch] = place
+        if stretch not in highest or point.value > points[highest[stretch]].value:
+            highest[stretch] = place
+    return sorted({*lowest.values(), *highest.values(), len(points) - 1})
+
+
 def pieces(points: Sequence[Point]) -> list[list[Point]]:
     """Return ``points`` cut where nothing was measured for long, so that no line claims what nobody knows.
 
@@ -197,7 +220,8 @@ def bands(ranges: Iterable[Range], scale: Scale) -> tuple[Band, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _drawn(piece: Sequence[tuple[float, float]]) -> str:
+def drawn(piece: Sequence[tuple[float, float]]) -> str:
+    """Return places as the points of a line in a square of 1000."""
     return " ".join(f"{x * 10:.1f},{y * 10:.1f}" for x, y in piece)
 
 
@@ -207,62 +231,46 @@ def time_chart(
     start: date,
     end: date,
     *,
-    bucket_days: int,
     labels: dict[date, str],
     written: dict[Decimal, str],
 ) -> Chart:
     """Return the chart of values over the days ``start`` to ``end``, both included.
 
-    There is at least one point. ``labels`` and ``written`` give the texts of the ticks of ``day_ticks`` and
-    ``value_axis``. Lines go through averages of ``bucket_days``.
+    There is at least one point. ``labels`` and ``written`` give the texts of the ticks of ``day_ticks`` and ``value_axis``.
     """
     zone = next(point.at.tzinfo for values in series for point in values.points)
     left = datetime.combine(start, time(), zone).timestamp()
     right = datetime.combine(end + timedelta(days=1), time(), zone).timestamp()
-    across, upwards = Scale(left, right), _upwards(written)
+    across, up = Scale(left, right), upwards(written)
 
     def place(point: Point) -> tuple[float, float]:
-        return across.place(point.at.timestamp()), upwards.place(float(point.value))
+        return across.place(point.at.timestamp()), up.place(float(point.value))
 
     lines = []
     for values in series:
         shown = [point for point in values.points if left <= point.at.timestamp() < right]
-        drawn = [
-            _drawn([place(point) for point in piece])
-            for piece in pieces(averages(shown, bucket_days))
+        through = [
+            drawn([place(point) for point in piece])
+            for piece in pieces([point for point in values.through if left <= point.at.timestamp() < right])
             if len(piece) > 1
         ]
         dots = tuple(Dot(*place(point), point.label, point.beyond) for point in shown)
-        lines.append(Line(values.name, dots, tuple(drawn) if values.has_line else ()))
+        lines.append(Line(values.name, dots, tuple(through) if values.has_line else ()))
     x_ticks = tuple(
         Tick(across.place(datetime.combine(day, time(), zone).timestamp()), labels[day], minor)
         for day, minor in day_ticks(start, end)
     )
-    return Chart(tuple(lines), bands(ranges, upwards), x_ticks, _value_ticks(written))
+    return Chart(tuple(lines), bands(ranges, up), x_ticks, value_ticks(written))
 
 
-def day_curve(days: Sequence[Values], ranges: Sequence[Range], *, written: dict[Decimal, str]) -> Chart:
-    """Return the values of several days over the hours of one day, each day a line; the first of ``days`` is in front."""
-    across, upwards = Scale(0, 1440), _upwards(written)
-    lines = []
-    for day in days:
-        places = [
-            (across.place(point.at.hour * 60 + point.at.minute), upwards.place(float(point.value)))
-            for point in day.points
-        ]
-        dots = tuple(Dot(x, y, point.label, point.beyond) for (x, y), point in zip(places, day.points, strict=True))
-        lines.append(Line(day.name, dots, (_drawn(places),) if len(places) > 1 else ()))
-    x_ticks = tuple(Tick(across.place(hour * 60), f"{hour:02}:00", hour % 6 != 0) for hour in range(0, 25, 3))
-    return Chart(tuple(lines), bands(ranges, upwards), x_ticks, _value_ticks(written))
-
-
-def _upwards(written: dict[Decimal, str]) -> Scale:
+def upwards(written: dict[Decimal, str]) -> Scale:
     """Return the vertical scale: the highest value is at the top, where y is 0."""
     return Scale(float(max(written)), float(min(written)))
 
 
-def _value_ticks(written: dict[Decimal, str]) -> tuple[Tick, ...]:
-    scale = _upwards(written)
+def value_ticks(written: dict[Decimal, str]) -> tuple[Tick, ...]:
+    """Return the ticks of the vertical axis."""
+    scale = upwards(written)
     return tuple(Tick(scale.place(float(value)), text) for value, text in written.items())
 
 
@@ -274,7 +282,7 @@ def sparklines(series: Sequence[Sequence[Decimal]], span_min: Decimal) -> tuple[
     middle, half = (max(every) + min(every)) / 2, max(max(every) - min(every), span_min) / 2
     scale = Scale(float(middle + half), float(middle - half))
     return tuple(
-        _drawn(
+        drawn(
             [(Scale(0, len(values) - 1).place(index), scale.place(float(value))) for index, value in enumerate(values)]
         )
         if len(values) > 1

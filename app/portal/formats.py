@@ -2,11 +2,15 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date
 from babel.numbers import format_decimal
 
 from app.portal.language import Language, marked
+
+KEPT_MAX = 4096
+"""Written numbers and days that are kept: a chart writes hundreds, most of them again and again."""
 
 UNITS = {
     "mm[Hg]": "mmHg",
@@ -35,6 +39,12 @@ UNITS = {
 
 def number(value: Decimal, language: Language) -> str:
     """Return ``value`` with the digits it was measured with: 72.50 is ``72,50`` in Dutch."""
+    return _number(str(value), language)
+
+
+@lru_cache(KEPT_MAX)
+def _number(text: str, language: Language) -> str:
+    value = Decimal(text)
     exponent = value.as_tuple().exponent
     digits = -exponent if isinstance(exponent, int) and exponent < 0 else 0
     return str(format_decimal(value, "#,##0" + ("." + "0" * digits if digits else ""), locale=language.locale))
@@ -60,7 +70,7 @@ def day(value: date, language: Language) -> str:
 
 def short_day(value: date, language: Language) -> str:
     """Return a date without its year: ``25 nov``."""
-    return str(format_date(value, "d MMM", locale=language.locale)).replace(".", "")
+    return _day(value, "d MMM", language).replace(".", "")
 
 
 def month(value: date, language: Language) -> str:
@@ -68,9 +78,9 @@ def month(value: date, language: Language) -> str:
     return str(format_date(value, "MMM", locale=language.locale)).replace(".", "")[:3]
 
 
-def clock(value: datetime, language: Language) -> str:
-    """Return the time of day of a local instant: ``07:15``."""
-    return str(format_time(value, "HH:mm", locale=language.locale))
+def clock(value: datetime) -> str:
+    """Return the time of day of a local instant, alike in both languages: ``07:15``."""
+    return f"{value:%H:%M}"
 
 
 def near_day(value: date, today: date, language: Language) -> str:
@@ -79,14 +89,19 @@ def near_day(value: date, today: date, language: Language) -> str:
         return language.gettext("today")
     if value == today - timedelta(days=1):
         return language.gettext("yesterday")
-    return str(format_date(value, "d MMMM" if value.year == today.year else "d MMMM y", locale=language.locale))
+    return _day(value, "d MMMM" if value.year == today.year else "d MMMM y", language)
+
+
+@lru_cache(KEPT_MAX)
+def _day(value: date, pattern: str, language: Language) -> str:
+    return str(format_date(value, pattern, locale=language.locale))
 
 
 def near_moment(value: datetime, today: date, language: Language) -> str:
     """Return a local instant by its distance: ``vandaag om 07:15``, ``3 november om 07:15``."""
     return language.gettext("%(day)s at %(time)s") % {
         "day": near_day(value.date(), today, language),
-        "time": clock(value, language),
+        "time": clock(value),
     }
 
 
@@ -96,7 +111,7 @@ def short_moment(value: datetime, today: date, language: Language) -> str:
         shown = near_day(value.date(), today, language)
     else:
         shown = short_day(value.date(), language) + ("" if value.year == today.year else f" {value.year}")
-    return f"{shown} {clock(value, language)}".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{shown} {clock(value)}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def span(start: date | None, end: date | None, language: Language) -> str:

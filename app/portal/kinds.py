@@ -4,7 +4,7 @@ Codes: LOINC and SNOMED CT as in the MedMij self-measurements, https://informati
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -211,8 +211,8 @@ MOMENTS = {
 class Measurement:
     """One measurement: a value for each series of its kind (None where it has none), in the kind's unit.
 
-    ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person. ``source`` is the id
-    of the Observation, and ``is_own`` says that the person may correct it, which half a pair has no form for.
+    ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person. ``is_half`` says that
+    its ``resource``, the Observation, has one value of a pair.
     """
 
     at: datetime
@@ -220,8 +220,18 @@ class Measurement:
     moment: str = ""
     by: str = ""
     note: str = ""
-    source: str = ""
-    is_own: bool = False
+    is_half: bool = False
+    resource: Tree = field(default_factory=dict, compare=False)
+
+    @property
+    def source(self) -> str:
+        """Return the id of the Observation."""
+        return str(self.resource.get("id", ""))
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether the person may correct it, which half a pair has no form for."""
+        return not self.is_half and is_own(self.resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +268,11 @@ def kind_of(resource: Tree) -> Kind | None:
 
 
 def _values(kind: Kind, resource: Tree) -> tuple[Decimal | None, ...]:
-    parts = {code: component for component in resource.get("component", []) for _, code in codes(component.get("code"))}
+    parts = {code: component for component in resource.get("component", ()) for _, code in codes(component.get("code"))}
+    own = {code for _, code in codes(resource.get("code"))} if len(kind.series) > 1 else set()
     found: list[Decimal | None] = []
     for series in kind.series:
-        is_whole = len(kind.series) == 1 or has_code(resource.get("code"), series.code)
+        is_whole = len(kind.series) == 1 or series.code in own
         part = parts.get(series.code) or (resource if is_whole else {})
         measured = amount(part.get("valueQuantity"))
         is_taken = not kind.is_pair and any(value is not None for value in found)
@@ -290,10 +301,10 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
         if resource.get("status") in WRONG or kind_of(resource) is not kind or at is None:
             continue
         identifiers = {
-            (one.get("system", ""), one["value"]) for one in resource.get("identifier", []) if "value" in one
+            (one.get("system", ""), one["value"]) for one in resource.get("identifier", ()) if "value" in one
         }
         values = _values(kind, resource)
-        if seen & identifiers or not any(value is not None for value in values):
+        if not seen.isdisjoint(identifiers) or all(value is None for value in values):
             continue
         seen |= identifiers
         others = [
@@ -307,8 +318,8 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
                 _moment(resource),
                 named(others),
                 str(resource.get("comment") or remark or ""),
-                str(resource.get("id", "")),
-                is_own(resource) and not (kind.is_pair and None in values),
+                kind.is_pair and None in values,
+                resource,
             )
         )
     return _paired(sorted(found, key=lambda one: one.at))

@@ -1,8 +1,8 @@
 """The pages with measurements: an overview of cards, and per kind a chart, what it says in words, and a table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
 
@@ -10,15 +10,29 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFoundError
-from app.fhir.elements import Tree
+from app.fhir.elements import LOINC, Tree
 from app.portal import formats
 from app.portal.careplan import range_in_words
-from app.portal.chart import Chart, Point, Range, Values, day_curve, day_ticks, sparklines, time_chart, value_axis
+from app.portal.chart import (
+    Chart,
+    Point,
+    Range,
+    Values,
+    averages,
+    day_ticks,
+    peaks,
+    sparklines,
+    time_chart,
+    value_axis,
+)
+from app.portal.day_profile import Shares, Stretch, profile_chart, stretches
 from app.portal.formats import joined
 from app.portal.kinds import BY_KEY, KINDS, Kind, Measurement, Target, measurements_of, targets_of
 from app.portal.language import Language, marked
+from app.portal.measuring import FIRST_DAY, day_typed
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
+from app.portal.pressure_week import pressure_week
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import may_add, may_change
@@ -36,13 +50,18 @@ class Period:
 
 
 PERIODS = (
+    Period("fortnight", marked("14 days"), 14, 1),
     Period("month", marked("30 days"), 30, 1),
     Period("quarter", marked("3 months"), 92, 1),
     Period("year", marked("1 year"), 365, 7),
 )
-CURVE_MIN = 4
-"""Values that a day has at least to be drawn as a curve."""
-CURVES_MAX = 7
+USUAL = "quarter"
+DENSE = 800
+"""Values from which a chart of a period is slow to make and hard to read: then a shorter one is shown first."""
+
+DOTS_MAX = 240
+"""Dots of a chart; of more values the highest and lowest of each stretch of time are drawn, so that peaks stay."""
+
 SPARK_VALUES = 20
 SAVED = {
     "added": marked("Kept. You find it in the chart and in the table."),
@@ -54,8 +73,8 @@ SAVED = {
 NO_FORMS = {"saved": "", "may_add": False, "may_change": False, "may_ask": False}
 """What is around a page for who looks only."""
 
-ROWS_OPEN = 14
-"""Rows of the table that are shown at once; the others are one click away."""
+ROWS_OPEN, ROWS_MAX = 14, 60
+"""Rows of the table that are shown at once, and those that are one click away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +176,30 @@ def _sparks(kind: Kind, measured: Sequence[Measurement]) -> tuple[str, ...]:
     return sparklines(series, kind.span_min)
 
 
-def every_code() -> str:
-    """Return the search value that finds all kinds, also blood pressures that came as two separate values."""
-    return ",".join([*(kind.search for kind in KINDS), "http://loinc.org|8480-6", "http://loinc.org|8462-4"])
+def codes_of(kind: Kind) -> str:
+    """Return the search value that finds a kind, also a pair that came as two separate values."""
+    parts = [f"{LOINC}|{series.code}" for series in kind.series] if kind.is_pair else []
+    return ",".join([kind.search, *parts])
 
 
-def _point(
-    kind: Kind, index: int, one: Measurement, target: Target | None, today: date, language: Language
-) -> Point | None:
-    value = one.values[index]
-    if value is None:
-        return None
-    moment = formats.capital(formats.near_moment(one.at, today, language))
-    more = f" ({language.gettext(one.moment)})" if one.moment else ""
-    label = f"{moment}: {formats.quantity(value, kind.unit, language)}{more}"
-    return Point(one.at, value, label, beyond=state_of([value], [target]) not in (0, None))
+async def newest_measurements(reading: Reading, back: timedelta, most: int) -> list[Tree]:
+    """Return the newest Observations of each kind since ``back`` ago, ``most`` of each."""
+    since = ("date", f"ge{reading.today - back}")
+    return await reading.newest("Observation", [[("code", codes_of(kind)), since] for kind in KINDS], most)
+
+
+def _points(
+    kind: Kind, index: int, measured: Sequence[Measurement], target: Target | None, today: date, language: Language
+) -> Iterator[Point]:
+    """Yield the values of a series, each with what a reader sees on pointing at it."""
+    for one in measured:
+        value = one.values[index]
+        if value is None:
+            continue
+        moment = formats.capital(formats.near_moment(one.at, today, language))
+        more = f" ({language.gettext(one.moment)})" if one.moment else ""
+        label = f"{moment}: {formats.quantity(value, kind.unit, language)}{more}"
+        yield Point(one.at, value, label, beyond=state_of([value], [target]) not in (0, None))
 
 
 def _ranges(targets: Sequence[Target | None]) -> list[Range]:
@@ -192,43 +220,61 @@ def draw(
     measured: Sequence[Measurement],
     targets: Sequence[Target | None],
     period: Period,
+    last: date,
     today: date,
     language: Language,
 ) -> Chart:
-    """Return the chart of a period; ``measured`` has at least one measurement, oldest first."""
-    start = today - timedelta(days=period.days - 1)
+    """Return the chart of the period that ends on ``last``; ``measured`` has at least one measurement, oldest first."""
+    start = last - timedelta(days=period.days - 1)
     name_of = formats.month if period.days >= 150 else formats.short_day
+    present = [[one for one in measured if one.values[index] is not None] for index in range(len(kind.series))]
+    most = DOTS_MAX // max(sum(1 for some in present if some), 1)
     series = []
     for index, one in enumerate(kind.series):
-        points = [_point(kind, index, measurement, targets[index], today, language) for measurement in measured]
-        series.append(Values(language.gettext(one.name), [point for point in points if point], one.has_line))
+        plain = [Point(some.at, value) for some in present[index] if (value := some.values[index]) is not None]
+        kept = [present[index][place] for place in peaks(plain, most)]
+        dots = list(_points(kind, index, kept, targets[index], today, language))
+        series.append(Values(language.gettext(one.name), dots, averages(plain, period.bucket_days), one.has_line))
     return time_chart(
         series,
         _ranges(targets),
         start,
-        today,
-        bucket_days=period.bucket_days,
-        labels={day: name_of(day, language) for day, _ in day_ticks(start, today)},
+        last,
+        labels={day: name_of(day, language) for day, _ in day_ticks(start, last)},
         written=_axis(kind, [point for values in series for point in values.points], targets, language),
     )
 
 
-def curves(
-    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], today: date, language: Language
-) -> tuple[Chart, date, int] | None:
-    """Return the day curves (newest in front), the day in front and how many days there are; None if no day has enough."""
-    days: dict[date, list[Point]] = {}
-    for one in measured:
-        for index, target in enumerate(targets):
-            point = _point(kind, index, one, target, today, language)
-            if point:
-                days.setdefault(one.at.date(), []).append(point)
-    full = [day for day, points in sorted(days.items(), reverse=True) if len(points) >= CURVE_MIN][:CURVES_MAX]
-    if not full:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Glucose over the hours of the day: the drawing, its table, over how many days, and how much lies within target."""
+
+    chart: Chart
+    stretches: list[Stretch]
+    days: int
+    shares: Shares
+
+
+def profile_of(
+    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language
+) -> Profile | None:
+    """Return the values over the hours of the day, None if no part of the day has enough."""
+    points = [Point(one.at, value) for one in measured for value in one.values if value is not None]
+    of_day = stretches(points)
+    if not of_day:
         return None
-    drawn = [Values(formats.day(day, language), days[day]) for day in full]
-    written_axis = _axis(kind, [point for values in drawn for point in values.points], targets, language)
-    return day_curve(drawn, _ranges(targets), written=written_axis), full[0], len(full)
+    sides = [
+        target.side(value)
+        for one in measured
+        for value, target in zip(one.values, targets, strict=True)
+        if value is not None and target is not None
+    ]
+    return Profile(
+        profile_chart(points, of_day, _ranges(targets), _axis(kind, points, targets, language)),
+        of_day,
+        len({point.at.date() for point in points}),
+        Shares(sides.count(-1), sides.count(0), sides.count(1)),
+    )
 
 
 def said_of(
@@ -274,15 +320,14 @@ def rows_of(
             source=one.source,
             is_own=one.is_own,
         )
-        for one in reversed(measured)
+        for one in reversed(measured[-ROWS_MAX:])
     ]
 
 
 async def show_measurements(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
     """Return the page with the last of each kind; ``frame`` has what is around it."""
     language = language_of(request)
-    since = ("date", f"ge{reading.today - timedelta(days=400)}")
-    observations = await reading.all("Observation", ("code", every_code()), since)
+    observations = await newest_measurements(reading, timedelta(days=400), SPARK_VALUES)
     cards = cards_of(observations, await reading.all("Goal"), reading, language)
     shown = {card.kind.key for card in cards}
     absent = [kind for kind in KINDS if kind.key not in shown]
@@ -291,35 +336,85 @@ async def show_measurements(request: Request, reading: Reading, **frame: Any) ->
     )
 
 
+def _since(day: date) -> tuple[str, str]:
+    # The day before is asked for too: an instant is compared in UTC, a day of the chart is a local one.
+    return "date", f"ge{day - timedelta(days=1)}"
+
+
+async def _period(reading: Reading, kind: Kind, key: str, last: date) -> Period:
+    """Return the period of this key; for none the usual one, or a shorter one of which a chart can be read.
+
+    Raises: NotFoundError.
+    """
+    by_key = {one.key: one for one in PERIODS}
+    if key:
+        if key not in by_key:
+            raise NotFoundError("There is no such period.")
+        return by_key[key]
+    usual = by_key[USUAL]
+    shorter = [one for one in reversed(PERIODS) if one.days <= usual.days]
+    for one in shorter[:-1]:
+        first = last - timedelta(days=one.days - 1)
+        if await reading.count("Observation", ("code", codes_of(kind)), _since(first)) <= DENSE:
+            return one
+    return shorter[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a page of a kind shows: the values of a period that ends on ``last``."""
+
+    period: Period
+    last: date
+
+    @property
+    def first(self) -> date:
+        """Return the first day."""
+        return self.last - timedelta(days=self.period.days - 1)
+
+    @property
+    def earlier(self) -> date:
+        """Return the last day of the period before."""
+        return self.first - timedelta(days=1)
+
+    def later(self, today: date) -> date | None:
+        """Return the last day of the period after, None if this one ends today."""
+        return min(self.last + timedelta(days=self.period.days), today) if self.last < today else None
+
+
 async def show_kind(request: Request, reading: Reading, key: str, period: str, **frame: Any) -> HTMLResponse:
     """Return the page of one kind of measurement. Raises: NotFoundError, for a kind or period that there is not."""
     kind, language = BY_KEY.get(key), language_of(request)
-    asked = next((one for one in PERIODS if one.key == period), None)
-    if kind is None or asked is None:
-        raise NotFoundError("There is no such kind of measurement or period.")
-    first = reading.today - timedelta(days=asked.days - 1)
-    # The day before is asked for too: an instant is compared in UTC, a day of the chart is a local one.
-    since = ("date", f"ge{first - timedelta(days=1)}")
-    codes = kind.search if len(kind.series) == 1 else f"{kind.search},http://loinc.org|8480-6,http://loinc.org|8462-4"
-    found = await reading.all("Observation", ("code", codes), since)
-    start = datetime.combine(first, time(), reading.zone)
-    measured = [one for one in measurements_of(kind, found, reading.zone) if one.at >= start]
+    if kind is None:
+        raise NotFoundError("There is no such kind of measurement.")
+    until = day_typed(request.query_params.get("until", ""))
+    last = min(until, reading.today) if until and until >= FIRST_DAY else reading.today
+    window = Window(await _period(reading, kind, period, last), last)
+    upto = [("date", f"le{last + timedelta(days=1)}")] if last < reading.today else []
+    found = await reading.all("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
+    measured = [
+        one
+        for one in measurements_of(kind, found, reading.zone)
+        if window.first <= one.at.date() and (one.at.date() <= last or last == reading.today)
+    ]
     targets = targets_of(kind, await reading.all("Goal"))
-    rows = rows_of(kind, measured, targets, language)
     return page(
         request,
         "measurement.html",
         kind=kind,
-        period=asked,
+        window=window,
+        later=window.later(reading.today),
         periods=PERIODS,
         unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
-        chart=draw(kind, measured, targets, asked, reading.today, language) if measured else None,
-        curve=curves(kind, measured, targets, reading.today, language) if kind.key == "glucose" else None,
+        chart=draw(kind, measured, targets, window.period, last, reading.today, language) if measured else None,
+        profile=profile_of(kind, measured, targets, language) if kind.key == "glucose" else None,
+        week=pressure_week(measured, reading.today) if kind.key == "blood-pressure" else None,
         said=said_of(kind, measured, targets, language),
         target=target_in_words(kind, targets, language),
         goals=list(dict.fromkeys(target.goal for target in targets if target and target.goal)),
-        rows=rows,
+        rows=rows_of(kind, measured, targets, language),
         rows_open=ROWS_OPEN,
+        rows_left=max(len(measured) - ROWS_MAX, 0),
         **near(request, reading.now),
         **{**NO_FORMS, **frame},
     )
@@ -338,7 +433,7 @@ def router(parts: Parts) -> APIRouter:
         request: Request,
         person: Annotated[SignedIn, Depends(in_record)],
         key: str,
-        period: Annotated[str, Query()] = "quarter",
+        period: Annotated[str, Query()] = "",
         saved: Annotated[str, Query()] = "",
     ) -> HTMLResponse:
         return await show_kind(

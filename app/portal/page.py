@@ -30,7 +30,6 @@ def _filters(language: Language) -> dict[str, Callable[..., str]]:
     by_name: dict[str, Callable[..., str]] = {
         "day": formats.day,
         "short_day": formats.short_day,
-        "clock": formats.clock,
         "number": formats.number,
         "unit": formats.unit,
         "weekday": _weekday,
@@ -53,6 +52,7 @@ def environment(code: str) -> Environment:
     )
     templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.filters.update(_filters(language))
+    templates.filters["clock"] = formats.clock
     templates.filters["capital"] = formats.capital
     templates.globals.update(language=language, static=static)
     return templates

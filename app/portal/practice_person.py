@@ -66,7 +66,7 @@ def router(parts: LoginParts) -> APIRouter:
         who: Annotated[AtWork, Depends(at_work)],
         grant_id: str,
         key: str,
-        period: Annotated[str, Query()] = "quarter",
+        period: Annotated[str, Query()] = "",
     ) -> HTMLResponse:
         return await shown(request, who, grant_id, show_kind, "/measurements", key, period)
 

@@ -56,6 +56,8 @@ class ResultPage(Protocol):
     def included(self) -> tuple[Found, ...]: ...  # noqa: D102
     @property
     def next(self) -> str | None: ...  # noqa: D102
+    @property
+    def total(self) -> int | None: ...  # noqa: D102 - of all matches, where it was asked
 
 
 class LogPage(Protocol):
@@ -147,6 +149,18 @@ class Interactions(Protocol):
     async def search(  # noqa: D102
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
     ) -> ResultPage: ...
+
+    async def newest_of_each(
+        self,
+        requester: Requester,
+        trace: Trace,
+        release: Release,
+        resource_type: str,
+        searches: Sequence[list[tuple[str, str]]],
+        most: int,
+    ) -> Sequence[Sequence[Found]]:
+        """Return for each search the ``most`` latest by date that match, or all if they are few; together they are one look."""
+        ...
 
     async def add_measurements(
         self, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
@@ -287,6 +301,27 @@ class Reading:
         releases = ONE_RELEASE.get(resource_type, tuple(Release))
         found = await asyncio.gather(*(self._of_release(release, resource_type, list(pairs)) for release in releases))
         return [tree for trees in found for tree in trees]
+
+    async def newest(self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int) -> list[Tree]:
+        """Return the ``most`` latest resources that each search matches, or all if they are few, of both releases in one look."""
+        found = await asyncio.gather(
+            *(
+                self._interactions.newest_of_each(self._requester, self._trace, release, resource_type, searches, most)
+                for release in ONE_RELEASE.get(resource_type, tuple(Release))
+            )
+        )
+        return [one.tree() for searched in found for matches in searched for one in matches]
+
+    async def count(self, resource_type: str, *pairs: tuple[str, str]) -> int:
+        """Return how many resources of a type the search parameters match, of both releases."""
+        asked = [*pairs, ("_summary", "count")]
+        found = await asyncio.gather(
+            *(
+                self._interactions.search(self._requester, self._trace, release, resource_type, asked)
+                for release in ONE_RELEASE.get(resource_type, tuple(Release))
+            )
+        )
+        return sum(page.total or 0 for page in found)
 
     async def several(self, *resource_types: str) -> list[list[Tree]]:
         """Return all resources of each type, in the order asked."""

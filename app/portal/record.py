@@ -18,7 +18,7 @@ from app.portal.connections import accesses
 from app.portal.kinds import KINDS, Measurement, measurements_of
 from app.portal.language import Language
 from app.portal.log_filter import Filter
-from app.portal.measurements import cards_of, every_code
+from app.portal.measurements import cards_of, codes_of, newest_measurements
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
@@ -27,6 +27,9 @@ from app.portal.view import reading_for
 from app.portal.waiting import waiting_for
 
 RECENT = timedelta(days=90)
+NEWEST_READ = 30
+"""Measurements of a kind that are read for the first page: as many as a plan asks in a week, and a small line shows."""
+
 LOOKS_SHOWN, LOOKS_READ = 3, 40
 
 
@@ -81,10 +84,11 @@ def greeting(now: datetime, language: Language) -> str:
     return language.gettext("Good morning") if now.hour < 12 else language.gettext("Good afternoon")
 
 
-async def _recent(reading: Reading, back: timedelta) -> list[Tree]:
-    """Return the measurements since ``back`` ago."""
+async def newest_of_series(reading: Reading, back: timedelta) -> list[Tree]:
+    """Return the newest measurements of each series since ``back`` ago."""
     since = ("date", f"ge{reading.today - back}")
-    return await reading.all("Observation", ("code", every_code()), since)
+    codes = dict.fromkeys(code for kind in KINDS for code in codes_of(kind).split(","))
+    return await reading.newest("Observation", [[("code", code), since] for code in codes], 2)
 
 
 async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
@@ -93,7 +97,7 @@ async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HT
     goals, plans, teams, requests, tasks = await reading.several(
         "Goal", "CarePlan", "CareTeam", "ServiceRequest", "Task"
     )
-    last = last_of(await _recent(reading, timedelta(days=400)), reading)
+    last = last_of(await newest_of_series(reading, timedelta(days=400)), reading)
     codes = careplan.result_codes(goals)
     results = await reading.all("Observation", ("code", ",".join(codes))) if codes else []
     shown = [plan for plan in newest_first(plans, "created", "period") if plan.get("status") not in careplan.OVER]
@@ -163,7 +167,7 @@ def router(parts: Parts) -> APIRouter:
             return with_form_cookie(request, page(request, "welcome.html", sign_up_open=parts.settings.sign_up_open))
         reading, language = reading_for(parts, request, person), language_of(request)
         sees_measurements = person.sees(Category.OWN_MEASUREMENTS)
-        observations = await _recent(reading, RECENT) if sees_measurements else []
+        observations = await newest_measurements(reading, RECENT, NEWEST_READ) if sees_measurements else []
         goals, plans, requests, tasks = (
             await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
             if person.sees(Category.CARE_PLAN)

@@ -14,8 +14,8 @@ from app.portal.chart import (
     Values,
     averages,
     bands,
-    day_curve,
     day_ticks,
+    peaks,
     pieces,
     sparklines,
     steps,
@@ -101,11 +101,10 @@ def test_no_points_have_no_averages_and_no_line() -> None:
 
 def test_one_point_is_a_piece_that_draws_no_line() -> None:
     chart = time_chart(
-        [Values("Weight", points((1, 70)))],
+        [Values("Weight", points((1, 70)), points((1, 70)))],
         [],
         START.date(),
         START.date() + timedelta(days=29),
-        bucket_days=1,
         labels={day: "" for day, _ in day_ticks(START.date(), START.date() + timedelta(days=29))},
         written={Decimal(60): "60", Decimal(80): "80"},
     )
@@ -144,13 +143,12 @@ def test_equal_targets_are_one_strip() -> None:
 
 
 def test_what_lies_outside_the_period_is_not_drawn() -> None:
-    start = START.date()
+    start, around = START.date(), points((-1, 60), (0, 70), (10, 80), (11, 60))
     chart = time_chart(
-        [Values("Weight", points((-1, 60), (0, 70), (10, 80), (11, 60)))],
+        [Values("Weight", around, around)],
         [],
         start,
         start + timedelta(days=10),
-        bucket_days=1,
         labels={day: "" for day, _ in day_ticks(start, start + timedelta(days=10))},
         written={Decimal(60): "60", Decimal(80): "80"},
     )
@@ -183,14 +181,6 @@ def test_where_it_is_narrow_every_other_name_goes_and_the_last_stays(days: int) 
     assert all(before != after for before, after in pairwise(minor))
 
 
-def test_a_day_curve_places_values_by_the_time_of_day() -> None:
-    noon = Point(datetime(2026, 3, 2, 12, 0, tzinfo=UTC), Decimal(8))
-    evening = Point(datetime(2026, 3, 2, 18, 0, tzinfo=UTC), Decimal(4))
-    chart = day_curve([Values("Monday", [noon, evening])], [], written={Decimal(0): "0", Decimal(8): "8"})
-    assert [(dot.x, dot.y) for dot in chart.lines[0].dots] == [(50.0, 0.0), (75.0, 50.0)]
-    assert chart.lines[0].pieces == ("500.0,0.0 750.0,500.0",)
-
-
 def test_small_lines_of_a_pair_share_a_scale() -> None:
     upper, lower = sparklines([decimals("120", "130"), decimals("70", "80")], Decimal(60))
     assert upper == "0.0,166.7 1000.0,0.0"
@@ -200,3 +190,19 @@ def test_small_lines_of_a_pair_share_a_scale() -> None:
 def test_a_small_line_needs_two_values() -> None:
     assert sparklines([decimals("1"), []], Decimal(2)) == ("", "")
     assert sparklines([[]], Decimal(2)) == ("",)
+
+
+def test_of_many_values_the_highest_and_lowest_stay() -> None:
+    many = points(*((day, 70 + day % 7) for day in range(2000)))
+    many[777] = Point(many[777].at, Decimal(300))
+    many[1234] = Point(many[1234].at, Decimal(1))
+    kept = peaks(many, 100)
+    assert len(kept) <= 100
+    assert {777, 1234, len(many) - 1} <= set(kept)
+    assert kept == sorted(kept)
+    assert peaks(many[:100], 100) == list(range(100))
+
+
+def test_values_of_one_moment_are_one_stretch() -> None:
+    same = [Point(START, Decimal(value)) for value in range(10)]
+    assert peaks(same, 4) == [0, 9]
