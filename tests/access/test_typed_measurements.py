@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.access.requester import Requester, RequesterKind
+from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.errors import DuplicateError
 from app.fhir.release import Release
@@ -17,6 +18,7 @@ from app.fhir.self_measured import Measured
 from app.interactions.self_measured import add_measurements
 from app.portal.session import SCOPES
 from tests.access.test_pages import form_token, session
+from tests.support.acting import browser_of, go_in, let_act, send
 from tests.support.in_process import inside
 from tests.support.world import World
 
@@ -239,6 +241,49 @@ async def test_nobody_corrects_a_measurement_of_another(world: World) -> None:
     ):
         assert answer.status_code == 404
     assert await observations(world) == [kept]
+
+
+READS = Action.READ | Action.SEARCH
+
+
+@pytest.mark.parametrize("actions", [READS, READS | Action.UPDATE])
+async def test_a_helper_who_may_not_add_is_shown_no_form_and_adds_nothing(world: World, actions: Action) -> None:
+    grant = await let_act(world, world.maanlicht, actions=actions)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        for path in ("/measurements", "/measurements/weight", "/"):
+            assert "/measurements/add" not in (await browser.get(path)).text
+        assert (await browser.get(ADD)).status_code == 403
+        assert (await send(browser, ADD, **typed())).status_code == 403
+    assert await observations(world) == []
+
+
+@pytest.mark.parametrize("actions", [READS, READS | Action.CREATE])
+async def test_a_helper_who_may_not_change_corrects_and_takes_back_nothing(world: World, actions: Action) -> None:
+    await post(world, ADD, **typed())
+    (kept,) = await observations(world)
+    place = f"/measurements/weight/{kept['id']}"
+    grant = await let_act(world, world.maanlicht, actions=actions)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert place not in (await browser.get("/measurements/weight")).text
+        assert (await browser.get(place)).status_code == 403
+        version = kept["meta"]["versionId"]
+        assert (await send(browser, place, **typed(value="80", version=version))).status_code == 403
+        assert (await send(browser, place, do="take-back", version=version)).status_code == 403
+    assert await observations(world) == [kept]
+
+
+async def test_a_helper_who_may_do_both_adds_and_corrects(world: World) -> None:
+    grant = await let_act(world, world.maanlicht, actions=READS | Action.CREATE | Action.UPDATE)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert (await send(browser, ADD, **typed())).status_code == 303
+        (kept,) = await observations(world)
+        place = f"/measurements/weight/{kept['id']}"
+        assert (await send(browser, place, **typed(value="80", version=kept["meta"]["versionId"]))).status_code == 303
+    (kept,) = await observations(world)
+    assert kept["valueQuantity"]["value"] == 80
 
 
 async def test_what_was_typed_is_kept_when_the_login_ended(world: World) -> None:
