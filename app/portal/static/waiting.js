@@ -50,8 +50,9 @@ async function sent(entry, token) {
   } catch {
     return "stays"; // the network is away
   }
-  if (answer.status === 422) return (await answer.json()).problems;
-  return answer.ok ? "kept" : "stays";
+  const isTold = answer.headers.get("content-type")?.startsWith("application/json");
+  const { kept, problems } = isTold ? await answer.json() : {}; // a page is an error, or of what stands between
+  return problems ?? (kept === entry.key ? "kept" : "stays");
 }
 
 // Sends all that waits for `whose`, one tab at a time; returns how many were kept and how many still wait.
@@ -87,11 +88,16 @@ function askBeforeLogout(whose, place) {
       if (isAsked) return;
       event.preventDefault();
       event.stopImmediatePropagation();
-      const left = (await waitingOf(whose)).length;
-      if (left && !confirm(place.dataset.leave.replace("{}", left))) return;
+      let all = 0;
+      try {
+        all = (await waitingOfAll()).length;
+        const left = (await waitingOf(whose)).length;
+        if (left && !confirm(place.dataset.leave.replace("{}", left))) return;
+        await say("owner", "");
+      } catch (error) {
+        console.warn(error); // a browser that keeps nothing, or has no room: who wants to log out is logged out
+      }
       isAsked = true;
-      await say("owner", "");
-      const all = (await waitingOfAll()).length;
       if (all) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "waiting", value: all }));
       form.submit();
     });

@@ -125,6 +125,31 @@ def test_another_person_on_the_phone_neither_sees_nor_sends_it(
     assert times_kept(page, "84,25") == 1
 
 
+@pytest.mark.parametrize("status", [200, 422])
+def test_an_answer_that_does_not_say_that_it_is_kept_leaves_it_waiting(phone: BrowserContext, status: int) -> None:
+    weight = f"86,{status}"[:5]
+    typed(phone, weight)
+    page = phone.new_page()
+    page.route(SENDING, lambda route: route.fulfill(status=status, content_type="text/html", body="<p>Onderhoud"))
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text("Metingen die nog op deze telefoon wachten: 1.")
+    page.unroute(SENDING)
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text(SENT)
+    assert times_kept(page, weight) == 1
+
+
+def test_a_browser_that_keeps_nothing_logs_out_all_the_same(site: Site, browser: Browser) -> None:
+    context = site.opened(browser, WALKER)
+    context.add_init_script("indexedDB.open = () => { throw new DOMException('no room', 'QuotaExceededError'); };")
+    page = context.new_page()
+    page.route("**/logout", lambda route: route.fulfill(body="sent"))  # the login is needed after this
+    page.goto("/menu")
+    page.get_by_role("main").get_by_role("button", name="Uitloggen").click()
+    page.wait_for_url("**/logout")
+    context.close()
+
+
 def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, browser: Browser) -> None:
     phone = site.opened(browser, "nobody")
     page = phone.new_page()
