@@ -16,7 +16,8 @@ from typing import Any
 from app.fhir.elements import LOINC, SNOMED, Tree, extension, listed, referred
 from app.fhir.release import Release
 
-OWN = "https://regie.example/fhir/StructureDefinition/"
+ENTRY = "https://regie.example/fhir/StructureDefinition/measurement-entry"
+OWN = ENTRY.removesuffix("measurement-entry")
 NICTIZ = "http://nictiz.nl/fhir/StructureDefinition/"
 EVENT_TIMING = "http://hl7.org/fhir/StructureDefinition/observation-eventTiming"
 TIMING_EVENT = {
@@ -203,7 +204,7 @@ def is_own(tree: Tree) -> bool:
     return by_the_person and len(performers) == len(tree["performer"]) and entry.get("valueCode", "typed") == "typed"
 
 
-_ENTRY = {"url": OWN + "measurement-entry", "valueCode": "typed"}
+_ENTRY = {"url": ENTRY, "valueCode": "typed"}
 
 
 def _content(measured: Measured, release: Release) -> Tree:
