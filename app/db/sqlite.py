@@ -40,7 +40,7 @@ READER_CACHE_KIB = 16_384
 """Pages that each thread that reads keeps of its own, at most: those that it looked at since the last commit."""
 
 WRITER_CACHE_KIB = 16_384
-"""The log too: a cache of twice that size filled up with each kilobyte written, and a create took as long."""
+"""Pages that the writer keeps, at most: it fills, as one of twice that size did after 31,000 creates."""
 
 CHECKPOINT_PAGES = 4000
 """Pages in the log before they go to the file: one create writes some forty, and most of those again with the next."""
