@@ -240,6 +240,8 @@ async def entries(
     zone = ZoneInfo(parts.settings.time_zone)
 
     def takes(entry: LogEntry, *, is_first: bool) -> bool:
+        if wanted.leaves_out(entry.event):
+            return False
         day = _instant(entry.event.instant, zone).date()
         return wanted.takes(entry.event, day, _signs(entry.event, zone, is_first=is_first))
 

@@ -68,6 +68,10 @@ class Filter:
         """Return whether more was chosen than who, which the page says above."""
         return bool(self.first or self.last or self.deed or self.only)
 
+    def leaves_out(self, event: Event) -> bool:
+        """Return whether an entry is not shown whatever its day and signs: told sooner than those, of most of a log."""
+        return self.who == "others" and not self.party and is_person(event)
+
     def takes(self, event: Event, day: date, signs: tuple[Unusual, ...] = ()) -> bool:
         """Return whether an entry is shown; ``day`` is its local date, ``signs`` why it stands out."""
         if (self.first and day < self.first) or (self.last and day > self.last):

@@ -19,10 +19,12 @@ from app.portal.kinds import KINDS, Measurement, measurements_of
 from app.portal.language import Language
 from app.portal.log_filter import Filter
 from app.portal.measurements import cards_of, codes_of, newest_measurements
+from app.portal.measuring import FORMS
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import LoggedIn, SignedIn, in_record, logged_in, maybe_in_record, with_form_cookie
+from app.portal.type_measurement import may_add
 from app.portal.view import reading_for
 from app.portal.waiting import waiting_for
 
@@ -187,6 +189,7 @@ def router(parts: Parts) -> APIRouter:
             now=reading.now,
             cards=cards_of(observations, goals, reading, language),
             tasks=plan_tasks(activities, measured, reading.today),
+            forms=FORMS if may_add(person) and sees_measurements else {},
             waiting=await waiting_for(parts, person.record_id, language) if person.acting is None else [],
             accesses=[one for one in given if one.state == "in-force"],
             may_give=person.may(Power.GIVE),

@@ -274,6 +274,25 @@ async def test_a_helper_who_may_not_change_corrects_and_takes_back_nothing(world
     assert await observations(world) == [kept]
 
 
+@pytest.mark.parametrize("actions", [READS, READS | Action.CREATE])
+async def test_what_the_care_plan_asks_has_a_way_to_its_form_for_who_may_add(world: World, actions: Action) -> None:
+    patient = {"reference": world.zonnestraal.patient(Release.R4)}
+    asked = {
+        "status": "in-progress",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}], "text": "Wegen"},
+        "scheduledTiming": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+    }
+    plan = {"status": "active", "intent": "plan", "subject": patient, "activity": [{"detail": asked}]}
+    await world.caller("zonnestraal").made({"resourceType": "CarePlan", **plan})
+    assert f'href="{ADD}"' in (await page(world, "/")).text
+    grant = await let_act(world, world.maanlicht, actions=actions)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        shown = (await browser.get("/")).text
+        assert "Wegen" in shown
+        assert (f'href="{ADD}"' in shown) == bool(actions & Action.CREATE)
+
+
 async def test_a_helper_who_may_do_both_adds_and_corrects(world: World) -> None:
     grant = await let_act(world, world.maanlicht, actions=READS | Action.CREATE | Action.UPDATE)
     async with await browser_of(world, world.maanlicht) as browser:

@@ -127,6 +127,7 @@ OWN = event(kind="person", actor="person", display="Sterre")
 )
 def test_a_reader_chooses_whom_to_see(who: str, shown: list[Event]) -> None:
     assert [one for one in (PRACTICE, OWN, FAILED_LOGIN) if Filter(who).takes(one, DAY)] == shown
+    assert not any(Filter(who).leaves_out(one) for one in shown)
 
 
 def test_a_reader_chooses_a_period_both_days_included() -> None:
