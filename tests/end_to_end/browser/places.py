@@ -21,7 +21,6 @@ PLACES = {
         "/measurements",
         "/measurements/blood-pressure",
         "/measurements/glucose",
-        "/measurements/glucose?period=year",
         "/measurements/weight?period=month",
         "/measurements/height?period=month",
         "/measurements/add",
