@@ -34,6 +34,11 @@ _SMALL_TARGETS = """() => {
     .filter(one => one.getBoundingClientRect().height < 43.5)
     .map(one => `small: ${one.outerHTML.slice(0, 120)} ${one.getBoundingClientRect().height}`);
 }"""
+# What is wider than its place: it is cut off, or lies over what is beside it. A wide table scrolls by itself.
+_CUT = """() => [...document.querySelectorAll("body *:not(svg, svg *)")]
+  .filter(one => one.checkVisibility() && !one.closest(".scroll, .unseen, .skip, [type=date], [type=time]"))
+  .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1)
+  .map(one => `cut off: ${one.outerHTML.slice(0, 120)} ${one.scrollWidth} in ${one.clientWidth}`)"""
 _TWICE = """() => [...document.querySelectorAll("[id]")].map(one => one.id)
   .filter((id, index, all) => all.indexOf(id) !== index).map(id => `twice: #${id}`)"""
 _WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
@@ -66,13 +71,17 @@ def accessibility(page: Page) -> list[str]:
 
 
 def layout(page: Page) -> list[str]:
-    """Return what is too wide, too small to press, there twice, too heavy, or moves while the page is made."""
-    found: list[str] = [*page.evaluate(_SMALL_TARGETS), *page.evaluate(_TWICE)]
+    """Return what is too wide, cut off, too small to press or there twice."""
+    found = [fault for check in (_SMALL_TARGETS, _CUT, _TWICE) for fault in page.evaluate(check)]
     width: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return [*found, f"{width} pixels too wide"] if width > 0 else found
+
+
+def making(page: Page) -> list[str]:
+    """Return what was wrong while the page was made: it is too heavy, or moved."""
+    found: list[str] = []
     weight: int = page.evaluate(_WEIGHT)
     shift: float = page.evaluate(_SHIFT)
-    if width > 0:
-        found.append(f"{width} pixels too wide")
     if weight > BYTES_MAX:
         found.append(f"{weight} bytes")
     if shift > SHIFT_MAX:
@@ -96,7 +105,7 @@ _FOCUSED = """() => {
     name: one.outerHTML.slice(0, 120),
     isFirst: one.matches(".skip"),
     isEarlier: Boolean(one.compareDocumentPosition(before) & Node.DOCUMENT_POSITION_FOLLOWING),
-    isMarked: isMarked || one.matches("[type^=date]"), // the browser marks the parts of a date itself
+    isMarked: isMarked || one.matches("[type^=date], [type=time]"), // the browser marks their parts itself
     isCovered: !(top && (one.contains(top) || top.contains(one) || shown.contains(top))),
   };
 }"""
