@@ -15,13 +15,16 @@ from app.portal import formats
 from app.portal.language import Language, marked
 
 NOTE_LENGTH_MAX = 500
-FIRST_DAY = date(1900, 1, 1)
+FIRST_DAY = date(1940, 1, 1)
+"""Before it, the clocks of Amsterdam were seconds off from a minute of universal time, which FHIR does not write."""
+
 AHEAD_MAX = timedelta(minutes=10)
 """How far a phone's clock may be ahead of ours."""
 
 _NUMBER = re.compile(r"([0-9]{1,6})(?:[.,]([0-9]{1,2}))?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:[. ][0-9]{3})+")
 _DUTCH_DAY = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})")
+_NOT_IN_FHIR = re.compile("[\\x00-\\x1f\\ufffe\\uffff]")
 _CLOCK = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})(?::[0-9]{2})?")
 
 
@@ -116,7 +119,7 @@ def checked(key: str, texts: Mapping[str, str], now: datetime, language: Languag
     found = Checked()
     values = _values(key, texts, found, language)
     at = _moment(key, texts, now, found, language)
-    note = " ".join(texts.get("note", "").split())
+    note = " ".join(_NOT_IN_FHIR.sub(" ", texts.get("note", "")).split())
     if len(note) > NOTE_LENGTH_MAX:
         found.errors["note"] = language.gettext("This is too long. Say it in fewer words.")
     moment = texts.get("moment", "")

@@ -58,6 +58,7 @@ async def test_without_a_login_or_a_token_nothing_is_kept(world: World) -> None:
         ({"value": "900"}, 422),
         ({"value": "25"}, 422),
         ({"day": "2999-01-01"}, 422),
+        ({"day": "1930-01-01"}, 422),
         ({"kind": "happiness"}, 400),
         ({"key": "one"}, 400),
         ({"whose": ""}, 403),
@@ -69,6 +70,13 @@ async def test_what_is_not_right_is_said_and_not_kept(world: World, changed: dic
     assert answer.status_code == status, answer.text
     if status == 422:
         assert answer.json()["problems"]
+
+
+async def test_a_note_with_what_no_text_has_is_kept_without_that(world: World) -> None:
+    browser = await browser_of(world, world.zonnestraal)
+    answer = await send(browser, SENDING, **await entry(world, world.zonnestraal, note="na\x07het\x1b[0m \ufffeeten"))
+    assert answer.status_code == 200, answer.text
+    assert "na het [0m eten" in (await browser.get("/measurements/weight")).text
 
 
 async def test_a_rare_value_is_kept_of_who_said_that_it_is_right(world: World) -> None:
