@@ -109,6 +109,11 @@ def typed_before(request: Request, person: SignedIn) -> dict[str, str] | None:
     return typed.fields if is_fresh and is_whose and typed.path == request.url.path else None
 
 
+def has_typed(request: Request) -> bool:
+    """Return whether this browser keeps what somebody typed; whether it can be read is seen after the login."""
+    return _name(request.app.state.parts.settings) in request.cookies
+
+
 def forget_typed(request: Request, response: Response) -> None:
     """Let the browser forget what was typed: it stands in the form again."""
     settings: Settings = request.app.state.parts.settings

@@ -19,6 +19,7 @@ from app.identity.passkeys import Passkeys
 from app.identity.recovery import RecoveryCodes
 from app.identity.tries import Bucket
 from app.portal.frame import local_path
+from app.portal.kept_form import has_typed
 from app.portal.language import marked
 from app.portal.open_session import Way, address_of, event, open_session, renew_session, text_of
 from app.portal.page import page
@@ -248,6 +249,7 @@ def shown(request: Request, template: str, back: str, outcome: Outcome = OPENED,
         back=back,
         problem=outcome.problem,
         login=login,
+        is_typed=has_typed(request),
         passkeys=Passkeys(settings.base_url).is_possible,
         providers=list(providers_of(settings.openid_providers.get_secret_value()).values()),
     )

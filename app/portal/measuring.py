@@ -156,7 +156,7 @@ def _values(key: str, texts: Mapping[str, str], found: Checked, language: Langua
         value = number_of(text, asked.digits)
         if value is None:
             found.errors[asked.name] = (
-                language.gettext("Write a number, such as 7,2.")
+                language.gettext("Write a number, such as 7.2.")
                 if asked.digits
                 else language.gettext("Write a whole number, such as 72.")
             )

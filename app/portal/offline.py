@@ -87,6 +87,7 @@ def router(parts: Parts) -> APIRouter:
             forms=[(BY_KEY[key], fields) for key, fields in FORMS.items()],
             moments=[(code, kinds.MOMENTS[code]) for code in MOMENTS],
             note_length_max=NOTE_LENGTH_MAX,
+            zone=parts.settings.time_zone,
         )
 
     @routes.post("/measurements/waiting")

@@ -86,6 +86,14 @@ async def test_a_blood_pressure_and_its_pulse_are_kept_together(world: World) ->
     assert kept["8893-0"]["effectiveDateTime"] == kept["85354-9"]["effectiveDateTime"]
 
 
+async def test_steps_are_of_a_day_and_have_no_time(world: World) -> None:
+    assert (await post(world, "/measurements/add/steps", **typed(value="10.000"))).status_code == 303
+    for path in ("/", "/measurements"):
+        shown = (await page(world, path)).text
+        assert "10.000" in shown
+        assert "om 00:00" not in shown
+
+
 async def test_what_is_very_high_is_asked_about_once(world: World) -> None:
     answer = await post(world, ADD, **typed(value="320"))
     assert answer.status_code == 422
@@ -314,6 +322,7 @@ async def test_what_was_typed_is_kept_when_the_login_ended(world: World) -> None
         answer = await browser.post(ADD, data=typed(value="72,9", note="geheim") | fields)
         assert answer.status_code == 303
         assert answer.headers["location"] == f"/login?next={ADD}"
+        assert "Daarna ziet u weer wat u typte." in (await browser.get(f"/login?next={ADD}", headers=DUTCH)).text
         kept = browser.cookies["regie-typed"]
         assert "geheim" not in kept
         assert await observations(world) == []

@@ -5,7 +5,7 @@ import { owner, put, remove, waitingOf } from "./waiting.js";
 const main = document.querySelector("[data-offline]");
 const form = main.querySelector("form");
 const list = main.querySelector("[data-list]");
-const two = (number) => String(number).padStart(2, "0");
+const THOUSANDS = /^[0-9]{1,3}([. ][0-9]{3})+$/;
 
 function fieldsOf(kind) {
   return form.querySelector(`fieldset[data-kind="${kind}"]`);
@@ -17,24 +17,32 @@ function chooseKind() {
   }
 }
 
+// The clock of the record, also on a phone that has another one: what is typed is read as the time of the record.
 function setNow() {
-  const now = new Date();
-  form.elements.day.value = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
-  form.elements.clock.value = `${two(now.getHours())}:${two(now.getMinutes())}`;
+  const asWritten = new Intl.DateTimeFormat("sv", { dateStyle: "short", timeStyle: "short", timeZone: main.dataset.zone });
+  [form.elements.day.value, form.elements.clock.value] = asWritten.format(new Date()).split(" ");
 }
 
-// Returns what is wrong with a number, or asks about it; empty if all is well.
+// Returns what a field says as the server reads it (measuring.py), not-a-number if that is no number.
+function valueOf(input) {
+  const digits = Number(input.dataset.digits);
+  const typed = input.value.trim();
+  const text = digits === 0 && THOUSANDS.test(typed) ? typed.replace(/[. ]/g, "") : typed;
+  const found = /^[0-9]{1,6}(?:[.,]([0-9]{1,2}))?$/.exec(text);
+  return found && (found[1] ?? "").length <= digits ? Number(text.replace(",", ".")) : NaN;
+}
+
+// Returns what is wrong with a number; empty if all is well.
 function faultOf(input) {
-  const text = input.value.trim();
-  if (!text) return input.required ? main.dataset.needed : "";
-  const value = Number(text.replace(",", "."));
-  const isNumber = /^[0-9]{1,6}([.,][0-9]{1,2})?$/.test(text) && (input.inputMode === "decimal" || Number.isInteger(value));
-  if (!isNumber || value < Number(input.dataset.least) || value > Number(input.dataset.most)) return main.dataset.wrong;
-  return "";
+  if (!input.value.trim()) return input.required ? main.dataset.needed : "";
+  const value = valueOf(input);
+  if (!(value >= Number(input.dataset.least) && value <= Number(input.dataset.most))) return main.dataset.wrong;
+  const upper = input.name === "lower" ? valueOf(fieldsOf("blood-pressure").querySelector('[name="upper"]')) : Infinity;
+  return upper <= value ? main.dataset.swapped : "";
 }
 
 function isRare(input) {
-  const value = Number(input.value.replace(",", "."));
+  const value = valueOf(input);
   return input.value.trim() !== "" && (value < Number(input.dataset.low) || value > Number(input.dataset.high));
 }
 

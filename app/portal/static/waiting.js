@@ -105,10 +105,9 @@ function askBeforeLogout(whose, place) {
 }
 
 async function begin(place) {
-  const { whose, token } = place.dataset;
+  const { whose, token, look } = place.dataset;
   askBeforeLogout(whose, place);
   await say("owner", whose);
-  const look = document.documentElement.lang + document.documentElement.className;
   const { active } = await navigator.serviceWorker.register("/worker.js");
   if ((await said("look")) !== look) {
     active?.postMessage("renew");

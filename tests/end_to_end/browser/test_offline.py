@@ -1,6 +1,7 @@
 """Measurements without a network: they wait on the phone, are sent once, and only by whose they are."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
@@ -179,3 +180,52 @@ def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, brows
     expect(page.get_by_role("status")).to_contain_text(SENT)
     assert times_kept(page, "85,25") == 1
     phone.close()
+
+
+def test_the_offline_form_has_the_clock_of_the_record_on_a_phone_far_away(site: Site, browser: Browser) -> None:
+    phone = site.opened(browser, WALKER, timezone_id="Asia/Tokyo")
+    page = phone.new_page()
+    page.goto("/measurements/add/weight")
+    here = datetime.fromisoformat(f"{page.get_by_label('Dag').input_value()}T{page.get_by_label('Tijd').input_value()}")
+    page.wait_for_function(KEPT)
+    page.goto("/offline")
+    there = datetime.fromisoformat(
+        f"{page.get_by_label('Dag').input_value()}T{page.get_by_label('Tijd').input_value()}"
+    )
+    assert timedelta() <= there - here < timedelta(minutes=5)
+    phone.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "answer"),
+    [
+        ("blood-pressure", {"upper": "80", "lower": "120"}, "Heeft u ze omgewisseld?"),
+        ("oxygen-saturation", {"value": "95,25"}, "Dit kan niet kloppen."),
+        ("steps", {"value": "10.000"}, "De meting wacht nu op deze telefoon."),
+        ("steps", {"value": "10.00"}, "Dit kan niet kloppen."),
+        ("weight", {"value": "900"}, "Dit kan niet kloppen."),
+    ],
+)
+def test_the_offline_form_reads_numbers_as_the_record_does(
+    phone: BrowserContext, kind: str, typed: dict[str, str], answer: str
+) -> None:
+    page = phone.new_page()
+    page.goto("/offline")
+    page.get_by_label("Wat heeft u gemeten?").select_option(kind)
+    for name, text in typed.items():
+        page.locator(f"fieldset[data-kind={kind}] [name={name}]").fill(text)
+    page.get_by_role("button", name="Op deze telefoon bewaren").click()
+    expect(page.get_by_role("status")).to_contain_text(answer)
+
+
+def test_a_choice_for_dark_pages_reaches_the_offline_form(site: Site, phone: BrowserContext) -> None:
+    phone.add_cookies([{"name": "display", "value": "dark", "url": site.url}])
+    page = phone.new_page()
+    page.goto("/menu")
+    page.wait_for_function("""async () => {
+      for (const name of await caches.keys()) {
+        const form = await (await caches.open(name)).match("/offline", { ignoreVary: true });
+        if (form && (await form.text()).includes('name="color-scheme" content="dark"')) return true;
+      }
+      return false;
+    }""")

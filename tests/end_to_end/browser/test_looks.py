@@ -1,0 +1,64 @@
+"""What somebody chose for their pages: all stays whole, on every page and on paper."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.end_to_end.browser import checks
+from tests.end_to_end.browser.places import PERSON, PLACES
+from tests.end_to_end.browser.site import Site
+
+pytestmark = pytest.mark.browser
+
+OUT_OF_ITS_CARD = """() => [...document.querySelectorAll(".card")]
+  .filter(card => [...card.querySelectorAll("*:not(polyline)")].some(one => one.getBoundingClientRect().right > card.getBoundingClientRect().right))
+  .map(card => card.textContent.trim())"""
+OVER_ITS_TEXT = """() => [...document.querySelectorAll(".line")]
+  .filter(line => { const words = document.createRange(); words.selectNodeContents(line);
+    const next = line.nextElementSibling;
+    const low = Math.max(...[...words.getClientRects()].filter(box => box.width && box.height < 40).map(box => box.bottom));
+    return next && low > next.getBoundingClientRect().top + 6; })
+  .map(line => line.textContent.trim())"""
+
+
+def chosen(site: Site, browser: Browser, look: str) -> Page:
+    """Return a page of a person whose browser keeps a look, on a phone."""
+    context = site.opened(browser, PERSON)
+    context.add_cookies([{"name": "display", "value": look, "url": site.url}])
+    return context.new_page()
+
+
+def test_large_text_stays_in_its_place(site: Site, browser: Browser) -> None:
+    page = chosen(site, browser, "large.more")
+    faults: list[str] = []
+    for place in PLACES[PERSON]:
+        site.go(page, place)
+        found = [*checks.layout(page), *page.evaluate(OUT_OF_ITS_CARD), *page.evaluate(OVER_ITS_TEXT)]
+        faults += [f"{place}: {fault}" for fault in found]
+    assert faults == []
+    page.context.close()
+
+
+def test_on_paper_stands_every_value_and_nothing_to_press(site: Site, browser: Browser) -> None:
+    page = chosen(site, browser, "dark")
+    page.goto("/measurements/weight?period=year")
+    values = page.locator("td.value")
+    assert values.count() > 20
+    page.emulate_media(media="print")
+    for value in (values.first, values.last):
+        expect(value).to_be_visible()
+    expect(page.get_by_role("link", name="Verbeteren").first).to_be_hidden()
+    assert page.locator("body").evaluate("body => getComputedStyle(body).color") == "rgb(0, 0, 0)"
+    page.context.close()
+
+
+def test_what_leads_to_settings_stands_on_lines_of_its_own(site: Site, browser: Browser) -> None:
+    page = chosen(site, browser, "")
+    page.goto("/menu")
+    lines = [
+        page.get_by_role("main").get_by_role("link", name=name) for name in ("Instellingen", "Inloggen en apparaten")
+    ]
+    tops = [line.bounding_box() for line in lines]
+    assert tops[0] is not None
+    assert tops[1] is not None
+    assert tops[0]["y"] + tops[0]["height"] <= tops[1]["y"] + 1
+    page.context.close()
