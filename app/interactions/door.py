@@ -11,12 +11,14 @@ from app.access.scope import DIRECTORY
 from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
 from app.db.database import Transaction
+from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
 from app.interactions import access_requests as asking
 from app.interactions import corrections
 from app.interactions.access_requests import Asked
+from app.interactions.answers import Answers, keep_answers, options_of
 from app.interactions.archive import Paper, archive, printed
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.consents import CONSENT, grants_of
@@ -81,6 +83,14 @@ class Interactions:
     ) -> Written:
         """Return the new version of what a person measured: corrected, or taken back."""
         return await change_measurement(self._context, requester, trace, release, resource_id, version, measured)
+
+    async def keep_answers(self, requester: Requester, trace: Trace, answers: Answers, key: str) -> list[Written]:
+        """Return what became of the answers to a questionnaire; with a key that came before, what became of them then."""
+        return await keep_answers(self._context, requester, trace, answers, key)
+
+    async def options_of(self, release: Release, url: str, contained: Tree | None, most: int) -> list[Tree]:
+        """Return the codes of a value set, which is about nobody."""
+        return await options_of(self._context, release, url, contained, most)
 
     async def grants_of(self, requester: Requester, trace: Trace) -> list[Grant]:
         """Return all versions of all grants of the requester's record."""

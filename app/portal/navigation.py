@@ -67,6 +67,14 @@ NAVIGATION = (
         is_tab=True,
     ),
     Entry(
+        "/questionnaires",
+        marked("Questionnaires"),
+        marked("Questions"),
+        "list",
+        marked("Questions of your practice, and your answers."),
+        HEALTH,
+    ),
+    Entry(
         "/summary",
         marked("GP summary"),
         marked("Summary"),
@@ -122,6 +130,7 @@ PAGES_OF_PARTS = {
     "/measurements": Category.OWN_MEASUREMENTS,
     "/care-plan": Category.CARE_PLAN,
     "/medication": Category.MEDICATION,
+    "/questionnaires": Category.QUESTIONNAIRES,
     "/summary": Category.GP_SUMMARY | Category.ALLERGIES | Category.LABORATORY | Category.VACCINATIONS,
 }
 """The pages of a record that somebody else may see in part, each with the parts of which one has to be open."""

@@ -20,6 +20,7 @@ from app.fhir.release import Release
 from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
 from app.interactions.access_requests import Asked
+from app.interactions.answers import Answers
 from app.interactions.archive import Paper
 from app.interactions.corrections import Correction
 from app.interactions.log import SoughtEntry
@@ -186,6 +187,17 @@ class Interactions(Protocol):
         """
         ...
 
+    async def keep_answers(self, requester: Requester, trace: Trace, answers: Answers, key: str) -> Sequence[object]:
+        """Write the answers to a questionnaire, and end its task: once, with a ``key`` that came before nothing is written.
+
+        Raises: DuplicateError (the key came with other answers), PreconditionFailedError, AccessDeniedError, UnprocessableError.
+        """
+        ...
+
+    async def options_of(self, release: Release, url: str, contained: Tree | None, most: int) -> list[Tree]:
+        """Return the codes of a value set as Codings, at most ``most``; none when they aren't known here."""
+        ...
+
     async def grants_of(self, requester: Requester, trace: Trace) -> list[Grant]:
         """Return all versions of all grants of the requester's record, the newest first. Raises: AccessDeniedError."""
         ...
@@ -298,9 +310,13 @@ class Reading:
 
     async def all(self, resource_type: str, *pairs: tuple[str, str]) -> list[Tree]:
         """Return every resource of a type that the search parameters match, of both releases."""
+        return [one.tree() for one in await self.found(resource_type, *pairs)]
+
+    async def found(self, resource_type: str, *pairs: tuple[str, str]) -> list[Found]:
+        """Return what ``all`` does, with version and release."""
         releases = ONE_RELEASE.get(resource_type, tuple(Release))
         found = await asyncio.gather(*(self._of_release(release, resource_type, list(pairs)) for release in releases))
-        return [tree for trees in found for tree in trees]
+        return [one for several in found for one in several]
 
     async def newest(self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int) -> list[Tree]:
         """Return the ``most`` latest resources that each search matches, or all if they are few, of both releases in one look."""
@@ -327,14 +343,14 @@ class Reading:
         """Return all resources of each type, in the order asked."""
         return list(await asyncio.gather(*(self.all(resource_type) for resource_type in resource_types)))
 
-    async def _of_release(self, release: Release, resource_type: str, pairs: list[tuple[str, str]]) -> list[Tree]:
-        trees: list[Tree] = []
+    async def _of_release(self, release: Release, resource_type: str, pairs: list[tuple[str, str]]) -> list[Found]:
+        several: list[Found] = []
         cursor: str | None = None
         for _ in range(PAGES_MAX):
             asked = [*pairs, ("_cursor", cursor)] if cursor else pairs
             page = await self._interactions.search(self._requester, self._trace, release, resource_type, asked)
-            trees += [found.tree() for found in page.matches]
+            several += page.matches
             cursor = page.next
             if cursor is None:
                 break
-        return trees
+        return several

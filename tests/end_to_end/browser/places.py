@@ -28,6 +28,7 @@ PLACES = {
         "/measurements/add/glucose",
         "/care-plan",
         "/medication",
+        "/questionnaires",
         "/summary",
         "/access",
         "/access/new",
@@ -80,6 +81,8 @@ NOT_FOUND = "/nowhere"
 
 BESIDE = {
     "/measurements/{key}/{resource_id}": "needs a measurement that the person typed",
+    "/questionnaires/{resource_id}": "needs a questionnaire of a practice",
+    "/questionnaires/answers/{resource_id}": "needs answers to a questionnaire",
     "/access/requests/{request_id}": "needs the request of a practice",
     "/helpers/{grant_id}/agree": "needs an offer of help",
     "/practice/join": "needs an invitation",

@@ -1,0 +1,286 @@
+"""What was typed in the form of a Questionnaire, read as answers, and the answers as a QuestionnaireResponse; pure.
+
+A question is a field with the name ``a-`` and its linkId; ``-unit``, ``-clock`` and ``-other`` after that are its parts.
+
+Spec: https://hl7.org/fhir/R4/questionnaireresponse.html, https://hl7.org/fhir/STU3/questionnaireresponse.html
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from app.fhir.elements import Tree, listed, moment_of
+from app.portal import formats
+from app.portal.language import Language
+from app.portal.measuring import clock_typed, day_typed
+from app.portal.questions import Question, Values, asked, compared, option_text, value_of
+
+Typed = Mapping[str, list[str]]
+"""The texts of a form by the names of the fields."""
+
+LENGTH_MAX = 4000
+ANSWERS_MAX = 50
+OTHER = "other"
+
+_NUMBER = re.compile(r"-?[0-9]{1,9}(?:[.,][0-9]{1,6})?")
+_URL = re.compile(r"https?://[^\s<>\"]{1,1900}")
+
+
+class WrongAnswerError(ValueError):
+    """What is typed is no answer; the text says why, in the language of the reader."""
+
+
+def field_of(question: Question) -> str:
+    """Return the name of the field of a question."""
+    return f"a-{question.link_id}"
+
+
+def answers_of(
+    questions: list[Question], typed: Typed, now: datetime, language: Language
+) -> tuple[dict[str, list[Tree]], dict[str, str]]:
+    """Return the answers by linkId, and what is wrong with others by the names of their fields. ``now`` is local."""
+    values: dict[str, list[Tree]] = {}
+    errors: dict[str, str] = {}
+    for one in questions:
+        try:
+            found = one.initial if one.is_fixed else _answers(one, typed, now, language)
+        except WrongAnswerError as error:
+            errors[field_of(one)] = str(error)
+        else:
+            if found:
+                values[one.link_id] = found
+    return values, errors
+
+
+def missing(questions: list[Question], values: Values, open_now: set[str], language: Language) -> dict[str, str]:
+    """Return what has to be answered and is not, by the names of the fields."""
+    return {
+        field_of(one): language.gettext("Answer this question.")
+        for one in questions
+        if one.is_required and one.link_id in open_now and one.link_id not in values
+    }
+
+
+def _answers(question: Question, typed: Typed, now: datetime, language: Language) -> list[Tree]:
+    if not question.is_answerable:
+        return []
+    name = field_of(question)
+    texts = [text for text in typed.get(name, []) if text.strip()]
+    if question.options or question.kind in ("choice", "open-choice"):
+        return _chosen(question, texts, typed, language)
+    if question.repeats and question.kind not in ("boolean", "dateTime", "quantity"):
+        texts = [line for text in texts for line in text.splitlines() if line.strip()]
+        if len(texts) > ANSWERS_MAX:
+            raise WrongAnswerError(language.gettext("These are too many answers."))
+    else:
+        texts = texts[:1]
+    return [_value(question, text, typed, now, language) for text in texts]
+
+
+def _chosen(question: Question, texts: list[str], typed: Typed, language: Language) -> list[Tree]:
+    found = []
+    for text in dict.fromkeys(texts):
+        if text != OTHER:
+            if not text.isascii() or not text.isdigit() or int(text[:6]) >= len(question.options):
+                raise WrongAnswerError(language.gettext("Choose an answer from the list."))
+            found.append(question.options[int(text[:6])])
+    own = " ".join("".join(typed.get(f"{field_of(question)}-other", [])).split())
+    if question.kind == "open-choice" and own:
+        found.append({"valueString": _short(question, own, language)})
+    elif OTHER in texts:
+        raise WrongAnswerError(language.gettext("Write your own answer."))
+    if len(found) > 1 and not question.repeats:
+        raise WrongAnswerError(language.gettext("Choose one answer, or write your own."))
+    return found
+
+
+def _short(question: Question, text: str, language: Language) -> str:
+    most = min(int(question.item.get("maxLength") or LENGTH_MAX), LENGTH_MAX)
+    if len(text) > most:
+        raise WrongAnswerError(language.gettext("This is too long. It may have %(most)s characters.") % {"most": most})
+    least = question.extended("minLength")
+    if isinstance(least, int) and len(text) < least:
+        raise WrongAnswerError(
+            language.gettext("This is too short. It has at least %(least)s characters.") % {"least": least}
+        )
+    return text
+
+
+def _value(question: Question, text: str, typed: Typed, now: datetime, language: Language) -> Tree:
+    kind, text = question.kind, text.strip()
+    if kind in ("string", "text"):
+        plain = text.replace("\r\n", "\n") if kind == "text" else " ".join(text.split())
+        return {"valueString": _short(question, plain, language)}
+    if kind == "url":
+        if not _URL.fullmatch(text):
+            raise WrongAnswerError(language.gettext("Write a web address, such as https://example.org."))
+        return {"valueUri": text}
+    if kind == "boolean":
+        if text not in ("true", "false"):
+            raise WrongAnswerError(language.gettext("Choose an answer from the list."))
+        return {"valueBoolean": text == "true"}
+    if kind in ("integer", "decimal", "quantity"):
+        return _number(question, text, typed, language)
+    return _moment(question, text, typed, now, language)
+
+
+def _moment(question: Question, text: str, typed: Typed, now: datetime, language: Language) -> Tree:
+    if question.kind == "time":
+        clock = clock_typed(text)
+        if clock is None:
+            raise WrongAnswerError(language.gettext("Write a time, such as 08:30."))
+        return {"valueTime": f"{clock:%H:%M:%S}"}
+    day = day_typed(text)
+    if day is None:
+        raise WrongAnswerError(language.gettext("Choose a day."))
+    _within(question, day.isoformat(), language)
+    if question.kind == "date":
+        return {"valueDate": day.isoformat()}
+    hour = "".join(typed.get(f"{field_of(question)}-clock", []))
+    clock = clock_typed(hour)
+    if hour.strip() and clock is None:
+        raise WrongAnswerError(language.gettext("Write a time, such as 08:30."))
+    if clock is None:
+        return {"valueDateTime": day.isoformat()}
+    return {"valueDateTime": datetime.combine(day, clock, now.tzinfo).isoformat()}
+
+
+def _number(question: Question, text: str, typed: Typed, language: Language) -> Tree:
+    if not _NUMBER.fullmatch(text):
+        raise WrongAnswerError(language.gettext("Write a number, such as 7,2."))
+    value = Decimal(text.replace(",", "."))
+    if question.kind == "integer" and value != value.to_integral_value():
+        raise WrongAnswerError(language.gettext("Write a whole number, such as 72."))
+    _within(question, value, language)
+    if question.kind == "integer":
+        return {"valueInteger": int(value)}
+    if question.kind == "decimal":
+        return {"valueDecimal": value}
+    units = question.units
+    place = "".join(typed.get(f"{field_of(question)}-unit", [])) or "0"
+    if units and (place not in {str(one) for one in range(len(units))}):
+        raise WrongAnswerError(language.gettext("Choose a unit from the list."))
+    unit: Tree = {}
+    if units:
+        coding = units[int(place)]
+        unit = {"unit": coding.get("display") or coding.get("code", "")}
+        unit |= {name: coding[name] for name in ("system", "code") if name in coding}
+    return {"valueQuantity": {"value": value, **unit}}
+
+
+def _within(question: Question, value: object, language: Language) -> None:
+    for names, sign, words in (
+        (("minValue", "minQuantity"), -1, language.gettext("This can't be right. It is at least %(end)s.")),
+        (("maxValue", "maxQuantity"), 1, language.gettext("This can't be right. It is at most %(end)s.")),
+    ):
+        for name in names:
+            end = question.extended(name)
+            limit = end.get("value") if isinstance(end, dict) else end
+            if limit is not None and compared(value, limit) == sign:
+                raise WrongAnswerError(words % {"end": limit})
+
+
+def typed_of(questions: list[Question], values: Values, zone: ZoneInfo) -> dict[str, list[str]]:
+    """Return the fields of a form with these answers in them."""
+    typed: dict[str, list[str]] = {}
+    for one in questions:
+        name = field_of(one)
+        for answer in values.get(one.link_id, []):
+            ((key, value),) = list(answer.items())[:1] or [("", "")]
+            place = next((str(at) for at, option in enumerate(one.options) if _is_same(option, answer)), "")
+            if place:
+                typed.setdefault(name, []).append(place)
+            elif one.kind == "open-choice" and key == "valueString":
+                typed.setdefault(name, []).append(OTHER)
+                typed[f"{name}-other"] = [str(value)]
+            elif key == "valueDateTime":
+                at = moment_of(str(value), zone)
+                typed[name] = [str(at.date() if at else value)[:10]]
+                typed[f"{name}-clock"] = [f"{at:%H:%M}" if at and "T" in str(value) else ""]
+            elif key == "valueQuantity":
+                typed[name] = [str(value.get("value", ""))]
+                codes = [unit.get("code") for unit in one.units]
+                typed[f"{name}-unit"] = [str(codes.index(value.get("code")) if value.get("code") in codes else 0)]
+            elif key == "valueBoolean":
+                typed[name] = ["true" if value else "false"]
+            else:
+                typed.setdefault(name, []).append(str(value))
+        if one.repeats and not one.options:
+            typed[name] = ["\n".join(typed.get(name, []))]
+    return typed
+
+
+def _is_same(option: Tree, answer: Tree) -> bool:
+    return option.keys() == answer.keys() and all(compared(option[name], answer[name]) == 0 for name in option)
+
+
+def items_of(questions: list[Question], values: Values) -> list[Tree]:
+    """Return the items of a QuestionnaireResponse: what is asked and answered, in the groups where it stands."""
+    open_now = asked(questions, values)
+    within: dict[str, list[Question]] = {}
+    for one in questions:
+        within.setdefault(one.inside, []).append(one)
+
+    def items(inside: str) -> list[Tree]:
+        found = []
+        for one in within.get(inside, []):
+            if one.link_id not in open_now or one.kind == "display":
+                continue
+            head: Tree = {"linkId": one.link_id, **({"text": one.text} if one.text else {})}
+            below = items(one.link_id)
+            own = [dict(value) for value in values.get(one.link_id, [])]
+            if own:
+                found.append({**head, "answer": [own[0] | ({"item": below} if below else {}), *own[1:]]})
+            elif below and one.kind == "group":
+                found.append({**head, "item": below})
+        return found
+
+    return items("")
+
+
+def given(response: Tree) -> list[tuple[Tree, int]]:
+    """Return the items of a QuestionnaireResponse in their order, each with its depth."""
+    found = []
+    waiting = [(item, 0) for item in reversed(listed(response.get("item")))]
+    while waiting:
+        item, depth = waiting.pop()
+        found.append((item, depth))
+        below = [*listed(item.get("item"))]
+        below += [part for answer in listed(item.get("answer")) for part in listed(answer.get("item"))]
+        waiting += [(part, depth + 1) for part in reversed(below)]
+    return found
+
+
+def values_given(response: Tree) -> dict[str, list[Tree]]:
+    """Return the answers of a QuestionnaireResponse by linkId."""
+    values: dict[str, list[Tree]] = {}
+    for item, _ in given(response):
+        for answer in listed(item.get("answer")):
+            if value := value_of(answer):
+                values.setdefault(str(item.get("linkId")), []).append(value)
+    return values
+
+
+def in_words(value: Tree, zone: ZoneInfo, language: Language) -> str:
+    """Return one answer as people read it."""
+    key, content = cast("tuple[str, Any]", next(iter(value.items()), ("", "")))
+    if key == "valueBoolean":
+        return language.gettext("Yes") if content else language.gettext("No")
+    if key == "valueDate" and (day := day_typed(str(content))):
+        return formats.day(day, language)
+    if key == "valueDateTime" and (at := moment_of(str(content), zone)):
+        written = formats.day(at.date(), language)
+        return f"{written}, {formats.clock(at)}" if "T" in str(content) else written
+    if key == "valueTime":
+        return str(content)[:5]
+    if key in ("valueInteger", "valueDecimal"):
+        return formats.number(Decimal(str(content)), language)
+    if key == "valueQuantity":
+        number = formats.number(Decimal(str(content.get("value", 0))), language)
+        return f"{number} {content.get('unit') or content.get('code') or ''}".strip()
+    if key in ("valueAttachment", "valueReference"):
+        return str(content.get("title") or content.get("display") or language.gettext("An attachment"))
+    return option_text(value, language.code)

@@ -1,0 +1,202 @@
+"""The list of questionnaires: what waits, what was begun, what was filled in; and the answers of one."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+
+from app.access.categories import Category
+from app.access.smart_scope import Action
+from app.errors import NotFoundError, UnprocessableError
+from app.fhir.elements import Tree, day_of, listed, named, newest_first, referred
+from app.portal.answering import given, in_words
+from app.portal.careplan import OVER
+from app.portal.language import marked
+from app.portal.page import language_of, near, page
+from app.portal.parts import Parts
+from app.portal.questions import questions_of, said, value_of
+from app.portal.reading import Found, Reading
+from app.portal.session import SignedIn, in_record
+from app.portal.view import reading_for
+
+SOUGHT_MAX = 100
+"""Questionnaires that one list looks up."""
+
+OWN_WORDS_OF_STATUS = {
+    "completed": marked("Sent"),
+    "amended": marked("Sent"),
+    "in-progress": marked("Not sent yet"),
+    "stopped": marked("Not finished"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the list: where it leads (empty: nowhere), what it is called, and what is said about it."""
+
+    path: str
+    title: str
+    by: str = ""
+    day: date | None = None
+    status: str = ""
+
+
+def may_answer(person: SignedIn) -> bool:
+    """Return whether to offer forms in the record in view; whether it is allowed is decided at the gate."""
+    return person.acting is None or (Action.CREATE | Action.UPDATE) in person.acting.actions
+
+
+def names_of(questionnaire: Found) -> set[str]:
+    """Return what a Task or an answer calls a questionnaire: by its id, or by its URL, with and without the version."""
+    tree = questionnaire.tree()
+    found = {f"Questionnaire/{tree['id']}"}
+    if url := tree.get("url"):
+        found |= {str(url), f"{url}|{tree.get('version', '')}"}
+    return found
+
+
+def named_in(value: Any) -> set[str]:
+    """Return what a reference or canonical URL calls a questionnaire."""
+    if isinstance(value, str):
+        return {value, *([value.split("|")[0]] if "|" in value else []), *_local(value)}
+    return {name for one in listed(value) for name in (*referred(one), *named_in(str(one.get("reference", ""))))}
+
+
+def _local(url: str) -> list[str]:
+    return [url] if url.startswith("Questionnaire/") else []
+
+
+def wanted_by(task: Tree) -> set[str]:
+    """Return what a Task calls the questionnaire that it asks for; empty if it asks for none."""
+    found = named_in(task.get("focus"))
+    for part in listed(task.get("input")):
+        for value in value_of(part).values():
+            if isinstance(value, str | dict):
+                found |= named_in(value)
+    return {name for name in found if "Questionnaire/" in name or name.startswith(("http:", "https:", "urn:"))}
+
+
+async def questionnaires_of(reading: Reading, names: set[str]) -> list[Found]:
+    """Return the questionnaires that go by these names, as far as they can be seen."""
+    ids = sorted(name.rpartition("/")[2] for name in names if name.startswith("Questionnaire/"))[:SOUGHT_MAX]
+    urls = sorted({name.split("|")[0] for name in names if ":" in name and "," not in name})[:SOUGHT_MAX]
+    queries = [("_id", ",".join(ids))] if ids else []
+    queries += [("url", ",".join(urls))] if urls else []
+    several = await asyncio.gather(*(reading.found("Questionnaire", query) for query in queries))
+    return list({(one.release, one.tree()["id"]): one for found in several for one in found}.values())
+
+
+async def tasks_of(reading: Reading, person: SignedIn) -> list[Found]:
+    """Return the tasks that still ask for a questionnaire."""
+    if not person.sees(Category.CARE_PLAN):
+        return []
+    found = await reading.found("Task")
+    return [one for one in found if one.tree().get("status") not in OVER and wanted_by(one.tree())]
+
+
+@dataclass(slots=True)
+class Lists:
+    """The lines of the page."""
+
+    waiting: list[Line]
+    begun: list[Line]
+    filled_in: list[Line]
+
+
+def lists_of(tasks: list[Tree], responses: list[Tree], known: list[Found], language_code: str) -> Lists:
+    """Return what waits, what was begun and what was filled in, newest first; what was begun does not wait as well."""
+    by_name = {name: one for one in known for name in names_of(one)}
+
+    def line(names: set[str], title: str, **other: Any) -> Line:
+        one = next((by_name[name] for name in sorted(names) if name in by_name), None)
+        found = said(one.tree(), "title", language_code) if one else ""
+        path = f"/questionnaires/{one.tree()['id']}" if one else ""
+        return Line(**{"path": path, "title": found or title, **other})
+
+    made = Lists([], [], [])
+    for one in newest_first([one for one in responses if one.get("status") != "entered-in-error"], "authored"):
+        names, day = named_in(one.get("questionnaire")), day_of(one.get("authored"))
+        title = "" if isinstance(one.get("questionnaire"), str) else named(one.get("questionnaire"))
+        if one.get("status") == "in-progress":
+            made.begun.append(line(names, title, day=day))
+        else:
+            made.filled_in.append(line(names, title, day=day, path=f"/questionnaires/answers/{one['id']}"))
+    drafts = {one.path for one in made.begun if one.path}
+    for task in tasks:
+        title, by = str(task.get("description") or ""), named(task.get("requester"))
+        one_line = line(wanted_by(task), title, by=by, day=_until(task))
+        if one_line.path not in drafts:
+            made.waiting.append(one_line)
+    return made
+
+
+def _texts(known: list[Found], language_code: str) -> dict[str, str]:
+    """Return the questions by linkId in a language; none of a questionnaire that is too long, as answers have their own."""
+    try:
+        return {one.link_id: one.text for form in known[:1] for one in questions_of(form.tree(), language_code)}
+    except UnprocessableError:
+        return {}
+
+
+def _until(task: Tree) -> date | None:
+    """Return by when a task is to be done."""
+    period = (task.get("restriction") or {}).get("period") or {}
+    return day_of(period.get("end"))
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes ``/questionnaires`` and ``/questionnaires/answers/{resource_id}``."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/questionnaires")
+    async def overview(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
+        reading = reading_for(parts, request, person)
+        tasks = [one.tree() for one in await tasks_of(reading, person)]
+        responses = await reading.all("QuestionnaireResponse")
+        wanted = [wanted_by(one) for one in tasks] + [named_in(one.get("questionnaire")) for one in responses]
+        lists = lists_of(
+            tasks, responses, await questionnaires_of(reading, set().union(*wanted)), language_of(request).code
+        )
+        return page(
+            request,
+            "questionnaires.html",
+            lists=lists,
+            may_answer=may_answer(person),
+            saved=request.query_params.get("saved", ""),
+            **near(request, reading.now),
+        )
+
+    @routes.get("/questionnaires/answers/{resource_id}")
+    async def answers(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+    ) -> HTMLResponse:
+        reading, language = reading_for(parts, request, person), language_of(request)
+        found = await reading.all("QuestionnaireResponse", ("_id", resource_id))
+        if not found:
+            raise NotFoundError("These answers are not known.")
+        one = found[0]
+        known = await questionnaires_of(reading, named_in(one.get("questionnaire")))
+        texts = _texts(known, language.code)
+        lines = [
+            (
+                texts.get(str(item.get("linkId"))) or str(item.get("text") or ""),
+                [in_words(value_of(answer), reading.zone, language) for answer in listed(item.get("answer"))],
+                min(depth, 3),
+            )
+            for item, depth in given(one)
+        ]
+        title = said(known[0].tree(), "title", language.code) if known else ""
+        return page(
+            request,
+            "questionnaire_answers.html",
+            title=title,
+            lines=lines,
+            day=day_of(one.get("authored")),
+            state=OWN_WORDS_OF_STATUS.get(str(one.get("status")), ""),
+            **near(request, reading.now),
+        )
+
+    return routes

@@ -1,0 +1,229 @@
+"""The form of any Questionnaire.
+
+The form works in steps without a program in the browser: when an answer leads to more questions, it comes back with these.
+It may be kept for later, as a QuestionnaireResponse that is in progress. A form has a key of its own: sent twice, it is kept once.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.errors import AccessDeniedError, DuplicateError, NotFoundError, PreconditionFailedError
+from app.fhir.elements import Tree, listed, words
+from app.fhir.release import Release
+from app.interactions.answers import Answers
+from app.portal.answering import answers_of, field_of, in_words, items_of, missing, typed_of, values_given
+from app.portal.kept_form import forget_typed, kept_form, mark_of, typed_before
+from app.portal.language import marked
+from app.portal.open_session import text_of
+from app.portal.page import language_of, page
+from app.portal.parts import Parts
+from app.portal.questionnaire_list import may_answer, named_in, names_of, tasks_of, wanted_by
+from app.portal.questions import OPTIONS_MAX, Question, asked, questions_of, said
+from app.portal.reading import Found, Reading
+from app.portal.session import SignedIn, in_record
+from app.portal.type_measurement import KEY_LENGTH_MAX
+from app.portal.view import reading_for, trace_of
+
+SENT_BEFORE = marked("This form was kept before, with other answers. Look at them, and send it again.")
+CHANGED = marked(
+    "These answers were changed in the meantime, perhaps in another window. Look at them, and send it again."
+)
+VALUE_SETS_MAX = 20
+PROFILE = "https://regie.example/fhir/StructureDefinition/questionnaire-response"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A questionnaire with what stands in the record about it: the draft and the task, None where there is none."""
+
+    questionnaire: Found
+    tree: Tree
+    questions: list[Question]
+    draft: Found | None
+    task: Found | None
+
+
+async def _form(reading: Reading, person: SignedIn, resource_id: str, language_code: str) -> Form:
+    found = await reading.found("Questionnaire", ("_id", resource_id))
+    if not found:
+        raise NotFoundError("This questionnaire is not known.")
+    questionnaire, responses, tasks = (
+        found[0],
+        await reading.found("QuestionnaireResponse", ("status", "in-progress")),
+        await tasks_of(reading, person),
+    )
+    names, release = names_of(questionnaire), questionnaire.release
+    drafts = [one for one in responses if one.release is release and named_in(one.tree().get("questionnaire")) & names]
+    asking = [one for one in tasks if one.release is release and wanted_by(one.tree()) & names]
+    tree = questionnaire.tree()
+    return Form(
+        questionnaire, tree, questions_of(tree, language_code), next(iter(drafts), None), next(iter(asking), None)
+    )
+
+
+async def _with_options(parts: Parts, form: Form) -> Form:
+    """Return the form with the options that value sets give."""
+    contained = {f"#{one.get('id')}": one for one in listed(form.tree.get("contained"))}
+    wanted = list(dict.fromkeys(one.value_set for one in form.questions if one.value_set))[:VALUE_SETS_MAX]
+    known: dict[str, tuple[Tree, ...]] = {}
+    for name in wanted:
+        own = contained.get(name)
+        if own is None and name.startswith("#"):
+            continue
+        codings = await parts.interactions.options_of(form.questionnaire.release, "" if own else name, own, OPTIONS_MAX)
+        known[name] = tuple({"valueCoding": coding} for coding in codings)
+    filled = [one if one.options else replace(one, options=known.get(one.value_set, ())) for one in form.questions]
+    return replace(form, questions=filled)
+
+
+def form_page(
+    request: Request,
+    parts: Parts,
+    person: SignedIn,
+    form: Form,
+    typed: Mapping[str, list[str]],
+    open_now: set[str],
+    errors: Mapping[str, str] | None = None,
+    **more: Any,
+) -> HTMLResponse:
+    """Return the form with what was typed in it, and what is wrong with that."""
+    code = language_of(request).code
+    shown = [one for one in form.questions if one.link_id in open_now and not one.is_hidden]
+    values = {
+        "problem": "",
+        "is_back": False,
+        "is_longer": False,
+        **more,
+    }
+    return page(
+        request,
+        "questionnaire.html",
+        status=422 if errors or values["problem"] else 200,
+        form=form,
+        title=said(form.tree, "title", code) or words(form.tree.get("code")),
+        about=said(form.tree, "description", code) if not form.task else "",
+        questions=shown,
+        may_be_more=len(open_now) < len(form.questions),
+        field_of=field_of,
+        in_words=lambda value: in_words(value, ZoneInfo(parts.settings.time_zone), language_of(request)),
+        loop_index=form.questions.index,
+        typed=typed,
+        errors=errors or {},
+        whose=mark_of(parts.settings, person),
+        draft=f"{form.draft.tree()['id']}/{form.draft.version}" if form.draft else "",
+        **values,
+    )
+
+
+def _response(form: Form, items: list[Tree], now: str, *, is_sent: bool) -> Tree:
+    tree = form.tree
+    own = f"Questionnaire/{tree['id']}"
+    version = f"|{tree['version']}" if tree.get("version") else ""
+    is_r4 = form.questionnaire.release is Release.R4
+    reference: Any = f"{tree['url']}{version}" if tree.get("url") else own
+    if not is_r4:
+        reference = {"reference": own, **({"display": tree["title"]} if tree.get("title") else {})}
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "meta": {"profile": [PROFILE]},
+        "questionnaire": reference,
+        "status": "completed" if is_sent else "in-progress",
+        "authored": now,
+        **({"item": items} if items else {}),
+    }
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the route ``/questionnaires/{resource_id}``."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/questionnaires/{resource_id}")
+    async def form_of(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+    ) -> HTMLResponse:
+        reading, language = reading_for(parts, request, person), language_of(request)
+        if not may_answer(person):
+            raise AccessDeniedError("Questionnaires can't be answered by this login.")
+        form = await _with_options(parts, await _form(reading, person, resource_id, language.code))
+        before = typed_before(request, person)
+        if before is not None:
+            typed = {name: [text] for name, text in before.items()}
+            values, _ = answers_of(form.questions, typed, reading.now, language)
+        else:
+            values = {one.link_id: one.initial for one in form.questions if one.initial}
+            if form.draft:
+                values = values_given(form.draft.tree())
+            typed = typed_of(form.questions, values, reading.zone)
+        typed = {"key": [secrets.token_urlsafe(16)], **typed}
+        answer = form_page(
+            request, parts, person, form, typed, asked(form.questions, values), is_back=before is not None
+        )
+        forget_typed(request, answer)
+        return answer
+
+    @routes.post("/questionnaires/{resource_id}")
+    async def send(
+        request: Request,
+        sent: Annotated[FormData, Depends(kept_form)],
+        person: Annotated[SignedIn, Depends(in_record)],
+        resource_id: str,
+    ) -> Response:
+        reading, language = reading_for(parts, request, person), language_of(request)
+        form = await _with_options(parts, await _form(reading, person, resource_id, language.code))
+        questions = form.questions
+        typed: dict[str, list[str]] = {}
+        for name, text in sent.multi_items():
+            if isinstance(text, str):
+                typed.setdefault(name, []).append(text)
+        own_key = text_of(sent, "key")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
+        is_sent = text_of(sent, "do") != "later"
+        values, errors = answers_of(questions, typed, reading.now, language)
+        open_now = asked(questions, values)
+        errors = {
+            field_of(one): errors[field_of(one)]
+            for one in questions
+            if one.link_id in open_now and field_of(one) in errors
+        }
+        new = {one.link_id for one in questions if one.link_id in open_now and not one.is_hidden} - set(
+            typed.get("shown", [])
+        )
+        if is_sent and not errors and new:
+            return form_page(request, parts, person, form, typed, open_now, is_longer=True)
+        if is_sent:
+            errors = missing(questions, values, open_now, language) | errors
+        if errors:
+            return form_page(request, parts, person, form, typed, open_now, errors)
+        answers = Answers(
+            form.questionnaire.release,
+            _response(form, items_of(questions, values), reading.now.isoformat(timespec="seconds"), is_sent=is_sent),
+            draft=_draft(form, text_of(sent, "draft")),
+            task=(form.task.tree(), form.task.version) if form.task and is_sent else None,
+            is_own=person.acting is None,
+        )
+        try:
+            await parts.interactions.keep_answers(person.requester(), trace_of(request), answers, f"answered {own_key}")
+        except (DuplicateError, PreconditionFailedError) as error:
+            typed["key"] = [secrets.token_urlsafe(16)]
+            problem = SENT_BEFORE if isinstance(error, DuplicateError) else CHANGED
+            return form_page(request, parts, person, form, typed, open_now, problem=problem)
+        return RedirectResponse(f"/questionnaires?saved={'sent' if is_sent else 'later'}", 303)
+
+    return routes
+
+
+def _draft(form: Form, shown: str) -> tuple[str, int] | None:
+    """Return the draft that the form went on with and its version; version 0, which is never the one that stands, for another."""
+    if form.draft is None and not shown:
+        return None
+    shown_id, _, version = shown.partition("/")
+    standing = shown_id if form.draft is None else str(form.draft.tree()["id"])
+    is_known = form.draft is not None and shown == f"{standing}/{form.draft.version}"
+    return standing, int(version) if is_known else 0

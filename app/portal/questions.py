@@ -1,0 +1,204 @@
+"""What a Questionnaire asks, as a flat list of questions in its order; pure, and the same for STU3 and R4.
+
+A questionnaire that is too long or too deep is refused: the page would not be of use to anybody.
+
+Spec: https://hl7.org/fhir/R4/questionnaire.html, https://hl7.org/fhir/STU3/questionnaire.html
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from app.errors import UnprocessableError
+from app.fhir.elements import Tree, listed
+
+QUESTIONS_MAX, DEPTH_MAX, OPTIONS_MAX = 200, 8, 100
+SELECT_FROM = 12
+"""From how many options on they are a list to open, and not one below the other."""
+ROUNDS_MAX = 20
+"""How often the conditions are gone through: more than any chain of questions that leads to another."""
+
+ANSWERABLE = frozenset(
+    {"boolean", "decimal", "integer", "date", "dateTime", "time", "string", "text", "url"}
+    | {"choice", "open-choice", "quantity"}
+)
+
+Values = Mapping[str, list[Tree]]
+"""The answers by linkId, each as ``{"valueString": ...}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item. ``inside`` is the linkId of the item around it, ``value_set`` what its options are of, if not of itself."""
+
+    link_id: str
+    kind: str
+    text: str
+    inside: str
+    depth: int
+    item: Tree
+    options: tuple[Tree, ...] = ()
+    value_set: str = ""
+
+    @property
+    def is_answerable(self) -> bool:
+        """Return whether it can be answered on a page."""
+        return self.kind in ANSWERABLE and (self.kind != "choice" or bool(self.options))
+
+    @property
+    def is_required(self) -> bool:
+        """Return whether the questionnaire can't be sent without it."""
+        return self.item.get("required") is True and self.is_answerable and not self.is_fixed
+
+    @property
+    def repeats(self) -> bool:
+        """Return whether it may have several answers."""
+        return self.item.get("repeats") is True
+
+    @property
+    def is_fixed(self) -> bool:
+        """Return whether its answer is given with the questionnaire."""
+        return self.item.get("readOnly") is True or self.is_hidden
+
+    @property
+    def is_hidden(self) -> bool:
+        """Return whether nobody is to see it."""
+        return self.extended("questionnaire-hidden") is True
+
+    @property
+    def is_select(self) -> bool:
+        """Return whether the options are a list to open."""
+        return self.kind == "choice" and len(self.options) >= SELECT_FROM and not self.repeats
+
+    @property
+    def units(self) -> list[Tree]:
+        """Return the units of a quantity to choose from, as Codings; none when it has none."""
+        one = self.extended("questionnaire-unit")
+        several = [
+            part["valueCoding"] for part in self._extensions("questionnaire-unitOption") if "valueCoding" in part
+        ]
+        return [one] if isinstance(one, dict) else several
+
+    def extended(self, name: str) -> object:
+        """Return the value of an extension, None if it isn't there."""
+        for one in self._extensions(name):
+            return next((value for key, value in one.items() if key.startswith("value")), None)
+        return None
+
+    def _extensions(self, name: str) -> Iterator[Tree]:
+        for one in listed(self.item.get("extension")):
+            if str(one.get("url", "")).rsplit("/", 1)[-1] == name:
+                yield one
+
+    @property
+    def initial(self) -> list[Tree]:
+        """Return the answers that it begins with."""
+        found = [dict(one) for one in listed(self.item.get("initial"))]
+        found += [
+            {"value" + key[7:]: value} for key, value in self.item.items() if key.startswith("initial") and key[7:]
+        ]
+        chosen = (one for one in listed(self.item.get("answerOption")) if one.get("initialSelected") is True)
+        return found + [value_of(one) for one in chosen]
+
+
+def value_of(option: Tree) -> Tree:
+    """Return the ``value[x]`` of an element alone."""
+    return {key: value for key, value in option.items() if key.startswith("value")}
+
+
+def said(element: Tree, name: str, language_code: str) -> str:
+    """Return a text of an element in a language, if it is translated into that; else as it is written."""
+    for one in listed((element.get(f"_{name}") or {}).get("extension")):
+        parts = {str(part.get("url")): part for part in listed(one.get("extension"))}
+        if str(parts.get("lang", {}).get("valueCode", "")).split("-")[0] == language_code:
+            content = parts.get("content", {})
+            return str(content.get("valueString") or content.get("valueMarkdown") or "")
+    return str(element.get(name) or "")
+
+
+def option_text(value: Tree, language_code: str) -> str:
+    """Return an option or answer that is no number or day as people read it."""
+    coding = value.get("valueCoding")
+    if coding is not None:
+        return said(coding, "display", language_code) or str(coding.get("code", ""))
+    return str(next(iter(value.values()), ""))
+
+
+def questions_of(questionnaire: Tree, language_code: str) -> list[Question]:
+    """Return the items of a Questionnaire in the order of the page. Raises: UnprocessableError (too long or too deep)."""
+    found: list[Question] = []
+    waiting = [(item, "", 0) for item in reversed(listed(questionnaire.get("item")))]
+    while waiting:
+        item, inside, depth = waiting.pop()
+        if len(found) == QUESTIONS_MAX or depth > DEPTH_MAX:
+            raise UnprocessableError("This questionnaire is too long to be answered here.")
+        link_id = str(item.get("linkId", ""))
+        own = listed(item.get("answerOption") or item.get("option"))
+        value_set = item.get("answerValueSet") or (item.get("options") or {}).get("reference") or ""
+        text = " ".join(
+            part for part in (said(item, "prefix", language_code), said(item, "text", language_code)) if part
+        )
+        options = tuple(value_of(one) for one in own[:OPTIONS_MAX])
+        found.append(Question(link_id, str(item.get("type")), text, inside, depth, item, options, str(value_set)))
+        waiting += [(child, link_id, depth + 1) for child in reversed(listed(item.get("item")))]
+    return found
+
+
+def asked(questions: Iterable[Question], values: Values) -> set[str]:
+    """Return the linkIds of what is asked, given these answers: an answer to what is not asked does not count."""
+    questions = list(questions)
+    by_id = {one.link_id: one for one in questions}
+    now: set[str] = set()
+    for _ in range(ROUNDS_MAX):
+        then: set[str] = set()
+        for one in questions:
+            around = by_id.get(one.inside)
+            is_open = around is None or (
+                around.link_id in then
+                and (one.kind == "display" or not around.is_answerable or bool(values.get(around.link_id)))
+            )
+            if is_open and _is_enabled(one.item, {name: values[name] for name in values if name in now}):
+                then.add(one.link_id)
+        if then == now:
+            break
+        now = then
+    return now
+
+
+def _is_enabled(item: Tree, values: Values) -> bool:
+    conditions = listed(item.get("enableWhen"))
+    met = (_is_met(one, values.get(str(one.get("question")), [])) for one in conditions)
+    return not conditions or (all(met) if item.get("enableBehavior") == "all" else any(met))
+
+
+def _is_met(condition: Tree, values: list[Tree]) -> bool:
+    if "hasAnswer" in condition:
+        return bool(condition["hasAnswer"]) is bool(values)
+    wanted = next((value for key, value in condition.items() if key.startswith("answer")), None)
+    operator = condition.get("operator", "=")
+    if operator == "exists":
+        return (wanted is True) is bool(values)
+    signs = [compared(next(iter(one.values()), None), wanted) for one in values]
+    if operator == "!=":
+        return 0 not in signs
+    meant = {"=": (0,), ">": (1,), "<": (-1,), ">=": (0, 1), "<=": (0, -1)}.get(str(operator), ())
+    return any(sign in meant for sign in signs)
+
+
+def compared(value: object, other: object) -> int | None:
+    """Return -1, 0 or 1 as a value is below, the same as or above another, None if they can't be compared.
+
+    Codings are the same or not.
+    """
+    if isinstance(value, dict) and isinstance(other, dict):
+        if "code" in value and "value" not in value:
+            is_same = value["code"] == other.get("code") and other.get("system") in (None, value.get("system"))
+            return 0 if is_same else None
+        value, other = value.get("value"), other.get("value")
+    if isinstance(value, bool) or isinstance(other, bool):
+        return 0 if value is other else None
+    try:
+        one, two = Decimal(str(value)), Decimal(str(other))
+    except InvalidOperation:
+        return (str(value) > str(other)) - (str(value) < str(other))
+    return (one > two) - (one < two)
