@@ -51,7 +51,7 @@ def _serve(settings: Settings, figures: Path) -> bool:
         interface=Interfaces.ASGI,
         workers=settings.workers,
         respawn_failed_workers=True,
-        # A process that took the place of one that died may miss the signal to stop; what it answered is on disk.
+        # Who is not done then is killed; what it answered is on disk.
         workers_kill_timeout=max(1, round(settings.stop_within.total_seconds())),
         log_enabled=False,
         backlog=1024,
@@ -67,7 +67,12 @@ def _serve(settings: Settings, figures: Path) -> bool:
 
 
 def _application(figures: Path) -> Callable[..., Any]:
-    """Return the application in a process of its own; what it is made of is loaded there, not by each command."""
+    """Return the application in a process of its own; what it is made of is loaded there, not by each command.
+
+    A signal to stop that comes meanwhile ends the process: the handler that it has from its parent would do nothing here.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # by Ctrl+C the parent has it too, and tells this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     made: Callable[..., Any] = import_module("app.main").create_app(figures=figures)
     return made
 

@@ -171,6 +171,21 @@ def test_it_says_that_it_stops_while_everybody_is_still_answered(tmp_path: Path)
         assert process.wait(20) == 0
 
 
+def test_a_server_that_is_told_to_stop_while_it_starts_does_so_at_once(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "2", "REGIE_STOP_WITHIN": "PT5M"})
+    program.run("migrate")
+    with program.spawn() as process:
+        until = time.monotonic() + 60
+        while len(started_by(process)) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        process.terminate()
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.send_signal(signal.SIGINT)  # the second ends it in any case
+
+
 def test_a_process_that_dies_just_after_it_took_the_place_of_another_is_replaced_too(tmp_path: Path) -> None:
     program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "1"})
     with served(program) as process:
