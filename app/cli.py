@@ -66,7 +66,7 @@ def _stop(message: str) -> typer.Exit:
 
 
 def _ready_settings() -> Settings:
-    """Return the settings; a command ends here if they or their secret are not good, or the database is away or not up to date."""
+    """Return the settings; a command ends here if they or their secret are not good, or the database is away, none or not up to date."""
     try:
         settings = read_settings()
         if not is_current(settings.database_url):
@@ -74,6 +74,8 @@ def _ready_settings() -> Settings:
         settings.key("start")  # makes the secret before several processes want it
     except (RegieError, OSError, ValueError) as error:
         raise _stop(str(error)) from error
+    except DBAPIError as error:
+        raise _stop(f"The database refused: {error.orig}") from error
     return settings
 
 

@@ -8,8 +8,10 @@ end. Who is not done in time is killed, and so is everybody at a second signal: 
 A process that dies is replaced, as long as that helps.
 """
 
+import ctypes
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +33,8 @@ DEATHS_MAX = 5
 """How many processes may die in a minute, for each that serves; when it is more, another is taken to be of no use."""
 
 _MINUTE_S = 60
+_SIGNAL_AT_DEATH_OF_PARENT = 1
+"""PR_SET_PDEATHSIG of https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html."""
 
 
 def serve(settings: Settings) -> bool:
@@ -73,6 +77,9 @@ def _application(figures: Path) -> Callable[..., Any]:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # by Ctrl+C the parent has it too, and tells this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # Else it would serve on when its parent is killed, and keep the port from the next.
+        ctypes.CDLL(None).prctl(_SIGNAL_AT_DEATH_OF_PARENT, signal.SIGKILL)
     made: Callable[..., Any] = import_module("app.main").create_app(figures=figures)
     return made
 

@@ -186,6 +186,24 @@ def test_a_server_that_is_told_to_stop_while_it_starts_does_so_at_once(tmp_path:
             process.send_signal(signal.SIGINT)  # the second ends it in any case
 
 
+def test_a_server_that_is_killed_leaves_no_process_on_its_port(tmp_path: Path) -> None:
+    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "2"})
+    with served(program) as process:
+        workers = started_by(process)
+        process.kill()
+        process.wait(5)
+        until = time.monotonic() + 20
+        while left := [pid for pid in workers if is_running(pid)]:
+            assert time.monotonic() < until, left
+            time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 def test_a_process_that_dies_just_after_it_took_the_place_of_another_is_replaced_too(tmp_path: Path) -> None:
     program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "1"})
     with served(program) as process:

@@ -51,6 +51,11 @@ def test_a_server_without_a_schema_does_not_start(program: Program) -> None:
     assert not is_current(database(program))
 
 
+def test_a_file_that_is_no_database_is_told_in_a_line(program: Program) -> None:
+    file_at(database(program)).write_bytes(b"none" * 1000)
+    assert refused(program).stderr == "The database refused: file is not a database\n"
+
+
 def test_a_server_on_a_half_migrated_schema_does_not_start(program: Program) -> None:
     program.run("migrate")
     file = file_at(database(program))
