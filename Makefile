@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-postgresql check format bench bench-postgres bench-check bench-page soak conformance oracle lock venv installed installed-otel installed-tests chromium node postgresql wrk
+.PHONY: help serve test test-postgresql check format bench bench-postgres bench-check bench-page soak conformance oracle screenshots lock venv installed installed-otel installed-tests chromium node postgresql wrk
 
 # `make serve PORT=9000` is the short form of REGIE_PORT=9000; every other REGIE_... variable is passed on as it is.
 ifdef PORT
@@ -73,6 +73,9 @@ endif
 
 oracle: installed-tests ## hold validation against HL7's validator (Java, Maven), and write the differences into docs/conformance.md
 	@.venv/bin/python -m tests.conformance.oracle
+
+screenshots: installed-tests chromium ## make the pictures of docs/portal.md and README.md anew
+	@.venv/bin/python -m tests.end_to_end.browser.screenshots
 
 lock: ## write the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	@test -x .venv-lock/bin/pip-compile || { $(find_python); "$$python" -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools; }
