@@ -17,13 +17,46 @@ from tests.end_to_end.browser.first_visit import Visit
 from tests.end_to_end.browser.places import NOBODY
 from tests.end_to_end.browser.site import Site, log_in
 from tests.support.browser import chromium
-from tests.support.running import ROOT, running
+from tests.support.running import ROOT, Program, running
 
 PICTURES = ROOT / "docs" / "pictures"
 SIZE_MAX = 150_000
 DESK = {"width": 1440, "height": 900}
 # The keystroke-level model of Card, Moran and Newell (1980): to think 1.35 s, to point 1.1 s, a key 0.28 s.
 BEFORE_PRESS_S, PER_KEY_S = 2.45, 0.28
+
+ASKED_AS = "urn:uuid:0b7c6b4e-6f0f-4a3a-9c1e-0d8f4c5a1b11"
+HOW_ARE_YOU = {
+    "resourceType": "Questionnaire",
+    "status": "active",
+    "title": "Hoe gaat het met u?",
+    "item": [
+        {"linkId": "sleep", "text": "Slaapt u goed?", "type": "boolean", "required": True},
+        {
+            "linkId": "tired",
+            "text": "Hoe vaak was u deze week moe?",
+            "type": "choice",
+            "answerOption": [{"valueString": often} for often in ("Nooit", "Soms", "Elke dag")],
+        },
+        {"linkId": "more", "text": "Wat wilt u nog zeggen?", "type": "text"},
+    ],
+}
+
+
+def ask(program: Program, patient: str) -> None:
+    """Ask a person to fill in a questionnaire, as a practice does: by a Task."""
+    task = {
+        "resourceType": "Task",
+        "status": "requested",
+        "intent": "order",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "74468-0"}]},
+        "for": {"reference": f"Patient/{patient}"},
+        "input": [{"type": {"text": "Questionnaire"}, "valueReference": {"reference": ASKED_AS}}],
+    }
+    entries = [{"fullUrl": ASKED_AS, "resource": HOW_ARE_YOU}, {"fullUrl": f"{ASKED_AS[:-1]}2", "resource": task}]
+    file = program.folder / "asked.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}), encoding="utf-8")
+    program.run("record", "import", str(file), "--release", "r4", "--as-operator")
 
 
 def keep(page: Page, name: str) -> None:
@@ -65,7 +98,7 @@ def look_as_practice(site: Site, browser: Browser) -> None:
 
 
 def other_pages(phone: BrowserContext, desk: BrowserContext) -> None:
-    """Keep pictures of the list of looks, a form, the settings, a chart, and the form without a network."""
+    """Keep pictures of the list of looks, two forms, the settings, a chart, and the form without a network."""
     page = phone.new_page()
     page.goto("/")
     first_visit.see_who_looked(Visit(page))
@@ -74,6 +107,10 @@ def other_pages(phone: BrowserContext, desk: BrowserContext) -> None:
     page.get_by_label("Bovendruk").fill("128")
     page.get_by_label("Onderdruk").fill("79")
     keep(page, "add-measurement")
+    page.goto("/questionnaires")
+    page.get_by_role("link", name="Invullen").first.click()
+    page.locator("label", has_text="Soms").check()
+    keep(page, "questionnaire")
     page.goto("/settings")
     keep(page, "settings")
     page.evaluate("navigator.serviceWorker.ready")
@@ -96,6 +133,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as program, chromium() as browser:
         program.run("demo")
         site = Site(program.url, json.loads(program.run("demo", "--json")), Path(folder))
+        ask(program, site.demo["people"][0]["patients"]["r4"])
         looks = {"color_scheme": "light"}
         phone = site.opened(browser, NOBODY, device_scale_factor=1.5, **looks)
         first_visit_of(site, phone)
