@@ -33,12 +33,16 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class DayOfWeek:
-    """One day of the week: how many measurements it has of the two that are asked each time; the first does not count."""
+    """One day of the week: how many measurements it has of the two that are asked each time; the first does not count.
+
+    A day that is not over may still get some.
+    """
 
     day: date
     morning: int
     evening: int
     counts: bool
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,8 @@ class PressureWeek:
 
     @property
     def missing(self) -> int:
-        """Return how many measurements are still to be done, or were left out."""
-        return sum(max(TIMES - one.morning, 0) + max(TIMES - one.evening, 0) for one in self.days)
+        """Return how many measurements were left out on the days that are over."""
+        return sum(max(TIMES - one.morning, 0) + max(TIMES - one.evening, 0) for one in self.days if one.is_over)
 
     @property
     def is_enough(self) -> bool:
@@ -78,7 +82,7 @@ def pressure_week(measured: Iterable[Measurement], today: date) -> PressureWeek 
         for hours in (MORNING, EVENING)
     }
     days = tuple(
-        DayOfWeek(day, len(times[day, MORNING]), len(times[day, EVENING]), counts=day != first)
+        DayOfWeek(day, len(times[day, MORNING]), len(times[day, EVENING]), counts=day != first, is_over=day < today)
         for day in (first + timedelta(days=number) for number in range(DAYS))
     )
     if not any(one.morning and one.evening for one in days):

@@ -45,9 +45,16 @@ def test_a_third_measurement_of_a_morning_does_not_count() -> None:
     assert week.both.upper == 135
 
 
+def test_days_that_are_not_over_lack_nothing_yet() -> None:
+    week = pressure_week([*whole(range(2)), at(2, 7, 130)], FIRST + timedelta(days=3))
+    assert week is not None
+    assert week.missing == 3
+    assert [one.is_over for one in week.days] == [True] * 3 + [False] * 4
+
+
 def test_what_is_missing_is_told_and_two_days_are_not_enough() -> None:
     measured = [*whole(range(3)), at(3, 7, 130)]
-    week = pressure_week(measured, FIRST + timedelta(days=3))
+    week = pressure_week(measured, FIRST + timedelta(days=7))
     assert week is not None
     assert not week.is_enough
     assert [(one.morning, one.evening) for one in week.days][:4] == [(2, 2), (2, 2), (2, 2), (1, 0)]
