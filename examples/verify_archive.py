@@ -1,4 +1,4 @@
-"""Check an archive of your record, on your own machine: python verify_archive.py ARCHIVE [--key KEY].
+"""Check an archive of your record, on your own machine: python verify_archive.py ARCHIVE [--key=KEY].
 
 It needs Python 3.11, the package ``cryptography`` and ``verify_log.py`` beside it, and asks nobody. It says what is wrong:
 

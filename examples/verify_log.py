@@ -1,4 +1,4 @@
-"""Check the log in an export of your record, on your own machine: python verify_log.py EXPORT [EARLIER_EXPORT ...] [--key KEY].
+"""Check the log in an export of your record, on your own machine: python verify_log.py EXPORT [EARLIER_EXPORT ...] [--key=KEY].
 
 It needs Python 3.11 and nothing else, and asks nobody. It reads the lines "audit" and "seal" of an export and says what is wrong:
 

@@ -150,7 +150,7 @@ def _moment(question: Question, text: str, typed: Typed, now: datetime, language
 
 def _number(question: Question, text: str, typed: Typed, language: Language) -> Tree:
     if not _NUMBER.fullmatch(text):
-        raise WrongAnswerError(language.gettext("Write a number, such as 7,2."))
+        raise WrongAnswerError(language.gettext("Write a number, such as 7.2."))
     value = Decimal(text.replace(",", "."))
     if question.kind == "integer" and value != value.to_integral_value():
         raise WrongAnswerError(language.gettext("Write a whole number, such as 72."))

@@ -193,6 +193,7 @@ def index_rows(
     for leaf, compute in program.computed:
         for fhir_type, value in compute(tree):
             leaf.emit(rows, leaf.parameters, fhir_type, value)
+    _check(rows)  # one concept alone may have too many codes
     exact, told = rows.exact, program.told_by
     lean = [row for row in exact if row[0] not in told or (told[row[0]], *row[1:]) not in exact]
     return IndexRows(lean, list(rows.dates), list(rows.quantities), list(rows.texts))
@@ -347,8 +348,13 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
                     emit(rows, parameters, fhir_type, item)
                 if child.children and type(item) is dict:
                     _visit(child, item, rows)
-        if is_list and (len(rows.exact) > ROWS_MAX or len(rows.texts) > ROWS_MAX or len(rows.dates) > ROWS_MAX):
-            refuse_many()
+        if is_list:
+            _check(rows)
+
+
+def _check(rows: _Rows) -> None:
+    if len(rows.exact) > ROWS_MAX or len(rows.texts) > ROWS_MAX or len(rows.dates) > ROWS_MAX:
+        refuse_many()
 
 
 def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:

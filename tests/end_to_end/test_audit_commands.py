@@ -37,7 +37,7 @@ def test_an_export_can_be_checked_by_its_person_alone_and_against_the_log(progra
     assert program.run("audit", "rotate-key") != kid
     program.run("record", "export", "--patient", patient, "--output", str(second))
 
-    checked = script(str(second), str(first), "--key", kid)
+    checked = script(str(second), str(first), f"--key={kid}")
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
     assert "none altered" in checked.stdout
     sound = "The audit log and all records are sound."
@@ -48,7 +48,7 @@ def test_an_export_can_be_checked_by_its_person_alone_and_against_the_log(progra
     checked = script(str(cut))
     assert (checked.returncode, checked.stderr) == (1, "")
     assert "cut off" in checked.stdout
-    assert script(str(first), "--key", "another").returncode == 1
+    assert script(str(first), "--key=another").returncode == 1
 
 
 def test_a_file_without_a_seal_is_refused_in_words(program: Program, tmp_path: Path) -> None:

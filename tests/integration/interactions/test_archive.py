@@ -178,8 +178,8 @@ async def test_a_record_goes_to_another_server_and_from_there_again_without_loss
     assert after == before
     for name in ("fhir/r4-current.ndjson", "fhir/r4-versions.ndjson", "fhir/stu3-current.ndjson"):
         assert second[name] == files_of(first)[name], name
-    verified(tmp_path, "first.ndjson", files_of(first)["record.ndjson"], "--key", kid_of(first))
-    verified(tmp_path, "earlier.ndjson", second["earlier-logs/1.ndjson"], "--key", kid_of(first))
+    verified(tmp_path, "first.ndjson", files_of(first)["record.ndjson"], f"--key={kid_of(first)}")
+    verified(tmp_path, "earlier.ndjson", second["earlier-logs/1.ndjson"], f"--key={kid_of(first)}")
     verified(tmp_path, "second.ndjson", second["record.ndjson"])
     await asyncio.to_thread(there.soundness.check)
 
