@@ -49,7 +49,7 @@ format: installed-tests ## lay out the code and mend what the linter can
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-bench: installed-tests wrk ## measure, print the table and write var/bench.json (QUICK=1: under two minutes)
+bench: installed-tests wrk ## measure, print the table and write var/bench.json (QUICK=1: two minutes)
 	@QUICK=$(QUICK) .venv/bin/python -m tests.benchmarks
 
 bench-postgres: installed-tests wrk postgresql ## the same on a PostgreSQL of its own, beside the other figures
