@@ -160,7 +160,8 @@ async def deletions(caller: Caller, url: str = "/Patient/$export?_since=2000") -
 
 
 async def deleted(world: World, thing: str, release: Release = Release.R4) -> str:
-    """Delete one of Zonnestraal's things; return its reference."""
+    """Delete one of Zonnestraal's things, a millisecond after what came before it; return its reference."""
+    await asyncio.sleep(0.001)  # changes have their instant to the millisecond, grants to the microsecond
     url = world.zonnestraal.url(thing, release)
     assert (await world.caller("zonnestraal", release)("DELETE", url)).status_code == 204
     return url[1:]

@@ -1,7 +1,8 @@
 """What an export tells to delete: what its requester could have seen when it was deleted, and could see now if it were still there.
 
 The decision is that of ``policy.decide``, made once more with the grants as they stood then. Between two moments at which a grant
-begins or ends it is the same for every deletion, so that it stands in the statement as every scope does.
+begins or ends it is the same for every deletion, so that it stands in the statement as every scope does. A change has its instant
+to the millisecond, cut off: what is deleted in the millisecond in which a grant begins is not told, and nobody could have had it.
 
 Spec: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
 """
