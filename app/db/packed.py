@@ -64,9 +64,8 @@ class Packed(threading.local):
             return kept
         try:
             return self._own(kept)
-        except (
-            ZstdError
-        ):  # of another dictionary, or damaged: to look at each frame's number first takes as long as half of it
+        except ZstdError:
+            # Of another dictionary, or damaged: to look at the number of each frame first takes as long as half of it.
             number = get_frame_parameters(kept).dict_id
         decompress = self._others.get(number)
         if decompress is None:

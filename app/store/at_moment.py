@@ -12,17 +12,10 @@ from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.store.changes import ACTIVE
 from app.store.pages import page_columns, read_page
-from app.store.resources import Stored, scoped
+from app.store.resources import WITH_NEWEST, Stored, scoped
 from app.store.tables import change, current, record
 from app.store.visible import parameters, visible
 
-_joined = change.join(
-    current,
-    (current.c.record_id == change.c.record_id)
-    & (current.c.release == change.c.release)
-    & (current.c.type == change.c.type)
-    & (current.c.id == change.c.id),
-)
 _RECORDS = hot(
     select(record.c.record_id)
     .where(record.c.record_id > bindparam("after"), record.c.status == ACTIVE)
@@ -61,7 +54,7 @@ _IS_DELETION = change.c.operation == "delete"
 
 @scoped
 def _counts(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
-    statement = select(change.c.type, func.count()).select_from(_joined)
+    statement = select(change.c.type, func.count()).select_from(WITH_NEWEST)
     statement = statement.where(*_stood(limited_types=limited_types), ~_IS_DELETION)
     return hot(statement.group_by(change.c.type).order_by(change.c.type))
 
@@ -78,7 +71,7 @@ def _deletions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that 
 
 @scoped
 def _count_of_deletions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
-    return hot(select(func.count()).select_from(_joined).where(*_deleted(limited_types=limited_types)))
+    return hot(select(func.count()).select_from(WITH_NEWEST).where(*_deleted(limited_types=limited_types)))
 
 
 def _deleted(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
@@ -87,7 +80,7 @@ def _deleted(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
 
 
 def _page(*conditions: ColumnElement[bool]) -> Statement:
-    statement = select(*page_columns(change)).select_from(_joined).where(*conditions)
+    statement = select(*page_columns(change)).select_from(WITH_NEWEST).where(*conditions)
     return hot(statement.where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("limit")))
 
 

@@ -21,7 +21,7 @@ PART = 100
 
 
 @functools.cache
-def _standing(limited_types: bool, since: bool, dated: bool) -> Statement:  # noqa: FBT001
+def _standing(limited_types: bool, since: bool, dated: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     statement = (
         select(current.c.seq)
         .where(visible(current, limited_types=limited_types))

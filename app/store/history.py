@@ -12,13 +12,13 @@ from app.db.database import Reader
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.store.pages import page_columns, read_page
-from app.store.resources import KEY, SEQ_MAX, Stored, scoped
+from app.store.resources import KEY, SEQ_MAX, WITH_NEWEST, Stored, scoped
 from app.store.tables import change, current
 from app.store.visible import parameters, visible
 
 
 @scoped
-def _versions(limited_types: bool) -> Statement:  # noqa: FBT001
+def _versions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     """Walk from the current version to those before it; all are hidden when the current one is."""
     newest = (
         select(change.c.seq, change.c.previous, change.c.instant, literal(SEQ_MAX).label("until"))
@@ -100,21 +100,14 @@ async def read_versions(
 
 
 @functools.cache
-def _history(limited_types: bool, one_type: bool, at: bool) -> Statement:  # noqa: FBT001
+def _history(limited_types: bool, one_type: bool, at: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     """Walk a record's changes; those of a resource that is now outside the scope are left out.
 
     When a version stopped being current takes a look at the next one, hidden or not: only who asks for that pays for it.
     """
-    joined = change.join(
-        current,
-        (current.c.record_id == change.c.record_id)
-        & (current.c.release == change.c.release)
-        & (current.c.type == change.c.type)
-        & (current.c.id == change.c.id),
-    )
     statement = (
         select(*page_columns(change))
-        .select_from(joined)
+        .select_from(WITH_NEWEST)
         .where(visible(change, limited_types=limited_types), visible(current, limited_types=limited_types))
         .where(change.c.release == bindparam("release"), *_window())
         .order_by(change.c.seq.desc())
@@ -149,18 +142,11 @@ async def read_history(
 
 
 @scoped
-def _changes(limited_types: bool) -> Statement:  # noqa: FBT001
+def _changes(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     """All changes after a number; those of a resource that is now outside the scope are left out."""
-    joined = change.join(
-        current,
-        (current.c.record_id == change.c.record_id)
-        & (current.c.release == change.c.release)
-        & (current.c.type == change.c.type)
-        & (current.c.id == change.c.id),
-    )
     return hot(
         select(*page_columns(change))
-        .select_from(joined)
+        .select_from(WITH_NEWEST)
         .where(visible(change, limited_types=limited_types), visible(current, limited_types=limited_types))
         .where(change.c.release == bindparam("release"), change.c.seq > bindparam("after"))
         .order_by(change.c.seq)

@@ -99,7 +99,7 @@ async def _late(
 
 
 @scoped
-def numbered(limited_types: bool) -> Statement:  # noqa: FBT001
+def numbered(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     """Return the statement for the versions that the changes ``seqs`` made, in order."""
     wanted = change.c.seq.in_(listed("seqs", BigInteger()))
     return hot(

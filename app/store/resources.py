@@ -102,6 +102,16 @@ KEY = (
 """The condition on ``current``: this one resource."""
 
 
+WITH_NEWEST = change.join(
+    current,
+    (current.c.record_id == change.c.record_id)
+    & (current.c.release == change.c.release)
+    & (current.c.type == change.c.type)
+    & (current.c.id == change.c.id),
+)
+"""Every version, with the row of its resource's newest: what is now outside the scope shows none of those before it."""
+
+
 @scoped
 def _current(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))

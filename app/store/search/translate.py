@@ -81,9 +81,8 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa
                 message = "A value of :missing stands alone."
                 raise ValueError(message)
     parameters = 0 if criterion.parameter.is_column else len(criterion.parameter.stored_in)
-    is_usual = (
-        criterion.parameter.kind == "reference" and criterion.modifier is None
-    )  # nearly all are about the same person
+    # Nearly all are about the same person.
+    is_usual = criterion.parameter.kind == "reference" and criterion.modifier is None
     form = Form(index, tuple(operators), criterion.modifier == "not", parameters, criterion.every, is_usual)
     return conditions.Criterion(form, values)
 
