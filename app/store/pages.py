@@ -4,7 +4,7 @@ A statement gives the bodies of small versions with their rows, and of the other
 afterwards, as many as there is room for. A page ends before the body that would make it too large, and has one at least.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, case, func, select
@@ -79,6 +79,16 @@ async def read_rows(
             return found, number
         found.append(version)
     return found, len(rows)
+
+
+async def every_row(reader: Reader, access: RecordAccess, rows: Sequence[Row]) -> AsyncIterator[Stored]:
+    """Yield the versions of all rows of one record, in order, of which a page is in memory; what has gone since is left out."""
+    done = 0
+    while done < len(rows):
+        found, read = await read_rows(rows[done:], lambda _: (reader, access))
+        done += read
+        for version in found:
+            yield version
 
 
 async def _late(

@@ -38,7 +38,7 @@ from app.fhir.search.told import tells
 from app.fhir.search.values import in_zone, is_local
 from app.fhir.search.wording import may_say, says
 from app.store.indexing import reference_hash, rows_of
-from app.store.pages import SEQ, inline, read_rows
+from app.store.pages import SEQ, every_row, inline
 from app.store.resources import Stored
 from app.store.rules import check_rules
 from app.store.search.checks import holds
@@ -282,16 +282,13 @@ class Plan:
         begin: Literal["start", "key"] = "start"
         for _ in range(LINKED_MAX // _CHUNK):
             rows = await reader.all(statement(SearchForm(self.forms, (), access.types is not None, begin)), values)
-            done, looked_at = 0, 0
-            while done < len(rows):
-                found, read = await read_rows(rows[done:], lambda _: (reader, access))
-                done += read
-                for version in found:
-                    yield version
-                    looked_at += len(version.body)
-                    if looked_at > TURN_BYTES:
-                        looked_at = 0
-                        await asyncio.sleep(0)
+            looked_at = 0
+            async for version in every_row(reader, access, rows):
+                yield version
+                looked_at += len(version.body)
+                if looked_at > TURN_BYTES:
+                    looked_at = 0
+                    await asyncio.sleep(0)
             if len(rows) < _CHUNK:
                 return
             begin, values["after_seq"] = "key", rows[-1][SEQ]
@@ -339,9 +336,5 @@ async def referring(
         "inline": inline(limit),
     }
     rows = await reader.all(statement(form), values | numbers_of("p0", parameter) | parameters(access))
-    done = 0
-    while done < len(rows):
-        found, read = await read_rows(rows[done:], lambda _: (reader, access))
-        done += read
-        for version in found:
-            yield version
+    async for version in every_row(reader, access, rows):
+        yield version
