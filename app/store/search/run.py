@@ -157,10 +157,10 @@ class Run:
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             found += await self._gather(reader, await self._values(reader, scope, access), access, after, limit)
-            if len(found) >= limit:
-                if not self.sort:
-                    break
-                found = merged(found, self.keys)[:limit]  # of 5,000 people no more than one page is in memory
+            if not self.sort and len(found) >= limit:
+                break
+            if len(found) > 2 * limit:  # of 5,000 people three pages at most are in memory
+                found = merged(found, self.keys)[:limit]
         if len(accesses) > 1 and self.sort:
             found = merged(found, self.keys)
         return found[:limit]
