@@ -158,15 +158,23 @@ class Bringing(Changes):
         await self.finish()
         scope = await self.scope(Action.READ, resource_type)
         found = await standing(self.transaction, scope, self.release, resource_type, arrival.id)
-        if found is not None:
-            versions, _ = await read_versions(
-                self.transaction, found[1], self.release, resource_type, arrival.id,
-                window=HistoryWindow(), size=VERSIONS_MAX,
-            )  # fmt: skip
-            content = _content(arrival.members)
-            if sum(not one.deleted and content_of(one.body) == content for one in versions) > arrival.times:
-                return AlreadyIn(found[0].record_id)
+        if found is not None and await self._times(found[1], arrival) > arrival.times:
+            return AlreadyIn(found[0].record_id)
         return await self.update(arrival.parsed, arrival.id, NO_CONDITIONS, location=resource_type)
+
+    async def _times(self, access: RecordAccess, arrival: Arrival) -> int:
+        """Return how often, among its last versions, a resource had the content that comes in."""
+        content, times, window = _content(arrival.members), 0, HistoryWindow()
+        left, more = VERSIONS_MAX, True
+        while more and left:
+            versions, more = await read_versions(
+                self.transaction, access, self.release, *arrival.name, window=window, size=left
+            )
+            times += sum(not one.deleted and content_of(one.body) == content for one in versions)
+            left -= len(versions)
+            if more:
+                window = HistoryWindow(before=versions[-1].seq)
+        return times
 
     async def _take_in(self, writer: RecordWriter, names: tuple[Name, ...]) -> None:
         """Move what waits under these names; those that no other record had are not looked for again."""

@@ -17,6 +17,7 @@ from app.interactions import record_import
 from app.interactions.import_lines import Line, files_in, lines_of_files
 from app.interactions.import_spool import Part, Spool
 from app.interactions.people import record_with_patient
+from app.store import pages
 from app.store.changes import all_records
 from app.store.ids import new_id, record_in
 from tests.support.importing import OPERATOR, imported
@@ -133,6 +134,15 @@ async def test_versions_of_a_resource_come_in_one_after_the_other_and_once(
     )
     found = [one.body for one in await changes_of_all(person) if one.id == "again"]
     assert [json.loads(body)["valueQuantity"]["value"] for body in found] == [70, 71, 70, 72]
+
+
+async def test_versions_that_no_page_has_room_for_together_come_in_once(
+    person: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGE_BYTES", 1_000)
+    lines = [json.dumps(weight(0, "again", kg, note=[{"text": "x" * 600}])).encode() for kg in ("70", "71", "72", "73")]
+    assert (await imported(person.parts, lines)).counts == (4, 0, 0)
+    assert (await imported(person.parts, lines)).counts == (0, 4, 0)
 
 
 async def test_what_is_refused_is_told_with_its_place_and_leaves_no_record(person: Inside) -> None:
