@@ -241,7 +241,7 @@ async def test_rows_of_several_are_put_in_order_and_not_taken_as_the_database_we
         with psycopg.connect(url) as connection:
             (plan, keys, *_) = connection.execute(f"EXPLAIN {re.sub(r'[$][0-9]+', 'NULL', text)}".encode()).fetchall()
         assert plan[0].startswith("Sort")
-        assert "Sort Key: given.place, (row_number() OVER (?))" in keys[0]
+        assert "Sort Key: given.place, (row_number() OVER " in keys[0]  # of what, PostgreSQL 18 says otherwise
     finally:
         opened.close()
         postgres.server().drop(url)
