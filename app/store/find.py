@@ -11,7 +11,7 @@ from app.db.statements import hot
 from app.fhir.release import Release
 from app.fhir.search.definitions import core_definitions
 from app.fhir.search.expression import TokenValue
-from app.store.indexing import wanted_hashes
+from app.store.hashes import wanted_hashes
 from app.store.resources import Stored, columns, stored
 from app.store.rules import check_version
 from app.store.tables import change, exact_index, idempotency

@@ -1,26 +1,7 @@
 """What a resource is found by: its index rows, worked out from its tree by the search parameters of its type.
 
-Exact values (tokens, references, uris, whole strings) are kept as keyed 64-bit hashes, so that the index holds no readable
-code or name. Each form has a letter of its own, so that no two can meet:
-
-====== ====================== ==========================================================
-letter part                   what it answers
-====== ====================== ==========================================================
-``c``  code                   a token, with the hash of its system beside it
-``s``  system                 exact_index.system_hash; 0 where there is no system
-``v``  value                  ``:identifier``, a Reference's own identifier, with its system
-``r``  reference              ``Type/id`` on this server, any other URL or urn as it is
-``i``  id                     ``id`` alone on this server, where any type may be meant
-``u``  uri                    a uri, whole
-``x``  text                   ``:exact``, a string as it was written
-``p``                         there is a value, but none of the other rows tells it
-``q``  unit                   quantity_index.code_hash: the code, or the unit where there is no code
-``m``  system, code           quantity_index.system_code_hash: a unit that is not known
-``k``  canonical unit         quantity_index.system_code_hash: a UCUM unit that is known
-====== ====================== ==========================================================
-
-So a token has one row, and ``code``, ``system|code``, ``|code`` and ``system|`` are asked of its two hashes. ``LAYOUT`` of
-``rules.py`` is to be raised when rows of the same values change.
+Exact values are kept as hashes, each form with a letter; ``hashes.py`` lists them. ``LAYOUT`` of ``rules.py`` is to be raised when
+rows of the same values change.
 
 A quantity in a unit that isn't the canonical one has two rows: as written, and in the canonical unit with ``code_hash`` 0; a
 search that names no unit must leave the latter out. Codes are case sensitive. ``:missing`` needs no rows of its own: a
@@ -29,7 +10,6 @@ resource that has any row of a parameter has a value (``p`` sees to the rest). W
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
-from hashlib import blake2b
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -44,17 +24,9 @@ from app.fhir.reference import (
 )
 from app.fhir.release import Release
 from app.fhir.search.definitions import INDEXED_TYPES, Definitions, SearchParameter, definitions
-from app.fhir.search.expression import (
-    IdentifierValue,
-    QuantityValue,
-    ReferenceValue,
-    StringValue,
-    TokenValue,
-    UriValue,
-)
+from app.store.hashes import exact_hash, system_hash
 from app.store.index_values import ROWS_MAX, date_intervals, quantities, refuse_many, strings
 
-ExactValue = TokenValue | IdentifierValue | ReferenceValue | UriValue | StringValue
 ExactRow = tuple[int, int, int]
 DateRow = tuple[int, int, int]
 QuantityRow = tuple[int, float, float, int, int]
@@ -89,87 +61,6 @@ class IndexRows(NamedTuple):
             [row for row in self.quantities if row[0] not in parameters],
             [row for row in self.texts if row[0] not in parameters],
         )
-
-
-def exact_hash(key: bytes, *parts: str) -> int:
-    """Return the signed 64-bit hash of ``parts``, the first of which is a letter of the table above.
-
-    ``key`` is at most 64 bytes. Codes repeat, so that most are answered from a cache; what is long is not kept there.
-    """
-    return _kept(key, *parts) if sum(map(len, parts)) <= KEPT_LENGTH_MAX else _hashed(key, *parts)
-
-
-def _hashed(key: bytes, *parts: str) -> int:
-    joined = "".join(f"{len(part)}:{part}" for part in parts)
-    return int.from_bytes(blake2b(joined.encode(), digest_size=8, key=key).digest(), signed=True)
-
-
-_kept = lru_cache(maxsize=16_384)(_hashed)
-
-
-def _token_hashes(key: bytes, system: str, code: str) -> tuple[int, int]:
-    """Return the hash of a code and that of its system."""
-    return exact_hash(key, "c", code), system_hash(key, system)
-
-
-_kept_token = lru_cache(maxsize=4096)(_token_hashes)
-
-
-class Wanted(NamedTuple):
-    """What to look for in exact_index: the hash of a value and that of its system; None is any."""
-
-    value: int | None
-    system: int | None = None
-
-
-def wanted_hashes(key: bytes, parameter: SearchParameter, value: ExactValue) -> list[Wanted]:
-    """Return what to look for in exact_index for one value of a search: any of it is a match.
-
-    An id alone may be of every type that the parameter refers to.
-    """
-    match value:
-        case TokenValue(system=system, code=code):
-            found = None if code is None else exact_hash(key, "c", code)
-            return [Wanted(found, None if system is None else system_hash(key, system))]
-        case IdentifierValue(system=system, value=text):
-            return [Wanted(exact_hash(key, "v", text), None if system is None else system_hash(key, system))]
-        case ReferenceValue(url=None, resource_type=None, id=resource_id) if parameter.targets:
-            types = sorted(parameter.targets)
-            return [Wanted(reference_hash(key, ReferenceValue(target, resource_id))) for target in types]
-        case ReferenceValue():
-            return [Wanted(reference_hash(key, value))]
-        case UriValue(uri=uri):
-            return [Wanted(exact_hash(key, "u", uri))]
-        case StringValue(exact=text):
-            return [Wanted(exact_hash(key, "x", text))]
-
-
-def reference_hash(key: bytes, value: ReferenceValue) -> int:
-    """Return the hash under which a reference is in exact_index; of an id alone, that for any type."""
-    if value.url is not None:
-        return exact_hash(key, "r", value.url)
-    if value.resource_type is None:
-        return exact_hash(key, "i", value.id or "")
-    return exact_hash(key, "r", f"{value.resource_type}/{value.id}")
-
-
-def system_hash(key: bytes, system: str) -> int:
-    """Return what exact_index.system_hash is for a system, 0 for none."""
-    return exact_hash(key, "s", system) if system else 0
-
-
-def unit_hash(key: bytes, value: QuantityValue) -> tuple[str, int | None]:
-    """Return which column of quantity_index to compare, and with what.
-
-    ("system", hash) for system_code_hash, ("code", hash) for code_hash, ("any", None) for every row but those with code_hash 0.
-    """
-    if value.canonical:
-        return "system", exact_hash(key, "k", value.code or "")
-    if value.code is None:
-        return "any", None
-    if value.system is None:
-        return "code", exact_hash(key, "q", value.code)
-    return "system", exact_hash(key, "m", value.system, value.code)
 
 
 def index_rows(
@@ -375,6 +266,14 @@ def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str,
         _coded(rows, parameters, "", "true" if value else "false")
     else:
         _coded(rows, parameters, "", str(value))
+
+
+def _token_hashes(key: bytes, system: str, code: str) -> tuple[int, int]:
+    """Return the hash of a code and that of its system."""
+    return exact_hash(key, "c", code), system_hash(key, system)
+
+
+_kept_token = lru_cache(maxsize=4096)(_token_hashes)
 
 
 def _coded(rows: _Rows, parameters: tuple[SearchParameter, ...], system: str, code: str | None) -> None:

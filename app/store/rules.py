@@ -26,7 +26,7 @@ from app.fhir.search.definitions import Definitions, SearchParameter, definition
 from app.store.tables import index_rules, record
 
 LAYOUT = 2
-"""Part of every rule. To be raised with each change to what ``indexing.py`` makes of a value."""
+"""Part of every rule. To be raised with each change to what ``indexing.py`` and ``hashes.py`` make of a value."""
 
 _RELEASES = tuple(Release)
 _STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))

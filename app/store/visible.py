@@ -14,7 +14,7 @@ from app.db.dialects import items, listed, member
 from app.fhir.release import Release
 from app.fhir.search.definitions import core_definitions
 from app.fhir.search.expression import TokenValue
-from app.store.indexing import wanted_hashes
+from app.store.hashes import wanted_hashes
 from app.store.tables import exact_index
 
 

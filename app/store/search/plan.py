@@ -37,7 +37,8 @@ from app.fhir.search.expression import (
 from app.fhir.search.told import tells
 from app.fhir.search.values import in_zone, is_local
 from app.fhir.search.wording import may_say, says
-from app.store.indexing import reference_hash, rows_of
+from app.store.hashes import reference_hash
+from app.store.indexing import rows_of
 from app.store.pages import SEQ, every_row, inline
 from app.store.resources import Stored
 from app.store.rules import check_rules

@@ -20,7 +20,7 @@ from app.fhir.search.expression import (
     TokenValue,
     UriValue,
 )
-from app.store.indexing import Wanted, unit_hash, wanted_hashes
+from app.store.hashes import Wanted, unit_hash, wanted_hashes
 from app.store.search import conditions
 from app.store.search.conditions import Form
 from app.store.search.statement import SortForm

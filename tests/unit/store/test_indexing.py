@@ -19,7 +19,8 @@ from app.fhir.search.intervals import meets
 from app.fhir.search.parse import parse_query
 from app.fhir.search.values import escape
 from app.fhir.validation.structure import parse
-from app.store.indexing import IndexRows, exact_hash, index_rows, reference_values, unit_hash, wanted_hashes
+from app.store.hashes import exact_hash, unit_hash, wanted_hashes
+from app.store.indexing import IndexRows, index_rows, reference_values
 from tests.support.examples import published_examples
 
 KEY = b"a key for tests"
