@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.access.requester import Requester
-from app.audit.events import Event, Trace
+from app.audit.events import Trace
 from app.db.database import Transaction
 from app.errors import CodesNotKnownError, NotFoundError, UnprocessableError
 from app.fhir.elements import Tree
@@ -15,13 +15,13 @@ from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed
 from app.interactions.operations.terminology import Asked, Expansion
 from app.interactions.operations.terminology_elsewhere import expand
-from app.interactions.repeat import earlier, keep, request_hash
-from app.interactions.single import wrote
+from app.interactions.repeat import request_hash
+from app.interactions.single import write_once
 from app.interactions.write import Changes
 from app.interactions.written import Written
 from app.store.changes import patients_of
 
-RESPONSE, TASK = "QuestionnaireResponse", "Task"
+RESPONSE = "QuestionnaireResponse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,8 @@ async def keep_answers(
     Raises: DuplicateError (that key came with other answers), PreconditionFailedError (the draft or task was changed in the
     meantime), AccessDeniedError, UnprocessableError (the record has no Patient in the release of the questionnaire).
     """
-    deed = Deed("update" if answers.draft else "create", answers.release, RESPONSE)
-    told = {name: value for name, value in answers.tree.items() if name != "authored"}
-    digest = request_hash("keep answers", encode_tree(told))
 
-    async def job(transaction: Transaction, decide: Decide) -> tuple[list[Written], list[Event]]:
-        before = await earlier(transaction, requester, key, digest, decide)
-        if before is not None:
-            known = [one for one in before if isinstance(one, Written)]
-            return known, [wrote(requester, trace, deed, one) for one in known]
+    async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         tree = await _about_the_person(transaction, requester, answers)
         changes = Changes(context, transaction, requester, answers.release, decide)
         if answers.draft is None:
@@ -71,11 +64,12 @@ async def keep_answers(
             done = {**task, "status": "completed", "output": [*task.get("output", []), output]}
             written.append(await _update(changes, done, version))
         await changes.finish()
-        await keep(transaction, requester, key, digest, context.now_us(), written)
-        deeds = [deed, Deed("update", answers.release, TASK)]
-        return written, [wrote(requester, trace, of, one) for of, one in zip(deeds, written, strict=False)]
+        return written
 
-    return await context.gate.change(requester, trace, deed, job, lane=requester.lane)
+    deed = Deed("update" if answers.draft else "create", answers.release, RESPONSE)
+    told = {name: value for name, value in answers.tree.items() if name != "authored"}
+    digest = request_hash("keep answers", encode_tree(told))
+    return await write_once(context, requester, trace, deed, act, key, digest)
 
 
 async def options_of(context: Context, release: Release, url: str, contained: Tree | None, most: int) -> list[Tree]:

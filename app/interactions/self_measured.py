@@ -7,7 +7,7 @@ of STU3 where both are, since the Dutch self-measurements are published for that
 from collections.abc import Sequence
 
 from app.access.requester import Requester
-from app.audit.events import Event, Trace
+from app.audit.events import Trace
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, PreconditionFailedError, UnprocessableError
 from app.fhir.release import Release
@@ -18,8 +18,8 @@ from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed
 from app.interactions.read import read
-from app.interactions.repeat import earlier, keep, request_hash
-from app.interactions.single import update, wrote
+from app.interactions.repeat import request_hash
+from app.interactions.single import update, write_once
 from app.interactions.write import Changes
 from app.interactions.written import Written
 from app.store.changes import patients_of
@@ -34,14 +34,8 @@ async def add_measurements(
 
     Raises: DuplicateError (that key came with other values), AccessDeniedError, UnprocessableError (the record has no Patient).
     """
-    deed = Deed("create", None, OBSERVATION)
-    digest = request_hash("add measurements", *(repr(one) for one in measured))
 
-    async def job(transaction: Transaction, decide: Decide) -> tuple[list[Written], list[Event]]:
-        before = await earlier(transaction, requester, key, digest, decide)
-        if before is not None:
-            known = [one for one in before if isinstance(one, Written)]
-            return known, [wrote(requester, trace, deed, one) for one in known]
+    async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         release, patient_id = await _patient(transaction, requester)
         changes = Changes(context, transaction, requester, release, decide)
         written = [
@@ -51,11 +45,10 @@ async def add_measurements(
             for one in measured
         ]
         await changes.finish()
-        await keep(transaction, requester, key, digest, context.now_us(), written)
-        made = Deed("create", release, OBSERVATION)
-        return written, [wrote(requester, trace, made, one) for one in written]
+        return written
 
-    return await context.gate.change(requester, trace, deed, job, lane=requester.lane)
+    digest = request_hash("add measurements", *(repr(one) for one in measured))
+    return await write_once(context, requester, trace, Deed("create", None, OBSERVATION), act, key, digest)
 
 
 async def change_measurement(

@@ -6,6 +6,8 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from app.access.giving import CONSENT
 from app.access.requester import Requester
 from app.access.smart_scope import Action
@@ -254,7 +256,35 @@ def wrote(requester: Requester, trace: Trace, deed: Deed, written: Written) -> E
         version.seq,
         written.interaction or "read",
     )
-    return event(requester, trace, deed, touched)
+    return event(requester, trace, msgspec.structs.replace(deed, release=version.release), touched)
+
+
+async def write_once(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    deed: Deed,
+    act: Callable[[Transaction, Decide], Awaitable[list[Written]]],
+    key: str | None,
+    digest: bytes,
+) -> list[Written]:
+    """Return what ``act`` writes, in one transaction; with a ``key`` that came before, what it wrote the first time.
+
+    Raises: DuplicateError, when ``digest`` was another one then; BadRequestError, for a key that is too long; as ``act``.
+    """
+
+    async def job(transaction: Transaction, decide: Decide) -> tuple[list[Written], list[Event]]:
+        before = None if key is None else await earlier(transaction, requester, key, digest, decide)
+        if before is None:
+            written = await act(transaction, decide)
+            if key is not None:
+                await keep(transaction, requester, key, digest, context.now_us(), written)
+        else:
+            written = [one for one in before if isinstance(one, Written)]
+        return written, [wrote(requester, trace, deed, one) for one in written]
+
+    lane = None if deed.resource_type == CONSENT else requester.lane  # a grant may matter to others
+    return await context.gate.change(requester, trace, deed, job, lane=lane)
 
 
 async def _write(
@@ -267,17 +297,11 @@ async def _write(
     idempotency_key: str | None,
     digest: bytes,
 ) -> Written:
-    async def job(transaction: Transaction, decide: Decide) -> tuple[Written, list[Event]]:
-        if idempotency_key is not None:
-            before = await earlier(transaction, requester, idempotency_key, digest, decide)
-            if before is not None and isinstance(before[0], Written):
-                return before[0], [wrote(requester, trace, deed, before[0])]
+    async def one(transaction: Transaction, decide: Decide) -> list[Written]:
         changes = Changes(context, transaction, requester, release, decide)
         written = await act(changes)
         await changes.finish()
-        if idempotency_key is not None:
-            await keep(transaction, requester, idempotency_key, digest, context.now_us(), [written])
-        return written, [wrote(requester, trace, deed, written)]
+        return [written]
 
-    lane = None if deed.resource_type == CONSENT else requester.lane  # a grant may matter to others
-    return await context.gate.change(requester, trace, deed, job, lane=lane)
+    (written,) = await write_once(context, requester, trace, deed, one, idempotency_key, digest)
+    return written

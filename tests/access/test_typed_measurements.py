@@ -1,5 +1,6 @@
 """Measurements that are typed in the portal: kept once, asked about, corrected, taken back; by who may, and by nobody else."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -60,6 +61,16 @@ async def test_a_form_that_is_sent_twice_is_kept_once(world: World) -> None:
     assert kept["performer"] == [kept["subject"]]
     assert "https://regie.example/fhir/StructureDefinition/body-weight" in kept["meta"]["profile"]
     assert "72,5" in (await page(world, "/measurements/weight?saved=added")).text
+
+
+async def test_the_log_tells_that_it_was_typed_and_that_the_same_form_came_again(world: World) -> None:
+    for _ in range(2):
+        await post(world, ADD, **typed())
+    async with await session(world, "zonnestraal") as browser:
+        lines = (await browser.get("/activity/log.ndjson")).content.splitlines()
+    events = [json.loads(line)["event"] for line in lines[:-1]]
+    own = [one for one in events if one.get("resource_type") == "Observation" and one.get("seq")][-2:]
+    assert [(one["action"], one["release"]) for one in own] == [("create", "stu3"), ("read", "stu3")]
 
 
 async def test_the_same_form_with_other_values_is_asked_about_and_keeps_nothing(world: World) -> None:
