@@ -120,7 +120,7 @@ class Bringing(Changes):
             known = (await self.patients(record_id)).get(self.release)
             if known not in (None, arrival.id):
                 raise ConflictError("The record has another Patient.")
-        return await self._put(
+        return await self._write(
             arrival, await self.writer(record_id), access, arrival.id, None,
             location=arrival.resource_type, chosen=record_in(arrival.id) is None,
         )  # fmt: skip

@@ -96,14 +96,14 @@ async def import_resources(
 ) -> Imported:
     """Return how many resources are in; each line is an update, or a create if it has no id.
 
-    With more than one of ``processes`` so many others check the lines of a large import while this one writes. ``told`` is told of each line that can't be taken; the others go in. Raises: UnavailableError, when the database does not take
-    them; then it is begun again with the same lines.
+    ``told`` is told of each line that can't be taken; the others go in. With more than one of ``processes``, so many others check
+    the lines of a large import while this one writes.
+    Raises: UnavailableError, when the database does not take them; then it is begun again with the same lines.
     """
     finds = context.terminology_server is None  # it is asked first, where it is known what comes in together
     checks = Checks(context.setup, release, context.index, context.conformance, finds)
     work = _Import(context, operator, trace, release, checks, told, Imported())
-    helpers = Helpers(context.setup, release, processes if finds else 1)
-    async with helpers:
+    async with Helpers(context.setup, release, processes if finds else 1) as helpers:
         with Spool() as spool:
             for line in lines:
                 work.spool(spool, line)

@@ -107,7 +107,9 @@ class Changes:
             return Written(before, 200, access.reason, "")
         writer = await self.writer(record_id)
         resource_id = made_id or new_id(record_id, writer.instant)
-        return await self._write(parsed, writer, access, resource_id, None, location=location, chosen=False)
+        return await self._write(
+            self._sound(parsed), writer, access, resource_id, None, location=location, chosen=False
+        )
 
     async def update(
         self,
@@ -139,7 +141,9 @@ class Changes:
             access = self._access(await self.scope(Action.CREATE, resource_type), before.record_id)
         conditions.check(before.standing, before.reference)
         writer = await self.writer(before.record_id)
-        return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=False)
+        return await self._write(
+            self._sound(parsed), writer, access, resource_id, before, location=location, chosen=False
+        )
 
     async def update_found(
         self,
@@ -163,7 +167,9 @@ class Changes:
             before, access = await self._standing_of(found, Action.UPDATE)
             conditions.check(before.standing, before.reference)
             writer = await self.writer(before.record_id)
-            return await self._write(parsed, writer, access, found.id, before, location=location, chosen=False)
+            return await self._write(
+                self._sound(parsed), writer, access, found.id, before, location=location, chosen=False
+            )
         if chosen is None:
             conditions.check(None, "What the condition asks for")
             return await self.create(
@@ -209,7 +215,7 @@ class Changes:
         parsed = self._patched(before, patch)
         writer = await self.writer(before.record_id)
         written = await self._write(
-            parsed, writer, access, before.id, before, location=before.resource_type, chosen=False
+            self._sound(parsed), writer, access, before.id, before, location=before.resource_type, chosen=False
         )
         return replace(written, interaction="patch")
 
@@ -410,23 +416,14 @@ class Changes:
         if hidden is not None and not access.covers(parsed.resource_type, hidden[1]):
             raise AccessDeniedError("This id can't be used.")
         before = hidden[0] if hidden is not None else None
-        return await self._write(parsed, writer, access, resource_id, before, location=location, chosen=True)
+        return await self._write(
+            self._sound(parsed), writer, access, resource_id, before, location=location, chosen=True
+        )
+
+    def _sound(self, parsed: Parsed) -> Sound:
+        return sound(self.context, self.requester.kind, self.release, parsed)
 
     async def _write(
-        self,
-        parsed: Parsed,
-        writer: RecordWriter,
-        access: RecordAccess,
-        resource_id: str,
-        before: Stored | None,
-        *,
-        location: str,
-        chosen: bool,
-    ) -> Written:
-        made = sound(self.context, self.requester.kind, self.release, parsed)
-        return await self._put(made, writer, access, resource_id, before, location=location, chosen=chosen)
-
-    async def _put(
         self,
         resource: Sound,
         writer: RecordWriter,
@@ -490,7 +487,9 @@ class Changes:
         for one in resources:
             parsed = parse(self.release, one.body, expected_type=one.resource_type)
             access = self._access(await self.scope(Action.CREATE, one.resource_type), writer.record_id)
-            await self._write(parsed, writer, access, one.id, None, location=one.resource_type, chosen=True)
+            await self._write(
+                self._sound(parsed), writer, access, one.id, None, location=one.resource_type, chosen=True
+            )
 
     def _replace(self, written: Stored, before: Stored | None, broken: tuple[Issue, ...] = ()) -> None:
         """Remember what a version breaks, to be kept with it."""
