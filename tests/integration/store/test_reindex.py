@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,11 @@ from app.db.statements import hot
 from app.errors import UnavailableError
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
+from app.store import pages
 from app.store.reindex import ALONE, Pace, reindex, to_reindex
 from app.store.rules import Rules, current_rules, mark, mark_written
 from tests.support.in_process import Inside, inside
+from tests.support.world import restricted
 
 TABLES = ("exact_index", "date_index", "quantity_index", "text_index")
 SLOW = Pace(batch=2, rest=0.0)
@@ -117,6 +120,18 @@ async def test_records_that_are_done_are_not_looked_at_again(place: Inside) -> N
     await run(place)
     assert await to_reindex(place.parts.database, after=-1, limit=100) == []
     assert await run(place) == 0
+
+
+async def test_what_is_too_large_for_one_page_and_what_is_sensitive_get_their_rows(
+    place: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(place, 5)
+    sensitive = {**msgspec.json.decode(place.observation("m5", kg="75.0")), "meta": restricted()}
+    assert (await place.create(msgspec.json.encode(sensitive))).status_code == 201
+    await index_by_less(place, numbers("value-quantity"))
+    monkeypatch.setattr(pages, "PAGE_BYTES", 1000)
+    assert await run(place) == 7, "the Patient and six Observations"
+    await asyncio.to_thread(place.soundness.check)
 
 
 async def test_all_brings_back_rows_that_no_rule_misses(place: Inside) -> None:
