@@ -10,12 +10,10 @@ from functools import lru_cache
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _AS_PYTHON_READS = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
-_RECORD_LENGTH = 10
-_MADE = re.compile(f"[{ALPHABET}]{{32}}")
+_LENGTH, _RECORD_LENGTH = 32, 10
+_MADE = re.compile(f"[{ALPHABET}]{{{_LENGTH}}}")
 UUID_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 RECORD_ID_BITS = 48
-
-
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
@@ -39,9 +37,13 @@ def new_id(record_id: int, instant_us: int) -> str:
     return _beginning(record_id, instant_us // 1000) + _base32(secrets.randbits(60), 12)
 
 
-@lru_cache(maxsize=4096)
 def record_in(resource_id: str) -> int | None:
     """Return the record that an id made here names, or None for an id of another form."""
+    return _record_in(resource_id) if len(resource_id) == _LENGTH else None  # what somebody asks for may be long
+
+
+@lru_cache(maxsize=4096)
+def _record_in(resource_id: str) -> int | None:
     if _MADE.fullmatch(resource_id) is None:
         return None
     number = int(resource_id[:_RECORD_LENGTH].translate(_AS_PYTHON_READS), 32)

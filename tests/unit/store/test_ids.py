@@ -1,5 +1,7 @@
 """Ids that Regie makes."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,3 +34,12 @@ def test_no_other_text_names_a_record_by_chance(text: str) -> None:
 def test_ids_of_the_same_moment_differ_and_no_record_is_the_directory() -> None:
     assert len({new_id(7, 0) for _ in range(1000)}) == 1000
     assert all(0 < new_record_id() < 2**48 for _ in range(1000))
+
+
+def test_texts_that_are_no_ids_take_no_memory_when_they_were_asked_for() -> None:
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    assert {record_in(f"{number:04}" + "a" * 10_000) for number in range(1000)} == {None}
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 100_000
