@@ -130,7 +130,7 @@ def _who(event: Event, language: Language, *, is_own: bool) -> str:
 
 
 def _what(events: list[Event], language: Language) -> str:
-    """Return what was done in one request, in words."""
+    """Return what was done in one request, in words; of a look, what was found, and only if that is nothing what was sought."""
     first = events[-1]
     if first.outcome != "success":
         known = _REFUSED.get(first.action)
@@ -148,10 +148,11 @@ def _what(events: list[Event], language: Language) -> str:
         return language.gettext(_DEEDS[first.action])
     written = next((event.action for event in events if event.action in _WRITES), "")
     shown = [event for event in reversed(events) if not written or event.action == written]
-    kinds = list(dict.fromkeys(type_words(event.resource_type, language) for event in shown if event.resource_type))
+    found = [event for event in shown if event.count or event.action != "search-type"]
+    types = [event.resource_type for event in found or shown if event.resource_type]
+    kinds = list(dict.fromkeys(type_words(resource_type, language) for resource_type in types))
     about = joined(kinds, language) if kinds else language.gettext("the record")
-    has_found = any(event.count or event.action != "search-type" for event in events)
-    return language.gettext(_WRITES.get(written, _LOOKED if has_found else _SOUGHT)) % {"what": about}
+    return language.gettext(_WRITES.get(written, _LOOKED if found else _SOUGHT)) % {"what": about}
 
 
 def _deed(event: Event) -> str:

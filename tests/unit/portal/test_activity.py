@@ -49,7 +49,11 @@ def test_what_one_request_looked_at_is_one_line() -> None:
 def test_a_search_that_showed_nothing_is_not_said_to_be_a_look_at_it() -> None:
     nothing = event(resource_type="MedicationRequest", count=0)
     assert said(nothing) == ["Praktijk De Proef heeft gezocht naar medicijnen, maar kreeg niets te zien"]
-    assert said(nothing, event()) == ["Praktijk De Proef heeft gekeken naar metingen en medicijnen"]
+    assert said(nothing, event()) == ["Praktijk De Proef heeft gekeken naar metingen"]
+    several = [nothing, event(nothing, resource_type="CarePlan")]
+    assert said(*several) == [
+        "Praktijk De Proef heeft gezocht naar het zorgplan en medicijnen, maar kreeg niets te zien"
+    ]
     assert said(event(nothing, action="read")) == ["Praktijk De Proef heeft gekeken naar medicijnen"]
 
 
