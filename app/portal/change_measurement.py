@@ -74,9 +74,10 @@ def router(parts: Parts) -> APIRouter:
         one, fields = await _own(parts, request, person, kind, resource_id)
         if not may_change(person):
             raise AccessDeniedError("Measurements can't be changed by this login.")
-        before = typed_before(request, person)
-        typed = before if before and "day" in before else {**fields, "version": str(one.version)}
-        answer = form_page(request, parts, person, kind, typed, changes=resource_id, is_back=typed is before)
+        before = typed_in(typed_before(request, person))
+        is_back = bool(before) and before.get("do") != "take-back"
+        typed = before if is_back else {**fields, "version": str(one.version)}
+        answer = form_page(request, parts, person, kind, typed, changes=resource_id, is_back=is_back)
         forget_typed(request, answer)
         return answer
 

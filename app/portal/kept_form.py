@@ -4,30 +4,25 @@ A form that wants this has a field ``whose`` (``mark_of``), which ties it to the
 to that person in that record only. It is an aid for typing and proves nothing: the form is sent again, with a new token.
 """
 
-import base64
-import binascii
 import hmac
-import os
+from datetime import timedelta
 from hashlib import sha256
 from urllib.parse import quote
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from app.errors import AuthenticationError
-from app.portal.session import ExpiredFormError, SignedIn, checked_form, maybe_logged_in
+from app.errors import AuthenticationError, BadRequestError
+from app.identity.instants import to_us
+from app.identity.seal import Passing, Seal
+from app.portal.session import ExpiredFormError, SignedIn, checked_form, cookie_kind, cookie_name, maybe_logged_in
 from app.settings import Settings
 
-LIFETIME_S = 3600
-TYPED_BYTES_MAX = 2500
-"""A browser keeps a cookie of 4,096 bytes; sealed and written as text, this fits."""
-
-_NONCE_BYTES = 12
+LIFETIME = timedelta(hours=1)
+SEALED_LENGTH_MAX = 3500
+"""A browser keeps a cookie of 4,096 bytes, its name and attributes counted."""
 
 
 class FormKeptError(AuthenticationError):
@@ -40,11 +35,10 @@ class FormKeptError(AuthenticationError):
         self.is_there = is_there
 
 
-class _Typed(msgspec.Struct, array_like=True):
+class _Typed(Passing, frozen=True):
     whose: str
     path: str
-    at: float
-    fields: dict[str, str]
+    fields: dict[str, list[str]]
 
 
 def mark_of(settings: Settings, person: SignedIn) -> str:
@@ -55,7 +49,7 @@ def mark_of(settings: Settings, person: SignedIn) -> str:
 def own_mark(settings: Settings, account_id: str, opened_in: str = "") -> str:
     """Return the mark of an account in its own record, or in that of the grant ``opened_in``; it tells nothing of either."""
     said = f"typed by {account_id} in {opened_in}"
-    return hmac.new(settings.key("forms"), said.encode(), sha256).hexdigest()
+    return hmac.new(settings.key("whose form"), said.encode(), sha256).hexdigest()
 
 
 async def kept_form(request: Request) -> FormData:
@@ -82,31 +76,21 @@ def to_open_again(request: Request, error: FormKeptError) -> Response:
     response = RedirectResponse(path, status_code=303)
     if error.sealed:
         settings: Settings = request.app.state.parts.settings
-        response.set_cookie(
-            _name(settings),
-            error.sealed,
-            max_age=LIFETIME_S,
-            httponly=True,
-            samesite="lax",
-            secure=settings.is_https,
-            path="/",
-        )
+        lifetime = int(LIFETIME.total_seconds())
+        response.set_cookie(_name(settings), error.sealed, max_age=lifetime, **cookie_kind(settings))
     return response
 
 
-def typed_before(request: Request, person: SignedIn) -> dict[str, str] | None:
-    """Return what this person typed in the form of this page when their login ended, None when there is nothing."""
+def typed_before(request: Request, person: SignedIn) -> FormData:
+    """Return what this person typed in the form of this page when their login ended; empty when there is nothing."""
     parts = request.app.state.parts
-    sealed = request.cookies.get(_name(parts.settings), "")
     try:
-        raw = base64.urlsafe_b64decode(sealed.encode())
-        plain = AESGCM(parts.settings.key("typed forms")).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None)
-        typed = msgspec.json.decode(plain, type=_Typed)
-    except (ValueError, binascii.Error, InvalidTag, msgspec.DecodeError):
-        return None
-    is_fresh = parts.clock().timestamp() - typed.at < LIFETIME_S
+        typed = _seal(parts.settings).opened(request.cookies.get(_name(parts.settings), ""), parts.clock())
+    except BadRequestError:
+        return FormData()
     is_whose = hmac.compare_digest(typed.whose.encode(), mark_of(parts.settings, person).encode())
-    return typed.fields if is_fresh and is_whose and typed.path == request.url.path else None
+    fields = typed.fields if is_whose and typed.path == request.url.path else {}
+    return FormData([(name, text) for name, texts in fields.items() for text in texts])
 
 
 def has_typed(request: Request) -> bool:
@@ -118,20 +102,25 @@ def forget_typed(request: Request, response: Response) -> None:
     """Let the browser forget what was typed: it stands in the form again."""
     settings: Settings = request.app.state.parts.settings
     if _name(settings) in request.cookies:
-        response.delete_cookie(_name(settings), httponly=True, samesite="lax", secure=settings.is_https, path="/")
+        response.delete_cookie(_name(settings), **cookie_kind(settings))
 
 
 def _sealed(request: Request, form: FormData) -> str:
-    fields = {name: value for name, value in form.items() if isinstance(value, str) and name != "csrf_token"}
-    whose = fields.pop("whose", "")
+    fields: dict[str, list[str]] = {}
+    for name, text in form.multi_items():
+        if isinstance(text, str) and text:
+            fields.setdefault(name, []).append(text)
+    fields.pop("csrf_token", None)
+    whose = "".join(fields.pop("whose", []))
     parts = request.app.state.parts
-    plain = msgspec.json.encode(_Typed(whose, request.url.path, parts.clock().timestamp(), fields))
-    if not whose or len(plain) > TYPED_BYTES_MAX:
-        return ""
-    nonce = os.urandom(_NONCE_BYTES)
-    sealed = AESGCM(parts.settings.key("typed forms")).encrypt(nonce, plain, None)
-    return base64.urlsafe_b64encode(nonce + sealed).decode()
+    ends_at = to_us(parts.clock() + LIFETIME)
+    sealed = _seal(parts.settings).sealed(_Typed(ends_at, whose, request.url.path, fields))
+    return sealed if whose and len(sealed) <= SEALED_LENGTH_MAX else ""
+
+
+def _seal(settings: Settings) -> Seal[_Typed]:
+    return Seal(settings.key("typed forms"), _Typed)
 
 
 def _name(settings: Settings) -> str:
-    return "__Host-regie-typed" if settings.is_https else "regie-typed"
+    return cookie_name("typed", settings)

@@ -11,8 +11,9 @@ from app.db.database import Transaction
 from app.errors import BadRequestError, TooManyRequestsError
 from app.identity import recovery, sessions, tries
 from app.identity.accounts import Account
-from app.identity.enrolment import Seal, begun
+from app.identity.enrolment import Enrolment, begun
 from app.identity.recovery import RecoveryCodes
+from app.identity.seal import Seal
 from app.portal.language import marked
 from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
 from app.portal.login_settings import HERE
@@ -149,7 +150,7 @@ def _add_password(routes: APIRouter, parts: LoginParts, changes: Changes) -> Non
 
 
 def _add_phone(routes: APIRouter, parts: LoginParts, changes: Changes) -> None:
-    seal = Seal(parts.settings.key("another phone"))
+    seal = Seal(parts.settings.key("another phone"), Enrolment)
 
     async def shown(request: Request, person: LoggedIn, problem: str = "", status: int = 200) -> Response:
         account = await changes.account_of(person)

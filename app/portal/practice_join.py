@@ -17,8 +17,9 @@ from app.db.database import Transaction
 from app.errors import BadRequestError, ConflictError, NotFoundError, TooManyRequestsError
 from app.identity import practices, staff, tries
 from app.identity.accounts import Account, folded, new_account_id
-from app.identity.enrolment import Enrolment, Seal, begun
+from app.identity.enrolment import Enrolment, begun
 from app.identity.mail_addresses import is_address
+from app.identity.seal import Seal
 from app.identity.staff import Invitation
 from app.portal.language import marked
 from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
@@ -93,7 +94,7 @@ class Joining:
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes ``/practice/join`` and ``/practice/join/code``."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(maybe_logged_in)])
-    seal = Seal(parts.settings.key("staff enrolments"))
+    seal = Seal(parts.settings.key("staff enrolments"), Enrolment)
     steps = Joining(parts)
 
     async def shown(
@@ -144,7 +145,7 @@ def router(parts: LoginParts) -> APIRouter:
 def _add_code(
     routes: APIRouter,
     parts: LoginParts,
-    seal: Seal,
+    seal: Seal[Enrolment],
     steps: Joining,
     shown: Callable[..., Awaitable[Response]],
     invitation: Callable[[str], Awaitable[Invitation | None]],

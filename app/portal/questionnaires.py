@@ -55,11 +55,9 @@ async def _form(reading: Reading, person: SignedIn, resource_id: str, language_c
     found = await reading.found("Questionnaire", ("_id", resource_id))
     if not found:
         raise NotFoundError("This questionnaire is not known.")
-    questionnaire, responses, tasks = (
-        found[0],
-        await reading.found("QuestionnaireResponse", ("status", "in-progress")),
-        await tasks_of(reading, person),
-    )
+    questionnaire = found[0]
+    responses = await reading.found("QuestionnaireResponse", ("status", "in-progress"))
+    tasks = await tasks_of(reading, person)
     names, release = names_of(questionnaire), questionnaire.release
     drafts = [one for one in responses if one.release is release and named_in(one.tree().get("questionnaire")) & names]
     asking = [one for one in tasks if one.release is release and wanted_by(one.tree()) & names]
@@ -153,19 +151,16 @@ def router(parts: Parts) -> APIRouter:
         if not may_answer(person):
             raise AccessDeniedError("Questionnaires can't be answered by this login.")
         form = await _with_options(parts, await _form(reading, person, resource_id, language.code))
-        before = typed_before(request, person)
-        if before is not None:
-            typed = {name: [text] for name, text in before.items()}
+        typed = _texts(typed_before(request, person))
+        is_back = bool(typed)
+        if is_back:
             values, _ = answers_of(form.questions, typed, reading.now, language)
         else:
-            values = {one.link_id: one.initial for one in form.questions if one.initial}
-            if form.draft:
-                values = values_given(form.draft.tree())
+            begun = {one.link_id: one.initial for one in form.questions if one.initial}
+            values = values_given(form.draft.tree()) if form.draft else begun
             typed = typed_of(form.questions, values, reading.zone)
         typed = {"key": [secrets.token_urlsafe(16)], **typed}
-        answer = form_page(
-            request, parts, person, form, typed, asked(form.questions, values), is_back=before is not None
-        )
+        answer = form_page(request, parts, person, form, typed, asked(form.questions, values), is_back=is_back)
         forget_typed(request, answer)
         return answer
 
@@ -179,10 +174,7 @@ def router(parts: Parts) -> APIRouter:
         reading, language = reading_for(parts, request, person), language_of(request)
         form = await _with_options(parts, await _form(reading, person, resource_id, language.code))
         questions = form.questions
-        typed: dict[str, list[str]] = {}
-        for name, text in sent.multi_items():
-            if isinstance(text, str):
-                typed.setdefault(name, []).append(text)
+        typed = _texts(sent)
         own_key = text_of(sent, "key")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
         is_sent = text_of(sent, "do") != "later"
         values, errors = answers_of(questions, typed, reading.now, language)
@@ -217,6 +209,11 @@ def router(parts: Parts) -> APIRouter:
         return RedirectResponse(f"/questionnaires?saved={'sent' if is_sent else 'later'}", 303)
 
     return routes
+
+
+def _texts(sent: FormData) -> dict[str, list[str]]:
+    """Return all texts of a form by the names of the fields."""
+    return {name: [text for text in sent.getlist(name) if isinstance(text, str)] for name in sent}
 
 
 def _draft(form: Form, shown: str) -> tuple[str, int] | None:

@@ -402,27 +402,27 @@ async def session_of(request: Request) -> Session | None:
 
 def session_cookie(request: Request) -> str:
     """Return the value of the session cookie, empty when there is none."""
-    return request.cookies.get(_name("session", request.app.state.parts.settings), "")
+    return request.cookies.get(cookie_name("session", request.app.state.parts.settings), "")
 
 
 def set_session(request: Request, response: Response, value: str) -> None:
     """Give the browser a session, which it forgets when it is closed, and the mark of a known device, which it keeps."""
     settings: Settings = request.app.state.parts.settings
-    response.set_cookie(_name("session", settings), value, **_cookie_kind(settings))
+    response.set_cookie(cookie_name("session", settings), value, **cookie_kind(settings))
     made = getattr(request.state, "device_cookie", None)
     if made is not None:
         lifetime = int(known_devices.REMEMBERED.total_seconds())
-        response.set_cookie(_name("device", settings), made, max_age=lifetime, **_cookie_kind(settings))
+        response.set_cookie(cookie_name("device", settings), made, max_age=lifetime, **cookie_kind(settings))
 
 
 def device_cookie(request: Request) -> str:
     """Return the value by which this browser is known from earlier logins, empty when it has none."""
-    return request.cookies.get(_name("device", request.app.state.parts.settings), "")
+    return request.cookies.get(cookie_name("device", request.app.state.parts.settings), "")
 
 
 def end_session(response: Response, settings: Settings) -> None:
     """Let the browser forget its session."""
-    response.delete_cookie(_name("session", settings), **_cookie_kind(settings))
+    response.delete_cookie(cookie_name("session", settings), **cookie_kind(settings))
 
 
 def with_form_cookie(request: Request, response: Response) -> Response:
@@ -430,14 +430,14 @@ def with_form_cookie(request: Request, response: Response) -> Response:
     made = getattr(request.state, "form_cookie", None)
     if made is not None:
         settings: Settings = request.app.state.parts.settings
-        response.set_cookie(_name("form", settings), made, **_cookie_kind(settings))
+        response.set_cookie(cookie_name("form", settings), made, **cookie_kind(settings))
     return response
 
 
 def bound_cookie(request: Request) -> str:
     """Return the cookie value that forms of this browser are bound to: its session's, or one from before the login."""
     settings: Settings = request.app.state.parts.settings
-    return session_cookie(request) or request.cookies.get(_name("form", settings), "")
+    return session_cookie(request) or request.cookies.get(cookie_name("form", settings), "")
 
 
 def _remember_form_token(request: Request) -> None:
@@ -455,11 +455,13 @@ def _form_token(request: Request, bound: str) -> str:
     return hmac.new(settings.key("forms"), bound.encode(), sha256).hexdigest()
 
 
-def _name(purpose: str, settings: Settings) -> str:
+def cookie_name(purpose: str, settings: Settings) -> str:
+    """Return the name of a cookie of ours."""
     # __Host-: the browser takes it from this very host over HTTPS only, so that no neighbour can plant one.
     return f"__Host-regie-{purpose}" if settings.is_https else f"regie-{purpose}"
 
 
-def _cookie_kind(settings: Settings) -> dict[str, Any]:
+def cookie_kind(settings: Settings) -> dict[str, Any]:
+    """Return the attributes of a cookie of ours."""
     # Lax: a person who comes from an app to /authorize is still signed in; a form from elsewhere is not.
     return {"httponly": True, "samesite": "lax", "secure": settings.is_https, "path": "/"}

@@ -16,10 +16,11 @@ from app.identity import challenges, tries
 from app.identity.accounts import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, folded, new_account_id
 from app.identity.challenges import Purpose
 from app.identity.devices import device_of
-from app.identity.enrolment import Enrolment, Seal, begun
+from app.identity.enrolment import Enrolment, begun
 from app.identity.mail_addresses import is_address
 from app.identity.passkeys import Passkeys
 from app.identity.passwords import is_easy_to_guess
+from app.identity.seal import Seal
 from app.portal.language import marked
 from app.portal.login import TOO_LATE, TOO_MANY, WRONG_CODE
 from app.portal.login_settings import HERE
@@ -191,7 +192,7 @@ class SignUp:
 def router(parts: LoginParts, new_record: NewRecord) -> APIRouter:
     """Return the routes ``/sign-up`` and ``/sign-up/code``."""
     routes = APIRouter(include_in_schema=False)
-    seal = Seal(parts.settings.key("enrolments"))
+    seal = Seal(parts.settings.key("enrolments"), Enrolment)
     steps = SignUp(parts, new_record)
 
     @routes.get("/sign-up")

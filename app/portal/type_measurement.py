@@ -110,8 +110,8 @@ def router(parts: Parts) -> APIRouter:
             "day": str(reading.today),
             "clock": f"{reading.now:%H:%M}",
         }
-        before = typed_before(request, person)
-        answer = form_page(request, parts, person, kind, before or empty, is_back=before is not None)
+        before = typed_in(typed_before(request, person))
+        answer = form_page(request, parts, person, kind, before or empty, is_back=bool(before))
         forget_typed(request, answer)
         return answer
 

@@ -194,3 +194,17 @@ async def test_a_draft_that_is_not_the_person_s_own_is_no_way_to_change_another_
         crafted = await browser.post(path, data={**shown, "draft": f"{kept['id']}/1", "a-how": "1"}, headers=DUTCH)
     assert crafted.status_code == 422
     assert await responses(world, Release.R4) == [kept]
+
+
+async def test_all_that_was_chosen_is_kept_when_the_login_ended(world: World) -> None:
+    often = [{"valueString": text} for text in ("Nooit", "Soms", "Elke dag")]
+    item = {"linkId": "when", "text": "Wanneer?", "type": "choice", "repeats": True, "answerOption": often}
+    form = {"resourceType": "Questionnaire", "status": "active", "item": [item]}
+    path = f"/questionnaires/{(await world.caller('zonnestraal', Release.R4).made(form))['id']}"
+    async with await session(world, "zonnestraal") as browser:
+        shown = (await browser.get(path, headers=DUTCH)).text
+        fields = {name: hidden(shown, name) for name in ("whose", "key", "shown")}
+        answer = await browser.post(path, data={**fields, "csrf_token": "of an older login", "a-when": ["0", "2"]})
+        assert answer.headers["location"] == path
+        back = (await browser.get(path, headers=DUTCH)).text
+    assert re.findall(r'name="a-when" value="(.)" checked', back) == ["0", "2"]
