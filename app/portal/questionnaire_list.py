@@ -61,12 +61,8 @@ def names_of(questionnaire: Found) -> set[str]:
 def named_in(value: Any) -> set[str]:
     """Return what a reference or canonical URL calls a questionnaire."""
     if isinstance(value, str):
-        return {value, *([value.split("|")[0]] if "|" in value else []), *_local(value)}
+        return {value, *([value.split("|")[0]] if "|" in value else [])}
     return {name for one in listed(value) for name in (*referred(one), *named_in(str(one.get("reference", ""))))}
-
-
-def _local(url: str) -> list[str]:
-    return [url] if url.startswith("Questionnaire/") else []
 
 
 def wanted_by(task: Tree) -> set[str]:
