@@ -240,12 +240,16 @@ def _keep_out_of_collection() -> None:
 
 def _add_error_handlers(pages: FastAPI) -> None:
     """Set the handlers of errors; Starlette takes them only until the first event, which is the start."""
-    pages.add_exception_handler(LoginNeededError, to_login)  # type: ignore[arg-type]  # Starlette's type is for Exception
-    pages.add_exception_handler(FormKeptError, to_open_again)  # type: ignore[arg-type]
-    pages.add_exception_handler(OtherDoorError, to_other_door)  # type: ignore[arg-type]
-    pages.add_exception_handler(RegieError, _regie_error)  # type: ignore[arg-type]
-    pages.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
-    pages.add_exception_handler(Exception, _unforeseen)
+    handlers: dict[type[Exception], Callable[..., Any]] = {  # Starlette's type is for handlers of any Exception
+        LoginNeededError: to_login,
+        FormKeptError: to_open_again,
+        OtherDoorError: to_other_door,
+        RegieError: _regie_error,
+        StarletteHTTPException: _http_error,
+        Exception: _unforeseen,
+    }
+    for kind, handler in handlers.items():
+        pages.add_exception_handler(kind, handler)
 
 
 def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Exposition) -> None:

@@ -42,9 +42,9 @@ class Found(Protocol):
     """A stored resource."""
 
     @property
-    def release(self) -> Release: ...  # noqa: D102
+    def release(self) -> Release: ...  # noqa: D102 - that it is of
     @property
-    def version(self) -> int: ...  # noqa: D102
+    def version(self) -> int: ...  # noqa: D102 - the number of the current one
     def tree(self) -> Tree: ...  # noqa: D102 - the current body
 
 

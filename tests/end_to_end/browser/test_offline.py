@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Cookie, Dialog, Page, Route, expect
 
 from tests.end_to_end.browser.places import PERSON, WALKER
 from tests.end_to_end.browser.site import Site, log_in
@@ -54,6 +54,11 @@ def typed(phone: BrowserContext, weight: str) -> None:
     expect(page.get_by_role("heading", name=f"Gewicht: {weight}")).to_have_count(1)
     page.close()
     phone.set_offline(False)
+
+
+def log_in_as(phone: BrowserContext, cookies: list[Cookie]) -> None:
+    """Let the phone have the cookies of another browser."""
+    phone.add_cookies(cookies)  # type: ignore[arg-type]  # what one gives is what the other takes
 
 
 def times_kept(page: Page, weight: str) -> int:
@@ -107,7 +112,7 @@ def test_another_person_on_the_phone_neither_sees_nor_sends_it(
     asked: list[str] = []
     phone.on("request", lambda request: asked.append(request.url))
     phone.clear_cookies()
-    phone.add_cookies(other.cookies())  # type: ignore[arg-type]  # what one gives is what the other takes
+    log_in_as(phone, other.cookies())
     other.close()
     page = phone.new_page()
     page.goto("/")
@@ -120,7 +125,7 @@ def test_another_person_on_the_phone_neither_sees_nor_sends_it(
     assert not page.get_by_text("84,25").count()
     assert not [url for url in asked if url.endswith("/measurements/waiting")]
     phone.clear_cookies()
-    phone.add_cookies(own)  # type: ignore[arg-type]
+    log_in_as(phone, own)
     page.goto("/")
     expect(page.get_by_role("status")).to_contain_text(SENT)
     assert times_kept(page, "84,25") == 1
@@ -174,7 +179,7 @@ def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, brows
     assert not page.get_by_text("85,25").count()
     page.unroute(SENDING)
     again = site.opened(browser, WALKER)
-    phone.add_cookies(again.cookies())  # type: ignore[arg-type]
+    log_in_as(phone, again.cookies())
     again.close()
     page.goto("/")
     expect(page.get_by_role("status")).to_contain_text(SENT)
