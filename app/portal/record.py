@@ -18,7 +18,8 @@ from app.portal.connections import accesses
 from app.portal.kinds import KINDS, Measurement, measurements_of
 from app.portal.language import Language
 from app.portal.log_filter import Filter
-from app.portal.measurements import cards_of, codes_of, newest_measurements
+from app.portal.measurements import codes_of, newest_measurements
+from app.portal.measurements_shown import cards_of
 from app.portal.measuring import FORMS
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
@@ -187,7 +188,7 @@ def router(parts: Parts) -> APIRouter:
             "start.html",
             greeting=greeting(reading.now, language),
             now=reading.now,
-            cards=cards_of(observations, goals, reading, language),
+            cards=cards_of(observations, goals, reading.zone, language),
             tasks=plan_tasks(activities, measured, reading.today),
             forms=FORMS if may_add(person) and sees_measurements else {},
             waiting=await waiting_for(parts, person.record_id, language) if person.acting is None else [],

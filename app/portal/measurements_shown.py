@@ -1,0 +1,279 @@
+"""What the pages show of measurements: a card of the last of each kind; the chart, words and table of one kind. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
+
+from app.fhir.elements import Tree
+from app.portal import formats
+from app.portal.careplan import range_in_words
+from app.portal.chart import (
+    Chart,
+    Point,
+    Range,
+    Values,
+    averages,
+    day_ticks,
+    peaks,
+    sparklines,
+    time_chart,
+    value_axis,
+)
+from app.portal.day_profile import Shares, Stretch, profile_chart, stretches
+from app.portal.formats import joined
+from app.portal.kinds import KINDS, Kind, Measurement, Target, measurements_of, targets_of
+from app.portal.language import Language
+
+DOTS_MAX = 240
+"""Dots of a chart; of more values the highest and lowest of each stretch of time are drawn, so that peaks stay."""
+
+SPARK_VALUES = 20
+ROWS_MAX = 60
+"""Rows of a table, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A choice of how far back a chart looks; the line goes through averages of ``bucket_days``."""
+
+    key: str
+    name: str
+    days: int
+    bucket_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The last measurement of a kind, as a card; ``state`` as in ``Target.side``, None without a target."""
+
+    kind: Kind
+    value: str
+    unit: str
+    at: datetime
+    state: int | None
+    target: str
+    sparks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the chart says, for one series: texts."""
+
+    name: str
+    mean: str
+    lowest: str
+    highest: str
+    target: str
+    inside: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A measurement in the table."""
+
+    at: datetime
+    value: str
+    moment: str
+    by: str
+    note: str
+    state: int | None
+    source: str
+    is_own: bool
+
+
+def written(kind: Kind, values: Sequence[Decimal | None], language: Language) -> str:
+    """Return the values of one measurement: ``7,2``, or ``128/76`` where a value that is absent is a dash."""
+    shown = values if kind.is_pair else [value for value in values if value is not None]
+    return "/".join("\N{EN DASH}" if value is None else formats.number(value, language) for value in shown)
+
+
+def state_of(values: Sequence[Decimal | None], targets: Sequence[Target | None]) -> int | None:
+    """Return 0 if every value with a target is inside it, else the side of the first that is not; None without targets."""
+    sides = [
+        target.side(value)
+        for value, target in zip(values, targets, strict=True)
+        if value is not None and target is not None and target.low != target.high
+    ]
+    return next((side for side in sides if side), 0) if sides else None
+
+
+def target_in_words(kind: Kind, targets: Sequence[Target | None], language: Language) -> str:
+    """Return the targets of a kind as one phrase, empty without any."""
+    said = [
+        (language.gettext(series.name).lower(), range_in_words(target, kind.unit, language))
+        for series, target in zip(kind.series, targets, strict=True)
+        if target
+    ]
+    return said[0][1] if len(said) == 1 == len(kind.series) else joined([" ".join(one) for one in said], language)
+
+
+def cards_of(observations: Iterable[Tree], goals: Iterable[Tree], zone: ZoneInfo, language: Language) -> list[Card]:
+    """Return a card for each kind that was measured, in the order of ``KINDS``."""
+    observations, goals = list(observations), list(goals)
+    cards = []
+    for kind in KINDS:
+        measured = measurements_of(kind, observations, zone)
+        if not measured:
+            continue
+        last, targets = measured[-1], targets_of(kind, goals)
+        cards.append(
+            Card(
+                kind=kind,
+                value=written(kind, last.values, language),
+                unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
+                at=last.at,
+                state=state_of(last.values, targets),
+                target=target_in_words(kind, targets, language),
+                sparks=_sparks(kind, measured),
+            )
+        )
+    return cards
+
+
+def _sparks(kind: Kind, measured: Sequence[Measurement]) -> tuple[str, ...]:
+    """Return the small lines of a card: of both series of a pair, else of the series of the last measurement."""
+    series = [
+        [value for one in measured if (value := one.values[index]) is not None][-SPARK_VALUES:]
+        for index in range(len(kind.series))
+        if kind.is_pair or measured[-1].values[index] is not None
+    ]
+    return sparklines(series, kind.span_min)
+
+
+def _points(
+    kind: Kind, index: int, measured: Sequence[Measurement], target: Target | None, today: date, language: Language
+) -> Iterator[Point]:
+    """Yield the values of a series, each with what a reader sees on pointing at it."""
+    for one in measured:
+        value = one.values[index]
+        if value is None:
+            continue
+        moment = formats.capital(formats.near_moment(one.at, today, language))
+        more = f" ({language.gettext(one.moment)})" if one.moment else ""
+        label = f"{moment}: {formats.quantity(value, kind.unit, language)}{more}"
+        yield Point(one.at, value, label, beyond=state_of([value], [target]) not in (0, None))
+
+
+def _ranges(targets: Sequence[Target | None]) -> list[Range]:
+    return [Range(target.low, target.high) for target in targets if target]
+
+
+def _axis(
+    kind: Kind, points: Iterable[Point], targets: Sequence[Target | None], language: Language
+) -> dict[Decimal, str]:
+    axis = value_axis(
+        [point.value for point in points], _ranges(targets), kind.span_min, Decimal(100) if kind.unit == "%" else None
+    )
+    return {value: formats.number(value, language) for value in axis}
+
+
+def draw(
+    kind: Kind,
+    measured: Sequence[Measurement],
+    targets: Sequence[Target | None],
+    period: Period,
+    last: date,
+    today: date,
+    language: Language,
+) -> Chart:
+    """Return the chart of the period that ends on ``last``; ``measured`` has at least one measurement, oldest first."""
+    start = last - timedelta(days=period.days - 1)
+    name_of = formats.month if period.days >= 150 else formats.short_day
+    present = [[one for one in measured if one.values[index] is not None] for index in range(len(kind.series))]
+    most = DOTS_MAX // max(sum(1 for some in present if some), 1)
+    series = []
+    for index, one in enumerate(kind.series):
+        plain = [Point(some.at, value) for some in present[index] if (value := some.values[index]) is not None]
+        kept = [present[index][place] for place in peaks(plain, most)]
+        dots = list(_points(kind, index, kept, targets[index], today, language))
+        series.append(Values(language.gettext(one.name), dots, averages(plain, period.bucket_days), one.has_line))
+    return time_chart(
+        series,
+        _ranges(targets),
+        start,
+        last,
+        labels={day: name_of(day, language) for day, _ in day_ticks(start, last)},
+        written=_axis(kind, [point for values in series for point in values.points], targets, language),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Glucose over the hours of the day: the drawing, its table, over how many days, and how much lies within target."""
+
+    chart: Chart
+    stretches: list[Stretch]
+    days: int
+    shares: Shares
+
+
+def profile_of(
+    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language
+) -> Profile | None:
+    """Return the values over the hours of the day, None if no part of the day has enough."""
+    points = [Point(one.at, value) for one in measured for value in one.values if value is not None]
+    of_day = stretches(points)
+    if not of_day:
+        return None
+    sides = [
+        target.side(value)
+        for one in measured
+        for value, target in zip(one.values, targets, strict=True)
+        if value is not None and target is not None
+    ]
+    return Profile(
+        profile_chart(points, of_day, _ranges(targets), _axis(kind, points, targets, language)),
+        of_day,
+        len({point.at.date() for point in points}),
+        Shares(sides.count(-1), sides.count(0), sides.count(1)),
+    )
+
+
+def said_of(
+    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language
+) -> list[Said]:
+    """Return what the measurements say in words and numbers, per series."""
+    found = []
+    for index, series in enumerate(kind.series):
+        values = [one.values[index] for one in measured]
+        present = [value for value in values if value is not None]
+        if not present:
+            continue
+        target = targets[index]
+        digits = max(-int(value.as_tuple().exponent) for value in present)
+        mean = (sum(present, Decimal(0)) / len(present)).quantize(Decimal(1).scaleb(-max(digits, 0)), ROUND_HALF_UP)
+        counts = target is not None and target.low != target.high
+        found.append(
+            Said(
+                name=language.gettext(series.name),
+                mean=formats.quantity(mean, kind.unit, language),
+                lowest=formats.quantity(min(present), kind.unit, language),
+                highest=formats.quantity(max(present), kind.unit, language),
+                target=range_in_words(target, kind.unit, language) if target else "",
+                inside=sum(1 for value in present if target and target.side(value) == 0) if counts else None,
+                count=len(present),
+            )
+        )
+    return found
+
+
+def rows_of(
+    kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language
+) -> list[Row]:
+    """Return the table, newest first."""
+    return [
+        Row(
+            at=one.at,
+            value=written(kind, one.values, language),
+            moment=language.gettext(one.moment) if one.moment else "",
+            by=one.by,
+            note=one.note,
+            state=state_of(one.values, targets),
+            source=one.source,
+            is_own=one.is_own,
+        )
+        for one in reversed(measured[-ROWS_MAX:])
+    ]
