@@ -12,7 +12,8 @@ import pytest
 from app.audit.events import Trace
 from app.db.database import Transaction
 from app.fhir.release import Release
-from app.interactions.operations import export
+from app.interactions import include
+from app.interactions.operations import export, lastn
 from app.oauth import tokens
 from app.store.pages import PAGE_BYTES
 from tests.support.in_process import Inside, inside
@@ -120,22 +121,44 @@ async def export_is_bounded(person: Inside) -> None:
     assert peak < PEAK_MAX
 
 
+def panel(person: Inside, number: int, members: list[str]) -> bytes:
+    """Return an Observation that refers to others."""
+    return msgspec.json.encode({
+        "resourceType": "Observation", "status": "final", "identifier": [{"value": f"panel-{number}"}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "85353-1"}]},
+        "subject": {"reference": f"Patient/{person.patient_id}"}, "effectiveDateTime": "2026-03-01",
+        "hasMember": [{"reference": f"Observation/{one}"} for one in members],
+    })  # fmt: skip
+
+
 async def test_a_page_ends_where_what_it_includes_gets_too_large(person: Inside) -> None:
     ids = await fill(person, 5)
-    members = [
-        {
-            "resourceType": "Observation", "status": "final", "identifier": [{"value": f"panel-{number}"}],
-            "code": {"coding": [{"system": "http://loinc.org", "code": "85353-1"}]},
-            "subject": {"reference": f"Patient/{person.patient_id}"}, "effectiveDateTime": "2026-03-01",
-            "hasMember": [{"reference": f"Observation/{one}"}],
-        }
-        for number, one in enumerate(ids)
-    ]  # fmt: skip
-    for one in members:
-        assert (await person.create(msgspec.json.encode(one))).status_code == 201
+    for number, one in enumerate(ids):
+        assert (await person.create(panel(person, number, [one]))).status_code == 201
     found = await pages(person, "/Observation?code=85353-1&_include=Observation:has-member")
     assert sorted(mark for page in found for mark in page if mark.startswith("panel")) == [
         f"panel-{number}" for number in range(len(ids))
     ]
     assert len(found) > 1
     assert all(sum(mark.startswith("large") for mark in page) <= 3 for page in found)
+
+
+async def test_one_match_that_includes_too_much_and_the_newest_that_are_too_large_are_refused(
+    person: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(include, "INCLUDED_MAX_BYTES", 1_000)
+    monkeypatch.setattr(lastn, "NEWEST_MAX_BYTES", 1_000)
+    answers = [await person.create(person.observation(f"member-{number}", padding=400)) for number in range(2)]
+    members = [one.headers["location"].split("/")[-3] for one in answers]
+    assert (await person.create(panel(person, 0, members))).status_code == 201
+    for url in (
+        "/Observation?code=85353-1&_include=Observation:has-member",
+        f"/Observation/$lastn?patient={person.patient_id}&code=29463-7&max=2",
+    ):
+        answer = await person.http.get(url, headers=person.headers)
+        assert answer.status_code == 422, url
+        (issue,) = answer.json()["issue"]
+        assert issue["code"] == "too-costly"
+        assert "too large for one answer" in issue["diagnostics"]
+    fewer = await person.http.get(url.removesuffix("2") + "1", headers=person.headers)
+    assert len(fewer.json()["entry"]) == 1
