@@ -50,9 +50,9 @@ class Helpers:
     async def start(self) -> None:
         """Start those that are not there yet."""
         while len(self._processes) < self._count:
-            # By the same code as here, whatever folder this is called in.
+            # By the same code and libraries as here, whatever folder this is called in.
             command = (sys.executable, "-P", "-m", "app.interactions.import_helper")
-            environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)])}
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
             self._processes.append(process)
             _input(process).write(self._told)

@@ -135,6 +135,18 @@ async def test_an_import_that_is_cancelled_leaves_no_helper(person: Inside) -> N
             os.kill(pid, 0)
 
 
+async def test_a_helper_finds_the_libraries_that_are_found_here(
+    person: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = "from pathlib import Path\nPath(__file__).with_name('was-found').touch()\n"
+    await asyncio.to_thread((tmp_path / "sitecustomize.py").write_text, shown)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    async with Helpers(person.parts.context.setup, Release.R4, 2) as helpers:
+        await helpers.start()
+        assert await _all(helpers, iter([chunk(1)])) == [1]
+    assert (tmp_path / "was-found").exists()
+
+
 def never_ending() -> Iterator[Chunk]:
     number = 0
     while True:
