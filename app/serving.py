@@ -14,7 +14,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
@@ -33,6 +34,7 @@ DEATHS_MAX = 5
 """How many processes may die in a minute, for each that serves; when it is more, another is taken to be of no use."""
 
 _MINUTE_S = 60
+_STOP = frozenset({signal.SIGINT, signal.SIGTERM})
 _SIGNAL_AT_DEATH_OF_PARENT = 1
 """PR_SET_PDEATHSIG of https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html."""
 
@@ -77,11 +79,22 @@ def _application(figures: Path) -> Callable[..., Any]:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # by Ctrl+C the parent has it too, and tells this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)  # one that came since the fork is here now
     if sys.platform == "linux":
         # Else it would serve on when its parent is killed, and keep the port from the next.
         ctypes.CDLL(None).prctl(_SIGNAL_AT_DEATH_OF_PARENT, signal.SIGKILL)
     made: Callable[..., Any] = import_module("app.main").create_app(figures=figures)
     return made
+
+
+@contextmanager
+def _stop_held_back() -> Iterator[None]:
+    """Let no signal to stop come in between a fork and ``_application``: Python forgets what comes just after a fork."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
 
 
 class _Server(MPServer):
@@ -97,6 +110,10 @@ class _Server(MPServer):
         """Whether a signal said to stop."""
         return self._signals > 0
 
+    def _spawn_workers(self, *arguments: Any) -> None:
+        with _stop_held_back():
+            super()._spawn_workers(*arguments)  # type: ignore[no-untyped-call]  # granian has no type for it
+
     def _respawn_workers(self, workers: list[int], *arguments: Any, **named: Any) -> None:
         """Replace processes that died.
 
@@ -105,7 +122,8 @@ class _Server(MPServer):
         """
         now = time.monotonic()
         self._deaths = (*(at for at in self._deaths if now - at < _MINUTE_S), *(now for _ in workers))
-        super()._respawn_workers(workers, *arguments, **named)
+        with _stop_held_back():
+            super()._respawn_workers(workers, *arguments, **named)
         if len(self._deaths) <= DEATHS_MAX * self.workers:
             self.respawned_wrks.clear()
 
@@ -132,4 +150,4 @@ class _Server(MPServer):
             self._end()
 
     def _end(self) -> None:
-        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]  # granian has no type for it
