@@ -166,8 +166,11 @@ def amended(tree: Tree, measured: Measured, release: Release) -> Tree:
     """
     content = _content(measured, release)
     stale = {"text", "note", "comment", "extension", "interpretation"}
-    stale |= {name for name in tree if name.startswith("effective")}
-    changed = {name: value for name, value in tree.items() if name not in stale}
+    changed = {
+        name: value
+        for name, value in tree.items()
+        if (bare := name.removeprefix("_")) not in stale and not bare.startswith("effective")
+    }
     kind = KINDS[measured.kind]
     if measured.kind == "blood-glucose":
         changed["code"] = content["code"]

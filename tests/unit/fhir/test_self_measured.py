@@ -73,6 +73,20 @@ def test_a_correction_leaves_what_it_is_not_about(release: Release) -> None:
     assert "text" not in changed, "it told the old values"
 
 
+@pytest.mark.parametrize(
+    ("release", "stale"),
+    [(Release.STU3, ("effectiveDateTime", "comment")), (Release.R4, ("effectiveInstant", "effectiveDateTime"))],
+)
+def test_a_correction_leaves_no_extension_of_the_moment_and_note_that_it_replaces(
+    release: Release, stale: tuple[str, ...]
+) -> None:
+    tree = observation(measured("body-weight"), release, "example")
+    extended = {"extension": [{"url": "https://regie.example/test", "valueString": "van het oude"}]}
+    changed = amended(tree | {f"_{name}": extended for name in stale}, measured("body-weight"), release)
+    assert issues(release, changed) == []
+    assert [name for name in changed if name.startswith("_")] == []
+
+
 @BOTH
 def test_another_moment_of_the_day_gives_glucose_its_code(release: Release) -> None:
     tree = observation(measured("blood-glucose", "ACM"), release, "example")
