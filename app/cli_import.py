@@ -38,8 +38,13 @@ class Runner(Protocol):
         ...
 
 
-PROCESSES_MAX = 4
-"""Processes that check resources as long as nobody says how many: with more of them, the one that writes does not keep up."""
+_PROCESSES_MAX = 4
+"""With more of them, the process that writes does not keep up."""
+
+
+def usual_processes() -> int:
+    """Return how many processes check resources as long as nobody says how many: one for each core, to a number."""
+    return min(len(os.sched_getaffinity(0)), _PROCESSES_MAX)
 
 
 def import_files(
@@ -54,9 +59,9 @@ def import_files(
 ) -> Imported:
     """Return what became of the resources in files and folders, after it was shown. Rejections go to ``report``, too.
 
-    0 ``processes`` are as many as there are cores, at most ``PROCESSES_MAX``.
+    0 ``processes`` are the usual number of them.
     """
-    count = processes or min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
+    count = processes or usual_processes()
     shown, rejections = _Shown(), _Rejections(report)
 
     async def work(parts: Parts) -> Imported:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from app.audit.events import Trace
-from app.cli_import import PROCESSES_MAX
+from app.cli_import import usual_processes
 from app.cli_record import OPERATOR
 from app.db.migrate import migrate
 from app.fhir.release import Release
@@ -95,8 +95,7 @@ class Imports:
             parts = wire(self.settings.model_copy(update={"database_url": where.copy(EMPTY, name)}))
             database_cpu = serving_time(process)
             began, cpu = time.perf_counter(), _cpu()
-            processes = min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
-            refused, served = asyncio.run(_timed(people, parts.context, processes, process))
+            refused, served = asyncio.run(_timed(people, parts.context, process))
             took, cpu = time.perf_counter() - began, _cpu() - cpu
             database_cpu = served - database_cpu
             parts.close()
@@ -122,9 +121,9 @@ def _cpu() -> float:
     return sum(os.times()[:4])
 
 
-async def _timed(people: Files, context: Context, processes: int, process: int | None) -> tuple[int, float]:
+async def _timed(people: Files, context: Context, process: int | None) -> tuple[int, float]:
     """Return how many were refused, and the time of PostgreSQL so far: connections are closed with the loop, and their time gone."""
-    return await people.into(context, processes), serving_time(process)
+    return await people.into(context, usual_processes()), serving_time(process)
 
 
 def imports(where: Place, folder: Path, recorded: range = _RECORDED) -> Imports:
