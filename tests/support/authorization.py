@@ -34,18 +34,7 @@ from app.oauth.certificates import Authorities
 from app.oauth.changes import Lifetimes
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
-from app.portal import (
-    apps,
-    authorize,
-    forgotten,
-    login,
-    login_changes,
-    login_settings,
-    mail_address,
-    passkeys,
-    providers,
-    sign_up,
-)
+from app.portal import entrance, sign_up
 from app.portal.session import ExpiredFormError, LoginNeededError, to_login
 from app.settings import Settings
 from tests.support.database import opened
@@ -268,15 +257,7 @@ def _application(parts: Parts, new_records: list[tuple[int, str]]) -> FastAPI:
         return new_records[-1][0]
 
     routers = (
-        login.router(parts),
-        passkeys.router(parts),
-        login_settings.router(parts),
-        mail_address.router(parts),
-        forgotten.router(parts),
-        providers.router(parts),
-        login_changes.router(parts),
-        authorize.router(parts),
-        apps.router(parts),
+        *entrance.routers(parts),
         endpoints.router(parts),
         sign_up.router(parts, new_record),
     )
