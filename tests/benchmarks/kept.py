@@ -1,7 +1,7 @@
 """Populations that are kept from run to run, below ``var/cache``, and never used once the code that wrote them has changed.
 
-The key covers what writes: the packages of the application below its faces, its migrations and profiles, and what makes the
-people. Only the newest of each kind of database is kept.
+The key covers what writes: the packages of the application below its faces, the settings (keys are derived there), migrations
+and profiles, and what makes the people. Only the newest of each kind of database is kept.
 """
 
 import asyncio
@@ -36,7 +36,9 @@ _WRITING = (
     "fhir",
     "identity",
     "interactions",
+    "jobs",
     "oauth",
+    "settings.py",
     "store",
     "wiring.py",
 )
