@@ -33,9 +33,8 @@ _BLOCK = STRING_LENGTH_MAX // 2
 # An escaped ASCII character, a control character, a character that XML does not have, or white space at the start of a
 # string, which may be blank.
 _TELLING_ESCAPE = re.compile(rb'\\u(?:00[0-7]|[fF]{3}[eEfF])|\\[bf]|" *\\[nrt]')
-_ESCAPE = re.compile(
-    rb"\\[ubfnrt]"
-)  # what all of them have; most bodies have none, and it is found ten times as quickly
+# What all of them have: most bodies have none, which is found out ten times as quickly.
+_ESCAPE = re.compile(rb"\\[ubfnrt]")
 _NOT_IN_XML = b"\xef\xbf\xbe", b"\xef\xbf\xbf"  # U+FFFE and U+FFFF
 _LINK = re.compile(rb'"(?:reference|url)"')
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -48,8 +47,9 @@ class _UnboundedNumberError(Exception):
 class Parsed(msgspec.Struct, frozen=True):
     """A valid resource. ``tree`` has decimals as Decimal; ``members`` the exact bytes of each member, in order.
 
-    ``references`` and ``addresses`` are as ``references.py`` finds them. ``has_extensions`` is false where there surely are none,
-    in it or in what it contains, ``has_fragments`` where no text begins with ``#``.
+    ``references`` and ``addresses`` are as ``references.py`` finds them, but perhaps without the resource's own ``url``.
+    ``has_extensions`` is false where there surely are none, in it or in what it contains, ``has_fragments`` where no text
+    begins with ``#``.
     """
 
     resource_type: str
