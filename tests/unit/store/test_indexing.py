@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from app.errors import InvalidResourceError
+from app.errors import InvalidResourceError, UnprocessableError
 from app.fhir.dates import MAX_US, MIN_US, interval
 from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter, definitions
@@ -20,6 +20,7 @@ from app.fhir.search.parse import parse_query
 from app.fhir.search.values import escape
 from app.fhir.validation.structure import parse
 from app.store.hashes import exact_hash, unit_hash, wanted_hashes
+from app.store.index_values import ROWS_MAX
 from app.store.indexing import IndexRows, index_rows, reference_values
 from tests.support.examples import published_examples
 
@@ -463,3 +464,17 @@ def test_a_subject_that_is_no_patient_is_found_as_subject_only(release: Release)
     tree = {"resourceType": "Observation", "subject": {"reference": "Group/1"}}
     assert finds(tree, "subject", "Group/1", release)
     assert parameter(tree, "patient", release).number not in {number for number, *_ in rows_of(tree, release).exact}
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        {"code": {"coding": [{"code": str(number)} for number in range(ROWS_MAX + 1)]}},
+        {"identifier": [{"value": str(number)} for number in range(ROWS_MAX + 1)]},
+        {"component": [{"code": {"coding": [{"code": str(number)}]}} for number in range(ROWS_MAX + 1)]},
+    ],
+    ids=lambda many: next(iter(many)),
+)
+def test_a_resource_with_more_values_than_it_can_be_found_by_is_refused(many: dict[str, Any]) -> None:
+    with pytest.raises(UnprocessableError, match="values of one kind"):
+        rows_of({"resourceType": "Observation", **many})
