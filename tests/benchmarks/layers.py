@@ -22,7 +22,7 @@ from app.wiring import wire
 from tests.benchmarks.kept import People, people, program_on
 from tests.benchmarks.measure import Calls, say
 from tests.benchmarks.places import place
-from tests.benchmarks.recording import recorder
+from tests.benchmarks.recording import Recorder, recorder
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
 CLIENTS = 16
@@ -92,23 +92,28 @@ def layers(kind: str, workloads: list[Workload], folder: Path) -> dict[str, dict
         with recorder(parts) as recording:
             for workload in workloads:
                 say(workload.name)
-                rounds = []
-                count = 10 * CLIENTS
-                for _ in range(ROUNDS + 1):  # the first tells how many requests take so long
-                    asked = list(itertools.islice(calls.next(workload, count), count))
-                    noted: Counter[str] = Counter()
-                    began = time.process_time()
-                    with noting(noted):
-                        recording.record(asked, workload.status, CLIENTS)
-                    each = (time.process_time() - began) / count
-                    rounds.append((each, noted))
-                    count = max(CLIENTS, int(SECONDS / each) // CLIENTS * CLIENTS)
-                each, noted = min(rounds[1:], key=lambda one: one[0])
+                each, noted = _least(recording, calls, workload)
                 share = 1_000_000 * each / max(1, noted.total())
                 found[workload.name] = {layer: share * noted[layer] for layer in (*LAYERS, OUTSIDE)}
         parts.close()
     say("")
     return found
+
+
+def _least(recording: Recorder, calls: Calls, workload: Workload) -> tuple[float, Counter[str]]:
+    """Return the seconds of a request, and what was noted, in the round that took least."""
+    rounds = []
+    count = 10 * CLIENTS
+    for _ in range(ROUNDS + 1):  # the first tells how many requests take so long
+        asked = list(itertools.islice(calls.next(workload, count), count))
+        noted: Counter[str] = Counter()
+        began = time.process_time()
+        with noting(noted):
+            recording.record(asked, workload.status, CLIENTS)
+        each = (time.process_time() - began) / count
+        rounds.append((each, noted))
+        count = max(CLIENTS, int(SECONDS / each) // CLIENTS * CLIENTS)
+    return min(rounds[1:], key=lambda one: one[0])
 
 
 def table(found: dict[str, dict[str, float]]) -> str:
