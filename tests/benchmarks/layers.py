@@ -41,7 +41,7 @@ LAYERS = {
     "profiles and terminology": "fhir/validation/profile fhir/packages fhir/terminology fhir/snapshot interactions/conformance",
     "references and categories": "fhir/validation/references fhir/reference fhir/compartment interactions/sound "
     "interactions/placement interactions/bundle_names consent/categorize",
-    "index rows": "store/indexing store/index_values store/hashes store/hashes fhir/dates fhir/units fhir/search",
+    "index rows": "store/indexing store/index_values store/hashes fhir/dates fhir/units fhir/search",
     "sent before": "interactions/sent_before interactions/repeat store/find",
     "the version: body, hash, id": "store/bodies store/changes store/ids store/rules fhir/instants",
     "access": "access/ consent/ oauth/ interactions/gate interactions/standing",
