@@ -30,11 +30,11 @@ from app.interactions.leave import Leave
 from app.interactions.log import LogPage, SoughtEntry, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
-from app.interactions.newest import newest_of_each
+from app.interactions.newest import Newest, newest_of_each
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
-from app.interactions.self_measured import add_measurements, change_measurement
+from app.interactions.self_measured import Change, add_measurements, change_measurement
 from app.interactions.shared import Shared, SharedPage, Sought, record_of_key, shared_people, shared_person
 from app.interactions.turns import Turns
 from app.interactions.written import Written
@@ -54,17 +54,9 @@ class Interactions:
         """Return a page of what matches."""
         return await search(self._context, requester, trace, release, resource_type, pairs)
 
-    async def newest_of_each(
-        self,
-        requester: Requester,
-        trace: Trace,
-        release: Release,
-        resource_type: str,
-        searches: Sequence[list[tuple[str, str]]],
-        most: int,
-    ) -> list[list[Stored]]:
+    async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> list[list[Stored]]:
         """Return for each search the latest that match, in one look."""
-        return await newest_of_each(self._context, requester, trace, release, resource_type, searches, most)
+        return await newest_of_each(self._context, requester, trace, wanted)
 
     async def add_measurements(
         self, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
@@ -72,17 +64,9 @@ class Interactions:
         """Return the Observations of what a person typed; with a key that came before, those of the first time."""
         return await add_measurements(self._context, requester, trace, measured, key)
 
-    async def change_measurement(
-        self,
-        requester: Requester,
-        trace: Trace,
-        release: Release,
-        resource_id: str,
-        version: int,
-        measured: Measured | None,
-    ) -> Written:
+    async def change_measurement(self, requester: Requester, trace: Trace, change: Change) -> Written:
         """Return the new version of what a person measured: corrected, or taken back."""
-        return await change_measurement(self._context, requester, trace, release, resource_id, version, measured)
+        return await change_measurement(self._context, requester, trace, change)
 
     async def keep_answers(self, requester: Requester, trace: Trace, answers: Answers, key: str) -> list[Written]:
         """Return what became of the answers to a questionnaire; with a key that came before, what became of them then."""

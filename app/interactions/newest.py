@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.access.policy import Wish
 from app.access.requester import Requester
@@ -24,24 +25,27 @@ FEW = 60
 """Matches that are read whatever their order: of a kind that is rare, the newest are found sooner among all of them."""
 
 
-async def newest_of_each(
-    context: Context,
-    requester: Requester,
-    trace: Trace,
-    release: Release,
-    resource_type: str,
-    searches: Sequence[Pairs],
-    most: int,
-) -> list[list[Stored]]:
-    """Return for each search the ``most`` latest by date that match, or all if these are few; in any order.
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What is looked for: of each of ``searches`` the ``most`` latest by date."""
+
+    release: Release
+    resource_type: str
+    searches: Sequence[Pairs]
+    most: int
+
+
+async def newest_of_each(context: Context, requester: Requester, trace: Trace, wanted: Newest) -> list[list[Stored]]:
+    """Return for each search the latest by date that match, or all if these are few; in any order.
 
     Of large resources there are as many as one page has room for, the latest.
 
     Raises: UnknownParameterError, BadRequestError, AccessDeniedError.
     """
+    release, resource_type = wanted.release, wanted.resource_type
     runs = [
         tuple(ready(context, release, resource_type, asked, lenient=False).run for asked in (pairs, [*pairs, LATEST]))
-        for pairs in searches
+        for pairs in wanted.searches
     ]
     reader = context.database.reader
 
@@ -52,7 +56,7 @@ async def newest_of_each(
             if read == len(matches):
                 return [one.version for one in found]
         # The index of dates is walked: that is quick where there are many, and long where there are few.
-        found, _ = await read_matches(await sorted_.page(reader, scope, None, most))
+        found, _ = await read_matches(await sorted_.page(reader, scope, None, wanted.most))
         return [one.version for one in found]
 
     async def action(scope: AccessScope) -> tuple[list[list[Stored]], Sequence[Touched]]:

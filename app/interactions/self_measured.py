@@ -5,6 +5,7 @@ of STU3 where both are, since the Dutch self-measurements are published for that
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.access.requester import Requester
 from app.audit.events import Trace
@@ -51,26 +52,29 @@ async def add_measurements(
     return await write_once(context, requester, trace, Deed("create", None, OBSERVATION), act, key, digest)
 
 
-async def change_measurement(
-    context: Context,
-    requester: Requester,
-    trace: Trace,
-    release: Release,
-    resource_id: str,
-    version: int,
-    measured: Measured | None,
-) -> Written:
-    """Return the new version of an Observation that its person corrects, or (``measured`` None) takes back.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a version of an Observation becomes: what is right, or (``measured`` None) taken back."""
 
-    Raises: PreconditionFailedError (``version`` is not the one that stands), AccessDeniedError (somebody else measured it,
+    release: Release
+    resource_id: str
+    version: int
+    measured: Measured | None
+
+
+async def change_measurement(context: Context, requester: Requester, trace: Trace, change: Change) -> Written:
+    """Return the new version of an Observation that its person corrects or takes back.
+
+    Raises: PreconditionFailedError (the version is not the one that stands), AccessDeniedError (somebody else measured it,
     or nothing allows the requester to change it), NotFoundError, GoneError.
     """
-    standing = await read(context, requester, trace, release, OBSERVATION, resource_id)
-    if standing.version != version:
+    key = (change.release, OBSERVATION, change.resource_id)
+    standing = await read(context, requester, trace, *key)
+    if standing.version != change.version:
         raise PreconditionFailedError("This measurement was changed in the meantime.")
-    body = encode_tree(_changed(standing, measured))
-    conditions = Conditions(if_match=f'W/"{version}"')
-    return await update(context, requester, trace, release, OBSERVATION, resource_id, body, conditions=conditions)
+    body = encode_tree(_changed(standing, change.measured))
+    conditions = Conditions(if_match=f'W/"{change.version}"')
+    return await update(context, requester, trace, *key, body, conditions=conditions)
 
 
 def _changed(standing: Stored, measured: Measured | None) -> dict[str, object]:

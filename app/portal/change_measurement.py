@@ -8,15 +8,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.errors import AccessDeniedError, NotFoundError, PreconditionFailedError
 from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.fhir.self_measured import MOMENTS
+from app.interactions.self_measured import Change
 from app.portal import kinds
-from app.portal.kept_form import forget_typed, kept_form, typed_before
+from app.portal.kept_form import KeptForm, forget_typed, typed_before
 from app.portal.kinds import Kind, measurements_of
 from app.portal.language import Language, marked
 from app.portal.measuring import FORMS, Checked, checked
@@ -83,11 +83,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post("/measurements/{key}/{resource_id}")
     async def correct(
-        request: Request,
-        form: Annotated[FormData, Depends(kept_form)],
-        person: Annotated[SignedIn, Depends(in_record)],
-        key: str,
-        resource_id: str,
+        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], key: str, resource_id: str
     ) -> Response:
         kind, reading = kind_with_form(key), reading_for(parts, request, person)
         one, fields = await _own(parts, request, person, kind, resource_id)
@@ -100,14 +96,8 @@ def router(parts: Parts) -> APIRouter:
         try:
             if standing != str(one.version):
                 raise PreconditionFailedError("This measurement was changed in the meantime.")
-            await parts.interactions.change_measurement(
-                person.requester(),
-                trace_of(request),
-                one.release,
-                resource_id,
-                one.version,
-                None if is_taken_back else found.measured[0],
-            )
+            change = Change(one.release, resource_id, one.version, None if is_taken_back else found.measured[0])
+            await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
             fields["version"] = str(one.version)
             return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=resource_id, is_back=False)

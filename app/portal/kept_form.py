@@ -7,9 +7,10 @@ to that person in that record only. It is an aid for typing and proves nothing: 
 import hmac
 from datetime import timedelta
 from hashlib import sha256
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
@@ -68,6 +69,10 @@ async def kept_form(request: Request) -> FormData:
         if is_there and "whose" not in form:
             raise
     raise FormKeptError(request.url.path, _sealed(request, form), is_there=is_there)
+
+
+KeptForm = Annotated[FormData, Depends(kept_form)]
+"""What somebody typed, of a page where that is not lost."""
 
 
 def to_open_again(request: Request, error: FormKeptError) -> Response:

@@ -20,7 +20,7 @@ from app.fhir.elements import Tree, listed, words
 from app.fhir.release import Release
 from app.interactions.answers import Answers
 from app.portal.answering import answers_of, field_of, in_words, items_of, missing, typed_of, values_given
-from app.portal.kept_form import forget_typed, kept_form, mark_of, typed_before
+from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.language import marked
 from app.portal.open_session import text_of
 from app.portal.page import language_of, page
@@ -166,10 +166,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post("/questionnaires/{resource_id}")
     async def send(
-        request: Request,
-        sent: Annotated[FormData, Depends(kept_form)],
-        person: Annotated[SignedIn, Depends(in_record)],
-        resource_id: str,
+        request: Request, sent: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
     ) -> Response:
         reading, language = reading_for(parts, request, person), language_of(request)
         form = await _with_options(parts, await _form(reading, person, resource_id, language.code))

@@ -24,7 +24,9 @@ from app.interactions.answers import Answers
 from app.interactions.archive import Paper
 from app.interactions.corrections import Correction
 from app.interactions.log import SoughtEntry
+from app.interactions.newest import Newest
 from app.interactions.restore import Brought
+from app.interactions.self_measured import Change
 from app.interactions.shared import Shared, SharedPage, Sought
 
 ONE_RELEASE = {
@@ -151,16 +153,8 @@ class Interactions(Protocol):
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
     ) -> ResultPage: ...
 
-    async def newest_of_each(
-        self,
-        requester: Requester,
-        trace: Trace,
-        release: Release,
-        resource_type: str,
-        searches: Sequence[list[tuple[str, str]]],
-        most: int,
-    ) -> Sequence[Sequence[Found]]:
-        """Return for each search the ``most`` latest by date that match, or all if they are few; together they are one look."""
+    async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> Sequence[Sequence[Found]]:
+        """Return for each search the latest by date that match, or all if they are few; together they are one look."""
         ...
 
     async def add_measurements(
@@ -172,16 +166,8 @@ class Interactions(Protocol):
         """
         ...
 
-    async def change_measurement(
-        self,
-        requester: Requester,
-        trace: Trace,
-        release: Release,
-        resource_id: str,
-        version: int,
-        measured: Measured | None,
-    ) -> object:
-        """Correct a measurement that the person made, or (``measured`` None) take it back.
+    async def change_measurement(self, requester: Requester, trace: Trace, change: Change) -> object:
+        """Correct a measurement that the person made, or take it back.
 
         Raises: PreconditionFailedError (changed in the meantime), AccessDeniedError, NotFoundError, GoneError.
         """
@@ -322,7 +308,9 @@ class Reading:
         """Return the ``most`` latest resources that each search matches, or all if they are few, of both releases in one look."""
         found = await asyncio.gather(
             *(
-                self._interactions.newest_of_each(self._requester, self._trace, release, resource_type, searches, most)
+                self._interactions.newest_of_each(
+                    self._requester, self._trace, Newest(release, resource_type, searches, most)
+                )
                 for release in ONE_RELEASE.get(resource_type, tuple(Release))
             )
         )

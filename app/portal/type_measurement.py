@@ -17,7 +17,7 @@ from app.access.smart_scope import Action
 from app.errors import AccessDeniedError, DuplicateError, NotFoundError
 from app.fhir.self_measured import MOMENTS
 from app.portal import kinds
-from app.portal.kept_form import forget_typed, kept_form, mark_of, typed_before
+from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.kinds import BY_KEY, KINDS, Kind
 from app.portal.language import marked
 from app.portal.measuring import FORMS, NOTE_LENGTH_MAX, Checked, checked
@@ -117,10 +117,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post(f"{ADD}/{{key}}")
     async def add(
-        request: Request,
-        form: Annotated[FormData, Depends(kept_form)],
-        person: Annotated[SignedIn, Depends(in_record)],
-        key: str,
+        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], key: str
     ) -> Response:
         kind, reading = kind_with_form(key), reading_for(parts, request, person)
         typed = typed_in(form)

@@ -11,7 +11,7 @@ from app.audit.log import entries_of
 from app.errors import AccessDeniedError
 from app.fhir.release import Release
 from app.interactions import newest
-from app.interactions.newest import newest_of_each
+from app.interactions.newest import Newest, newest_of_each
 from app.portal.session import SCOPES
 from tests.support.world import World, bundle, entry, weight
 
@@ -45,7 +45,7 @@ def kilograms(found: list[Any]) -> set[float]:
 async def test_the_latest_by_date_are_among_what_comes_back(world: World, count: int) -> None:
     await weights(world, count)
     found, none = await newest_of_each(
-        world.parts.context, person(world), Trace.EMPTY, Release.R4, "Observation", [WEIGHT, HEIGHT], 5
+        world.parts.context, person(world), Trace.EMPTY, Newest(Release.R4, "Observation", [WEIGHT, HEIGHT], 5)
     )
     assert {count, count - 1, count - 2, count - 3, count - 4} <= kilograms(found)
     assert none == []
@@ -59,7 +59,7 @@ async def test_all_kinds_are_one_look_in_the_log(world: World) -> None:
 
     before = await looks()
     await newest_of_each(
-        world.parts.context, person(world), Trace.EMPTY, Release.R4, "Observation", [WEIGHT, HEIGHT] * 4, 5
+        world.parts.context, person(world), Trace.EMPTY, Newest(Release.R4, "Observation", [WEIGHT, HEIGHT] * 4, 5)
     )
     assert await looks() == before + 1
 
@@ -67,7 +67,7 @@ async def test_all_kinds_are_one_look_in_the_log(world: World) -> None:
 async def test_another_person_finds_nothing_of_it(world: World) -> None:
     await weights(world, 3)
     (found,) = await newest_of_each(
-        world.parts.context, person(world, "maanlicht"), Trace.EMPTY, Release.R4, "Observation", [WEIGHT], 100
+        world.parts.context, person(world, "maanlicht"), Trace.EMPTY, Newest(Release.R4, "Observation", [WEIGHT], 100)
     )
     own = world.made.people["maanlicht"].record_id
     assert {one.record_id for one in found} <= {own}
@@ -83,4 +83,4 @@ async def test_a_practice_without_a_grant_is_refused(world: World) -> None:
         only_record=world.zonnestraal.record_id,
     )
     with pytest.raises(AccessDeniedError):
-        await newest_of_each(world.parts.context, stranger, Trace.EMPTY, Release.R4, "Observation", [WEIGHT], 5)
+        await newest_of_each(world.parts.context, stranger, Trace.EMPTY, Newest(Release.R4, "Observation", [WEIGHT], 5))
