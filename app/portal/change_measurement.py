@@ -91,7 +91,7 @@ def router(parts: Parts) -> APIRouter:
         typed = typed_in(form)
         found = Checked() if is_taken_back else checked(key, typed, reading.now, language_of(request))
         if found.errors or not is_sure(found, form):
-            return form_page(request, parts, person, kind, typed, found, changes=resource_id, is_back=False)
+            return form_page(request, parts, person, kind, typed, found, changes=resource_id)
         standing = text_of(form, "version")
         try:
             if standing != str(one.version):
@@ -100,7 +100,7 @@ def router(parts: Parts) -> APIRouter:
             await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
             fields["version"] = str(one.version)
-            return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=resource_id, is_back=False)
+            return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=resource_id)
         return RedirectResponse(f"/measurements/{key}?saved={'taken-back' if is_taken_back else 'corrected'}", 303)
 
     return routes

@@ -90,21 +90,21 @@ def form_page(
     typed: Mapping[str, list[str]],
     open_now: set[str],
     errors: Mapping[str, str] | None = None,
-    **more: Any,
+    *,
+    problem: str = "",
+    is_back: bool = False,
+    is_longer: bool = False,
 ) -> HTMLResponse:
-    """Return the form with what was typed in it, and what is wrong with that."""
+    """Return the form with what was typed in it, and what is wrong with that.
+
+    ``is_back``: it was typed before the login ended. ``is_longer``: there are more questions because of the answers.
+    """
     code = language_of(request).code
     shown = [one for one in form.questions if one.link_id in open_now and not one.is_hidden]
-    values = {
-        "problem": "",
-        "is_back": False,
-        "is_longer": False,
-        **more,
-    }
     return page(
         request,
         "questionnaire.html",
-        status=422 if errors or values["problem"] else 200,
+        status=422 if errors or problem else 200,
         form=form,
         title=said(form.tree, "title", code) or words(form.tree.get("code")),
         about=said(form.tree, "description", code) if not form.task else "",
@@ -117,7 +117,9 @@ def form_page(
         errors=errors or {},
         whose=mark_of(parts.settings, person),
         draft=f"{form.draft.tree()['id']}/{form.draft.version}" if form.draft else "",
-        **values,
+        problem=problem,
+        is_back=is_back,
+        is_longer=is_longer,
     )
 
 

@@ -6,7 +6,7 @@ kept: the form comes back, and its button says that the value is right.
 
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -56,10 +56,15 @@ def form_page(
     kind: Kind,
     typed: Mapping[str, str],
     found: Checked | None = None,
+    *,
     problem: str = "",
-    **more: Any,
+    changes: str = "",
+    is_back: bool = False,
 ) -> HTMLResponse:
-    """Return the form with what was typed in it, and what is wrong with that or asked about it."""
+    """Return the form with what was typed in it, and what is wrong with that or asked about it.
+
+    ``changes`` is the id of the measurement that it corrects. ``is_back``: it was typed before the login ended.
+    """
     doubts = found.doubts if found and not found.errors else []
     return page(
         request,
@@ -75,7 +80,8 @@ def form_page(
         moments=[(code, kinds.MOMENTS[code]) for code in MOMENTS] if kind.key == "glucose" else [],
         note_length_max=NOTE_LENGTH_MAX,
         whose=mark_of(parts.settings, person),
-        **{"changes": "", "may_take_back": False, **more},
+        changes=changes,
+        is_back=is_back,
     )
 
 
@@ -125,14 +131,14 @@ def router(parts: Parts) -> APIRouter:
         own_key = typed.get("key", "")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
         typed["key"] = own_key
         if found.errors or not is_sure(found, form):
-            return form_page(request, parts, person, kind, typed, found, is_back=False)
+            return form_page(request, parts, person, kind, typed, found)
         try:
             await parts.interactions.add_measurements(
                 person.requester(), trace_of(request), found.measured, f"typed {own_key}"
             )
         except DuplicateError:
             typed["key"] = secrets.token_urlsafe(16)
-            return form_page(request, parts, person, kind, typed, problem=SENT_BEFORE, is_back=False)
+            return form_page(request, parts, person, kind, typed, problem=SENT_BEFORE)
         return RedirectResponse(f"/measurements/{key}?saved=added", 303)
 
     return routes

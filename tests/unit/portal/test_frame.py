@@ -41,12 +41,15 @@ def test_pages_ask_nothing_of_other_servers() -> None:
         assert not foreign.search(re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)), file.name
 
 
-def test_every_icon_that_a_template_or_a_list_names_is_drawn() -> None:
+def test_every_icon_that_a_template_or_a_list_names_is_drawn_and_no_other() -> None:
     icons = environment("nl").get_template("icons.html").module
     drawn = set(icons.paths)  # type: ignore[attr-defined]
     templates = STATIC.parent / "templates"
     named = {name for file in templates.iterdir() for name in re.findall(r'icon\("(\w+)"', file.read_text())}
     assert named | {entry.icon for entry in (*NAVIGATION, *PRACTICE_NAVIGATION)} <= drawn
+    files = {*templates.iterdir(), *STATIC.parent.glob("*.py")} - {templates / "icons.html"}
+    text = "".join(file.read_text() for file in files)
+    assert [name for name in sorted(drawn) if f'"{name}"' not in text] == []
 
 
 def test_no_page_has_a_style_or_a_script_of_its_own() -> None:
