@@ -43,10 +43,11 @@ class Seal(Generic[Content]):
         """
         try:
             raw = urlsafe_b64decode(text.encode())
-            plain = self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None)
-        except (ValueError, InvalidTag) as error:
+            content = msgspec.json.decode(
+                self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None), type=self._kind
+            )
+        except (ValueError, InvalidTag, msgspec.DecodeError) as error:  # the last: a release before this one sealed it
             raise BadRequestError("The form is not one of this server.") from error
-        content = msgspec.json.decode(plain, type=self._kind)
         if content.ends_at <= to_us(now):
             raise BadRequestError("The form is too old.")
         return content

@@ -41,3 +41,12 @@ def test_what_was_changed_or_sealed_elsewhere_is_refused() -> None:
     for key, text in [*changed, (bytes(31) + b"1", sealed)]:
         with pytest.raises(BadRequestError, match="of this server"):
             Seal(key, Note).opened(text, NOW)
+
+
+def test_what_a_release_with_other_fields_sealed_is_refused() -> None:
+    class Before(Passing, frozen=True):
+        words: list[str]
+
+    sealed = Seal(KEY, Before).sealed(Before(NOTE.ends_at, ["geheim"]))
+    with pytest.raises(BadRequestError, match="of this server"):
+        Seal(KEY, Note).opened(sealed, NOW)
