@@ -53,6 +53,7 @@ from app.portal import (
     questionnaires,
     record,
     sign_up,
+    start,
     type_measurement,
 )
 from app.portal.errors import error_page, of_regie
@@ -248,6 +249,7 @@ def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Ex
     routers = [
         endpoints.router(parts),
         *entrance.routers(parts),
+        start.router(parts),
         record.router(parts),
         *([sign_up.router(parts, partial(new_person, parts.context))] if parts.settings.sign_up_open else []),
         type_measurement.router(parts),

@@ -1,72 +1,20 @@
-"""The first page and the pages about the record: care plan, medicines, GP summary."""
+"""The pages about the record: care plan, medicines, GP summary."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
-from starlette.responses import Response
 
-from app.access.categories import Category
-from app.access.representation import Power
-from app.audit.log import LogEntry
 from app.fhir.elements import Tree, named, newest_first, words
 from app.portal import careplan, medication, summary
-from app.portal.activity import entries, looks
-from app.portal.connections import accesses
-from app.portal.kinds import KINDS, Measurement, measurements_of
-from app.portal.language import Language
-from app.portal.log_filter import Filter
-from app.portal.measurements import codes_of, newest_measurements
-from app.portal.measurements_shown import cards_of
-from app.portal.measuring import FORMS
+from app.portal.kinds import KINDS, measurements_of
+from app.portal.measurements import codes_of
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
-from app.portal.session import LoggedIn, SignedIn, in_record, logged_in, maybe_in_record, with_form_cookie
-from app.portal.type_measurement import may_add
+from app.portal.session import LoggedIn, SignedIn, in_record, logged_in
 from app.portal.view import reading_for
-from app.portal.waiting import waiting_for
-
-RECENT = timedelta(days=90)
-NEWEST_READ = 30
-"""Measurements of a kind that are read for the first page: as many as a plan asks in a week, and a small line shows."""
-
-LOOKS_SHOWN, LOOKS_READ = 3, 40
-
-
-@dataclass(frozen=True, slots=True)
-class PlanTask:
-    """Something that the care plan asks; ``done`` of ``asked`` times, today or (``is_week``) in this week."""
-
-    activity: careplan.Activity
-    asked: int
-    done: int
-    is_week: bool
-
-    @property
-    def is_done(self) -> bool:
-        """Return whether it was done as often as asked."""
-        return self.done >= self.asked
-
-
-def plan_tasks(
-    activities: list[careplan.Activity], measured: dict[str, list[Measurement]], today: date
-) -> list[PlanTask]:
-    """Return what is asked for today, and this week without naming a day; with how often the person measured it already.
-
-    What was done comes last. A week begins on Monday. What is no measurement can't be ticked, and is shown for a day only.
-    """
-    found = []
-    for activity in activities:
-        asked, is_week = (activity.due, False) if activity.due else (activity.due_week if activity.kind else 0, True)
-        if asked:
-            first = today - timedelta(days=today.weekday()) if is_week else today
-            own = measured.get(activity.kind.key, []) if activity.kind else []
-            done = sum(1 for one in own if first <= one.at.date() <= today and not one.by)
-            found.append(PlanTask(activity, asked, min(done, asked), is_week))
-    return sorted(found, key=lambda task: (task.is_done, task.activity.kind is None, task.is_week))
 
 
 def last_of(observations: list[Tree], reading: Reading) -> dict[str, careplan.Last]:
@@ -78,13 +26,6 @@ def last_of(observations: list[Tree], reading: Reading) -> dict[str, careplan.La
                 if value is not None:
                     last[series.code] = (value, one.at.date())
     return last
-
-
-def greeting(now: datetime, language: Language) -> str:
-    """Return a greeting for the time of day."""
-    if now.hour < 6 or now.hour >= 18:
-        return language.gettext("Good evening")
-    return language.gettext("Good morning") if now.hour < 12 else language.gettext("Good afternoon")
 
 
 async def newest_of_series(reading: Reading, back: timedelta) -> list[Tree]:
@@ -161,43 +102,8 @@ async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTML
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the routes ``/``, ``/care-plan``, ``/medication``, ``/summary`` and ``/menu``."""
+    """Return the routes ``/care-plan``, ``/medication``, ``/summary`` and ``/menu``."""
     routes = APIRouter(include_in_schema=False)
-
-    @routes.get("/")
-    async def start(request: Request, person: Annotated[SignedIn | None, Depends(maybe_in_record)]) -> Response:
-        if person is None:
-            return with_form_cookie(request, page(request, "welcome.html", sign_up_open=parts.settings.sign_up_open))
-        reading, language = reading_for(parts, request, person), language_of(request)
-        sees_measurements = person.sees(Category.OWN_MEASUREMENTS)
-        observations = await newest_measurements(reading, RECENT, NEWEST_READ) if sees_measurements else []
-        goals, plans, requests, tasks = (
-            await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
-            if person.sees(Category.CARE_PLAN)
-            else ([], [], [], [])
-        )
-        measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
-        activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
-        others: list[LogEntry] = []
-        if person.may(Power.LOG):
-            page_of_log = await entries(parts, request, person, Filter("others"), most=LOOKS_READ)
-            others = list(page_of_log.entries)
-        given = await accesses(parts, request, person) if person.may(Power.GIVE) else []
-        return page(
-            request,
-            "start.html",
-            greeting=greeting(reading.now, language),
-            now=reading.now,
-            cards=cards_of(observations, goals, reading.zone, language),
-            tasks=plan_tasks(activities, measured, reading.today),
-            forms=FORMS if may_add(person) and sees_measurements else {},
-            waiting=await waiting_for(parts, person.record_id, language) if person.acting is None else [],
-            accesses=[one for one in given if one.state == "in-force"],
-            may_give=person.may(Power.GIVE),
-            may_see_log=person.may(Power.LOG),
-            looks=looks(others, reading.zone, language, is_own=person.acting is None)[:LOOKS_SHOWN],
-            **near(request, reading.now),
-        )
 
     @routes.get("/care-plan")
     async def care_plan(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:

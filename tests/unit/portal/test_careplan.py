@@ -10,7 +10,7 @@ import pytest
 from app.portal.careplan import activities, goal_views, members, range_in_words, result_codes
 from app.portal.kinds import BY_KEY, Measurement, Target
 from app.portal.language import language
-from app.portal.record import plan_tasks
+from app.portal.start import plan_tasks
 
 DUTCH = language("nl")
 TODAY = date(2026, 11, 25)

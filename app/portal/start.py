@@ -1,0 +1,115 @@
+"""The first page: what the care plan asks, the last values, who may look and who looked."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from app.access.categories import Category
+from app.access.representation import Power
+from app.audit.log import LogEntry
+from app.portal import careplan
+from app.portal.activity import entries, looks
+from app.portal.connections import accesses
+from app.portal.kinds import KINDS, Measurement, measurements_of
+from app.portal.language import Language
+from app.portal.log_filter import Filter
+from app.portal.measurements import newest_measurements
+from app.portal.measurements_shown import cards_of
+from app.portal.measuring import FORMS
+from app.portal.page import language_of, near, page
+from app.portal.parts import Parts
+from app.portal.session import SignedIn, maybe_in_record, with_form_cookie
+from app.portal.type_measurement import may_add
+from app.portal.view import reading_for
+from app.portal.waiting import waiting_for
+
+RECENT = timedelta(days=90)
+NEWEST_READ = 30
+"""Measurements of a kind that are read for the first page: as many as a plan asks in a week, and a small line shows."""
+
+LOOKS_SHOWN, LOOKS_READ = 3, 40
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTask:
+    """Something that the care plan asks; ``done`` of ``asked`` times, today or (``is_week``) in this week."""
+
+    activity: careplan.Activity
+    asked: int
+    done: int
+    is_week: bool
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether it was done as often as asked."""
+        return self.done >= self.asked
+
+
+def plan_tasks(
+    activities: list[careplan.Activity], measured: dict[str, list[Measurement]], today: date
+) -> list[PlanTask]:
+    """Return what is asked for today, and this week without naming a day; with how often the person measured it already.
+
+    What was done comes last. A week begins on Monday. What is no measurement can't be ticked, and is shown for a day only.
+    """
+    found = []
+    for activity in activities:
+        asked, is_week = (activity.due, False) if activity.due else (activity.due_week if activity.kind else 0, True)
+        if asked:
+            first = today - timedelta(days=today.weekday()) if is_week else today
+            own = measured.get(activity.kind.key, []) if activity.kind else []
+            done = sum(1 for one in own if first <= one.at.date() <= today and not one.by)
+            found.append(PlanTask(activity, asked, min(done, asked), is_week))
+    return sorted(found, key=lambda task: (task.is_done, task.activity.kind is None, task.is_week))
+
+
+def greeting(now: datetime, language: Language) -> str:
+    """Return a greeting for the time of day."""
+    if now.hour < 6 or now.hour >= 18:
+        return language.gettext("Good evening")
+    return language.gettext("Good morning") if now.hour < 12 else language.gettext("Good afternoon")
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the route ``/``."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    async def start(request: Request, person: Annotated[SignedIn | None, Depends(maybe_in_record)]) -> Response:
+        if person is None:
+            return with_form_cookie(request, page(request, "welcome.html", sign_up_open=parts.settings.sign_up_open))
+        reading, language = reading_for(parts, request, person), language_of(request)
+        sees_measurements = person.sees(Category.OWN_MEASUREMENTS)
+        observations = await newest_measurements(reading, RECENT, NEWEST_READ) if sees_measurements else []
+        goals, plans, requests, tasks = (
+            await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
+            if person.sees(Category.CARE_PLAN)
+            else ([], [], [], [])
+        )
+        measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
+        activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
+        others: list[LogEntry] = []
+        if person.may(Power.LOG):
+            page_of_log = await entries(parts, request, person, Filter("others"), most=LOOKS_READ)
+            others = list(page_of_log.entries)
+        given = await accesses(parts, request, person) if person.may(Power.GIVE) else []
+        return page(
+            request,
+            "start.html",
+            greeting=greeting(reading.now, language),
+            now=reading.now,
+            cards=cards_of(observations, goals, reading.zone, language),
+            tasks=plan_tasks(activities, measured, reading.today),
+            forms=FORMS if may_add(person) and sees_measurements else {},
+            waiting=await waiting_for(parts, person.record_id, language) if person.acting is None else [],
+            accesses=[one for one in given if one.state == "in-force"],
+            may_give=person.may(Power.GIVE),
+            may_see_log=person.may(Power.LOG),
+            looks=looks(others, reading.zone, language, is_own=person.acting is None)[:LOOKS_SHOWN],
+            **near(request, reading.now),
+        )
+
+    return routes
