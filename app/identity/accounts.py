@@ -158,6 +158,7 @@ class Accounts:
                 "name": name,
                 "created_at": to_us(now),
                 "display": "",
+                "seen_at": None,
                 "mail": folded(login) if is_confirmed and is_address(folded(login)) else None,
             },
         )

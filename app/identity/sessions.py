@@ -32,7 +32,8 @@ SEEN_EVERY = timedelta(minutes=1)
 
 _columns = portal_session.c
 _INSERT = hot(insert(portal_session))
-_HAS_ACCOUNT = hot(select(account.c.account_id).where(account.c.account_id == bindparam("account_id")))
+_LAST_SEEN = hot(select(account.c.seen_at).where(account.c.account_id == bindparam("account_id")))
+_PERSON_SEEN = hot(update(account).where(account.c.account_id == bindparam("which")).values(seen_at=bindparam("seen")))
 _FIND = hot(
     select(
         _columns.second_factor,
@@ -45,6 +46,7 @@ _FIND = hot(
         account.c.record_id,
         account.c.name,
         account.c.display,
+        _columns.seen_before,
         _columns.acting_record_id,
         _columns.acting_grant_id,
     )
@@ -108,7 +110,8 @@ class Acting:
 class Session:
     """A login; only one that ``is_whole`` opens anything. ``session_id`` tells nothing about the cookie's value.
 
-    ``acting`` None: it is about the person's own record.
+    ``seen_before`` is when its person was last here before it, None for the first time. ``acting`` None: it is about the
+    person's own record.
     """
 
     session_id: str
@@ -117,6 +120,7 @@ class Session:
     created_at: datetime
     last_seen_at: datetime
     proven_at: datetime
+    seen_before: datetime | None = None
     acting: Acting | None = None
 
 
@@ -178,7 +182,7 @@ async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
     if row is None:
         return None
     is_whole, created_at, last_seen_at, proven_at, session_id, *rest = row
-    account_id, login, record_id, name, display, acting_record_id, acting_grant_id = rest
+    account_id, login, record_id, name, display, seen_before, acting_record_id, acting_grant_id = rest
     return Session(
         session_id=session_id,
         account=Account(account_id, login, record_id, name, Display.of(display)),
@@ -186,6 +190,7 @@ async def find(reader: Reader, cookie: str, now: datetime) -> Session | None:
         created_at=from_us(created_at),
         last_seen_at=from_us(last_seen_at),
         proven_at=from_us(proven_at),
+        seen_before=None if seen_before is None else from_us(seen_before),
         acting=None if acting_record_id is None else Acting(acting_record_id, acting_grant_id),
     )
 
@@ -200,9 +205,10 @@ async def of_account(reader: Reader, account_id: str, now: datetime) -> list[Ope
 
 
 async def seen(transaction: Transaction, cookie: str, session: Session, now: datetime, idle: timedelta) -> None:
-    """Write down that a whole session is in use, which makes it last until ``idle`` after now."""
+    """Write down that a whole session is in use, which makes it last until ``idle`` after now, and its person here."""
     expires_at = min(now + idle, session.created_at + LONGEST)
     await transaction.run(_SEEN, {"which": _hashed(cookie), "seen": to_us(now), "expires": to_us(expires_at)})
+    await transaction.run(_PERSON_SEEN, {"which": session.account.account_id, "seen": to_us(now)})
 
 
 async def is_open(reader: Reader, session_id: str, now: datetime) -> bool:
@@ -235,7 +241,8 @@ async def _insert(
     way: str = "",
     device: str = "",
 ) -> str:
-    if await transaction.one(_HAS_ACCOUNT, {"account_id": account_id}) is None:
+    last = await transaction.one(_LAST_SEEN, {"account_id": account_id})
+    if last is None:
         raise AuthenticationError("This login is not there any more.")
     cookie = secrets.token_urlsafe(32)
     await transaction.run(
@@ -253,8 +260,11 @@ async def _insert(
             "session_id": secrets.token_hex(8),
             "acting_record_id": None,
             "acting_grant_id": None,
+            "seen_before": last[0],
         },
     )
+    if proven_at:
+        await transaction.run(_PERSON_SEEN, {"which": account_id, "seen": to_us(now)})
     return cookie
 
 

@@ -18,6 +18,7 @@ account = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("mail", Text),
     Column("display", Text, nullable=False, server_default=text("''")),
+    Column("seen_at", BigInteger),  # None: never yet
     Index(None, "record_id"),
 )
 
@@ -90,6 +91,7 @@ portal_session = Table(
     # The record of another in which its person acts, and the grant on which.
     Column("acting_record_id", BigInteger),
     Column("acting_grant_id", Text),
+    Column("seen_before", BigInteger),  # when the person was here last, before this session
     Index(None, "expires_at"),
     Index(None, "account_id"),
     Index(None, "session_id"),

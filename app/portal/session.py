@@ -11,6 +11,7 @@ bound to that too: a form that was opened in one record changes nothing in the n
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Protocol
 from urllib.parse import quote
@@ -106,13 +107,17 @@ class ExpiredFormError(AccessDeniedError):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The person who is signed in; ``record_id`` is the record in view: their own, or that of ``acting``."""
+    """The person who is signed in; ``record_id`` is the record in view: their own, or that of ``acting``.
+
+    ``seen_before`` is when they were last here before this login, None for the first time.
+    """
 
     account_id: str
     record_id: int
     name: str
     session_id: str
     acting: Grant | None = None
+    seen_before: datetime | None = None
 
     def may(self, power: Power) -> bool:
         """Return whether to offer what needs ``power`` in the record in view; whether it is allowed is decided at the gate."""
@@ -151,6 +156,7 @@ class LoggedIn:
     """Whoever is logged in, a person or somebody of a practice: for the pages about logging in itself.
 
     ``acting`` is the grant on which they are in the record of another; ``has_ended`` says that it was over just now.
+    ``seen_before`` as in ``SignedIn``.
     """
 
     account: Account
@@ -158,6 +164,7 @@ class LoggedIn:
     member: StaffMember | None = None
     acting: Grant | None = None
     has_ended: bool = False
+    seen_before: datetime | None = None
 
     @property
     def account_id(self) -> str:
@@ -236,7 +243,9 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
         await parts.database.write(job)
     acting = await _acting(request, session)
     has_ended = acting is None and session.acting is not None
-    request.state.person = found = LoggedIn(session.account, session.session_id, member, acting, has_ended)
+    request.state.person = found = LoggedIn(
+        session.account, session.session_id, member, acting, has_ended, session.seen_before
+    )
     _remember_form_token(request)
 
     async def is_there(transaction: Transaction) -> None:
@@ -274,9 +283,8 @@ async def maybe_in_record(request: Request) -> SignedIn | None:
         raise OtherDoorError(WORK)
     if found.has_ended:
         raise ActingEndedError
-    if found.acting is not None:
-        return SignedIn(found.account_id, found.acting.record_id, found.name, found.session_id, found.acting)
-    return SignedIn(found.account_id, found.account.record_id, found.name, found.session_id)
+    record_id = found.account.record_id if found.acting is None else found.acting.record_id
+    return SignedIn(found.account_id, record_id, found.name, found.session_id, found.acting, found.seen_before)
 
 
 async def logged_in(request: Request) -> LoggedIn:

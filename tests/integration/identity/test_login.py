@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from app.audit.log import entries_of
 from app.db.database import Transaction
 from app.errors import ConflictError
-from app.identity import practices
+from app.identity import practices, sessions
 from app.identity.instants import to_us
 from app.jobs import outbox
 from app.jobs.notices import Notice
@@ -333,3 +334,21 @@ async def test_practices_are_listed_by_name(world: World) -> None:
     assert found is not None
     assert found.organization_r4 == "a1"
     assert await practices.get(reader, "unknown") is None
+
+
+async def test_a_login_knows_when_its_person_was_here_last_before_it(world: World) -> None:
+    async def before() -> datetime | None:
+        session = await sessions.find(world.parts.database.reader, world.http.cookies[SESSION], world.parts.clock())
+        assert session is not None
+        return session.seen_before
+
+    await world.log_in()
+    assert await before() is None
+    world.clock.move(minutes=10)
+    last = world.parts.clock()
+    await world.http.get("/menu")
+    assert await before() is None
+    world.clock.move(days=1)
+    world.http.cookies.clear()
+    await world.log_in()
+    assert await before() == last
