@@ -346,7 +346,7 @@ async def test_a_login_knows_when_its_person_was_here_last_before_it(world: Worl
     assert await before() is None
     world.clock.move(minutes=10)
     last = world.parts.clock()
-    await world.http.get("/menu")
+    assert await is_signed_in(world)
     assert await before() is None
     world.clock.move(days=1)
     world.http.cookies.clear()
