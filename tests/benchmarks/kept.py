@@ -24,7 +24,8 @@ from tests.benchmarks.places import Place
 from tests.benchmarks.population import Person, Population, add, new_measurements, read
 from tests.benchmarks.routine import invented
 from tests.benchmarks.server import end, on_cores
-from tests.support.running import ROOT, Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import ROOT, Program
 
 CACHE = ROOT / "var" / "cache" / "benchmarks"
 _WRITING = (

@@ -15,7 +15,8 @@ from tests.support.browser import chromium
 from tests.support.decider import Decider
 from tests.support.node import node_modules
 from tests.support.origin import served
-from tests.support.running import Program, free_port, running
+from tests.support.ports import free_port
+from tests.support.running import Program, running
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ import venv
 from pathlib import Path
 
 from tests.support.database import KINDS, choose
-from tests.support.running import PROGRAM, ROOT, Program, free_port, running
+from tests.support.ports import free_port
+from tests.support.running import PROGRAM, ROOT, Program, running
 from tests.support.suites import conformance_folder, package_folder
 
 ENVIRONMENT = ROOT / ".venv-conformance"

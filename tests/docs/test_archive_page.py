@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.running import Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "archive.md").read_text(encoding="utf-8")

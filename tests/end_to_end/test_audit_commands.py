@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.running import Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import Program
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "verify_log.py"
 

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.oauth.certificates import read
 from tests.support.database import beside
+from tests.support.ports import free_port
 from tests.support.proofs import certificate
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 
 REGISTERED = (
     *("client", "add", "--name", "An app", "--public"),

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from app.db.metadata import metadata
 from app.db.schema import in_transaction
 from tests.support import postgres
-from tests.support.running import Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import Program
 
 
 def on(folder: Path, url: str) -> Program:

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import PHONE, chromium
-from tests.support.running import free_port, running
+from tests.support.ports import free_port
+from tests.support.running import running
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey
 
-from tests.support.running import Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import Program
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tests.support.database import file_at
+from tests.support.ports import free_port
 from tests.support.processes import served
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.support.running import Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import Program
 
 
 @pytest.fixture(scope="module")

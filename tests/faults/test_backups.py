@@ -27,9 +27,10 @@ from app.fhir.release import Release
 from tests.support import campaign_http, postgres
 from tests.support.campaign import Client
 from tests.support.database import beside
+from tests.support.ports import free_port
 from tests.support.postgres import Server
 from tests.support.processes import served
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 from tests.support.soundness import Soundness
 
 WITHIN_S = 30

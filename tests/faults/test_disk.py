@@ -34,8 +34,9 @@ from tests.support import postgres
 from tests.support.campaign_http import Person, Server, new_people
 from tests.support.database import file_of, kind, migrated, on_sqlite
 from tests.support.in_process import Inside, inside
+from tests.support.ports import free_port
 from tests.support.processes import served, started_by
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 from tests.support.soundness import Soundness
 
 LOCATE = adding(locator)

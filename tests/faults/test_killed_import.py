@@ -9,7 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 from tests.support.database import beside
-from tests.support.running import PROGRAM, ROOT, Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import PROGRAM, ROOT, Program
 
 PEOPLE, OBSERVATIONS = 6, 60
 

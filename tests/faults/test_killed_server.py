@@ -23,8 +23,9 @@ from tests.support.campaign import Client
 from tests.support.campaign_http import Follower, Person, Server, Unanswered, new_people
 from tests.support.database import kind
 from tests.support.outside import parts_beside, person_of
+from tests.support.ports import free_port
 from tests.support.processes import served, started_by, wait_for_another
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 from tests.support.soundness import Soundness
 
 KILLS = {"sqlite": 50, "postgresql": 15}

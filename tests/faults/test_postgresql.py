@@ -26,9 +26,10 @@ from app.fhir.release import Release
 from tests.support import campaign_http, postgres
 from tests.support.campaign import Client
 from tests.support.cutting import Cut, cutting
+from tests.support.ports import free_port
 from tests.support.postgres import Server
 from tests.support.processes import served
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 from tests.support.soundness import Soundness
 
 KILLS = 4

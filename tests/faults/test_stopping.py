@@ -19,8 +19,9 @@ from app.fhir.release import Release
 from app.serving import DEATHS_MAX
 from tests.benchmarks.server import processor_time
 from tests.support.campaign_http import Person, Server, Unanswered, new_people
+from tests.support.ports import free_port
 from tests.support.processes import served, started_by, wait_for_another
-from tests.support.running import Program, free_port
+from tests.support.running import Program
 
 CLIENTS = 8
 

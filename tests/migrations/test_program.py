@@ -17,7 +17,8 @@ from app.fhir.search.custom import of_library
 from app.fhir.search.definitions import install
 from tests.support import postgres
 from tests.support.database import file_at
-from tests.support.running import PROGRAM, ROOT, Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import PROGRAM, ROOT, Program
 from tests.support.soundness import Soundness
 
 

@@ -17,7 +17,8 @@ from app.identity import practices
 from app.wiring import Parts
 from tests.support.campaign_http import Person, Server
 from tests.support.outside import granted, parts_beside, person_of
-from tests.support.running import Program, free_port, running
+from tests.support.ports import free_port
+from tests.support.running import Program, running
 
 OPEN_FOR = timedelta(seconds=1)
 LOOKS_AFTER = 20

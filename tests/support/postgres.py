@@ -8,7 +8,6 @@ import atexit
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.support.ports import free_port
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -122,7 +123,7 @@ class Server:
         command += ["-d", f"host=127.0.0.1 port={self.port} user=postgres application_name={replica or 'copy'}"]
         command += ["-R"] if replica else []
         subprocess.run(command, check=True, capture_output=True, cwd=folder, user=user)
-        return Server(self.binaries, folder, _free_port())
+        return Server(self.binaries, folder, free_port())
 
     def drop(self, url: str) -> None:
         """Take a database away."""
@@ -147,13 +148,7 @@ def made(folder: Path) -> Server:
     command = [str(binaries / "initdb"), "-D", str(folder / "data"), "--auth=trust", "--encoding=UTF8", "--locale=C"]
     command += ["--username=postgres", "--no-sync"]
     subprocess.run(command, check=True, capture_output=True, cwd=folder, user=user)
-    return Server(binaries, folder, _free_port())
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return Server(binaries, folder, free_port())
 
 
 @cache

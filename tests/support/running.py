@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 
 from tests.support import forked
 from tests.support.database import url_in
+from tests.support.ports import free_port
 
 ROOT = forked.ROOT
 PROGRAM = (sys.executable, "-c", "from app.cli import main; main()")
@@ -96,13 +96,6 @@ class Program:
         process.kill()
         process.wait()
         raise RuntimeError(f"The server did not start:\n{self.log.read_text()[-4000:]}")
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from app.fhir.release import Release
-from tests.support.running import Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import Program
 from tests.support.world import World
 
 OWN = "https://regie.example/fhir"

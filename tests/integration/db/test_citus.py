@@ -24,7 +24,8 @@ from app.errors import UnavailableError
 from app.fhir.release import Release
 from tests.support import citus, postgres
 from tests.support.citus import unrouted
-from tests.support.running import Program, free_port
+from tests.support.ports import free_port
+from tests.support.running import Program
 from tests.support.world import World, bundle, entry, weight, world_in
 
 OVER_ALL = {
