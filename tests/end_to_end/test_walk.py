@@ -15,7 +15,7 @@ import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import PHONE, chromium
+from tests.support.browser import PHONE, TIMEOUT_MS, chromium
 from tests.support.running import ROOT, Program, running
 
 pytestmark = pytest.mark.browser
@@ -130,7 +130,7 @@ def follow(reader: Reader, browser: Browser, app: "subprocess.Popen[str]") -> No
     assert app.stdout is not None
     said = app.stdout.readline() + app.stdout.readline()
     context = browser.new_context(locale="nl-NL", viewport=PHONE)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
 
     page.goto(said.splitlines()[1])

@@ -5,10 +5,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 PHONE = ViewportSize(width=390, height=844)
 DESK = ViewportSize(width=1280, height=900)
+TIMEOUT_MS = 20_000
+"""How long a page may take to be as a test waits for, on a machine that is busy with other tests."""
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @contextlib.contextmanager

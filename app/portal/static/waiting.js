@@ -79,25 +79,39 @@ function show(place, { kept, left }) {
   place.hidden = false;
 }
 
+const LOOK_MS = 2_000; // what waits is found at once, or the browser does not answer at all
+
+function inTime(promise) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("The browser did not say what waits.")), LOOK_MS));
+  return Promise.race([promise, late]);
+}
+
 // Before logging out: what waits stays on this phone, bound to its person, if they say so. The server empties the browser
 // of all else, unless anybody's measurements wait in it.
 function askBeforeLogout(whose, place) {
   for (const form of document.querySelectorAll('form[action="/logout"]')) {
-    let isAsked = false;
+    let isBusy = false;
+    addEventListener("pageshow", () => {
+      isBusy = false; // the way back may show the page as it was left
+    });
     form.addEventListener("submit", async (event) => {
-      if (isAsked) return;
       event.preventDefault();
       event.stopImmediatePropagation();
+      if (isBusy) return;
+      isBusy = true;
       let all = 0;
       try {
-        all = (await waitingOfAll()).length;
-        const left = (await waitingOf(whose)).length;
-        if (left && !confirm(place.dataset.leave.replace("{}", left))) return;
-        await say("owner", "");
+        const entries = await inTime(waitingOfAll());
+        all = entries.length;
+        const left = entries.filter((entry) => entry.whose === whose).length;
+        if (left && !confirm(place.dataset.leave.replace("{}", left))) {
+          isBusy = false;
+          return;
+        }
+        await inTime(say("owner", ""));
       } catch (error) {
         console.warn(error); // a browser that keeps nothing, or has no room: who wants to log out is logged out
       }
-      isAsked = true;
       if (all) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "waiting", value: all }));
       form.submit();
     });

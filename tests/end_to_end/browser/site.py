@@ -10,9 +10,8 @@ import pyotp
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.end_to_end.browser.places import NOBODY, NOT_FOUND, PERSON, PRACTICE, WALKER
-from tests.support.browser import PHONE
+from tests.support.browser import PHONE, TIMEOUT_MS
 
-TIMEOUT_MS = 20_000
 PROOF_COUNTS_S = 300
 """How long after a login what asks for a proof is opened without another one; the server takes ten minutes."""
 

@@ -145,9 +145,12 @@ def test_an_answer_that_does_not_say_that_it_is_kept_leaves_it_waiting(phone: Br
     assert times_kept(page, weight) == 1
 
 
-def test_a_browser_that_keeps_nothing_logs_out_all_the_same(site: Site, browser: Browser) -> None:
+@pytest.mark.parametrize(
+    "answer", ["{ throw new DOMException('no room', 'QuotaExceededError'); }", "({})"], ids=["has no room", "is silent"]
+)
+def test_a_browser_that_keeps_nothing_logs_out_all_the_same(site: Site, browser: Browser, answer: str) -> None:
     context = site.opened(browser, WALKER)
-    context.add_init_script("indexedDB.open = () => { throw new DOMException('no room', 'QuotaExceededError'); };")
+    context.add_init_script(f"indexedDB.open = () => {answer};")
     page = context.new_page()
     page.route("**/logout", lambda route: route.fulfill(body="sent"))  # the login is needed after this
     page.goto("/menu")
