@@ -152,7 +152,7 @@ async def test_health_tells_of_a_database_that_is_gone_or_hangs_and_of_its_retur
     server.pause()
     began = time.monotonic()
     assert await health.faults() == [f"{name}: no answer within 3 seconds" for name in ("database", "writer")]
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 6, "one is waited for after the other"
     server.go_on()
     await until_well(health)
     health.close()
@@ -257,7 +257,7 @@ _REST = hot(select(func.pg_sleep(bindparam("seconds")), func.pg_backend_pid()))
 
 async def test_those_who_read_at_once_share_a_few_connections(database: PostgresDatabase) -> None:
     reader = database.reader
-    rests = await asyncio.gather(*(reader.all(_REST, {"seconds": 0.01}) for _ in range(5 * READERS)))
+    rests = await asyncio.gather(*(reader.all(_REST, {"seconds": 0.2}) for _ in range(5 * READERS)))
     assert len({pid for ((_, pid),) in rests}) == READERS
 
 

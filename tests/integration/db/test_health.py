@@ -1,6 +1,7 @@
 """What is wrong with the database, as the operator is told it."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -48,17 +49,18 @@ async def test_an_older_schema_is_named_and_a_newer_one_serves(database: Databas
 
 
 async def test_a_writer_that_hangs_is_told_of_in_time_and_asked_once(database: Database) -> None:
-    go_on = asyncio.Event()
+    go_on, hangs = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
     async def hang(_: Transaction) -> None:
-        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(30)
+        hangs.set()
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(60)
 
     hung = asyncio.create_task(database.write(hang))
-    await asyncio.sleep(0.1)
-    health = Health(database, within=timedelta(seconds=0.2))
-    for _ in range(5):
-        assert await health.faults() == ["writer: no answer within 0.2 seconds"]
+    assert await asyncio.to_thread(hangs.wait, 60)
+    health = Health(database, within=timedelta(seconds=1))
+    for _ in range(3):
+        assert await health.faults() == ["writer: no answer within 1 seconds"]
     go_on.set()
     await hung
     health = Health(database)

@@ -151,7 +151,7 @@ async def test_all_brings_back_rows_that_no_rule_misses(place: Inside) -> None:
 async def test_what_was_stopped_halfway_is_still_refused_and_goes_on(place: Inside) -> None:
     await made(place, 6)
     await index_by_less(place, numbers("code"))
-    running = asyncio.create_task(run(place, Pace(batch=1, rest=0.01)))
+    running = asyncio.create_task(run(place, Pace(batch=1, rest=60)))
     await asyncio.sleep(0.03)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

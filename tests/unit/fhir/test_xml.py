@@ -369,9 +369,9 @@ ENTITIES = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(9))
     ],
 )
 def test_what_is_not_fhir_in_xml_is_malformed(body: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert faults(body) == {("MalformedError", None)}
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize("release", list(Release))
@@ -411,17 +411,17 @@ LARGE: list[tuple[str, Callable[[], bytes]]] = [
 @pytest.mark.parametrize(("what", "body"), LARGE, ids=[what for what, _ in LARGE])
 def test_hostile_bodies_are_refused_in_bounded_time(what: str, body: Callable[[], bytes]) -> None:
     made = body()
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(InvalidResourceError):
         parse(Release.R4, to_json(Release.R4, made))
-    assert time.perf_counter() - started < 8, what
+    assert time.thread_time() - started < 8, what
 
 
 def test_a_huge_attribute_costs_no_more_than_its_length() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     tree = read(patient(f'<name><text value="{"a" * 8_000_000}"/></name>'))
     assert len(tree["name"][0]["text"]) == 8_000_000
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_depth_is_bounded_where_it_is_asked() -> None:
