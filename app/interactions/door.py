@@ -12,6 +12,7 @@ from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
 from app.db.database import Transaction
 from app.fhir.elements import Tree
+from app.fhir.own_plan import New
 from app.fhir.release import Release
 from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
@@ -32,6 +33,7 @@ from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
 from app.interactions.newest import Newest, newest_of_each
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
+from app.interactions.own_words import Edit, add_own, change_own
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
 from app.interactions.self_measured import Change, add_measurements, change_measurement
@@ -67,6 +69,14 @@ class Interactions:
     async def change_measurement(self, requester: Requester, trace: Trace, change: Change) -> Written:
         """Return the new version of what a person measured: corrected, or taken back."""
         return await change_measurement(self._context, requester, trace, change)
+
+    async def add_own(self, requester: Requester, trace: Trace, words: New, key: str) -> Written:
+        """Return what a person wrote in a form; with a key that came before, that of the first time."""
+        return await add_own(self._context, requester, trace, words, key)
+
+    async def change_own(self, requester: Requester, trace: Trace, edit: Edit, key: str) -> Written:
+        """Return the new version of what a person wrote; with a key that came before, that of the first time."""
+        return await change_own(self._context, requester, trace, edit, key)
 
     async def keep_answers(self, requester: Requester, trace: Trace, answers: Answers, key: str) -> list[Written]:
         """Return what became of the answers to a questionnaire; with a key that came before, what became of them then."""

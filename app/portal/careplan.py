@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from app.fhir.elements import Tree, amount, codes, day_of, listed, named, referred, words
+from app.fhir.own_plan import is_own
 from app.portal.formats import quantity
 from app.portal.kinds import KINDS, Kind, Target, is_open_goal, kind_of, target_of, targets_of
 from app.portal.language import Language
@@ -41,20 +42,25 @@ class TargetLine:
 
 @dataclass(frozen=True, slots=True)
 class GoalView:
-    """A goal: its sentence in the person's or team's words, by when, about which problem, and its targets."""
+    """A goal: its sentence in the person's or team's words, by when, about which problem, and its targets.
+
+    ``own`` is the id of the Goal that the person wrote for themselves, empty for one that was made together.
+    """
 
     text: str
     due: date | None
     about: str
     note: str
     lines: tuple[TargetLine, ...]
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something to do: what, when, by whom; ``kind`` is the measurement that it asks for.
+    """Something to do: what, when, by whom (empty for the person); ``kind`` is the measurement that it asks for.
 
-    ``due`` is how often it is asked today, ``due_week`` how often this week without saying on which days.
+    ``due`` is how often it is asked today, ``due_week`` how often this week without saying on which days. ``own`` is the id of
+    the Task that the person wrote for themselves, empty for what was agreed.
     """
 
     what: str
@@ -65,6 +71,7 @@ class Activity:
     kind: Kind | None
     due: int
     due_week: int
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ def _lines(goal: Tree, last: dict[str, Last], results: list[Tree], language: Lan
 
 
 def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree], language: Language) -> list[GoalView]:
-    """Return the open goals, those with something to measure first.
+    """Return the open goals, those with something to measure first, the person's own last.
 
     ``last`` has the newest value of each series by its code; ``results`` are laboratory results, newest first.
     """
@@ -162,9 +169,10 @@ def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree]
                     about=named(goal.get("addresses")),
                     note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
                     lines=tuple(_lines(goal, last, results, language)),
+                    own=str(goal["id"]) if is_own(goal) else "",
                 )
             )
-    return sorted(found, key=lambda one: (not one.lines, one.text.casefold()))
+    return sorted(found, key=lambda one: (bool(one.own), not one.lines, one.text.casefold()))
 
 
 def _measured(resource: Tree) -> Kind | None:
@@ -187,15 +195,17 @@ def _activity(resource: Tree, timing: Tree | None, today: date, language: Langua
     if not period and (first or last):
         period = bounds_in_words({"repeat": {"boundsPeriod": resource["occurrencePeriod"]}}, language)
     performers = [one.get("actor", one) for one in listed(resource.get("performer") or resource.get("owner"))]
+    others = [one for one in performers if not any(name.startswith("Patient/") for name in referred(one))]
     return Activity(
         what=words(resource.get("code")) or str(resource.get("description") or said),
         when=timing_in_words(timing, language),
         period=period,
-        who=named(performers),
+        who=named(others),
         why=str(said or resource.get("description") or named(resource.get("reasonReference"))),
         kind=_measured(resource),
         due=due_on(timing, today),
         due_week=due_in_week(timing, today),
+        own=str(resource["id"]) if is_own(resource) else "",
     )
 
 
@@ -212,10 +222,10 @@ def activities(plans: Iterable[Tree], requests: Iterable[Tree], today: date, lan
         for request in requests
         if request.get("status") not in OVER
     ]
-    unique: dict[tuple[str, str], Activity] = {}
+    unique: dict[tuple[str, str, str], Activity] = {}
     for one in found:
         if one.what:
-            unique.setdefault((one.what, one.when), one)
+            unique.setdefault((one.what, one.when, one.own), one)
     return sorted(unique.values(), key=lambda one: (one.due == 0, one.kind is None))
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from app.fhir import own_plan
 from app.fhir.elements import LOINC, SNOMED, Tree, amount, codes, effective, extension, has_code, listed, named, words
 from app.fhir.self_measured import is_own
 from app.portal.language import marked
@@ -365,10 +366,13 @@ def target_of(target: Tree, unit: str, goal: str) -> Target | None:
 
 
 def targets_of(kind: Kind, goals: Iterable[Tree]) -> tuple[Target | None, ...]:
-    """Return the target of each series of ``kind`` in the open goals; the first goal that has one counts."""
+    """Return the target of each series of ``kind`` in the open goals; the first goal that has one counts.
+
+    What a person wants for themselves counts where nothing was agreed.
+    """
     found: dict[str, Target] = {}
     alike = {code for _, code in kind.codes} if len(kind.series) == 1 else set()
-    for goal in goals:
+    for goal in sorted(goals, key=own_plan.is_own):
         if not is_open_goal(goal):
             continue
         for part in listed(goal.get("target")):

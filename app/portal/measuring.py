@@ -95,6 +95,11 @@ def number_of(text: str, digits: int) -> Decimal | None:
     return Decimal(plain.replace(",", "."))
 
 
+def line_typed(text: str) -> str:
+    """Return a text on one line, without what FHIR does not write."""
+    return " ".join(_NOT_IN_FHIR.sub(" ", text).split())
+
+
 def day_typed(text: str) -> date | None:
     """Return a day as browsers send it or as the Dutch type it, None if it is none."""
     dutch = _DUTCH_DAY.fullmatch(text.strip())
@@ -119,7 +124,7 @@ def checked(key: str, texts: Mapping[str, str], now: datetime, language: Languag
     found = Checked()
     values = _values(key, texts, found, language)
     at = _moment(key, texts, now, found, language)
-    note = " ".join(_NOT_IN_FHIR.sub(" ", texts.get("note", "")).split())
+    note = line_typed(texts.get("note", ""))
     if len(note) > NOTE_LENGTH_MAX:
         found.errors["note"] = language.gettext("This is too long. Say it in fewer words.")
     moment = texts.get("moment", "")

@@ -16,6 +16,7 @@ from app.audit.log import LogEntry
 from app.consent.requests import Wanted
 from app.db.database import Transaction
 from app.fhir.elements import Tree
+from app.fhir.own_plan import New
 from app.fhir.release import Release
 from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
@@ -25,6 +26,7 @@ from app.interactions.archive import Paper
 from app.interactions.corrections import Correction
 from app.interactions.log import SoughtEntry
 from app.interactions.newest import Newest
+from app.interactions.own_words import Edit
 from app.interactions.restore import Brought
 from app.interactions.self_measured import Change
 from app.interactions.shared import Shared, SharedPage, Sought
@@ -170,6 +172,20 @@ class Interactions(Protocol):
         """Correct a measurement that the person made, or take it back.
 
         Raises: PreconditionFailedError (changed in the meantime), AccessDeniedError, NotFoundError, GoneError.
+        """
+        ...
+
+    async def add_own(self, requester: Requester, trace: Trace, words: New, key: str) -> object:
+        """Keep what a person wrote, once: with a ``key`` that came before nothing is written.
+
+        Raises: DuplicateError (the key came with other words), AccessDeniedError, UnprocessableError (the record has no Patient).
+        """
+        ...
+
+    async def change_own(self, requester: Requester, trace: Trace, edit: Edit, key: str) -> object:
+        """Change what a person wrote, once.
+
+        Raises: PreconditionFailedError (changed in the meantime), DuplicateError, AccessDeniedError, NotFoundError, GoneError.
         """
         ...
 

@@ -3,17 +3,19 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.fhir.elements import Tree, named, newest_first, words
 from app.portal import careplan, medication, summary
 from app.portal.kinds import KINDS, measurements_of
 from app.portal.measurements import codes_of
+from app.portal.own_plan import SAVED
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import LoggedIn, SignedIn, in_record, logged_in
+from app.portal.type_measurement import may_add, may_change
 from app.portal.view import reading_for
 
 
@@ -49,13 +51,13 @@ async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HT
     return page(
         request,
         "care_plan.html",
+        **{"may_add": False, "may_change": False, "saved": "", **frame},
         titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
         about=[name for name in about if name],
         goals=careplan.goal_views(goals, last, newest_first(results, "effectiveDateTime"), language),
         activities=careplan.activities(plans, [*requests, *tasks], reading.today, language),
         members=careplan.members(teams),
         **near(request, reading.now),
-        **frame,
     )
 
 
@@ -106,8 +108,16 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/care-plan")
-    async def care_plan(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
-        return await show_care_plan(request, reading_for(parts, request, person))
+    async def care_plan(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], saved: Annotated[str, Query()] = ""
+    ) -> HTMLResponse:
+        return await show_care_plan(
+            request,
+            reading_for(parts, request, person),
+            may_add=may_add(person),
+            may_change=may_change(person),
+            saved=SAVED.get(saved, ""),
+        )
 
     @routes.get("/medication")
     async def medicines(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:

@@ -27,6 +27,8 @@ PLACES = {
         "/measurements/add/blood-pressure",
         "/measurements/add/glucose",
         "/care-plan",
+        "/care-plan/goals/add",
+        "/care-plan/actions/add",
         "/medication",
         "/questionnaires",
         "/summary",
@@ -81,6 +83,7 @@ NOT_FOUND = "/nowhere"
 
 BESIDE = {
     "/measurements/{key}/{resource_id}": "needs a measurement that the person typed",
+    "/care-plan/{what}/{resource_id}": "needs a goal or an action that the person wrote",
     "/questionnaires/{resource_id}": "needs a questionnaire of a practice",
     "/questionnaires/answers/{resource_id}": "needs answers to a questionnaire",
     "/access/requests/{request_id}": "needs the request of a practice",

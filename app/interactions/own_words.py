@@ -1,0 +1,89 @@
+"""What a person writes in their own record by a form: kept once, and changed only as it stood when they opened it.
+
+Goals, actions and what they want to discuss end here. A new one is of R4 where the record has a Patient in R4, else of STU3.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.access.requester import Requester
+from app.audit.events import Trace
+from app.db.database import Transaction
+from app.errors import AccessDeniedError, UnprocessableError
+from app.fhir.elements import Tree
+from app.fhir.own_plan import Amended, Moment, New
+from app.fhir.release import Release
+from app.fhir.tree import encode_tree
+from app.fhir.validation.structure import parse
+from app.interactions.conditions import NO_CONDITIONS, Conditions
+from app.interactions.context import Context
+from app.interactions.gate import Decide, Deed
+from app.interactions.repeat import request_hash
+from app.interactions.single import write_once
+from app.interactions.write import Changes
+from app.interactions.written import Written
+from app.store.changes import patients_of
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What becomes of ``tree``, a resource as the person saw it, in its ``version``."""
+
+    release: Release
+    tree: Tree
+    version: int
+    words: Amended
+
+
+async def add_own(context: Context, requester: Requester, trace: Trace, words: New, key: str) -> Written:
+    """Return the new resource; with a ``key`` that came before, that of the first time.
+
+    Raises: DuplicateError (that key came with other words), AccessDeniedError, UnprocessableError (the record has no Patient).
+    """
+
+    async def act(transaction: Transaction, decide: Decide) -> list[Written]:
+        patients = {} if requester.record_id is None else await patients_of(transaction, requester.record_id)
+        release = next((one for one in (Release.R4, Release.STU3) if one in patients), None)
+        if release is None:
+            raise UnprocessableError("The record has no Patient.")
+        tree = words.new(release, Moment(_now(context), f"Patient/{patients[release]}"))
+        changes = Changes(context, transaction, requester, release, decide)
+        parsed = parse(release, encode_tree(tree))
+        written = await changes.create(parsed, NO_CONDITIONS, location=words.resource_type)
+        await changes.finish()
+        return [written]
+
+    deed = Deed("create", None, words.resource_type)
+    digest = request_hash("add own", repr(words))
+    (written,) = await write_once(context, requester, trace, deed, act, key, digest)
+    return written
+
+
+async def change_own(context: Context, requester: Requester, trace: Trace, edit: Edit, key: str) -> Written:
+    """Return the new version of a resource; with a ``key`` that came before, that of the first time.
+
+    Raises: PreconditionFailedError (another version stands), DuplicateError, AccessDeniedError, NotFoundError, GoneError.
+    """
+    resource_type, resource_id = edit.tree["resourceType"], str(edit.tree["id"])
+    patient = next((str(edit.tree[name]["reference"]) for name in ("subject", "for") if name in edit.tree), None)
+    if patient is None or not edit.words.fits(edit.tree):
+        raise AccessDeniedError("Who did not write this can't change it.")
+    tree = edit.words.amended(edit.tree, edit.release, Moment(_now(context), patient))
+
+    async def act(transaction: Transaction, decide: Decide) -> list[Written]:
+        changes = Changes(context, transaction, requester, edit.release, decide)
+        conditions = Conditions(if_match=f'W/"{edit.version}"')
+        parsed = parse(edit.release, encode_tree(tree))
+        written = await changes.update(parsed, resource_id, conditions, location=resource_type)
+        await changes.finish()
+        return [written]
+
+    deed = Deed("update", edit.release, resource_type, resource_id)
+    digest = request_hash("change own", resource_type, resource_id, str(edit.version), repr(edit.words))
+    (written,) = await write_once(context, requester, trace, deed, act, key, digest)
+    return written
+
+
+def _now(context: Context) -> str:
+    now: datetime = context.clock()
+    return now.astimezone(context.time_zone).isoformat(timespec="seconds")
