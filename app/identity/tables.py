@@ -38,6 +38,17 @@ staff = Table(
     info={APART: "who left a practice is named in the log of those they looked at"},
 )
 
+staff_look = Table(
+    "staff_look",
+    metadata,
+    Column("record_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Index(None, "account_id"),
+)
+"""Up to which change of a record somebody of a practice said that they saw it."""
+
 staff_invitation = Table(
     "staff_invitation",
     metadata,

@@ -32,12 +32,22 @@ from app.interactions.log import LogPage, SoughtEntry, log_faults, log_of
 from app.interactions.log_export import log_lines, log_table, receipt
 from app.interactions.misfits import misfits_of
 from app.interactions.newest import Newest, newest_of_each
+from app.interactions.news import mark_seen
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
 from app.interactions.own_words import Edit, add_own, change_own
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
 from app.interactions.self_measured import Change, add_measurements, change_measurement
-from app.interactions.shared import Shared, SharedPage, Sought, record_of_key, shared_people, shared_person
+from app.interactions.shared import (
+    Shared,
+    SharedPage,
+    Sought,
+    people_born,
+    people_in_need,
+    record_of_key,
+    shared_people,
+    shared_person,
+)
 from app.interactions.turns import Turns
 from app.interactions.written import Written
 from app.store.misfits import Misfit
@@ -160,11 +170,21 @@ class Interactions:
         """Return an entry of the requester's own log, and its seal."""
         return await receipt(self._context, requester, trace, number)
 
-    async def shared_people(
-        self, requester: Requester, trace: Trace, sought: Sought, after: str | None = None
-    ) -> SharedPage:
-        """Return those who shared something with the requester's practice."""
-        return await shared_people(self._context, requester, trace, sought, after)
+    async def shared_people(self, requester: Requester, trace: Trace, after: str | None = None) -> SharedPage:
+        """Return a page of those who shared something with the requester's practice."""
+        return await shared_people(self._context, requester, trace, after)
+
+    async def people_born(self, requester: Requester, trace: Trace, sought: Sought) -> SharedPage:
+        """Return who of them was born on a day."""
+        return await people_born(self._context, requester, trace, sought)
+
+    async def people_in_need(self, requester: Requester, trace: Trace) -> SharedPage:
+        """Return who of them needs attention."""
+        return await people_in_need(self._context, requester, trace)
+
+    async def mark_seen(self, requester: Requester, trace: Trace, until: int) -> None:
+        """Keep that the requester saw what changed of the person that they look at."""
+        await mark_seen(self._context, requester, trace, until)
 
     async def shared_person(self, requester: Requester, trace: Trace) -> Shared:
         """Return the one person that the requester looks at."""

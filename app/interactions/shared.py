@@ -1,11 +1,15 @@
 """Who shared something with a practice, for the people that work there: a list, and one person with what it rests on.
 
-Both are looks within the scope of who asks. Of somebody else there is nothing, not even a number. A name is shown where personal
+All are looks within the scope of who asks. Of somebody else there is nothing, not even a number. A name is shown where personal
 details were granted, and the role of who looks sees them.
+
+The list is in the log of those whom it shows, a search of those who have the date of birth, and what needs attention of
+everybody, since all are looked through for it (decision 32).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from app.access.categories import ALL_PARTS, Category
@@ -21,41 +25,44 @@ from app.errors import AccessDeniedError, NotFoundError
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
-from app.interactions.prepared import parsed_search
-from app.interactions.search import check_number_of_people, looked_into
+from app.interactions.news import News, news_of
+from app.interactions.prepared import ready
+from app.interactions.search import check_number_of_people
 from app.store.resources import Stored
-from app.store.search.run import Run, read_matches
+from app.store.search.run import read_matches
 
 PATIENT = "Patient"
+LOOK = Deed("search-type")
 PAGE = 25
+TURN = 50
+"""People who are looked at before others get their turn."""
+
 FOUND_MAX = 50
 """People that a search shows; who finds more says more of whom they look for."""
+
+People = dict[int, list[Grant]]
+"""The grants of each record, those that gave the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Whom somebody looks for; empty and None for everybody."""
+    """Whom somebody looks for: all who were born on a day, or those of them whose name begins like ``name``."""
 
+    birth_date: date
     name: str = ""
-    birth_date: date | None = None
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters of a FHIR search for them."""
-        born = [] if self.birth_date is None else [("birthdate", self.birth_date.isoformat())]
-        return [*([("name", self.name.replace("\\", "").replace(",", "\\,"))] if self.name else []), *born]
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
     """One person, as far as they shared it: the grants in force, the newest first, and what of them is shown.
 
-    ``patient`` is None where no personal details are shown.
+    ``patient`` is None where no personal details are shown. ``news`` is for the one who looks.
     """
 
     grants: tuple[Grant, ...]
     shown: Category
     patient: Stored | None
+    news: News
 
     @property
     def record_id(self) -> int:
@@ -67,6 +74,17 @@ class Shared:
         """Return the grant by which pages name the person."""
         return self.grants[0].grant_id
 
+    @property
+    def is_granted_anew(self) -> bool:
+        """Return whether a grant was given or changed since the reader last said that they saw it."""
+        return self.news.seen_at is not None and self.grants[0].given_at > self.news.seen_at
+
+    @property
+    def attention(self) -> tuple[int, bool, int]:
+        """Return how much the person needs attention; the highest comes first."""
+        news = self.news
+        return len(news.alarms), bool(news.counts) or self.is_granted_anew, news.count + news.is_cut
+
 
 @dataclass(frozen=True, slots=True)
 class SharedPage:
@@ -77,27 +95,13 @@ class SharedPage:
     is_cut: bool = False
 
 
-async def shared_people(
-    context: Context, requester: Requester, trace: Trace, sought: Sought, after: str | None = None
-) -> SharedPage:
-    """Return those who shared something with the requester's practice: all a page at a time, or those who are sought.
+async def shared_people(context: Context, requester: Requester, trace: Trace, after: str | None = None) -> SharedPage:
+    """Return a page of those who shared something with the requester's practice, who did so last first.
 
-    Raises: NotFoundError, when ``after`` is no key of this list (any more); TooCostlyError, when somebody is sought among too many.
+    On a page those come first who need attention. Raises: NotFoundError, when ``after`` is no key of this list (any more).
     """
-    if not await _given(context.database.reader, requester, context.clock()):
-        return SharedPage(())
 
-    async def action(scope: AccessScope) -> tuple[SharedPage, Sequence[Touched]]:
-        people = await _listed(context, requester, scope)
-        if sought.pairs:
-            check_number_of_people(scope)
-            patients = await _patients(context, scope, sought.pairs, FOUND_MAX + 1)
-            found = [(given, patients[record_id]) for record_id, given in people.items() if record_id in patients]
-            page = SharedPage(
-                tuple(_shared(requester, given, patient) for given, patient in found[:FOUND_MAX]),
-                is_cut=len(found) > FOUND_MAX,
-            )
-            return page, looked_into(scope, {PATIENT}, [one.patient for one in page.people if one.patient])
+    async def action(scope: AccessScope, people: People) -> tuple[SharedPage, Sequence[Touched]]:
         every = list(people.values())
         first = 0
         if after is not None:
@@ -107,14 +111,60 @@ async def shared_people(
             first = places[0] + 1
         chosen = every[first : first + PAGE]
         part = scope.only(given[0].record_id for given in chosen)
-        patients = await _patients(context, part, [], None)
-        shown = tuple(_shared(requester, given, patients.get(given[0].record_id)) for given in chosen)
-        touched = looked_into(part, {PATIENT}, [one.patient for one in shown if one.patient])
+        patients = await _patients(context, part)
+        shown = await _shown(context, requester, part, chosen, patients)
         following = chosen[-1][0].grant_id if first + PAGE < len(every) else None
-        return SharedPage(shown, following), [one for one in touched if one.count]
+        return SharedPage(_by_attention(shown), following), _saw_patients(part, patients) + _saw_news(part, shown)
 
-    deed = Deed("search-type", None, PATIENT)
-    return await context.gate.look(requester, trace, Wish(Action.SEARCH, PATIENT), deed, action)
+    return await _people(context, requester, trace, action)
+
+
+async def people_born(context: Context, requester: Requester, trace: Trace, sought: Sought) -> SharedPage:
+    """Return who of those who shared personal details was born on a day, and is called so if a name is given.
+
+    Who has that date of birth was looked at, also if the name is another one. Raises: TooCostlyError, among too many people.
+    """
+
+    async def action(scope: AccessScope, people: People) -> tuple[SharedPage, Sequence[Touched]]:
+        check_number_of_people(scope)
+        born = await _patients(context, scope, ("birthdate", sought.birth_date.isoformat()))
+        part = scope.only(born)
+        named = born
+        if sought.name and born:
+            name = sought.name.replace("\\", "").replace(",", "\\,")
+            named = await _patients(context, part, ("name", name))
+        chosen = [given for record_id, given in people.items() if record_id in named]
+        shown = await _shown(context, requester, scope, chosen[:FOUND_MAX], named)
+        touched = _saw_patients(part, born) + _saw_news(scope, shown)
+        return SharedPage(_by_attention(shown), is_cut=len(chosen) > FOUND_MAX), touched
+
+    return await _people(context, requester, trace, action)
+
+
+async def people_in_need(context: Context, requester: Requester, trace: Trace) -> SharedPage:
+    """Return those of all who shared something who need attention: an alarm, or something new since who looks saw them last.
+
+    Everybody is looked at for that. Raises: TooCostlyError, among too many people.
+    """
+
+    async def action(scope: AccessScope, people: People) -> tuple[SharedPage, Sequence[Touched]]:
+        check_number_of_people(scope)
+        found: list[Shared] = []
+        for number, given in enumerate(people.values(), 1):
+            if number % TURN == 0:
+                await asyncio.sleep(0)
+            access = scope.of(given[0].record_id)
+            if access is not None:
+                found.append(_shared(requester, given, None, await news_of(context, requester, access)))
+        needing = [one for one in _by_attention(found) if any(one.attention)]
+        chosen = needing[:FOUND_MAX]
+        part = scope.only(one.record_id for one in chosen)
+        patients = await _patients(context, part)
+        shown = [replace(one, patient=patients.get(one.record_id)) for one in chosen]
+        touched = _saw_patients(part, patients) + _saw_news(scope, found)
+        return SharedPage(tuple(shown), is_cut=len(needing) > FOUND_MAX), touched
+
+    return await _people(context, requester, trace, action)
 
 
 async def shared_person(context: Context, requester: Requester, trace: Trace) -> Shared:
@@ -127,12 +177,11 @@ async def shared_person(context: Context, requester: Requester, trace: Trace) ->
         given = (await _listed(context, requester, scope)).get(requester.only_record or DIRECTORY)
         if given is None:  # it ended after the decision
             raise AccessDeniedError("No consent covers this request.")
-        patients = await _patients(context, scope, [], None)
-        shared = _shared(requester, given, patients.get(given[0].record_id))
-        return shared, looked_into(scope, {PATIENT}, [shared.patient] if shared.patient else [])
+        patients = await _patients(context, scope)
+        (shared,) = await _shown(context, requester, scope, [given], patients)
+        return shared, _saw_patients(scope, patients) + _saw_news(scope, [shared])
 
-    deed = Deed("search-type", None, PATIENT)
-    return await context.gate.look(requester, trace, Wish(Action.SEARCH, PATIENT), deed, action)
+    return await context.gate.look(requester, trace, Wish(Action.SEARCH, PATIENT), LOOK, action)
 
 
 async def record_of_key(context: Context, practice_id: str, key: str) -> int:
@@ -150,9 +199,25 @@ async def _given(reader: Reader, requester: Requester, now: datetime) -> list[Gr
     return sorted(shown, key=lambda one: (one.given_at, one.grant_id), reverse=True)
 
 
-async def _listed(context: Context, requester: Requester, scope: AccessScope) -> dict[int, list[Grant]]:
+async def _people(
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    choose: Callable[[AccessScope, People], Awaitable[tuple[SharedPage, Sequence[Touched]]]],
+) -> SharedPage:
+    """Return what is chosen of all who shared something, by the grants on which the scope rests."""
+    if not await _given(context.database.reader, requester, context.clock()):
+        return SharedPage(())
+
+    async def action(scope: AccessScope) -> tuple[SharedPage, Sequence[Touched]]:
+        return await choose(scope, await _listed(context, requester, scope))
+
+    return await context.gate.look(requester, trace, Wish(Action.SEARCH, PATIENT), LOOK, action)
+
+
+async def _listed(context: Context, requester: Requester, scope: AccessScope) -> People:
     """Return the grants on which the scope rests, by record, those that gave the latest first."""
-    people: dict[int, list[Grant]] = {}
+    people: People = {}
     opened = {access.record_id for access in scope.personal}
     for grant in await _given(context.database.reader, requester, context.clock()):
         if grant.record_id in opened:
@@ -160,24 +225,60 @@ async def _listed(context: Context, requester: Requester, scope: AccessScope) ->
     return people
 
 
-def _shared(requester: Requester, given: list[Grant], patient: Stored | None) -> Shared:
+def _shared(requester: Requester, given: list[Grant], patient: Stored | None, news: News) -> Shared:
     shown = Category(0)
     for grant in given:
         shown |= shown_of(grant, requester.staff_role)
-    return Shared(tuple(given), shown, patient)
+    return Shared(tuple(given), shown, patient, news)
 
 
-async def _patients(
-    context: Context, scope: AccessScope, pairs: list[tuple[str, str]], most: int | None
-) -> dict[int, Stored]:
-    """Return a Patient of each record that has one that matches, at most ``most`` of each release; R4 goes before STU3."""
+async def _shown(
+    context: Context,
+    requester: Requester,
+    scope: AccessScope,
+    chosen: Sequence[list[Grant]],
+    patients: Mapping[int, Stored],
+) -> list[Shared]:
+    """Return the people who gave the ``chosen`` grants, each with what is new."""
+    found = []
+    for given in chosen:
+        access = scope.of(given[0].record_id)
+        if access is not None:
+            news = await news_of(context, requester, access)
+            found.append(_shared(requester, given, patients.get(access.record_id), news))
+    return found
+
+
+def _by_attention(people: Sequence[Shared]) -> tuple[Shared, ...]:
+    """Return those first who need attention most; among the others the order stays."""
+    return tuple(sorted(people, key=lambda one: one.attention, reverse=True))
+
+
+def _saw_patients(scope: AccessScope, patients: Mapping[int, Stored]) -> list[Touched]:
+    """Return what to log of Patients that were read."""
+    return [
+        Touched(access.record_id, access.reason, 1, PATIENT)
+        for access in scope.personal
+        if access.record_id in patients
+    ]
+
+
+def _saw_news(scope: AccessScope, people: Iterable[Shared]) -> list[Touched]:
+    """Return what to log of people whose changes and alarms were looked through, also where there were none."""
+    return [
+        Touched(one.record_id, access.reason, one.news.count + len(one.news.alarms), interaction="operation-delta")
+        for one in people
+        if (access := scope.of(one.record_id)) is not None
+    ]
+
+
+async def _patients(context: Context, scope: AccessScope, *pairs: tuple[str, str]) -> dict[int, Stored]:
+    """Return a Patient of each record that has one that matches; R4 goes before STU3."""
     people = AccessScope(scope.personal)
     found: dict[int, Stored] = {}
     for release in (Release.R4, Release.STU3):
-        parsed = parsed_search(context, release, PATIENT, pairs, lenient=False)
-        matches = await Run(context.index_key, release, parsed).page(
-            context.database.reader, people, None, len(people.records) if most is None else most
-        )
+        run = ready(context, release, PATIENT, pairs, lenient=False).run
+        matches = await run.page(context.database.reader, people, None, len(people.records))
         begin = 0
         while begin < len(matches):
             page, read = await read_matches(matches[begin:])

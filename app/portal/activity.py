@@ -63,6 +63,7 @@ _DEEDS = {
     "reopen-requests": marked("let a practice ask again"),
     "invite": marked("made a code for somebody who helps"),
     "represent": marked("went into the record"),
+    "seen": marked("noted that they saw what was new"),
     "alerts": marked("changed which messages come about this list"),
     "export": marked("took a copy of the record"),
     "import": marked("brought in a record"),

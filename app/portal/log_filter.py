@@ -32,7 +32,7 @@ ACCESS = frozenset(
     "grant change-grant withdraw token access-code decline-request reopen-requests operation-request-access invite represent".split()
 )
 LOGIN = frozenset("login logout login-changed".split())
-LOOKS = frozenset("read vread search-type search-system export log".split())
+LOOKS = frozenset("read vread search-type search-system export log seen".split())
 
 
 def deed_of(action: str) -> str:

@@ -4,39 +4,50 @@ Each look goes through the interactions as the one who looks, held to what this 
 around a grant, in an emergency neither.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
 
-from app.errors import AccessDeniedError
+from app.access.requester import Requester
+from app.errors import AccessDeniedError, BadRequestError
 from app.portal.measurements import show_kind, show_measurements
+from app.portal.open_session import text_of
 from app.portal.page import language_of, page
 from app.portal.practice import PEOPLE, view_of
 from app.portal.reading import Reading
 from app.portal.record import show_care_plan, show_medication, show_summary
-from app.portal.session import AtWork, LoginParts, at_work
+from app.portal.session import AtWork, LoginParts, at_work, checked_form
 from app.portal.view import trace_of
+
+NUMBER = re.compile(r"[0-9]{1,15}")
 
 Show = Callable[..., Awaitable[HTMLResponse]]
 """Makes a page of a request and a record; the rest of its arguments is the frame."""
 
 
 async def _overview(request: Request, _: Reading, **frame: Any) -> HTMLResponse:
-    return page(request, "practice_person.html", **frame)
+    return page(request, "practice_person.html", is_seen=request.query_params.get("done") == "seen", **frame)
 
 
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes below ``/practice/people``."""
     routes = APIRouter(include_in_schema=False)
 
+    async def about(who: AtWork, key: str) -> Requester:
+        """Return who is at work, held to the one person that a grant names. Raises: NotFoundError."""
+        record_id = await parts.interactions.record_of_key(who.practice.practice_id, key)
+        return replace(who.requester(), only_record=record_id)
+
     async def shown(request: Request, who: AtWork, key: str, show: Show, part: str = "", *more: Any) -> HTMLResponse:
         """Return a page about one person, or a calm one when it is not open (any more)."""
-        record_id = await parts.interactions.record_of_key(who.practice.practice_id, key)
-        requester, trace = replace(who.requester(), only_record=record_id), trace_of(request)
+        requester, trace = await about(who, key), trace_of(request)
         zone = ZoneInfo(parts.settings.time_zone)
         now = parts.clock().astimezone(zone)
         try:
@@ -69,5 +80,21 @@ def router(parts: LoginParts) -> APIRouter:
         period: Annotated[str, Query()] = "",
     ) -> HTMLResponse:
         return await shown(request, who, grant_id, show_kind, "/measurements", key, period)
+
+    @routes.post(f"{PEOPLE}/{{grant_id}}/seen")
+    async def seen(
+        request: Request,
+        who: Annotated[AtWork, Depends(at_work)],
+        form: Annotated[FormData, Depends(checked_form)],
+        grant_id: str,
+    ) -> Response:
+        until = text_of(form, "until")
+        if NUMBER.fullmatch(until) is None:
+            raise BadRequestError("This is not the number of a change.")
+        try:
+            await parts.interactions.mark_seen(await about(who, grant_id), trace_of(request), int(until))
+        except AccessDeniedError as error:
+            return page(request, "practice_ended.html", status=error.status)
+        return RedirectResponse(f"{PEOPLE}/{grant_id}?done=seen", 303)
 
     return routes

@@ -266,10 +266,20 @@ class Interactions(Protocol):
         """Return one sentence per fault of the log, none when it is sound."""
         ...
 
-    async def shared_people(
-        self, requester: Requester, trace: Trace, sought: Sought, after: str | None = None
-    ) -> SharedPage:
-        """Return those who shared something with the practice of who asks."""
+    async def shared_people(self, requester: Requester, trace: Trace, after: str | None = None) -> SharedPage:
+        """Return a page of those who shared something with the practice of who asks."""
+        ...
+
+    async def people_born(self, requester: Requester, trace: Trace, sought: Sought) -> SharedPage:
+        """Return who of them was born on a day. Raises: TooCostlyError."""
+        ...
+
+    async def people_in_need(self, requester: Requester, trace: Trace) -> SharedPage:
+        """Return who of them needs attention. Raises: TooCostlyError."""
+        ...
+
+    async def mark_seen(self, requester: Requester, trace: Trace, until: int) -> None:
+        """Keep that who asks saw what changed of the person that they look at. Raises: AccessDeniedError."""
         ...
 
     async def shared_person(self, requester: Requester, trace: Trace) -> Shared:

@@ -16,7 +16,7 @@ from app.fhir.release import Release
 from app.identity import sessions, staff
 from app.interactions import search as searches
 from tests.access.test_pages import routes_of, session
-from tests.support.world import DAY, Person, World, condition, restricted, staff_name
+from tests.support.world import DAY, Person, Tree, World, condition, goal, restricted, staff_name, weight
 
 ENGLISH = {"accept-language": "en"}
 PARTS = ("", "/measurements", "/measurements/weight", "/care-plan", "/medication", "/summary")
@@ -108,40 +108,181 @@ async def test_a_grant_to_another_practice_is_like_one_that_was_never_given(worl
                 assert texts[0] == texts[1]
 
 
+async def found_by(browser: httpx.AsyncClient, born: str, name: str = "") -> httpx.Response:
+    """Look for somebody by the form on the first page."""
+    return await posted(browser, "/practice", "/practice/find", born=born, name=name)
+
+
+async def posted(browser: httpx.AsyncClient, page: str, url: str, **form: str) -> httpx.Response:
+    """Send a form that stands on a page."""
+    token = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', (await browser.get(page)).text)
+    assert token is not None, page
+    return await browser.post(url, data={"csrf_token": token[1], **form})
+
+
+async def looks_at(world: World, person: Person, who: str) -> list[tuple[str, str, int]]:
+    """Return what the person's log has of the looks of somebody: action, type and count, the newest first."""
+    entries = await entries_of(world.parts.database.reader, person.record_id, (2**62, 2**62), 50)
+    events = [entry.event for entry in entries if entry.event.display == staff_name(who)]
+    return [(one.action, one.resource_type, one.count) for one in events]
+
+
+BORN, OTHER_DAY = "1961-04-12", "1970-01-01"
+
+
+@pytest.fixture
+async def is_born(world: World) -> None:
+    """Let Zonnestraal's Patients have a date of birth."""
+    for release in Release:
+        caller, url = world.caller("zonnestraal", release), f"/{world.zonnestraal.patient(release)}"
+        answer = await caller("PUT", url, await caller.get(url) | {"birthDate": BORN})
+        assert answer.status_code == 200, answer.text
+
+
 async def test_a_name_is_shown_only_where_personal_details_were_granted(world: World) -> None:
     async with at_work(world, "gp of sensitive") as browser:
         shown = (await browser.get("/practice")).text
         assert "A person who does not share their name" in shown
         assert not any(secret in shown for secret in secrets_of(world.zonnestraal))
-        found = (await browser.get("/practice?name=Zonnestraal")).text
+        found = (await found_by(browser, BORN)).text
         assert "Nobody who shared their personal details" in found
 
 
-async def test_the_list_is_searched_within_those_who_granted_something(world: World) -> None:
+@pytest.mark.usefixtures("is_born")
+async def test_somebody_is_found_by_date_of_birth_within_those_who_granted_something(world: World) -> None:
+    him = world.zonnestraal
     async with at_work(world, "gp of granted") as browser:
-        assert world.zonnestraal.family in (await browser.get("/practice?name=zonne")).text
-        for query in ("name=Maanlicht", f"name={world.maanlicht.family}", "born=1970-01-01", "name=%5C,%7C%24"):
-            answer = await browser.get(f"/practice?{query}")
-            assert answer.status_code == 200, query
+        for name in ("", "zonne", him.family):
+            assert him.family in (await found_by(browser, BORN, name)).text, name
+        for born, name in ((OTHER_DAY, ""), (OTHER_DAY, "zonne"), (BORN, "Maanlicht"), (BORN, "\\,|$")):
+            answer = await found_by(browser, born, name)
+            assert answer.status_code == 200, name
             assert "Nobody who shared their personal details" in answer.text
-            assert world.zonnestraal.family not in answer.text
-        wrong = await browser.get("/practice?born=yesterday")
-        assert (wrong.status_code, 'aria-labelledby="list"' in wrong.text) == (422, False), "nothing was looked for"
-        assert (await browser.get("/practice?name=" + "x" * 81)).status_code == 422
+            assert him.family not in answer.text
+        for wrong in ("", "yesterday", "1961-13-41"):
+            answer = await found_by(browser, wrong, "zonne")
+            assert (answer.status_code, 'aria-labelledby="list"' in answer.text) == (422, False), (
+                "nobody was looked for"
+            )
+        assert (await browser.get("/practice/find")).headers["location"] == "/practice"
 
 
-async def test_a_name_is_looked_for_among_so_many_people_and_no_more(
+@pytest.mark.usefixtures("is_born")
+async def test_who_has_the_date_of_birth_reads_that_they_were_looked_at_and_nobody_else(world: World) -> None:
+    him, who = world.zonnestraal, "gp of granted"
+    list_of_people = [("operation-delta", "", 0), ("search-type", "Patient", 1)]
+    async with at_work(world, who) as browser:
+        await found_by(browser, OTHER_DAY)
+        assert await looks_at(world, him, who) == list_of_people, "that was the page with the form"
+        await found_by(browser, BORN, "Maanlicht")
+        assert await looks_at(world, him, who) == [("search-type", "Patient", 1), *list_of_people, *list_of_people]
+        await found_by(browser, BORN, "Zonnestraal")
+        assert (await looks_at(world, him, who))[:2] == list_of_people
+
+
+async def test_everybody_who_was_looked_through_for_what_is_new_reads_so(world: World) -> None:
+    async with at_work(world, "gp of both") as browser:
+        assert "Nothing is new, and there is no alarm." in (await browser.get("/practice/attention")).text
+    for person in (world.zonnestraal, world.maanlicht):
+        assert await looks_at(world, person, "gp of both") == [("operation-delta", "", 0)]
+
+
+async def saw(world: World, browser: httpx.AsyncClient, grant: str = "granted of zonnestraal") -> str:
+    """Press «Seen» at a person, and return the page that follows."""
+    url = person_url(world, grant)
+    until = re.search(r'name="until" value="([0-9]+)"', (await browser.get(url)).text)
+    assert until is not None
+    answer = await posted(browser, url, f"{url}/seen", until=until[1])
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{url}?done=seen"), answer.text
+    return (await browser.get(url)).text
+
+
+async def test_what_changed_since_somebody_saw_it_is_new_to_them_and_to_nobody_else(world: World) -> None:
+    him = world.zonnestraal
+    async with at_work(world, "gp of granted") as browser, at_work(world, "nurse of granted") as colleague:
+        assert "Not seen by you yet" in (await browser.get("/practice")).text
+        assert "Nothing changed since then." in await saw(world, browser)
+        await saw(world, colleague)
+        await world.caller("zonnestraal").made(weight(Release.R4, him.patient()))
+        await world.caller("zonnestraal", Release.STU3).made(weight(Release.STU3, him.patient(Release.STU3)))
+        await world.caller("zonnestraal").made(goal(Release.R4, him.patient()))  # of a part that was not granted
+        for one in (browser, colleague):
+            assert "Own measurements (2)" in (await one.get("/practice")).text
+            assert "Own measurements (2)" in (await one.get("/practice/attention")).text
+            shown = (await one.get(person_url(world))).text
+            assert "2 new or changed" in shown
+            assert shown.count("new or changed") == 1
+        assert "Nothing changed since then." in await saw(world, browser)
+        assert "Own measurements (2)" not in (await browser.get("/practice/attention")).text
+        assert "Own measurements (2)" in (await colleague.get("/practice/attention")).text
+
+
+async def test_what_came_after_the_page_was_made_stays_new(world: World) -> None:
+    url = person_url(world)
+    async with at_work(world, "gp of granted") as browser:
+        await saw(world, browser)
+        await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient()))
+        until = re.search(r'name="until" value="([0-9]+)"', (await browser.get(url)).text)
+        assert until is not None
+        await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient()))
+        await posted(browser, url, f"{url}/seen", until=until[1])
+        assert "1 new or changed" in (await browser.get(url)).text
+        await posted(browser, url, f"{url}/seen", until="1")
+        assert "1 new or changed" in (await browser.get(url)).text, "what was seen once stays seen"
+        await posted(browser, url, f"{url}/seen", until="9" * 15)
+        await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient()))
+        assert "1 new or changed" in (await browser.get(url)).text, "nobody has seen what is still to come"
+        for wrong in ("", "-1", "x", "9" * 16):
+            assert (await posted(browser, url, f"{url}/seen", until=wrong)).status_code == 400, wrong
+
+
+async def test_an_alarm_stands_first_where_it_is_shared_and_holds(world: World) -> None:
+    him = world.zonnestraal
+    alarm: Tree = {"resourceType": "Flag", "status": "active", "code": {"text": "Valt vaak"}}
+    over: Tree = {**alarm, "code": {"text": "Was geopereerd"}, "period": {"end": "2020-01-01"}}
+    for release, tree in ((Release.R4, alarm), (Release.STU3, over), (Release.R4, {**alarm, "status": "inactive"})):
+        await world.caller("zonnestraal", release).made(tree | {"subject": {"reference": him.patient(release)}})
+    async with at_work(world, "gp of granted") as browser:
+        for url in ("/practice", "/practice/attention", person_url(world)):
+            shown = (await browser.get(url)).text
+            assert shown.count("Alarm: Valt vaak") == 1, url
+            assert "Was geopereerd" not in shown
+    async with at_work(world, "assistant of granted") as browser:
+        for url in ("/practice", "/practice/attention", person_url(world)):
+            assert "Valt vaak" not in (await browser.get(url)).text, "the GP summary is not for this role"
+
+
+async def test_nobody_says_that_they_saw_what_is_not_open_to_them(world: World) -> None:
+    url = person_url(world)
+    for who, status in (("gp of no grant", 404), ("administrator of granted", 403)):
+        async with at_work(world, who) as browser:
+            assert (await posted(browser, "/practice/requests", f"{url}/seen", until="1")).status_code == status
+    async with at_work(world, "gp of granted") as browser:
+        await world.withdraw(world.made.grants["granted of zonnestraal"])
+        answer = await posted(browser, "/practice", f"{url}/seen", until="1")
+        assert (answer.status_code, "not open to you now" in answer.text) == (403, True)
+
+
+async def test_changed_access_is_new(world: World) -> None:
+    async with at_work(world, "gp of granted") as browser:
+        await saw(world, browser)
+        await world.give("granted", world.zonnestraal, Category.MEDICATION)
+        assert "Changed what they share" in (await browser.get("/practice/attention")).text
+
+
+@pytest.mark.usefixtures("is_born")
+async def test_people_are_looked_through_up_to_a_number_and_no_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searches, "PEOPLE_MAX", 1)
     async with at_work(world, "gp of both") as browser:
-        refused = await browser.get("/practice?name=zonne")
-        assert refused.status_code == 422
-        assert "Choose somebody from the list of everybody." in refused.text
-        assert world.zonnestraal.family not in refused.text
+        for refused in (await found_by(browser, BORN), await browser.get("/practice/attention")):
+            assert refused.status_code == 422
+            assert "Choose somebody from the list." in refused.text
+            assert world.zonnestraal.family not in refused.text
         assert world.zonnestraal.family in (await browser.get("/practice")).text
     async with at_work(world, "gp of granted") as browser:
-        assert world.zonnestraal.family in (await browser.get("/practice?name=zonne")).text
+        assert world.zonnestraal.family in (await found_by(browser, BORN)).text
 
 
 async def test_the_cursor_of_another_practice_is_of_no_use(world: World) -> None:

@@ -18,7 +18,6 @@ from app.errors import AccessDeniedError
 from app.fhir.release import Release
 from app.identity import sessions, staff
 from app.identity.instants import to_us
-from app.interactions.shared import Sought
 from app.main import create_app
 from app.oauth import tokens
 from app.portal.session import AtWork
@@ -77,7 +76,7 @@ async def test_a_request_that_was_let_in_before_shows_nothing_after(world: World
     with pytest.raises(AccessDeniedError):
         await parts.interactions.search(requester, Trace.EMPTY, Release.R4, "Observation", [])
     with pytest.raises(AccessDeniedError):
-        await parts.interactions.shared_people(replace(requester, only_record=None), Trace.EMPTY, Sought())
+        await parts.interactions.shared_people(replace(requester, only_record=None), Trace.EMPTY)
     entries = await entries_of(parts.database.reader, world.zonnestraal.record_id, (2**62, 2**62), 3)
     assert {(entry.event.display, entry.event.outcome) for entry in entries[:2]} == {(staff_name(WHO), "refused")}
 

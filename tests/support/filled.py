@@ -14,7 +14,7 @@ from app.consent import grants, requests
 from app.db.database import Transaction
 from app.db.metadata import metadata
 from app.fhir.release import Release
-from app.identity import challenges, identities, known_devices, resets, sessions, tries
+from app.identity import challenges, identities, known_devices, resets, sessions, staff_looks, tries
 from app.identity.challenges import Purpose
 from app.identity.mail_addresses import MailAddresses
 from app.identity.openid import Identity
@@ -72,6 +72,7 @@ async def fill(person: Inside) -> None:
         await _fill_logins(person, transaction, account_id)
         await alerts.switch(transaction, record_id, frozenset())
         await earlier.keep(transaction, record_id, [b"{}\n"])
+        await staff_looks.saw(transaction, record_id, "somebody-at-work", staff_looks.StaffLook(1, now))
         await access_codes.make(transaction, b"k" * 32, record_id, now)
         wanted = requests.Wanted(Category.MEDICATION, LOOK, "treatment", now + timedelta(days=30), "with-words")
         await requests.put(transaction, record_id, "practice-of-the-test", "Praktijk", wanted, now)

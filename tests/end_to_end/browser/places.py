@@ -64,6 +64,7 @@ PLACES = {
     ),
     PRACTICE: (
         "/practice",
+        "/practice/attention",
         "/practice/people/{person}",
         "/practice/people/{person}/measurements",
         "/practice/people/{person}/measurements/blood-pressure",
@@ -88,6 +89,7 @@ BESIDE = {
     "/questionnaires/answers/{resource_id}": "needs answers to a questionnaire",
     "/access/requests/{request_id}": "needs the request of a practice",
     "/helpers/{grant_id}/agree": "needs an offer of help",
+    "/practice/find": "is the answer to a form",
     "/practice/join": "needs an invitation",
     "/login/code": "is there between two steps of the login only",
     "/login/reset": "needs the link of a mail",
