@@ -103,16 +103,16 @@ async def made_record(
 
 
 class Alongside:
-    """The database with a record in memory beside it: what is asked of Consents is asked of both, or (``apart``) of that alone."""
+    """The database with a record in memory beside it: what is asked of a type is asked of both, or (``apart``) of that alone."""
 
-    __slots__ = ("_apart", "_kept", "_made")
+    __slots__ = ("_apart", "_kept", "_made", "_type")
 
-    def __init__(self, kept: Reader, made: Reader, *, apart: bool = False) -> None:
-        self._kept, self._made, self._apart = kept, made, apart
+    def __init__(self, kept: Reader, made: Reader, *, apart: bool = False, of: str = CONSENT) -> None:
+        self._kept, self._made, self._apart, self._type = kept, made, apart, of
 
     async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows; versions stand in the order of their numbers, as a search has them."""
-        if parameters.get("type") != CONSENT:
+        if parameters.get("type") != self._type:
             return await self._kept.all(statement, parameters)
         made = await self._made.all(statement, parameters)
         if self._apart:

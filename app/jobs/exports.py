@@ -49,6 +49,19 @@ class ExportPart(msgspec.Struct, array_like=True, frozen=True):
     count: int
 
 
+class Narrowing(msgspec.Struct, array_like=True, frozen=True):
+    """What is left out of what is open: ``filters`` are types and searches, ``elements`` names, with a type before them or none.
+
+    Of a type with several filters any of them chooses. ``patients`` are records, None for all.
+    """
+
+    filters: tuple[tuple[str, str], ...] = ()
+    elements: tuple[str, ...] = ()
+    patients: tuple[int, ...] | None = None
+
+
+_NOTHING_LEFT_OUT = Narrowing()
+_narrowing = msgspec.json.Decoder(Narrowing).decode
 _decode = msgspec.json.Decoder(tuple[ExportPart, ...]).decode
 
 
@@ -68,6 +81,7 @@ class Export:
     since: int
     instant: int
     until: int
+    narrowing: Narrowing = _NOTHING_LEFT_OUT
     looked: int = NOTHING_LOOKED
     is_ready: bool = False
     parts: tuple[ExportPart, ...] = ()
@@ -127,6 +141,7 @@ def _row(export: Export) -> dict[str, Any]:
         "looked": export.looked,
         "is_ready": export.is_ready,
         "parts": _encode(export.parts),
+        "narrowing": _encode(export.narrowing).decode(),
     }
 
 
@@ -135,5 +150,15 @@ def _export(row: Row) -> Export:
     types = frozenset(named["types"].split(",")) if named["types"] else frozenset()
     release = next(one for one in Release if one.value == named["release"])
     ready = bool(named["is_ready"])
-    whole = {**named, "types": types, "release": release, "parts": _decode(named["parts"]), "is_ready": ready}
+    narrowing = (
+        _narrowing(named["narrowing"]) if named["narrowing"] else _NOTHING_LEFT_OUT
+    )  # empty: of a program from before
+    whole = {
+        **named,
+        "narrowing": narrowing,
+        "types": types,
+        "release": release,
+        "parts": _decode(named["parts"]),
+        "is_ready": ready,
+    }
     return Export(**{**whole, "with_directory": bool(named["with_directory"])})

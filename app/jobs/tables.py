@@ -1,6 +1,6 @@
 """The tables of what must still be delivered, and of bulk exports; instants are microseconds since 1970 UTC."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
 
 from app.db.metadata import metadata
 
@@ -33,5 +33,6 @@ bulk_export = Table(
     Column("looked", BigInteger, nullable=False),
     Column("is_ready", Boolean, nullable=False),
     Column("parts", LargeBinary, nullable=False),
+    Column("narrowing", Text, nullable=False, server_default=text("''")),
     sqlite_with_rowid=False,
 )

@@ -1,4 +1,4 @@
-"""The Parameters of an operation called by POST, as the pairs that a query string would have.
+"""The Parameters of an operation called by POST, as the pairs that a query string would have: a Reference by what it refers to.
 
 Spec: https://hl7.org/fhir/R4/operations.html#request, https://hl7.org/fhir/STU3/operations.html#request
 """
@@ -19,6 +19,8 @@ def parameter_pairs(release: Release, body: bytes) -> list[tuple[str, str]]:
     pairs = []
     for number, parameter in enumerate(parse(release, body, expected_type="Parameters").tree.get("parameter", ())):
         value = next((value for member, value in parameter.items() if member.startswith("value")), None)
+        if "valueReference" in parameter:
+            value = parameter["valueReference"].get("reference")
         if value is None or isinstance(value, dict):
             message = "The operations here take simple values only."
             raise InvalidResourceError([Issue("error", "not-supported", message, f"Parameters.parameter[{number}]")])

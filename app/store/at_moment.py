@@ -1,18 +1,20 @@
 """What a record held at one moment, and what had been deleted from it: the versions that were current then, inside the scope now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, func, select
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader
+from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.store.changes import ACTIVE
 from app.store.pages import page_columns, read_page
 from app.store.resources import WITH_NEWEST, Stored, scoped
+from app.store.standing import stood
 from app.store.tables import change, current, record
 from app.store.visible import parameters, visible
 
@@ -34,18 +36,13 @@ class Window:
 
 
 def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
-    """Return the condition: a version of then, from some moment on, that nothing before then had replaced."""
-    later = change.alias("later")
-    replaced = select(later.c.previous).where(
-        later.c.record_id == bindparam("record_id"), later.c.instant <= bindparam("instant")
-    )
+    """Return the condition: a version of then, from some moment on, inside the scope by what it and what came of it say."""
     return (
         visible(change, limited_types=limited_types),
         visible(current, limited_types=limited_types),
         change.c.release == bindparam("release"),
-        change.c.instant <= bindparam("instant"),
         change.c.instant >= bindparam("since"),
-        change.c.seq.not_in(replaced),
+        *stood(),
     )
 
 
@@ -53,15 +50,26 @@ _IS_DELETION = change.c.operation == "delete"
 
 
 @scoped
-def _counts(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
+def _counts(limited_types: bool, is_chosen: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     statement = select(change.c.type, func.count()).select_from(WITH_NEWEST)
-    statement = statement.where(*_stood(limited_types=limited_types), ~_IS_DELETION)
+    statement = statement.where(*_versions_of(limited_types, is_chosen))
     return hot(statement.group_by(change.c.type).order_by(change.c.type))
 
 
 @scoped
-def _versions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
-    return _page(*_stood(limited_types=limited_types), ~_IS_DELETION)
+def _versions(limited_types: bool, is_chosen: bool) -> Statement:  # noqa: FBT001 - a form that is kept
+    return _page(*_versions_of(limited_types, is_chosen))
+
+
+@scoped
+def _replaced(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
+    return _page(*_versions_of(limited_types, False), change.c.seq != current.c.seq)  # noqa: FBT003 - all
+
+
+def _versions_of(limited_types: bool, is_chosen: bool) -> tuple[ColumnElement[bool], ...]:  # noqa: FBT001 - a form that is kept
+    """Return the condition: no deletion; and, if some are chosen, one of the changes ``chosen``."""
+    chosen = (change.c.seq.in_(listed("chosen", BigInteger())),) if is_chosen else ()
+    return (*_stood(limited_types=limited_types), ~_IS_DELETION, *chosen)
 
 
 @scoped
@@ -84,24 +92,56 @@ def _page(*conditions: ColumnElement[bool]) -> Statement:
     return hot(statement.where(change.c.seq > bindparam("after")).order_by(change.c.seq).limit(bindparam("limit")))
 
 
-def _values(access: RecordAccess, release: Release, instant: int, since: int) -> dict[str, Any]:
-    return {**parameters(access), "release": release.value, "instant": instant, "since": since}
+def _values(
+    access: RecordAccess, release: Release, instant: int, since: int, chosen: Collection[int] | None = None
+) -> dict[str, Any]:
+    values = {**parameters(access), "release": release.value, "at": instant, "since": since}
+    return values if chosen is None else values | {"chosen": f"[{','.join(map(str, sorted(chosen)))}]"}
 
 
 async def counts_at(
-    reader: Reader, access: RecordAccess, release: Release, *, instant: int, since: int
+    reader: Reader,
+    access: RecordAccess,
+    release: Release,
+    *,
+    instant: int,
+    since: int,
+    chosen: Collection[int] | None = None,
 ) -> Sequence[tuple[str, int]]:
-    """Return how many resources of each type there were at ``instant`` that had been changed from ``since`` on."""
-    rows = await reader.all(_counts(access.types is not None), _values(access, release, instant, since))
+    """Return how many resources of each type there were at ``instant`` that had been changed from ``since`` on.
+
+    Of all, or of those that one of the changes numbered ``chosen`` had made.
+    """
+    values = _values(access, release, instant, since, chosen)
+    rows = await reader.all(_counts(access.types is not None, chosen is not None), values)
     return [(row[0], row[1]) for row in rows]
 
 
 async def read_at(
+    reader: Reader,
+    access: RecordAccess,
+    release: Release,
+    *,
+    instant: int,
+    since: int,
+    after: int,
+    size: int,
+    chosen: Collection[int] | None = None,
+) -> tuple[list[Stored], bool]:
+    """Return the resources as they were at ``instant``, those of changes above ``after``, in the order of change; and whether there are more.
+
+    ``chosen`` is as in ``counts_at``.
+    """
+    values = _values(access, release, instant, since, chosen) | {"after": after}
+    return await read_page(reader, access, _versions(access.types is not None, chosen is not None), values, size)
+
+
+async def read_replaced(
     reader: Reader, access: RecordAccess, release: Release, *, instant: int, since: int, after: int, size: int
 ) -> tuple[list[Stored], bool]:
-    """Return the resources as they were at ``instant``, those of changes above ``after``, in the order of change; and whether there are more."""
-    values = {**_values(access, release, instant, since), "after": after}
-    return await read_page(reader, access, _versions(access.types is not None), values, size)
+    """Return those of ``read_at`` that something newer has replaced since."""
+    values = _values(access, release, instant, since) | {"after": after}
+    return await read_page(reader, access, _replaced(access.types is not None), values, size)
 
 
 async def count_of_deletions_at(reader: Reader, access: RecordAccess, release: Release, window: Window) -> int:

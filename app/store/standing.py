@@ -25,25 +25,25 @@ class Counted:
     count: int
 
 
-def _stood(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
-    """Return the condition that a version was current at the instant and inside the scope by what it said then."""
+def stood() -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a version, or a deletion, was the newest of its resource at the instant ``at``."""
     later = change.alias("later")
     replaced = select(later.c.previous).where(
         later.c.record_id == bindparam("record_id"), later.c.instant <= bindparam("at")
     )
-    return (
-        visible(change, limited_types=limited_types),
-        change.c.instant <= bindparam("at"),
-        change.c.operation != "delete",
-        change.c.seq.not_in(replaced),
-    )
+    return change.c.instant <= bindparam("at"), change.c.seq.not_in(replaced)
+
+
+def _current(*, limited_types: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a version was current at the instant and inside the scope by what it said then."""
+    return visible(change, limited_types=limited_types), change.c.operation != "delete", *stood()
 
 
 @functools.cache
 def _standing(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     return hot(
         select(*page_columns(change))
-        .where(*_stood(limited_types=limited_types))
+        .where(*_current(limited_types=limited_types))
         .where(change.c.release == bindparam("release"), change.c.seq > bindparam("after"))
         .order_by(change.c.seq)
         .limit(bindparam("limit"))
@@ -54,7 +54,7 @@ def _standing(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that i
 def _counts(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     return hot(
         select(change.c.categories, change.c.type, func.count())
-        .where(*_stood(limited_types=limited_types))
+        .where(*_current(limited_types=limited_types))
         .group_by(change.c.categories, change.c.type)
         .order_by(change.c.categories, change.c.type)
     )

@@ -220,6 +220,12 @@ def _parameters(world: World, release: Release, patient: str) -> Tree:
     return {"resourceType": "Parameters", "parameter": [{"name": "patient", "valueString": patient}]}
 
 
+def _about_patient(world: World, release: Release, patient: str) -> Tree:
+    del world, release
+    named = {"name": "patient", "valueReference": {"reference": f"Patient/{patient}"}}
+    return {"resourceType": "Parameters", "parameter": [named, {"name": "_type", "valueString": "Observation"}]}
+
+
 def _no_parameters(world: World, release: Release, patient: str) -> Tree:
     del world, release, patient
     return {"resourceType": "Parameters"}
@@ -487,6 +493,33 @@ ROWS = (
         "/Group/{id}/$export",
         "/Group/{practice}/$export",
         "403 403 403 403  404 202 404 404 404 404  404  403 403 404",
+        headers=ASYNC,
+    ),
+    Row(
+        "export of everything by POST",
+        "POST",
+        "/$export",
+        "/$export",
+        "403 403 403 403  403 403 403 403 403 403  202  403 403 403",
+        body=_no_parameters,
+        headers=ASYNC,
+    ),
+    Row(
+        "export of one patient",
+        "POST",
+        "/Patient/$export",
+        "/Patient/$export",
+        "403 403 403 403  403 202 403 403 403 202  202  403 403 403",
+        body=_about_patient,
+        headers=ASYNC,
+    ),
+    Row(
+        "export of one patient of a group",
+        "POST",
+        "/Group/{id}/$export",
+        "/Group/{practice}/$export",
+        "403 403 403 403  404 202 404 404 404 404  404  403 403 404",
+        body=_about_patient,
         headers=ASYNC,
     ),
     Row(

@@ -238,6 +238,8 @@ def _exports(world: World) -> Iterator[Ask]:
     name, url, wanted = "operation-export", "/Patient/$export", (("Prefer", "respond-async"),)
     yield Ask(name, 400, "GET", url, who="operator")
     yield Ask(name, 403, "GET", url, headers=wanted)
+    yield Ask(name, 415, "POST", url, "{}", (*wanted, ("Content_Type", "text/plain")), who="operator")
+    yield Ask(name, 422, "POST", url, COMPLEX, wanted, who="operator")
     yield Ask(name, 404, "GET", f"/Group/{never_made()}/$export", headers=wanted, who="granted")
     for _ in range(STANDING_MAX):
         yield Ask(name, 202, "GET", f"/Group/{world.made.practices['granted']}/$export", headers=wanted, who="granted")

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import Enum
 
 from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
@@ -24,6 +23,9 @@ from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.operations.deletions import count_of_deletions, deletion, read_deletions
+from app.interactions.operations.export_asked import Asked, Level, narrowing_of, shown_of
+from app.interactions.operations.export_filter import chosen
+from app.interactions.search import part as part_of
 from app.jobs import exports
 from app.jobs.exports import Export, ExportPart
 from app.store.at_moment import counts_at, read_at, records_after
@@ -45,25 +47,6 @@ DELETED = "Bundle"
 
 STEPS_SECONDS = 0.3
 """How long one question for how far it is may take."""
-
-
-class Level(Enum):
-    """Of whom: everybody with the directory, all patients, or the patients who granted something to one practice."""
-
-    SYSTEM = "system"
-    PATIENT = "patient"
-    GROUP = "group"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What an export is asked for; ``since`` in microseconds UTC, ``types`` empty for all, ``group`` the id of a practice."""
-
-    level: Level
-    request: str
-    types: frozenset[str] = frozenset()
-    since: int = 0
-    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +88,8 @@ async def begin(context: Context, requester: Requester, trace: Trace, release: R
 
     async def job(transaction: Transaction, decide: Decide) -> tuple[str, list[Event]]:
         _check(requester, asked)
-        await decide(Wish(Action.SEARCH))
+        scope = await decide(Wish(Action.SEARCH))
+        narrowing = await narrowing_of(transaction, scope, release, asked)
         # In the transaction: what was committed before has no later instant, what comes after none before.
         now = context.now_us()
         await exports.forget_those_over(transaction, now)
@@ -115,8 +99,9 @@ async def begin(context: Context, requester: Requester, trace: Trace, release: R
         until = now + KEPT // timedelta(microseconds=1)
         with_directory = asked.level is Level.SYSTEM
         export = Export(
-            job_id, owner, release, asked.request, with_directory, asked.types, asked.since, now // 1000 * 1000, until
-        )
+            job_id, owner, release, asked.request, with_directory, asked.types, asked.since, now // 1000 * 1000, until,
+            narrowing,
+        )  # fmt: skip
         await exports.add(transaction, export)
         return job_id, [event(requester, trace, _deed(release), Touched(DIRECTORY))]
 
@@ -166,8 +151,8 @@ async def _step(context: Context, requester: Requester, trace: Trace, export: Ex
     async def action(
         scope: AccessScope,
     ) -> tuple[tuple[int, dict[int, Sequence[tuple[str, int]]], bool], list[Touched]]:
-        records, is_last = await _records(context, scope, export, export.looked, None)
-        found = {access.record_id: await _counts(reader, requester, access, export) for access in records}
+        records, is_last = await _records(reader, scope, export, export.looked, None)
+        found = {access.record_id: await _counts(context, requester, scope, access, export) for access in records}
         touched = [
             Touched(one.record_id, one.reason, sum(count for _, count in found[one.record_id])) for one in records
         ]
@@ -189,10 +174,22 @@ async def _step(context: Context, requester: Requester, trace: Trace, export: Ex
 
 
 async def _counts(
-    reader: Reader, requester: Requester, access: RecordAccess, export: Export
+    context: Context, requester: Requester, scope: AccessScope, access: RecordAccess, export: Export
 ) -> Sequence[tuple[str, int]]:
     """Return how many resources of each type a record has, and how many deletions."""
-    found = list(await counts_at(reader, access, export.release, instant=export.instant, since=export.since))
+    reader = context.database.reader
+    found: list[tuple[str, int]] = []
+    for resource_type, count in await counts_at(
+        reader, access, export.release, instant=export.instant, since=export.since
+    ):
+        of_type = _of_types(access, frozenset({resource_type}))
+        numbers = await chosen(context, scope, of_type, export, resource_type)
+        if numbers is None:
+            found.append((resource_type, count))
+            continue
+        found += await counts_at(
+            reader, of_type, export.release, instant=export.instant, since=export.since, chosen=numbers
+        )
     deleted = await count_of_deletions(reader, requester, access, export)
     return [*found, (DELETED, deleted)] if deleted else found
 
@@ -208,14 +205,15 @@ def _counted(parts: tuple[ExportPart, ...], resource_type: str, record_id: int, 
 
 
 async def _records(
-    context: Context, scope: AccessScope, export: Export, after: int, last: int | None
+    reader: Reader, scope: AccessScope, export: Export, after: int, last: int | None
 ) -> tuple[list[RecordAccess], bool]:
     """Return the next records behind ``after``, to ``last``, that are open now, and whether there are no more."""
-    if scope.everyone is not None:
-        numbers = await records_after(context.database.reader, after, RECORDS_AT_ONCE)
+    known = export.narrowing.patients
+    if known is None and scope.everyone is not None:
+        numbers = await records_after(reader, after, RECORDS_AT_ONCE)
     else:
-        known = sorted(access.record_id for access in scope.personal if access.record_id > after)
-        numbers = known[:RECORDS_AT_ONCE]
+        among = sorted(access.record_id for access in scope.personal) if known is None else known
+        numbers = [number for number in among if number > after][:RECORDS_AT_ONCE]
     is_last = len(numbers) < RECORDS_AT_ONCE
     if last is not None:
         is_last = is_last or numbers[-1] >= last
@@ -260,9 +258,10 @@ async def _page(
     reader = context.database.reader
     is_deleted = part.type == DELETED
     resource_type = "" if is_deleted else part.type
+    shown = shown_of(export.narrowing, resource_type)
 
     async def action(scope: AccessScope) -> tuple[tuple[bytes, _Place | None], list[Touched]]:
-        records, is_last = await _records(context, scope, export, place.record_id - 1, part.last)
+        records, is_last = await _records(reader, scope, export, place.record_id - 1, part.last)
         bodies: list[bytes] = []
         size = 0
         touched: list[Touched] = []
@@ -273,10 +272,11 @@ async def _page(
                 versions, more = await read_deletions(reader, requester, access, export, after=after, size=PAGE)
             else:
                 versions, more = await read_at(
-                    reader, access, export.release, instant=export.instant, since=export.since, after=after, size=PAGE
-                )
+                    reader, access, export.release, instant=export.instant, since=export.since, after=after, size=PAGE,
+                    chosen=await chosen(context, scope, access, export, resource_type),
+                )  # fmt: skip
             if versions:
-                found = [deletion(versions)] if is_deleted else [_line(version.body) for version in versions]
+                found = [deletion(versions)] if is_deleted else [_line(part_of(one, shown).body) for one in versions]
                 bodies += found
                 size += sum(map(len, found))
                 touched.append(Touched(access.record_id, access.reason, len(versions), resource_type))

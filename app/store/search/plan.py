@@ -197,6 +197,11 @@ class Plan:
         """Return the ids of all matches in one record. Raises: BadRequestError, for too many."""
         return await self._all(reader, scope, access, SearchForm(self.forms, (), access.types is not None, shows="ids"))
 
+    async def numbers(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> list[int]:
+        """Return the numbers of the changes that made all matches in one record. Raises: BadRequestError, for too many."""
+        form = SearchForm(self.forms, (), access.types is not None, shows="numbers")
+        return await self._all(reader, scope, access, form)
+
     async def reachable(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> list[int]:
         """Return the hashes of the references, from a resource of this record, to all matches: here or in the directory."""
         directory = scope.of(DIRECTORY)

@@ -47,8 +47,8 @@ class SearchForm:
 
     ``after`` says where a page begins: ``start``; ``key``, behind the cursor's keys and number; ``keys``, behind its
     keys alone (for a record that comes before the cursor's); ``tie``, at its keys or behind (for one that comes later).
-    ``shows`` is what comes out: the versions of a ``page``, the ``count`` of all, the ``ids`` of all, or the hashes of what
-    all refer to by a parameter, ``references``. ``on_walked`` are the criteria that the row that is walked answers itself.
+    ``shows`` is what comes out: the versions of a ``page``, the ``count`` of all, the ``ids`` of all, the ``numbers`` of their
+    changes, or the hashes of what all refer to by a parameter, ``references``. ``on_walked`` are the criteria that the row that is walked answers itself.
     """
 
     criteria: tuple[Form, ...]
@@ -57,7 +57,7 @@ class SearchForm:
     after: str = "start"
     walk: bool = False
     on_walked: frozenset[int] = frozenset()
-    shows: Literal["page", "count", "ids", "references"] = "page"
+    shows: Literal["page", "count", "ids", "numbers", "references"] = "page"
 
 
 @lru_cache(maxsize=2048)
@@ -96,8 +96,9 @@ def _gather(form: SearchForm, *, from_leader: bool = False) -> Any:
             return _count(form, select(seq).where(*where))
         return select(func.count()).select_from(source).where(*_of_type(form, change), *where)
     where = [*_of_type(form, change), *where]
-    if form.shows == "ids":
-        return select(change.c.id).select_from(source).where(*where).limit(bindparam("limit"))
+    if form.shows in ("ids", "numbers"):
+        column = change.c.id if form.shows == "ids" else change.c.seq
+        return select(column).select_from(source).where(*where).limit(bindparam("limit"))
     if form.shows == "references":
         return _references(select(seq).select_from(source).where(*where))
     found: FromClause = change

@@ -14,6 +14,7 @@ from app.db.database import Transaction
 from app.fhir.release import Release
 from app.interactions import include
 from app.interactions.operations import export, lastn
+from app.interactions.operations.export_asked import Asked, Level
 from app.oauth import tokens
 from app.store.pages import PAGE_BYTES
 from tests.support.in_process import Inside, inside
@@ -107,7 +108,7 @@ async def export_is_bounded(person: Inside) -> None:
     token = await context.database.write(for_operator)
     operator = await tokens.find(context.database.reader, token, person.clock())
     assert operator is not None
-    asked = export.Asked(export.Level.PATIENT, "Patient/$export", frozenset({"Observation"}))
+    asked = Asked(Level.PATIENT, "Patient/$export", frozenset({"Observation"}))
     job = await export.begin(context, operator, Trace("test"), R4, asked)
     assert (await export.progress(context, operator, Trace("test"), R4, job)).is_ready
     marks: list[str] = []

@@ -10,7 +10,7 @@ from app.audit.events import Trace
 from app.fhir.release import Release
 from app.interactions import record_import
 from app.interactions.operations import export
-from app.interactions.operations.export import Asked, Level
+from app.interactions.operations.export_asked import Asked, Level
 from app.wiring import Parts
 from tests.integration.interactions.test_import import some_people
 from tests.support.importing import OPERATOR, imported
