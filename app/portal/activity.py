@@ -115,7 +115,8 @@ def _instant(microseconds: int, zone: ZoneInfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone)
 
 
-def _who(event: Event, language: Language, *, is_own: bool) -> str:
+def who_words(event: Event, language: Language, *, is_own: bool) -> str:
+    """Return who did something, with role and place; ``is_own``: the reader is the person."""
     if is_person(event) and is_own:
         return language.gettext("You")
     name = event.display or language.gettext("Someone who is not known")
@@ -207,7 +208,7 @@ def looks(
     return [
         Look(
             at=_instant(group[0].event.instant, zone),
-            who=_who(group[0].event, language, is_own=is_own),
+            who=who_words(group[0].event, language, is_own=is_own),
             kind=group[0].event.kind if group[0].event.display else "",
             what=_what([entry.event for entry in group], language),
             is_refused=group[0].event.outcome != "success",

@@ -274,14 +274,22 @@ def value_ticks(written: dict[Decimal, str]) -> tuple[Tick, ...]:
     return tuple(Tick(scale.place(float(value)), text) for value, text in written.items())
 
 
-def sparklines(series: Sequence[Sequence[Decimal]], span_min: Decimal) -> tuple[str, ...]:
-    """Return for each series the points of a small line in a square of 1000, all on one scale; empty if it has under two."""
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A small drawing: for each series the points of a line in a square of 1000, empty if it has under two; and the targets."""
+
+    lines: tuple[str, ...]
+    bands: tuple[Band, ...] = ()
+
+
+def spark(series: Sequence[Sequence[Decimal]], ranges: Iterable[Range], span_min: Decimal) -> Spark:
+    """Return the small drawing of values, all on one scale; of a target there is what lies in the drawing."""
     every = [value for values in series for value in values]
     if not every:
-        return tuple("" for _ in series)
+        return Spark(tuple("" for _ in series))
     middle, half = (max(every) + min(every)) / 2, max(max(every) - min(every), span_min) / 2
     scale = Scale(float(middle + half), float(middle - half))
-    return tuple(
+    lines = tuple(
         drawn(
             [(Scale(0, len(values) - 1).place(index), scale.place(float(value))) for index, value in enumerate(values)]
         )
@@ -289,3 +297,10 @@ def sparklines(series: Sequence[Sequence[Decimal]], span_min: Decimal) -> tuple[
         else ""
         for values in series
     )
+    return Spark(lines, tuple(inside for one in bands(ranges, scale) if (inside := _cut(one))))
+
+
+def _cut(band: Band) -> Band | None:
+    """Return the part of a strip that lies in the drawing, None without one."""
+    top, bottom = max(band.y, 0.0), min(band.y + band.height, 100.0)
+    return Band(round(top, 2), round(bottom - top, 2)) if bottom > top else None

@@ -13,11 +13,12 @@ from app.portal.chart import (
     Chart,
     Point,
     Range,
+    Spark,
     Values,
     averages,
     day_ticks,
     peaks,
-    sparklines,
+    spark,
     time_chart,
     value_axis,
 )
@@ -54,7 +55,7 @@ class Card:
     at: datetime
     state: int | None
     target: str
-    sparks: tuple[str, ...]
+    spark: Spark
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ def cards_of(observations: Iterable[Tree], goals: Iterable[Tree], zone: ZoneInfo
         measured = measurements_of(kind, observations, zone)
         if not measured:
             continue
-        last, targets = measured[-1], targets_of(kind, goals)
+        last, aims = measured[-1], targets_of(kind, goals)
+        targets = [aim if last.values[index] is not None else None for index, aim in enumerate(aims)]
         cards.append(
             Card(
                 kind=kind,
@@ -127,20 +129,19 @@ def cards_of(observations: Iterable[Tree], goals: Iterable[Tree], zone: ZoneInfo
                 at=last.at,
                 state=state_of(last.values, targets),
                 target=target_in_words(kind, targets, language),
-                sparks=_sparks(kind, measured),
+                spark=_spark(kind, measured, targets),
             )
         )
     return cards
 
 
-def _sparks(kind: Kind, measured: Sequence[Measurement]) -> tuple[str, ...]:
-    """Return the small lines of a card: of both series of a pair, else of the series of the last measurement."""
+def _spark(kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None]) -> Spark:
+    """Return the small drawing of a card: of both series of a pair, else of the series of the last measurement."""
+    shown = [index for index in range(len(kind.series)) if kind.is_pair or measured[-1].values[index] is not None]
     series = [
-        [value for one in measured if (value := one.values[index]) is not None][-SPARK_VALUES:]
-        for index in range(len(kind.series))
-        if kind.is_pair or measured[-1].values[index] is not None
+        [value for one in measured if (value := one.values[index]) is not None][-SPARK_VALUES:] for index in shown
     ]
-    return sparklines(series, kind.span_min)
+    return spark(series, _ranges([targets[index] for index in shown]), kind.span_min)
 
 
 def _points(

@@ -1,4 +1,4 @@
-"""The first page: what the care plan asks, the last values, who may look and who looked."""
+"""The first page: what waits and what is new, what the care plan asks, the last values, who may look and who looked."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.access.categories import Category
 from app.access.representation import Power
 from app.audit.log import LogEntry
-from app.portal import careplan
+from app.portal import careplan, news
 from app.portal.activity import entries, looks
 from app.portal.connections import accesses
 from app.portal.kinds import KINDS, Measurement, measurements_of
@@ -30,7 +30,8 @@ RECENT = timedelta(days=90)
 NEWEST_READ = 30
 """Measurements of a kind that are read for the first page: as many as a plan asks in a week, and a small line shows."""
 
-LOOKS_SHOWN, LOOKS_READ = 3, 40
+LOOKS_SHOWN, LOOKS_READ = 3, 200
+"""Lines of who looked, and entries of the log that are read for them and for what is new: others' newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +92,43 @@ def router(parts: Parts) -> APIRouter:
         )
         measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
         activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
-        others: list[LogEntry] = []
+        others: tuple[LogEntry, ...] = ()
+        firsts: frozenset[int] = frozenset()
         if person.may(Power.LOG):
-            page_of_log = await entries(parts, request, person, Filter("others"), most=LOOKS_READ)
-            others = list(page_of_log.entries)
+            of_log = await entries(parts, request, person, Filter("others"), most=LOOKS_READ)
+            others, firsts = of_log.entries, of_log.firsts
         given = await accesses(parts, request, person) if person.may(Power.GIVE) else []
+        in_force = [one for one in given if one.state == "in-force"]
+        is_own, since = person.acting is None, person.seen_before
+        seen = looks(others, reading.zone, language, firsts, is_own=is_own)
+        messages: list[news.Message] = []
+        if is_own:
+            messages += news.asked_by_practices(await waiting_for(parts, person.record_id, language), language)
+            messages += news.waiting_for_yes(given, language)
+            messages += news.corrections_answered(tasks, since, reading.zone, language)
+            messages += news.standing_out(seen, since, language)
+        if person.sees(Category.QUESTIONNAIRES):
+            messages += news.questionnaires_waiting(tasks, language)
+        cards = cards_of(observations, goals, reading.zone, language)
+        asked = plan_tasks(activities, measured, reading.today)
         return page(
             request,
             "start.html",
             greeting=greeting(reading.now, language),
             now=reading.now,
-            cards=cards_of(observations, goals, reading.zone, language),
-            tasks=plan_tasks(activities, measured, reading.today),
+            cards=cards,
+            tasks=asked,
+            tasks_done=sum(1 for one in asked if one.is_done),
+            tasks_counted=sum(1 for one in asked if one.activity.kind),
             forms=FORMS if may_add(person) and sees_measurements else {},
-            waiting=await waiting_for(parts, person.record_id, language) if person.acting is None else [],
-            accesses=[one for one in given if one.state == "in-force"],
+            messages=messages,
+            since=since.astimezone(reading.zone) if since and is_own else None,
+            news=news.news_of(others, since, reading.zone, language) if is_own else [],
+            beginning=news.BEGINNING if is_own and not (cards or asked or given or others) else (),
+            accesses=in_force,
             may_give=person.may(Power.GIVE),
             may_see_log=person.may(Power.LOG),
-            looks=looks(others, reading.zone, language, is_own=person.acting is None)[:LOOKS_SHOWN],
+            looks=seen[:LOOKS_SHOWN],
             **near(request, reading.now),
         )
 

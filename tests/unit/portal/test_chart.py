@@ -17,7 +17,7 @@ from app.portal.chart import (
     day_ticks,
     peaks,
     pieces,
-    sparklines,
+    spark,
     steps,
     time_chart,
     value_axis,
@@ -182,14 +182,24 @@ def test_where_it_is_narrow_every_other_name_goes_and_the_last_stays(days: int) 
 
 
 def test_small_lines_of_a_pair_share_a_scale() -> None:
-    upper, lower = sparklines([decimals("120", "130"), decimals("70", "80")], Decimal(60))
+    upper, lower = spark([decimals("120", "130"), decimals("70", "80")], [], Decimal(60)).lines
     assert upper == "0.0,166.7 1000.0,0.0"
     assert lower == "0.0,1000.0 1000.0,833.3"
 
 
 def test_a_small_line_needs_two_values() -> None:
-    assert sparklines([decimals("1"), []], Decimal(2)) == ("", "")
-    assert sparklines([[]], Decimal(2)) == ("",)
+    assert spark([decimals("1"), []], [], Decimal(2)).lines == ("", "")
+    assert spark([[]], [], Decimal(2)).lines == ("",)
+
+
+def test_a_small_drawing_has_what_of_a_target_lies_in_it() -> None:
+    def drawn(low: str | None, high: str | None) -> tuple[Band, ...]:
+        ends = (None if end is None else Decimal(end) for end in (low, high))
+        return spark([decimals("10", "20")], [Range(*ends)], Decimal(2)).bands
+
+    assert drawn("15", "30") == (Band(0.0, 50.0),)
+    assert drawn(None, "12") == (Band(80.0, 20.0),)
+    assert drawn("30", "40") == ()
 
 
 def test_of_many_values_the_highest_and_lowest_stay() -> None:
