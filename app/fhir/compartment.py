@@ -8,11 +8,12 @@ compartments are ways to search, and nothing else.
 Spec: https://hl7.org/fhir/R4/compartmentdefinition.html, https://hl7.org/fhir/STU3/compartmentdefinition.html
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from app.fhir.reference import LiteralReference, parse_reference
+from app.fhir.path import Selector
+from app.fhir.reference import LiteralReference, localize
 from app.fhir.release import Release
 from app.fhir.releases.definitions import DATA
 from app.fhir.search.definitions import SearchParameter, core_definitions
@@ -122,10 +123,15 @@ def patient_references(release: Release, resource_type: str, tree: Mapping[str, 
     for select in _selects(release, resource_type):
         for reference in select(tree):
             text = reference.get("reference") if isinstance(reference, dict) else None
-            parsed = parse_reference(text) if isinstance(text, str) else None
+            parsed = localize(text, ()) if isinstance(text, str) else None
             if isinstance(parsed, LiteralReference) and parsed.resource_type == "Patient":
-                found.add(str(LiteralReference("Patient", parsed.id, parsed.base)))
+                found.add(str(parsed))
     return found
+
+
+def patient_members(release: Release, resource_type: str) -> frozenset[str]:
+    """Return the members of a resource in which ``patient_references`` looks."""
+    return frozenset(selector.steps[0].member for selector in _selectors(release, resource_type))
 
 
 def names_somebody(release: Release, resource_type: str, tree: Mapping[str, Any]) -> bool:
@@ -135,6 +141,9 @@ def names_somebody(release: Release, resource_type: str, tree: Mapping[str, Any]
 
 @cache
 def _selects(release: Release, resource_type: str) -> tuple[_Select, ...]:
+    return tuple(selector.compile() for selector in _selectors(release, resource_type))
+
+
+def _selectors(release: Release, resource_type: str) -> Iterable[Selector]:
     parameters = compartment_parameters(release, resource_type)
-    selectors = {selector: None for parameter in parameters for selector in parameter.selectors}
-    return tuple(selector.compile() for selector in selectors)
+    return {selector: None for parameter in parameters for selector in parameter.selectors}

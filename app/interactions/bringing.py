@@ -49,6 +49,7 @@ class Bringing(Changes):
     _persons: dict[str, int] = field(default_factory=dict)
     _written: set[Name] = field(default_factory=set)
     _begun: dict[int, int] = field(default_factory=dict)
+    _accesses: dict[tuple[int, str], RecordAccess] = field(default_factory=dict)
 
     @property
     def changed(self) -> dict[int, tuple[int, int]]:
@@ -86,8 +87,8 @@ class Bringing(Changes):
                 names[resource_type].add(resource_id)
         for resource_type, ids in names.items():
             self._places |= {(resource_type, one): set() for one in ids}
-            for resource_id, record_id in await located(self.transaction, self.release, resource_type, ids):
-                self._places[resource_type, resource_id].add(record_id)
+        for resource_type, resource_id, record_id in await located(self.transaction, self.release, names):
+            self._places[resource_type, resource_id].add(record_id)
         in_records: dict[tuple[int, str], list[str]] = defaultdict(list)
         for resource_type, resource_id in own:
             made_in = record_in(resource_id)
@@ -95,13 +96,20 @@ class Bringing(Changes):
                 in_records[record_id, resource_type].append(resource_id)
             if resource_type in DIRECTORY_TYPES:
                 in_records[DIRECTORY, resource_type].append(resource_id)
-        for (record_id, resource_type), ids_there in in_records.items():
-            access = await self._open(record_id, resource_type)
-            for one in await read_many(self.transaction, access, self.release, resource_type, ids_there):
-                self._stands.setdefault((resource_type, one.id), []).append(one)
+        wanted = [(await self._open(*place), place[1], ids_there) for place, ids_there in in_records.items()]
+        for one in await read_many(self.transaction, self.release, wanted):
+            self._stands.setdefault((one.resource_type, one.id), []).append(one)
 
     async def _open(self, record_id: int, resource_type: str) -> RecordAccess:
         return self._access(await self.scope(Action.READ, resource_type), record_id)
+
+    async def _into(self, record_id: int, resource_type: str) -> RecordAccess:
+        """Return the access to make something of a type in a record, decided once for all that come into it."""
+        known = self._accesses.get((record_id, resource_type))
+        if known is None:
+            known = self._access(await self.scope(Action.CREATE, resource_type), record_id)
+            self._accesses[record_id, resource_type] = known
+        return known
 
     async def _one(self, arrival: Arrival) -> Outcome | AlreadyIn:
         before = self._stands.get(arrival.name, ())
@@ -112,7 +120,7 @@ class Bringing(Changes):
             record_id = await self._goes_to(arrival)
         if record_id is None:
             return await self._as_update(arrival)
-        access = self._access(await self.scope(Action.CREATE, arrival.resource_type), record_id)
+        access = await self._into(record_id, arrival.resource_type)
         if record_in(arrival.id) not in (None, record_id):
             message = "An id of this form names the record that it is in, which is another one: choose another id."
             raise UnprocessableError(message)

@@ -169,4 +169,6 @@ def _placed(issue: Issue, resource_type: str, location: str) -> Issue:
     """Return an issue with the place of the resource in what was sent before its own."""
     if issue.expression is None:
         return replace(issue, expression=location)
+    if location == resource_type:
+        return issue
     return replace(issue, expression=location + issue.expression[len(resource_type) :])

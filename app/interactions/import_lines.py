@@ -10,16 +10,19 @@ Sources: https://github.com/ndjson/ndjson-spec, https://hl7.org/fhir/R4/bundle.h
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 import msgspec
+from msgspec.structs import replace
 
 from app.errors import UnprocessableError
+from app.fhir.compartment import patient_members
 from app.fhir.release import Release
 from app.fhir.validation.primitives import is_valid
 from app.interactions.bundle_names import with_links
+from app.interactions.sound import Local, named_patients
 
 LINE_MAX = 64 * 1024 * 1024
 """Bytes of a line, and of a file that is one resource."""
@@ -28,8 +31,7 @@ _ENDINGS = (".ndjson", ".ndjson.gz", ".json", ".json.gz")
 _URN = "urn:uuid:"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A resource on its way in, with the place that it came from; ``entry`` is its number in a Bundle, from 0.
 
     ``id`` is the id it gets where it has none itself, ``fault`` what is wrong with the line, which has no body then.
@@ -63,7 +65,7 @@ class _Collection(msgspec.Struct):
 NAMELESS = Named("")
 """What is no resource; why not, its reading tells."""
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a line raises that is no JSON in UTF-8, or nested a thousand deep."""
 
 _named = msgspec.json.Decoder(Named)
@@ -74,8 +76,23 @@ def named(body: bytes | msgspec.Raw) -> Named:
     """Return what a line says about itself, ``NAMELESS`` if it is no resource."""
     try:
         return _named.decode(body)
-    except _UNREADABLE:
+    except UNREADABLE:
         return NAMELESS
+
+
+def patients_named(local: Local, release: Release, resource_type: str, body: bytes) -> set[str]:
+    """Return what ``named_patients`` does, of a line; nothing for one that is no resource: its reading says what is wrong."""
+    try:
+        return named_patients(local, release, resource_type, _naming(release, resource_type).decode(body))
+    except (*UNREADABLE, AttributeError, TypeError):
+        return set()
+
+
+@cache
+def _naming(release: Release, resource_type: str) -> msgspec.json.Decoder[dict[str, Any]]:
+    """Return what reads those members of a resource that tell whose it is."""
+    members = dict.fromkeys(patient_members(release, resource_type), Any)
+    return msgspec.json.Decoder(TypedDict("Naming", members, total=False))  # type: ignore[operator] # made of data
 
 
 def is_together(about: Named) -> bool:
@@ -139,7 +156,7 @@ def _resources(release: Release, line: Line) -> Iterator[Line]:
         return
     try:
         entries = _collection.decode(line.body).entry
-    except _UNREADABLE:
+    except UNREADABLE:
         yield replace(line, fault="This Bundle is not FHIR.")
         return
     links = {}

@@ -9,10 +9,11 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
-from typing import Self
+from typing import Any, Self
+
+import msgspec
 
 from app.errors import UnavailableError
 from app.interactions.import_lines import Line
@@ -44,10 +45,11 @@ class Part(IntEnum):
 
 
 _PARTS = tuple(Part)
+_TOGETHER, _TOGETHER_BYTES = 100, 1024 * 1024
+"""Lines, and bytes of them, that are put on disk at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
+class Spooled(msgspec.Struct, frozen=True):
     """A line in its place: ``person`` is the id of the Patient that it names, ``content`` tells whether two are the same.
 
     ``times`` is how often the same came before it in the import.
@@ -70,6 +72,8 @@ class Spool:
         self._connection.execute("PRAGMA journal_mode=OFF")
         self._connection.execute(_TABLE)
         self._connection.execute("BEGIN")
+        self._added: list[tuple[Any, ...]] = []
+        self._added_bytes = 0
         self.count = 0
         self._sought = "", False
 
@@ -86,11 +90,19 @@ class Spool:
         content = blake2b(f"{resource_type}/{resource_id} ".encode() + line.body, digest_size=16).digest()
         self.count += 1
         row = (self.count, int(part), person, resource_type, resource_id, line.file, line.number, line.entry)
+        self._added.append((*row, line.fault, content, line.body))
+        self._added_bytes += len(line.body)
+        if len(self._added) == _TOGETHER or self._added_bytes > _TOGETHER_BYTES:
+            self._put_down()
+
+    def _put_down(self) -> None:
         with _on_disk():
-            self._connection.execute(_ADD, (*row, line.fault, content, line.body))
+            self._connection.executemany(_ADD, self._added)
+        self._added, self._added_bytes = [], 0
 
     def read(self) -> Iterator[Spooled]:
         """Yield all lines in their order; nothing is added from now on. Raises: UnavailableError."""
+        self._put_down()
         with _on_disk():
             for statement in (_IN_ORDER, _OF_CONTENT, "COMMIT"):
                 self._connection.execute(statement)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import msgspec
+
 from app.access.policy import Wish
 from app.access.requester import Requester
 from app.access.scope import AccessScope
@@ -23,17 +25,16 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.primitives import is_valid
-from app.fhir.validation.structure import decode, is_resource_type
+from app.fhir.validation.structure import is_resource_type
 from app.interactions.bringing import AlreadyIn, Bringing
 from app.interactions.bundle import bundle
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.import_checks import Arrival, Checked, Checks
 from app.interactions.import_helpers import Helpers
-from app.interactions.import_lines import Line, is_together, named
+from app.interactions.import_lines import Line, is_together, named, patients_named
 from app.interactions.import_spool import Part, Spool, Spooled
 from app.interactions.repeat import Outcome, issues_of
-from app.interactions.sound import named_patients
 from app.interactions.written import Written
 
 CHUNK = 50
@@ -70,8 +71,7 @@ Progress = Callable[[str, int, int], None]
 """Is told what is done (``read`` or ``write``), of how many lines so far, and of how many in all (0: not known yet)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
+class _Ready(msgspec.Struct, frozen=True):
     """A line that was read: what is to be written, or what is wrong."""
 
     spooled: Spooled
@@ -157,15 +157,9 @@ class _Import:
         elif kind == "Patient":
             person = chosen or ""
         elif is_resource_type(self.release, kind):
-            patients = self._patients(kind, line.body)
+            patients = patients_named(partial(self.context.local, self.release), self.release, kind, line.body)
             person = patients.pop() if len(patients) == 1 else ""
         spool.add(line, Part.OF_A_PERSON if person else part, person, kind, chosen)
-
-    def _patients(self, kind: str, body: bytes) -> set[str]:
-        try:
-            return named_patients(partial(self.context.local, self.release), self.release, kind, decode(body))
-        except (RegieError, AttributeError, TypeError):
-            return set()  # no FHIR: its reading says what is wrong
 
     async def write(self, spool: Spool, chunk: Sequence[Spooled], checked: Sequence[Checked | None]) -> None:
         """Write a chunk in one transaction, and count it; ``checked`` is None for what is still to be checked."""
@@ -262,7 +256,7 @@ class _Import:
         for entry in answer.entries:
             outcome = entry.outcome
             if isinstance(outcome, RegieError):
-                self._reject(replace(one.line, entry=entry.asked.index), entry.resource_type, outcome)
+                self._reject(msgspec.structs.replace(one.line, entry=entry.asked.index), entry.resource_type, outcome)
             elif isinstance(outcome, Written) and outcome.interaction:
                 self.result.written += 1
             else:

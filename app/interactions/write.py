@@ -7,7 +7,7 @@ the same client sent before with the very same content, or an ``Idempotency-Key`
 Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -192,7 +192,7 @@ class Changes:
         if resource_type == CONSENT and await self.giving.is_about(None, resource_id):
             parsed = self._patched(await self.giving.standing(resource_id), patch)
             written = await self.giving.update(parsed, resource_id, conditions, location=resource_type)
-            return replace(written, interaction="patch" if written.interaction else "")
+            return msgspec.structs.replace(written, interaction="patch" if written.interaction else "")
         scope = await self.scope(Action.UPDATE, resource_type)
         standing = await self._standing(scope, resource_type, resource_id)
         if standing is None:
@@ -217,7 +217,7 @@ class Changes:
         written = await self._write(
             self._sound(parsed), writer, access, before.id, before, location=before.resource_type, chosen=False
         )
-        return replace(written, interaction="patch")
+        return msgspec.structs.replace(written, interaction="patch")
 
     def _patched(self, before: Stored, patch: Patch) -> Parsed:
         self._to_patch.take(len(before.body))

@@ -33,8 +33,7 @@ Indexer = Callable[[Release, str, dict[str, Any], ZoneInfo], IndexRows]
 """Makes the index rows of a resource; the zone is the record's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A valid resource that is ready to be written; ``id_chosen`` says that the sender chose its id.
 
     ``expected`` are the (type, id) of what it refers to under chosen ids: what comes later without naming its patient is

@@ -1,12 +1,13 @@
-"""Looking for many resources of one type at once, by their ids: what an import asks before it writes."""
+"""Looking for many resources at once, by their types and ids: what an import asks before it writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from sqlalchemy import Text, bindparam, select
 
 from app.access.scope import RecordAccess
-from app.db.database import Reader
+from app.db.database import Transaction
 from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
@@ -40,17 +41,24 @@ def _current(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is
 
 
 async def located(
-    reader: Reader, release: Release, resource_type: str, ids: Iterable[str]
-) -> Sequence[tuple[str, int]]:
-    """Return (id, record) for each record in which somebody chose one of these ids."""
-    values = {"release": release.value, "type": resource_type, "ids": _encode(list(ids)).decode()}
-    return [(row[0], row[1]) for row in await reader.all(_LOCATED, values)]
+    transaction: Transaction, release: Release, names: Mapping[str, Iterable[str]]
+) -> list[tuple[str, str, int]]:
+    """Return (type, id, record) for each record in which somebody chose an id; ``names`` are ids by type."""
+    asked = [_named(release, resource_type, ids) for resource_type, ids in names.items()]
+    found = await transaction.each(_LOCATED, asked)
+    return [(of_type, *row) for of_type, rows in zip(names, found, strict=True) for row in rows]
 
 
 async def read_many(
-    reader: Reader, access: RecordAccess, release: Release, resource_type: str, ids: Iterable[str]
+    transaction: Transaction, release: Release, wanted: Iterable[tuple[RecordAccess, str, Iterable[str]]]
 ) -> list[Stored]:
-    """Return the newest versions inside the scope that have one of these ids, deletions too."""
-    values = {"release": release.value, "type": resource_type, "ids": _encode(list(ids)).decode()}
-    rows = await reader.all(_current(access.types is not None), {**parameters(access), **values})
-    return [stored(row) for row in rows]
+    """Return the newest versions that have one of these ids of a type, inside that scope, deletions too."""
+    asked: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for access, resource_type, ids in wanted:
+        asked[access.types is not None].append({**parameters(access), **_named(release, resource_type, ids)})
+    found = [await transaction.each(_current(limited), of_form) for limited, of_form in asked.items()]
+    return [stored(row) for of_form in found for rows in of_form for row in rows]
+
+
+def _named(release: Release, resource_type: str, ids: Iterable[str]) -> dict[str, Any]:
+    return {"release": release.value, "type": resource_type, "ids": _encode(list(ids)).decode()}

@@ -24,8 +24,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Issue]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(msgspec.Struct, frozen=True):
     """A version that was written, the ``seq`` of the one before it (None if it is new), and what it breaks."""
 
     record_id: int
