@@ -23,12 +23,14 @@ from app.demo.elements import ATC, Json, coding, concept, decimal, loinc, quanti
 from app.demo.gp_summary import Contact, GpSummary, Problem
 from app.demo.identity import Cast, Identity
 from app.demo.laboratory import CREATININE, CRP, EGFR, EOSINOPHILS, HEMOGLOBIN, LEUKOCYTES, POTASSIUM, add_panel
+from app.demo.letters import ADVICE, REPORT, add_letter
 from app.demo.measurements import BREATHING, SATURATION, WEIGHT, SelfMeasurements
 from app.demo.medication import Agreement, Dose, MedicationOverview, Product, Treatment
 from app.demo.routines import Circulation, measure_blood_pressure, measure_saturation, measure_weight
 
 WHO = Identity("wout", "Wout", "W.", "Windvaan-Testpersoon", "male", date(1955, 2, 11), "Vliegerplein", "7")
 ABOUT = "COPD: zuurstof en ademhaling, een longaanval met kuur, daarna langzaam herstel."
+ANSWERS = ("Gaat wel", "Niet goed", True, "Dat ik weer benauwd word in de winter.")
 
 COPD = Problem("copd", "COPD", "13645005", "R95", date(2012, 4, 16), note="GOLD 2. Rookte 40 jaar.")
 SMOKING = Problem("smoking", "Roken", "77176002", "P17", date(1973, 1, 1))
@@ -200,6 +202,25 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         (22, "Controle COPD", [(HEMOGLOBIN, 9.0), (EOSINOPHILS, 0.21), (CREATININE, 82.0), (EGFR, 78.0)]),
     ):
         add_panel(cast, diary, days_ago, title, results)
+
+
+def add_documents(cast: Cast, diary: Diary) -> None:
+    """Add the letters that came to the record."""
+    add_letter(
+        cast, diary, 140, cast.doctor, REPORT, "Verslag van de longfunctietest",
+        (
+            "U blies drie keer goed. De longen werken iets minder dan vorig jaar, zoals te verwachten is.",
+            "Na het pufje wordt het een beetje beter. Blijf het elke dag gebruiken. Dit is een verzonnen verslag.",
+        ),
+    )  # fmt: skip
+    add_letter(
+        cast, diary, 40, cast.staff.workers["luchtkasteel"], ADVICE, "Mijn plan bij benauwdheid",
+        (
+            "Groen: ik ben niet meer benauwd dan anders. Ik gebruik mijn medicijnen zoals afgesproken.",
+            "Geel: ik ben meer benauwd of hoest meer. Ik doe rustig aan en bel de praktijk als het na 2 dagen niet over is.",
+            "Rood: ik kan niet goed praten door de benauwdheid. Ik bel meteen. Dit is een verzonnen plan.",
+        ),
+    )  # fmt: skip
 
 
 def plan() -> Plan:

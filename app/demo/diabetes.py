@@ -36,6 +36,7 @@ from app.demo.laboratory import (
     LaboratoryTest,
     add_panel,
 )
+from app.demo.letters import ADVICE, LETTER, REPORT, add_letter
 from app.demo.measurements import (
     BEFORE_DINNER,
     BEFORE_LUNCH,
@@ -58,6 +59,7 @@ from app.demo.routines import (
 
 WHO = Identity("sterre", "Sterre", "S.", "Zonnestraal-Testpersoon", "female", date(1964, 5, 17), "Lampionweg", "12")
 ABOUT = "Diabetes type 2, hoge bloeddruk: dagcurves, gewicht dat daalt, een plan met streefwaarden."
+ANSWERS = ("Goed", "Gaat wel", True, "Of mijn suiker 's nachts niet te laag wordt.")
 
 DIABETES = Problem("diabetes", "Diabetes mellitus type 2", "44054006", "T90.02", date(2017, 9, 11))
 HYPERTENSION = Problem("hypertension", "Hoge bloeddruk (hypertensie)", "38341003", "K86", date(2015, 3, 2))
@@ -223,6 +225,36 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         summary.procedure(code, kind, on, reason, worker=nurse, outcome=outcome)
     summary.vaccination(coding(ATC, "J07BB02", "Griepprik"), diary.day(35))
     add_laboratory(cast, diary)
+
+
+def add_documents(cast: Cast, diary: Diary) -> None:
+    """Add the letters that came to the record."""
+    doctor, nurse = cast.doctor, cast.staff.workers["polsslag"]
+    add_letter(
+        cast, diary, 299, doctor, LETTER, "Brief over de foto van uw ogen",
+        (
+            "Beste mevrouw Zonnestraal-Testpersoon,",
+            "U kwam voor een foto van het netvlies. Op de foto van beide ogen is geen schade door diabetes te zien.",
+            "Over 2 jaar maken we een nieuwe foto. Ziet u eerder wazig? Bel dan de praktijk.",
+            "Met vriendelijke groet, M. Meetlat-Testarts. Dit is een verzonnen brief.",
+        ),
+    )  # fmt: skip
+    add_letter(
+        cast, diary, 88, nurse, REPORT, "Verslag van de jaarlijkse voetcontrole",
+        (
+            "Gevoel: goed aan beide voeten. Bloedvaten: goed voelbaar. Huid: droog aan de hielen, geen wondjes.",
+            "Advies: elke dag insmeren, en elke avond uw voeten bekijken.",
+            "Volgende controle: over een jaar. Dit is een verzonnen verslag.",
+        ),
+    )  # fmt: skip
+    add_letter(
+        cast, diary, 72, nurse, ADVICE, "Wat te doen bij een lage suiker",
+        (
+            "Trilt u, zweet u, of bent u duizelig? Meet uw suiker. Is die lager dan 4? Neem meteen 6 druivensuikers.",
+            "Meet na een kwartier weer. Nog steeds lager dan 4? Neem nog een keer 6 druivensuikers.",
+            "Eet daarna een boterham. Dit is een verzonnen advies.",
+        ),
+    )  # fmt: skip
 
 
 def add_laboratory(cast: Cast, diary: Diary) -> None:

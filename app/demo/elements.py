@@ -115,3 +115,11 @@ class Entries:
         full_url = f"urn:uuid:{name}"
         self.pairs.append((full_url, {name: value for name, value in resource.items() if value is not None}))
         return Link(full_url, summary)
+
+    def file(self, key: str, content_type: str, base64: str) -> Link:
+        """Add a Binary and return the link to it; it has no narrative, and no identifier."""
+        full_url = f"urn:uuid:{uuid5(NAMESPACE_OID, f'{self.owner}/{self.release.name}/Binary/{key}')}"
+        held = "content" if self.release is Release.STU3 else "data"
+        binary = {"resourceType": "Binary", "meta": {"profile": [HL7 + "Binary"]}, "contentType": content_type}
+        self.pairs.append((full_url, {**binary, held: base64}))
+        return Link(full_url, key)

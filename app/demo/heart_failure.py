@@ -35,12 +35,14 @@ from app.demo.laboratory import (
     LaboratoryTest,
     add_panel,
 )
+from app.demo.letters import LETTER, add_letter
 from app.demo.measurements import BLOOD_PRESSURE, DIASTOLIC, HEART_RATE, SYSTOLIC, WEIGHT, SelfMeasurements
 from app.demo.medication import Agreement, Dose, MedicationOverview, Product, Treatment
 from app.demo.routines import Circulation, measure_blood_pressure, measure_saturation, measure_weight
 
 WHO = Identity("ada", "Ada", "A.", "Regenboog-Testpersoon", "female", date(1947, 10, 3), "Molenwiek", "31")
 ABOUT = "Hartfalen en hoge bloeddruk: elke dag wegen, vocht vasthouden op tijd gezien."
+ANSWERS = ("Goed", "Goed", False, "")
 
 HEART_FAILURE = Problem("heart-failure", "Hartfalen", "84114007", "K77", date(2021, 5, 27), note="LVEF 38%.")
 HYPERTENSION = Problem("hypertension", "Hoge bloeddruk (hypertensie)", "38341003", "K86", date(2006, 10, 9))
@@ -217,6 +219,18 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
     summary.vaccination(coding(ATC, "J07BB02", "Griepprik"), diary.day(36))
     summary.vaccination(coding(ATC, "J07AL02", "Prik tegen pneumokokken"), diary.day(310))
     add_laboratory(cast, diary)
+
+
+def add_documents(cast: Cast, diary: Diary) -> None:
+    """Add the letters that came to the record."""
+    add_letter(
+        cast, diary, 50, cast.staff.workers["hartenvrouw"], LETTER, "Brief over uw opname",
+        (
+            "U hield vocht vast. Met een hogere dosis plastabletten is dat in een paar dagen weggegaan.",
+            "Weeg u elke ochtend. Komt er in 3 dagen 2 kilo bij? Bel ons dezelfde dag.",
+            "Met vriendelijke groet, H. Hartenvrouw-Testverpleegkundige. Dit is een verzonnen brief.",
+        ),
+    )  # fmt: skip
 
 
 def add_laboratory(cast: Cast, diary: Diary) -> None:

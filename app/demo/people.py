@@ -7,6 +7,7 @@ from app.demo import copd, diabetes, heart_failure
 from app.demo.diary import Diary
 from app.demo.elements import Entry
 from app.demo.identity import cast
+from app.demo.questionnaires import add_questionnaires
 from app.fhir.release import Release
 
 STORIES = (diabetes, copd, heart_failure)
@@ -37,6 +38,8 @@ def demo_people(today: date, seed: int = 7) -> list[DemoPerson]:
         measured, agreed = cast(story.WHO, Release.STU3), cast(story.WHO, Release.R4)
         story.add_gp_summary(measured, diary)
         story.add_measurements(measured, diary)
+        story.add_documents(measured, diary)
+        add_questionnaires(measured, diary, story.ANSWERS)
         story.add_care(agreed, diary)
         story.add_medication(agreed, diary)
         people.append(

@@ -134,10 +134,12 @@ def extension(resource: Tree, name: str) -> Tree | None:
 
 
 def newest_first(resources: Iterable[Tree], *elements: str) -> list[Tree]:
-    """Return the resources by the first of ``elements`` that each has, latest first; without any last."""
+    """Return the resources by the first of ``elements`` that each has, latest first; without any last. A Period counts by its start."""
 
     def key(resource: Tree) -> datetime:
         value = next((resource[element] for element in elements if resource.get(element)), None)
+        if isinstance(value, dict):
+            value = value.get("start")
         return moment_of(value, ZoneInfo("UTC")) or datetime.min.replace(tzinfo=UTC)
 
     return sorted(resources, key=key, reverse=True)

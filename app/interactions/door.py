@@ -35,6 +35,7 @@ from app.interactions.newest import Newest, newest_of_each
 from app.interactions.news import mark_seen
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
 from app.interactions.own_words import Edit, add_own, change_own
+from app.interactions.read import read
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
 from app.interactions.self_measured import Change, add_measurements, change_measurement
@@ -65,6 +66,12 @@ class Interactions:
     ) -> Page:
         """Return a page of what matches."""
         return await search(self._context, requester, trace, release, resource_type, pairs)
+
+    async def read(
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, resource_id: str
+    ) -> Stored:
+        """Return the current version of a resource."""
+        return await read(self._context, requester, trace, release, resource_type, resource_id)
 
     async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> list[list[Stored]]:
         """Return for each search the latest that match, in one look."""

@@ -82,6 +82,14 @@ NAVIGATION = (
         marked("Problems, allergies and test results."),
         HEALTH,
     ),
+    Entry(
+        "/documents",
+        marked("Documents"),
+        marked("Documents"),
+        "letter",
+        marked("Letters, reports and pictures."),
+        HEALTH,
+    ),
     Entry("/access", marked("Who may see what"), marked("Access"), "key", marked("Give access, or stop it."), WHO),
     Entry("/activity", marked("Who looked"), marked("Looks"), "eye", marked("Every look at your record."), WHO),
     Entry(
@@ -132,6 +140,7 @@ PAGES_OF_PARTS = {
     "/medication": Category.MEDICATION,
     "/questionnaires": Category.QUESTIONNAIRES,
     "/summary": Category.GP_SUMMARY | Category.ALLERGIES | Category.LABORATORY | Category.VACCINATIONS,
+    "/documents": Category.DOCUMENTS,
 }
 """The pages of a record that somebody else may see in part, each with the parts of which one has to be open."""
 

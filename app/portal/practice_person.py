@@ -6,7 +6,6 @@ around a grant, in an emergency neither.
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -15,8 +14,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from app.access.requester import Requester
 from app.errors import AccessDeniedError, BadRequestError
+from app.portal.document_pages import file_of, show_document, show_documents
 from app.portal.measurements import show_kind, show_measurements
 from app.portal.open_session import text_of
 from app.portal.page import language_of, page
@@ -28,8 +27,8 @@ from app.portal.view import trace_of
 
 NUMBER = re.compile(r"[0-9]{1,15}")
 
-Show = Callable[..., Awaitable[HTMLResponse]]
-"""Makes a page of a request and a record; the rest of its arguments is the frame."""
+Show = Callable[..., Awaitable[Response]]
+"""Makes a page, or a file, of a request and a record; the rest of its arguments is the frame."""
 
 
 async def _overview(request: Request, _: Reading, **frame: Any) -> HTMLResponse:
@@ -40,12 +39,7 @@ def router(parts: LoginParts) -> APIRouter:
     """Return the routes below ``/practice/people``."""
     routes = APIRouter(include_in_schema=False)
 
-    async def about(who: AtWork, key: str) -> Requester:
-        """Return who is at work, held to the one person that a grant names. Raises: NotFoundError."""
-        record_id = await parts.interactions.record_of_key(who.practice.practice_id, key)
-        return replace(who.requester(), only_record=record_id)
-
-    async def shown(request: Request, who: AtWork, key: str, show: Show, part: str = "", *more: Any) -> HTMLResponse:
+    async def shown(request: Request, who: AtWork, key: str, show: Show, part: str = "", *more: Any) -> Response:
         """Return a page about one person, or a calm one when it is not open (any more)."""
         requester, trace = await about(who, key), trace_of(request)
         zone = ZoneInfo(parts.settings.time_zone)
@@ -60,16 +54,17 @@ def router(parts: LoginParts) -> APIRouter:
             return page(request, "practice_ended.html", status=error.status)
 
     def add(path: str, show: Show) -> None:
-        async def one(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> HTMLResponse:
+        async def one(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
             return await shown(request, who, grant_id, show, path)
 
-        routes.add_api_route(f"{PEOPLE}/{{grant_id}}{path}", one, methods=["GET"])
+        routes.add_api_route(f"{PEOPLE}/{{grant_id}}{path}", one, methods=["GET"], response_model=None)
 
     add("", _overview)
     add("/measurements", show_measurements)
     add("/care-plan", show_care_plan)
     add("/medication", show_medication)
     add("/summary", show_summary)
+    add("/documents", show_documents)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/measurements/{{key}}")
     async def kind(
@@ -78,7 +73,7 @@ def router(parts: LoginParts) -> APIRouter:
         grant_id: str,
         key: str,
         period: Annotated[str, Query()] = "",
-    ) -> HTMLResponse:
+    ) -> Response:
         return await shown(request, who, grant_id, show_kind, "/measurements", key, period)
 
     @routes.post(f"{PEOPLE}/{{grant_id}}/seen")
@@ -96,5 +91,30 @@ def router(parts: LoginParts) -> APIRouter:
         except AccessDeniedError as error:
             return page(request, "practice_ended.html", status=error.status)
         return RedirectResponse(f"{PEOPLE}/{grant_id}?done=seen", 303)
+
+    @routes.get(f"{PEOPLE}/{{grant_id}}/documents/{{resource_id}}")
+    async def document(
+        request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str
+    ) -> Response:
+        return await shown(request, who, grant_id, show_document, "/documents", resource_id)
+
+    def add_file(path: str, *, is_shown: bool) -> None:
+        async def show(request: Request, reading: Reading, resource_id: str, place: int, **_: Any) -> Response:
+            return await file_of(request, reading, resource_id, place, is_shown=is_shown)
+
+        async def one(
+            request: Request,
+            who: Annotated[AtWork, Depends(at_work)],
+            grant_id: str,
+            resource_id: str,
+            place: Annotated[int, Query(ge=0, le=99)] = 0,
+        ) -> Response:
+            return await shown(request, who, grant_id, show, "/documents", resource_id, place)
+
+        whole = f"{PEOPLE}/{{grant_id}}/documents/{{resource_id}}{path}"
+        routes.add_api_route(whole, one, methods=["GET"], response_model=None)
+
+    add_file("/shown", is_shown=True)
+    add_file("/file", is_shown=False)
 
     return routes

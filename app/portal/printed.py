@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from app.access.grant import Grant, Grantee
 from app.fhir.elements import Tree, amount, day_of, effective, has_code, listed, words
 from app.interactions.archive import About, written_name
-from app.portal import careplan, medication, summary
+from app.portal import careplan, medication, results, summary
 from app.portal.formats import capital, day, quantity, span
 from app.portal.kinds import WRONG, kind_of
 from app.portal.language import Language, marked
@@ -104,7 +104,7 @@ class PrintedSummary:
         value = self._value(tree)
         if not label or not value or (label not in self._things and len(self._things) >= 10 * THINGS_MAX):
             return
-        is_laboratory = kind is None and has_code(tree.get("category"), *summary.LABORATORY)
+        is_laboratory = kind is None and has_code(tree.get("category"), *results.LABORATORY)
         if (
             kind is None
             and not is_laboratory
@@ -113,7 +113,7 @@ class PrintedSummary:
         ):
             return  # what was said and seen is no measurement
         thing = self._things.setdefault(label, _Thing(label, is_laboratory))
-        normal, *_ = summary.normal_range(tree, self._language)
+        normal, *_ = results.normal_range(tree, self._language)
         thing.add(at, value, normal)
 
     def _value(self, tree: Tree) -> str:

@@ -1,7 +1,7 @@
 """How a page reads the record: always through the interactions, as the person, with one trace for the whole page."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import BinaryIO, Protocol
 from zoneinfo import ZoneInfo
@@ -154,6 +154,10 @@ class Interactions(Protocol):
     async def search(  # noqa: D102
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, pairs: list[tuple[str, str]]
     ) -> ResultPage: ...
+
+    async def read(  # noqa: D102
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, resource_id: str
+    ) -> Found: ...
 
     async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> Sequence[Sequence[Found]]:
         """Return for each search the latest by date that match, or all if they are few; together they are one look."""
@@ -342,6 +346,22 @@ class Reading:
         )
         return [one.tree() for searched in found for matches in searched for one in matches]
 
+    async def read(self, release: Release, resource_type: str, resource_id: str) -> Found:
+        """Return one resource. Raises: NotFoundError, GoneError, AccessDeniedError."""
+        return await self._interactions.read(self._requester, self._trace, release, resource_type, resource_id)
+
+    async def latest(
+        self, resource_type: str, most: int, by: Mapping[Release, str], *pairs: tuple[str, str]
+    ) -> list[Found]:
+        """Return the first ``most`` of each release that the search parameters match, sorted by a parameter of that release."""
+        found = await asyncio.gather(
+            *(
+                self._of_release(release, resource_type, [*pairs, ("_sort", order), ("_count", str(most))], enough=most)
+                for release, order in by.items()
+            )
+        )
+        return [one for several in found for one in several[:most]]
+
     async def count(self, resource_type: str, *pairs: tuple[str, str]) -> int:
         """Return how many resources of a type the search parameters match, of both releases."""
         asked = [*pairs, ("_summary", "count")]
@@ -357,7 +377,9 @@ class Reading:
         """Return all resources of each type, in the order asked."""
         return list(await asyncio.gather(*(self.all(resource_type) for resource_type in resource_types)))
 
-    async def _of_release(self, release: Release, resource_type: str, pairs: list[tuple[str, str]]) -> list[Found]:
+    async def _of_release(
+        self, release: Release, resource_type: str, pairs: list[tuple[str, str]], enough: int | None = None
+    ) -> list[Found]:
         several: list[Found] = []
         cursor: str | None = None
         for _ in range(PAGES_MAX):
@@ -365,6 +387,6 @@ class Reading:
             page = await self._interactions.search(self._requester, self._trace, release, resource_type, asked)
             several += page.matches
             cursor = page.next
-            if cursor is None:
+            if cursor is None or (enough is not None and len(several) >= enough):
                 break
         return several

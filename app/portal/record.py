@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.fhir.elements import Tree, named, newest_first, words
-from app.portal import careplan, medication, summary
+from app.portal import careplan, medication, results, summary
+from app.portal.document_pages import bases, newest_documents
+from app.portal.documents import documents_in
 from app.portal.kinds import KINDS, measurements_of
 from app.portal.measurements import codes_of
 from app.portal.own_plan import SAVED
@@ -17,6 +19,8 @@ from app.portal.reading import Reading
 from app.portal.session import LoggedIn, SignedIn, in_record, logged_in
 from app.portal.type_measurement import may_add, may_change
 from app.portal.view import reading_for
+
+RESULTS_READ, CONTACTS_READ, DOCUMENTS_SHOWN = 400, 50, 3
 
 
 def last_of(observations: list[Tree], reading: Reading) -> dict[str, careplan.Last]:
@@ -83,21 +87,26 @@ async def show_medication(request: Request, reading: Reading, **frame: Any) -> H
 
 
 async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
-    """Return the page of the GP summary."""
+    """Return the page of the GP summary: what there is of each part, and the newest of what there may be much of."""
     language = language_of(request)
-    conditions, episodes, allergies, compositions, vaccinations = await reading.several(
-        "Condition", "EpisodeOfCare", "AllergyIntolerance", "Composition", "Immunization"
+    conditions, episodes, allergies, vaccinations, procedures, flags = await reading.several(
+        "Condition", "EpisodeOfCare", "AllergyIntolerance", "Immunization", "Procedure", "Flag"
     )
-    results = await reading.all("Observation", ("category", ",".join(summary.LABORATORY)))
-    lines = await reading.all("Observation", ("code", "E,P"))
+    laboratory = await reading.newest("Observation", [[("category", ",".join(results.LABORATORY))]], RESULTS_READ)
+    compositions = await reading.newest("Composition", [[]], CONTACTS_READ)
+    lines = await reading.newest("Observation", [[("code", "E,P")]], 3 * CONTACTS_READ)
     return page(
         request,
         "summary.html",
+        alerts=summary.alerts(flags),
         problems=summary.problems(conditions, episodes),
         allergies=summary.allergies(allergies),
-        results=summary.results(results, reading.zone, language),
+        no_allergies=summary.says_no_allergies(allergies),
+        results=results.results(laboratory, reading.zone, language),
+        procedures=summary.done(procedures),
         contacts=summary.contacts(compositions, lines),
         vaccinations=summary.vaccinations(vaccinations),
+        documents=documents_in(await newest_documents(reading, DOCUMENTS_SHOWN), bases(request))[:DOCUMENTS_SHOWN],
         **near(request, reading.now),
         **frame,
     )

@@ -1,17 +1,16 @@
-"""The GP summary as a person reads it: problems, allergies, laboratory results, contacts, vaccinations; pure."""
+"""The GP summary as a person reads it: problems, allergies, what was done, contacts, vaccinations; pure.
+
+Laboratory results are in ``results.py``.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from app.fhir.elements import (
     Tree,
-    amount,
     codes,
     day_of,
-    effective,
     extension,
     has_code,
     listed,
@@ -21,11 +20,11 @@ from app.fhir.elements import (
     referred,
     words,
 )
-from app.portal.formats import quantity
-from app.portal.kinds import WRONG, kind_of
-from app.portal.language import Language
 
-LABORATORY = ("49581000146104", "laboratory")
+NO_ALLERGIES = ("716186003", "no-known-allergies")
+"""SNOMED CT and HL7: it is known that there are none."""
+
+_NOT_TRUE = frozenset({"entered-in-error", "refuted"})
 _OPEN = frozenset({"active", "recurrence", "relapse", ""})
 _FOR_THE_PERSON = frozenset({"E", "P"})
 """Lines of a GP's report that a person reads; S and O are the GP's own notes (MedMij GP data 2.0)."""
@@ -58,15 +57,14 @@ class AllergyView:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultView:
-    """One test with its newest result and those before; ``state`` is 0 inside its reference range, -1 below, 1 above."""
+class DoneView:
+    """An operation or examination: why, and what came of it."""
 
     name: str
-    value: str
-    on: date
-    normal: str
-    state: int | None
-    earlier: tuple[tuple[date, str], ...]
+    on: date | None
+    by: str
+    why: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def problems(conditions: Iterable[Tree], episodes: Iterable[Tree]) -> list[Probl
     """Return the problems, open ones first; the same problem in both releases, or also as an episode, is shown once."""
     found: dict[str, ProblemView] = {}
     for condition in conditions:
-        if _code(condition, "verificationStatus") == "entered-in-error":
+        if _code(condition, "verificationStatus") in _NOT_TRUE:
             continue
         view = ProblemView(
             words(condition.get("code")),
@@ -120,14 +118,16 @@ def problems(conditions: Iterable[Tree], episodes: Iterable[Tree]) -> list[Probl
     return sorted(found.values(), key=lambda one: (not one.is_open, -(one.since or date.min).toordinal()))
 
 
+def _holds(allergy: Tree) -> bool:
+    is_open = _code(allergy, "clinicalStatus") in _OPEN
+    return is_open and _code(allergy, "verificationStatus") not in _NOT_TRUE
+
+
 def allergies(resources: Iterable[Tree]) -> list[AllergyView]:
     """Return the allergies and intolerances that still hold, dangerous ones first."""
     found: dict[str, AllergyView] = {}
     for resource in resources:
-        if _code(resource, "clinicalStatus") not in _OPEN or _code(resource, "verificationStatus") in (
-            "entered-in-error",
-            "refuted",
-        ):
+        if not _holds(resource) or has_code(resource.get("code"), *NO_ALLERGIES):
             continue
         reactions = [reaction for reaction in resource.get("reaction", []) if reaction.get("manifestation")]
         view = AllergyView(
@@ -142,54 +142,39 @@ def allergies(resources: Iterable[Tree]) -> list[AllergyView]:
     return sorted(found.values(), key=lambda one: (not one.is_severe, one.name.casefold()))
 
 
-def normal_range(resource: Tree, language: Language) -> tuple[str, Decimal | None, Decimal | None]:
-    """Return the reference range in words, empty if there is none, and its ends."""
-    bounds: Tree = next(iter(resource.get("referenceRange", [])), {})
-    low, high = amount(bounds.get("low")), amount(bounds.get("high"))
-    if low and high:
-        text = language.gettext("%(low)s to %(high)s") % {
-            "low": quantity(low[0], "", language),
-            "high": quantity(high[0], "", language),
-        }
-    elif high:
-        text = language.gettext("at most %(value)s") % {"value": quantity(high[0], "", language)}
-    elif low:
-        text = language.gettext("at least %(value)s") % {"value": quantity(low[0], "", language)}
-    else:
-        text = str(bounds.get("text", ""))
-    return text, low[0] if low else None, high[0] if high else None
+def says_no_allergies(resources: Iterable[Tree]) -> date | None:
+    """Return since when it is recorded that there are no allergies; None where nobody recorded that.
+
+    No allergies in a record can also mean that nobody asked.
+    """
+    said = [one for one in resources if _holds(one) and has_code(one.get("code"), *NO_ALLERGIES)]
+    days = (day_of(one.get("assertedDate") or one.get("recordedDate") or one.get("onsetDateTime")) for one in said)
+    return max((day or date.min for day in days), default=None)
 
 
-def results(observations: Iterable[Tree], zone: ZoneInfo, language: Language) -> list[ResultView]:
-    """Return the laboratory results, one row per test, the most recent test first."""
-    tests: dict[str, list[tuple[datetime, Tree]]] = {}
-    for resource in observations:
-        at = effective(resource, zone)
-        is_laboratory = has_code(resource.get("category"), *LABORATORY) and kind_of(resource) is None
-        if is_laboratory and at and resource.get("status") not in WRONG:
-            tests.setdefault(words(resource.get("code")), []).append((at, resource))
-    found = []
-    for name, every in tests.items():
-        every.sort(key=lambda one: one[0], reverse=True)
-        at, newest = every[0]
-        measured = amount(newest.get("valueQuantity"))
-        normal, low, high = normal_range(newest, language)
-        state = None
-        if measured and (low is not None or high is not None):
-            state = -1 if low is not None and measured[0] < low else 1 if high is not None and measured[0] > high else 0
-        earlier = tuple((moment.date(), _value(resource, language, with_unit=False)) for moment, resource in every[1:4])
-        found.append(ResultView(name, _value(newest, language), at.date(), normal, state, earlier))
-    return sorted(found, key=lambda one: (-one.on.toordinal(), one.name.casefold()))
+def alerts(flags: Iterable[Tree]) -> list[str]:
+    """Return what everybody who gives care has to know, each said once."""
+    return list(
+        dict.fromkeys(words(one.get("code")) for one in flags if one.get("status") == "active" and one.get("code"))
+    )
 
 
-def _value(resource: Tree, language: Language, *, with_unit: bool = True) -> str:
-    measured = amount(resource.get("valueQuantity"))
-    if measured:
-        return quantity(measured[0], measured[1] if with_unit else "", language)
-    return str(resource.get("valueString") or words(resource.get("valueCodeableConcept")))
+def done(procedures: Iterable[Tree], most: int = 30) -> list[DoneView]:
+    """Return the ``most`` latest operations and examinations that were done."""
+    found = [one for one in procedures if one.get("status") == "completed"]
+    views = []
+    for one in newest_first(found, "performedDateTime", "performedPeriod")[:most]:
+        when = one.get("performedDateTime") or (one.get("performedPeriod") or {}).get("start")
+        performers = [part.get("actor") for part in one.get("performer", []) if part.get("actor")]
+        outcome = words(one.get("outcome")) or " ".join(
+            note["text"] for note in one.get("note", []) if note.get("text")
+        )
+        why = words(one.get("reasonCode")) or named(one.get("reasonReference"))
+        views.append(DoneView(words(one.get("code")), day_of(when), named(performers), why, outcome))
+    return [one for one in views if one.name]
 
 
-def contacts(compositions: Iterable[Tree], lines: Iterable[Tree], most: int = 10) -> list[ContactView]:
+def contacts(compositions: Iterable[Tree], lines: Iterable[Tree], most: int = 50) -> list[ContactView]:
     """Return the newest contacts that have a report; ``lines`` are Observations that its sections refer to.
 
     A line that is not for the person is never shown, whatever the practice sent.

@@ -1,7 +1,7 @@
 """The pages that are looked at in a browser, by who sees them: a new page adds a line here.
 
 In a path ``{grant}`` is the grant that the first invented person gave to the first practice, ``{person}`` that person as the
-practice's pages name them, ``{member}`` the account of a colleague there.
+practice's pages name them, ``{member}`` the account of a colleague there, ``{document}`` the newest document of that person.
 """
 
 NOBODY, PERSON, PRACTICE, WALKER = "nobody", "person", "practice", "walker"
@@ -32,6 +32,8 @@ PLACES = {
         "/medication",
         "/questionnaires",
         "/summary",
+        "/documents",
+        "/documents/{document}",
         "/access",
         "/access/new",
         "/access/code",
@@ -71,6 +73,8 @@ PLACES = {
         "/practice/people/{person}/care-plan",
         "/practice/people/{person}/medication",
         "/practice/people/{person}/summary",
+        "/practice/people/{person}/documents",
+        "/practice/people/{person}/documents/{document}",
         "/practice/requests",
         "/practice/staff",
         "/practice/staff/{member}",
@@ -99,6 +103,10 @@ BESIDE = {
     "/login/from/{key}": "comes from the page of another party",
     "/my-data/archive.zip": "is a file",
     "/my-data/summary.pdf": "is a file",
+    "/documents/{resource_id}/shown": "is a file",
+    "/documents/{resource_id}/file": "is a file",
+    "/practice/people/{grant_id}/documents/{resource_id}/shown": "is a file",
+    "/practice/people/{grant_id}/documents/{resource_id}/file": "is a file",
     "/activity/receipt/{number}": "is a file",
     "/activity/log.ndjson": "is a file",
     "/activity/log.csv": "is a file",

@@ -75,6 +75,8 @@ class Site:
         page.get_by_role("button", name="Toegang geven", exact=True).click()
         page.wait_for_url("**/access?done=given")
         self.names["grant"] = _part(page, "/access/{}/withdraw")
+        page.goto("/documents")
+        self.names["document"] = _part(page, "/documents/{}")
         at_work.goto("/practice")
         self.names["person"] = _part(at_work, "/practice/people/{}")
         at_work.goto("/practice/staff")

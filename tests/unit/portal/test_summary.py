@@ -1,27 +1,11 @@
-"""The GP summary: problems, allergies, results, contacts."""
+"""The GP summary: problems, allergies, what was done, contacts, vaccinations."""
 
-from decimal import Decimal
+from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from app.portal.language import language
-from app.portal.summary import allergies, contacts, problems, results, vaccinations
+from app.portal.summary import alerts, allergies, contacts, done, problems, says_no_allergies, vaccinations
 
-DUTCH = language("nl")
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 LINES = "http://fhir.nl/fhir/NamingSystem/journaalregeltypen"
-
-
-def result(on: str, value: str, low: str | None = None, high: str | None = None) -> dict[str, Any]:
-    bounds = {name: {"value": Decimal(bound)} for name, bound in (("low", low), ("high", high)) if bound}
-    return {
-        "status": "final",
-        "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "49581000146104"}]}],
-        "code": {"text": "Kalium"},
-        "effectiveDateTime": on,
-        "valueQuantity": {"value": Decimal(value), "code": "mmol/L"},
-        "referenceRange": [bounds] if bounds else [],
-    }
 
 
 def section(code: str, line: str) -> dict[str, Any]:
@@ -72,24 +56,6 @@ def test_dangerous_allergies_come_first() -> None:
     assert [(one.name, one.is_severe) for one in found] == [("Penicilline", True), ("Appel", False)]
 
 
-def test_a_result_is_held_against_its_own_reference_range() -> None:
-    (row,) = results(
-        [result("2026-03-01", "5.4", "3.5", "5.0"), result("2026-01-01", "4.1", "3.5", "5.0")], AMSTERDAM, DUTCH
-    )
-    assert (row.value, row.normal, row.state) == ("5,4\u00a0mmol/l", "3,5 tot 5,0", 1)
-    assert [value for _, value in row.earlier] == ["4,1"]
-
-
-def test_a_result_without_bounds_is_not_judged() -> None:
-    (row,) = results([result("2026-03-01", "5.4")], AMSTERDAM, DUTCH)
-    assert (row.normal, row.state) == ("", None)
-
-
-def test_a_home_glucose_is_no_laboratory_result() -> None:
-    glucose = result("2026-03-01", "6.4") | {"code": {"coding": [{"system": "http://loinc.org", "code": "14770-2"}]}}
-    assert results([glucose], AMSTERDAM, DUTCH) == []
-
-
 def test_the_gps_own_notes_are_never_shown() -> None:
     lines = [{"id": code, "valueString": f"tekst {code}"} for code in "SOEP"]
     report = {"date": "2026-03-01", "section": [section(code, code) for code in "SOEP"]}
@@ -97,12 +63,51 @@ def test_the_gps_own_notes_are_never_shown() -> None:
     assert contact.lines == (("E", "tekst E"), ("P", "tekst P"))
 
 
-def test_contacts_come_newest_first_and_only_the_last_ten() -> None:
-    found = contacts([{"date": f"2026-01-{day:02}"} for day in range(1, 13)], [])
-    assert len(found) == 10
-    assert str(found[0].on) == "2026-01-12"
+def test_contacts_come_newest_first_and_only_the_last_fifty() -> None:
+    found = contacts([{"date": f"{year}-01-12"} for year in range(1950, 2010)], [])
+    assert len(found) == 50
+    assert str(found[0].on) == "2009-01-12"
 
 
 def test_only_vaccinations_that_were_given_are_shown() -> None:
     given = {"status": "completed", "vaccineCode": {"text": "Griepprik"}, "date": "2026-10-21"}
     assert [name for name, _ in vaccinations([given, {**given, "notGiven": True}])] == ["Griepprik"]
+
+
+NONE_KNOWN = {"coding": [{"system": "http://snomed.info/sct", "code": "716186003"}]}
+
+
+def test_that_there_are_no_allergies_is_said_only_if_somebody_recorded_it() -> None:
+    said = {"code": NONE_KNOWN, "clinicalStatus": "active", "assertedDate": "2025-04-01"}
+    assert allergies([said]) == []
+    assert says_no_allergies([said]) == date(2025, 4, 1)
+    assert says_no_allergies([]) is None
+    assert says_no_allergies([{**said, "verificationStatus": "entered-in-error"}]) is None
+    assert says_no_allergies([{"code": NONE_KNOWN, "clinicalStatus": "active"}]) == date.min
+
+
+def test_a_problem_that_was_refuted_is_not_shown() -> None:
+    assert problems([{"code": {"text": "Astma"}, "verificationStatus": "refuted"}], []) == []
+
+
+def test_what_was_done_comes_newest_first_with_its_reason_and_outcome() -> None:
+    eye = {
+        "status": "completed",
+        "code": {"text": "Staaroperatie"},
+        "performedPeriod": {"start": "2022-06-14"},
+        "reasonReference": [{"display": "staar"}],
+        "performer": [{"actor": {"display": "M. Meetlat-Testarts"}}],
+        "outcome": {"text": "Goed verlopen."},
+    }
+    foot = {"status": "completed", "code": {"text": "Voetcontrole"}, "performedDateTime": "2026-01-01"}
+    found = done([eye, foot, {**foot, "status": "entered-in-error"}, {"status": "completed"}])
+    assert [(one.name, one.on) for one in found] == [
+        ("Voetcontrole", date(2026, 1, 1)),
+        ("Staaroperatie", date(2022, 6, 14)),
+    ]
+    assert (found[1].by, found[1].why, found[1].outcome) == ("M. Meetlat-Testarts", "staar", "Goed verlopen.")
+
+
+def test_an_alert_that_came_twice_is_said_once_and_an_old_one_not_at_all() -> None:
+    one = {"status": "active", "code": {"text": "Kans op een lage suiker"}}
+    assert alerts([one, one, {"status": "inactive", "code": {"text": "Oud"}}]) == ["Kans op een lage suiker"]
