@@ -19,7 +19,7 @@ from tests.access.test_pages import routes_of, session
 from tests.support.world import DAY, Person, Tree, World, condition, goal, restricted, staff_name, weight
 
 ENGLISH = {"accept-language": "en"}
-PARTS = ("", "/measurements", "/measurements/weight", "/care-plan", "/medication", "/summary")
+PARTS = ("", "/measurements", "/measurements/weight", "/care-plan", "/medication", "/summary", "/documents")
 """The pages about one person."""
 
 
@@ -310,8 +310,8 @@ async def test_what_is_sensitive_is_for_the_gp(world: World) -> None:
 async def test_a_part_that_was_not_shared_is_not_called_empty(world: World) -> None:
     async with at_work(world, "gp of granted") as browser:
         shown = (await browser.get(person_url(world) + "/summary")).text
-        assert "No allergies are known here." not in shown
-        assert shown.count("This part was not shared with your practice") == 2  # allergies, and laboratory
+        assert "No allergies are noted here." not in shown
+        assert shown.count("This part was not shared with your practice") == 3  # allergies, laboratory, and documents
 
 
 async def test_each_page_says_on_which_grant_it_rests_and_that_it_is_seen(world: World) -> None:
