@@ -78,8 +78,10 @@ async def show_document(request: Request, reading: Reading, resource_id: str, **
     return answer
 
 
-async def file_of(request: Request, reading: Reading, resource_id: str, place: int, *, is_shown: bool) -> Response:
-    """Return a file of a document: to be shown in a page of ours, or to be kept.
+async def file_of(
+    request: Request, reading: Reading, resource_id: str, place: int, *, is_shown: bool, **_: object
+) -> Response:
+    """Return a file of a document: to be shown in a page of ours, or to be kept. What is around a page is not around a file.
 
     Raises: NotFoundError, also for a file that is not to be shown, or is not kept here.
     """

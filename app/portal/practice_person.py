@@ -6,6 +6,8 @@ around a grant, in an emergency neither.
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from app.access.requester import Requester
 from app.errors import AccessDeniedError, BadRequestError
 from app.portal.document_pages import file_of, show_document, show_documents
 from app.portal.measurements import show_kind, show_measurements
@@ -35,27 +38,36 @@ async def _overview(request: Request, _: Reading, **frame: Any) -> HTMLResponse:
     return page(request, "practice_person.html", is_seen=request.query_params.get("done") == "seen", **frame)
 
 
+async def _about(parts: LoginParts, who: AtWork, key: str) -> Requester:
+    """Return who is at work, held to the one person that a grant names. Raises: NotFoundError."""
+    record_id = await parts.interactions.record_of_key(who.practice.practice_id, key)
+    return replace(who.requester(), only_record=record_id)
+
+
+async def _shown(
+    parts: LoginParts, request: Request, who: AtWork, key: str, show: Show, part: str = "", *more: Any
+) -> Response:
+    """Return a page about one person, or a calm one when it is not open (any more)."""
+    requester, trace = await _about(parts, who, key), trace_of(request)
+    zone = ZoneInfo(parts.settings.time_zone)
+    now = parts.clock().astimezone(zone)
+    try:
+        shared = view_of(await parts.interactions.shared_person(requester, trace), now, zone, language_of(request))
+        if part and part not in dict(shared.pages):
+            raise AccessDeniedError("This part was not shared.")
+        reading = Reading(parts.interactions, requester, trace, now, zone)
+        return await show(request, reading, *more, shared=shared, closed=shared.closed, base=f"{PEOPLE}/{key}")
+    except AccessDeniedError as error:
+        return page(request, "practice_ended.html", status=error.status)
+
+
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes below ``/practice/people``."""
     routes = APIRouter(include_in_schema=False)
 
-    async def shown(request: Request, who: AtWork, key: str, show: Show, part: str = "", *more: Any) -> Response:
-        """Return a page about one person, or a calm one when it is not open (any more)."""
-        requester, trace = await about(who, key), trace_of(request)
-        zone = ZoneInfo(parts.settings.time_zone)
-        now = parts.clock().astimezone(zone)
-        try:
-            shared = view_of(await parts.interactions.shared_person(requester, trace), now, zone, language_of(request))
-            if part and part not in dict(shared.pages):
-                raise AccessDeniedError("This part was not shared.")
-            reading = Reading(parts.interactions, requester, trace, now, zone)
-            return await show(request, reading, *more, shared=shared, closed=shared.closed, base=f"{PEOPLE}/{key}")
-        except AccessDeniedError as error:
-            return page(request, "practice_ended.html", status=error.status)
-
     def add(path: str, show: Show) -> None:
         async def one(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
-            return await shown(request, who, grant_id, show, path)
+            return await _shown(parts, request, who, grant_id, show, path)
 
         routes.add_api_route(f"{PEOPLE}/{{grant_id}}{path}", one, methods=["GET"], response_model=None)
 
@@ -74,7 +86,7 @@ def router(parts: LoginParts) -> APIRouter:
         key: str,
         period: Annotated[str, Query()] = "",
     ) -> Response:
-        return await shown(request, who, grant_id, show_kind, "/measurements", key, period)
+        return await _shown(parts, request, who, grant_id, show_kind, "/measurements", key, period)
 
     @routes.post(f"{PEOPLE}/{{grant_id}}/seen")
     async def seen(
@@ -87,7 +99,7 @@ def router(parts: LoginParts) -> APIRouter:
         if NUMBER.fullmatch(until) is None:
             raise BadRequestError("This is not the number of a change.")
         try:
-            await parts.interactions.mark_seen(await about(who, grant_id), trace_of(request), int(until))
+            await parts.interactions.mark_seen(await _about(parts, who, grant_id), trace_of(request), int(until))
         except AccessDeniedError as error:
             return page(request, "practice_ended.html", status=error.status)
         return RedirectResponse(f"{PEOPLE}/{grant_id}?done=seen", 303)
@@ -96,12 +108,9 @@ def router(parts: LoginParts) -> APIRouter:
     async def document(
         request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str
     ) -> Response:
-        return await shown(request, who, grant_id, show_document, "/documents", resource_id)
+        return await _shown(parts, request, who, grant_id, show_document, "/documents", resource_id)
 
     def add_file(path: str, *, is_shown: bool) -> None:
-        async def show(request: Request, reading: Reading, resource_id: str, place: int, **_: Any) -> Response:
-            return await file_of(request, reading, resource_id, place, is_shown=is_shown)
-
         async def one(
             request: Request,
             who: Annotated[AtWork, Depends(at_work)],
@@ -109,7 +118,8 @@ def router(parts: LoginParts) -> APIRouter:
             resource_id: str,
             place: Annotated[int, Query(ge=0, le=99)] = 0,
         ) -> Response:
-            return await shown(request, who, grant_id, show, "/documents", resource_id, place)
+            show = partial(file_of, is_shown=is_shown)
+            return await _shown(parts, request, who, grant_id, show, "/documents", resource_id, place)
 
         whole = f"{PEOPLE}/{{grant_id}}/documents/{{resource_id}}{path}"
         routes.add_api_route(whole, one, methods=["GET"], response_model=None)
