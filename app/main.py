@@ -64,7 +64,7 @@ from app.portal.session import LoginNeededError, OtherDoorError, to_login, to_ot
 from app.portal.view import trace_of
 from app.rest.application import FhirApplication, base_of
 from app.settings import Settings
-from app.web import cors
+from app.web import cors, head
 from app.web.ends import Ends
 from app.web.middleware import Frame
 from app.web.stopping import Stopping, sent_elsewhere
@@ -211,7 +211,7 @@ class Regie:
                 return
         with request_of_its_own():
             self._add_routes()
-            await self.framed(scope, receive, send)
+            await head.answer(self.framed, scope, receive, send)
 
 
 def create_app(settings: Settings | None = None, figures: Path | None = None) -> Regie:

@@ -12,6 +12,7 @@ from app.access.categories import ALL_PARTS
 from app.access.smart_scope import LOOK
 from app.consent import grants
 from app.fhir.release import Release
+from app.web.head import BEGINS
 from tests.end_to_end.browser.places import BESIDE, PLACES
 from tests.support.world import World, never_made
 
@@ -181,6 +182,26 @@ async def grants_of(world: World) -> set[str]:
     """Return the ids of Zonnestraal's grants that are not withdrawn now."""
     found = await grants.of_record(world.parts.database.reader, world.zonnestraal.record_id)
     return {grant.grant_id for grant in found if grant.withdrawn_at is None}
+
+
+async def test_head_of_every_page_is_get_without_the_body(world: World) -> None:
+    async with await session(world, "zonnestraal") as browser:
+        for route in routes_of(world.application.pages):
+            method, url = filled(route, world)
+            if method != "GET" or url in BEGINS or url == "/static":
+                continue
+            head, whole = await browser.head(url), await browser.get(url)
+            assert (head.status_code, head.content) == (whole.status_code, b""), route
+            for name in ("content-type", "content-security-policy", "location"):
+                assert name not in whole.headers or name in head.headers, (route, name)
+        style = await browser.head("/static/regie.css")
+        assert (style.status_code, style.content) == (200, b"")
+        for url in BEGINS:
+            assert (await browser.head(url)).status_code == 405
+        for url, status in (("/nothing", 404), ("/logout", 405), ("/access/nobody/withdraw", 404)):
+            answer = await browser.head(url)
+            assert (answer.status_code, answer.content) == (status, b"")
+    assert (await world.http.head("/measurements")).status_code == 303
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
