@@ -1,5 +1,6 @@
 """The pages with measurements: an overview of cards, and per kind a chart, what it says in words, and a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -85,8 +86,10 @@ def _since(day: date) -> tuple[str, str]:
     return "date", f"ge{day - timedelta(days=1)}"
 
 
-async def _period(reading: Reading, kind: Kind, key: str, last: date) -> Period:
+async def _period(reading: Reading, kind: Kind, key: str, last: date, upto: Sequence[tuple[str, str]]) -> Period:
     """Return the period of this key; for none the usual one, or a shorter one of which a chart can be read.
+
+    It ends on ``last``, and ``upto`` is what says so of a search.
 
     Raises: NotFoundError.
     """
@@ -99,7 +102,7 @@ async def _period(reading: Reading, kind: Kind, key: str, last: date) -> Period:
     shorter = [one for one in reversed(PERIODS) if one.days <= usual.days]
     for one in shorter[:-1]:
         first = last - timedelta(days=one.days - 1)
-        if await reading.count("Observation", ("code", codes_of(kind)), _since(first)) <= DENSE:
+        if await reading.count("Observation", ("code", codes_of(kind)), _since(first), *upto) <= DENSE:
             return one
     return shorter[-1]
 
@@ -133,8 +136,8 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         raise NotFoundError("There is no such kind of measurement.")
     until = day_typed(request.query_params.get("until", ""))
     last = min(until, reading.today) if until and until >= FIRST_DAY else reading.today
-    window = Window(await _period(reading, kind, period, last), last)
     upto = [("date", f"le{last + timedelta(days=1)}")] if last < reading.today else []
+    window = Window(await _period(reading, kind, period, last, upto), last)
     found = await reading.all("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
     measured = [
         one

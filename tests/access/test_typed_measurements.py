@@ -17,11 +17,12 @@ from app.errors import DuplicateError
 from app.fhir.release import Release
 from app.fhir.self_measured import Measured
 from app.interactions.self_measured import add_measurements
+from app.portal import measurements
 from app.portal.session import SCOPES
 from tests.access.test_pages import form_token, session
 from tests.support.acting import browser_of, go_in, let_act, send
 from tests.support.in_process import inside
-from tests.support.world import World
+from tests.support.world import World, weight
 
 DUTCH = {"accept-language": "nl"}
 ADD = "/measurements/add/weight"
@@ -373,3 +374,17 @@ async def test_a_cookie_that_is_not_ours_is_no_typing(world: World, sealed: str)
         cookie = f"regie-session={browser.cookies['regie-session']}; regie-typed={sealed}"
         answer = await browser.get(ADD, headers=[(b"cookie", cookie.encode())])
     assert answer.status_code == 200
+
+
+async def test_how_much_there_is_now_does_not_shorten_a_window_in_the_past(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measurements, "DENSE", 3)
+    me, now = world.caller("zonnestraal"), datetime.now(UTC)
+    for days in (1, 2, 3, 4, 400):
+        day = str((now - timedelta(days=days)).date())
+        await me.made(weight(Release.R4, world.zonnestraal.patient(), effectiveDateTime=day))
+    chosen = re.compile(r'period=(\w+)" aria-current')
+    past = str((now - timedelta(days=390)).date())
+    shown = [(await page(world, f"/measurements/weight{query}")).text for query in (f"?until={past}", "")]
+    assert [chosen.findall(text) for text in shown] == [[measurements.USUAL], [measurements.PERIODS[0].key]]
