@@ -1,6 +1,6 @@
 """Looking for many resources at once, by their types and ids: what an import asks before it writes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,8 @@ from app.db.database import Transaction
 from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
-from app.store.resources import Stored, columns, scoped, stored
+from app.store.pages import every_row, inline, page_columns
+from app.store.resources import Stored, scoped
 from app.store.tables import change, current, locator
 from app.store.visible import parameters, visible
 
@@ -28,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 @scoped
 def _current(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
-    statement = select(*columns(change)).select_from(joined)
+    statement = select(*page_columns(change)).select_from(joined)
     return hot(
         statement.where(
             current.c.record_id == bindparam("record_id"),
@@ -50,14 +51,23 @@ async def located(
 
 
 async def read_many(
-    transaction: Transaction, release: Release, wanted: Iterable[tuple[RecordAccess, str, Iterable[str]]]
-) -> list[Stored]:
-    """Return the newest versions that have one of these ids of a type, inside that scope, deletions too."""
-    asked: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
-    for access, resource_type, ids in wanted:
-        asked[access.types is not None].append({**parameters(access), **_named(release, resource_type, ids)})
-    found = [await transaction.each(_current(limited), of_form) for limited, of_form in asked.items()]
-    return [stored(row) for of_form in found for rows in of_form for row in rows]
+    transaction: Transaction, release: Release, wanted: Sequence[tuple[RecordAccess, str, Sequence[str]]]
+) -> AsyncIterator[Stored]:
+    """Yield the newest versions that have one of these ids of a type, inside that scope, deletions too.
+
+    A page of them is in memory at once.
+    """
+    size = inline(sum(len(ids) for _, _, ids in wanted))
+    for limited in (False, True):
+        of_form = [one for one in wanted if (one[0].types is not None) is limited]
+        asked = [
+            {**parameters(access), **_named(release, resource_type, ids), "inline": size}
+            for access, resource_type, ids in of_form
+        ]
+        found = await transaction.each(_current(limited), asked)
+        for (access, _, _), rows in zip(of_form, found, strict=True):
+            async for version in every_row(transaction, access, rows):
+                yield version
 
 
 def _named(release: Release, resource_type: str, ids: Iterable[str]) -> dict[str, Any]:

@@ -4,13 +4,18 @@ import asyncio
 import gzip
 import json
 import random
+import tracemalloc
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.access.categories import ALL_PARTS
+from app.access.scope import RecordAccess
 from app.audit.events import Trace, unpack
+from app.db.database import Transaction
 from app.errors import UnavailableError, UnprocessableError
 from app.fhir.release import Release
 from app.interactions import record_import
@@ -20,6 +25,7 @@ from app.interactions.people import record_with_patient
 from app.store import pages
 from app.store.changes import all_records
 from app.store.ids import new_id, record_in
+from app.store.many import read_many
 from tests.support.importing import OPERATOR, imported
 from tests.support.in_process import Inside, inside
 from tests.support.soundness import Change
@@ -112,6 +118,33 @@ async def test_what_somebody_changed_since_is_left_as_it_is(person: Inside) -> N
     corrected = json.dumps(weight(0, "weight-0-1", "80")).encode()
     assert (await imported(person.parts, [corrected])).counts == (1, 0, 0)
     assert (await imported(person.parts, lines)).counts == (0, len(lines), 0)
+
+
+async def test_large_resources_that_stand_already_are_not_in_memory_together(person: Inside) -> None:
+    ids = [f"large-{number}" for number in range(40)]
+    about: dict[str, Any] = {"subject": {"reference": f"Patient/{person.patient_id}"}}
+    text = b64encode(random.Random(1).randbytes(600_000)).decode()
+    lines = [json.dumps(weight(0, one, **about, note=[{"text": text}])).encode() for one in ids]
+    assert (await imported(person.parts, lines)).counts == (40, 0, 0)
+    access = RecordAccess(person.record_id, ALL_PARTS, ALL_PARTS, None, "own record")
+    tracemalloc.start()
+
+    async def job(transaction: Transaction) -> list[str]:
+        return [one.id async for one in read_many(transaction, Release.R4, [(access, "Observation", ids)])]
+
+    seen = await person.parts.database.write(job)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sorted(seen) == sorted(ids)
+    assert peak < 20_000_000, f"{peak} bytes: all of them are 32 MB, and twice that while they are unpacked"
+    assert (await imported(person.parts, lines)).counts == (0, 40, 0)
+
+
+async def test_what_was_deleted_since_comes_in_again(person: Inside) -> None:
+    line = json.dumps(weight(0, "deleted", subject={"reference": f"Patient/{person.patient_id}"})).encode()
+    assert (await imported(person.parts, [line])).counts == (1, 0, 0)
+    assert (await person.http.delete("/Observation/deleted", headers=person.headers)).status_code == 204
+    assert (await imported(person.parts, [line])).counts == (0, 1, 0), "it was in, and somebody took it out"
 
 
 async def test_the_same_content_twice_without_an_id_is_two_resources_and_stays_two(person: Inside) -> None:
