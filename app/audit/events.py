@@ -30,7 +30,7 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True):
     ``instant`` is in microseconds UTC, 0 until the log takes the event. ``record_id`` is the record it is about, -1 for
     none. ``action`` is a FHIR interaction (``read``, ``search-type``, ``create``) or one of ``login``, ``logout``,
     ``login-changed``, ``grant``, ``withdraw``, ``token``, ``log``, ``time-zone``. ``outcome`` is ``success`` or
-    ``refused``; ``ground`` the grant or rule that allowed it; ``count`` how many resources were shown or written; that of an ``import-resources`` is of changes, of which ``seq`` is the last.
+    ``refused``; ``ground`` the grant or rule that allowed it; ``count`` how many resources were shown, written or only counted; that of an ``import-resources`` is of changes, of which ``seq`` is the last.
     ``own_number`` counts the entries about the record from 1; ``own_previous`` and ``own_hash`` are the number in the chain
     and the hash of the one before it about the same record. The log fills them in.
 

@@ -7,6 +7,7 @@ out of the answer.
 Spec: https://hl7.org/fhir/R4/versions.html, https://hl7.org/fhir/R4/search.html
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -191,7 +192,7 @@ class Asking:
         if cursor is not None:
             after = searches.read_cursor(context, self.requester, self.release, own, cursor)
         size = context.limits.page_size_default if own.count is None else own.count
-        total, matches = 0, list[Match]()
+        counted, matches = Counter[int](), list[Match]()
         for question in questions:
             # Gathered, not walked: the keys of both have to be of one form.
             run = Run(context.index_key, question.release, question.parsed, repeats=True)
@@ -200,7 +201,7 @@ class Asking:
                 looked_in = await readers(context, self.requester, scope, self.release, question.parsed)
             for one in looked_in:
                 if own.count == 0 or own.total in ("accurate", "estimate"):
-                    total += await run.count(one, question.scope)
+                    counted += await run.count(one, question.scope)
                 if size > 0:
                     matches += await run.page(one, question.scope, after, size + 1)
 
@@ -219,10 +220,13 @@ class Asking:
             following,
             own.used,
             (*own.ignored, *problems, *telling.issues),
-            total if own.count == 0 or own.total in ("accurate", "estimate") else None,
+            counted.total() if own.count == 0 or own.total in ("accurate", "estimate") else None,
         )
         return page, searches.looked_into(
-            looked_at(questions), {self.resource_type}, [one.version for one in found] + extra
+            looked_at(questions),
+            {self.resource_type},
+            [one.version for one in found] + extra,
+            counted if own.count == 0 else None,
         )
 
     async def questions(

@@ -9,7 +9,8 @@ Spec: https://hl7.org/fhir/R4/search.html, https://hl7.org/fhir/STU3/search.html
 import base64
 import binascii
 import hmac
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -102,9 +103,9 @@ async def _page(
 ) -> tuple[Page, Sequence[Touched]]:
     parsed, run = asked.parsed, asked.run
     looked_in = await readers(context, requester, scope, release, parsed)
-    total = None
+    counted = None
     if parsed.count == 0 or parsed.total in ("accurate", "estimate"):
-        total = sum([await run.count(reader, scope) for reader in looked_in])
+        counted = sum([await run.count(reader, scope) for reader in looked_in], Counter[int]())
     matches: list[Match] = []
     size = context.limits.page_size_default if parsed.count is None else parsed.count
     if size > 0:
@@ -121,9 +122,10 @@ async def _page(
         following,
         parsed.used,
         parsed.ignored,
-        total,
+        None if counted is None else counted.total(),
     )
-    return page, looked_into(scope, {parsed.resource_type}, [one.version for one in found] + extra)
+    told = counted if parsed.count == 0 else None
+    return page, looked_into(scope, {parsed.resource_type}, [one.version for one in found] + extra, told)
 
 
 async def read_page(
@@ -163,13 +165,18 @@ def part(version: Stored, wanted: Shown | None, release: Release | None = None) 
     return msgspec.structs.replace(version, body=body)
 
 
-def looked_into(scope: AccessScope, types: AbstractSet[str], shown: Iterable[Stored]) -> list[Touched]:
-    """Return the records that were looked into: a search that finds nothing is a look too."""
-    counts: dict[int, int] = {}
+def looked_into(
+    scope: AccessScope, types: AbstractSet[str], shown: Iterable[Stored], counted: Mapping[int, int] | None = None
+) -> list[Touched]:
+    """Return the records that were looked into: a search that finds nothing is a look too.
+
+    ``counted`` is for a search that tells nothing but how many there are: so many in each record.
+    """
+    counts = Counter(counted or ())
     for version in shown:
-        counts[version.record_id] = counts.get(version.record_id, 0) + 1
+        counts[version.record_id] += 1
     return [
-        Touched(access.record_id, access.reason, counts.get(access.record_id, 0))
+        Touched(access.record_id, access.reason, counts[access.record_id])
         for access in scope.records
         if access.record_id != DIRECTORY and (access.types is None or access.types & types)
     ]

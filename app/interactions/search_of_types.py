@@ -6,6 +6,7 @@ sort keys, the record and the number of the change, whatever the type, so that c
 Spec: https://hl7.org/fhir/R4/http.html#search, https://hl7.org/fhir/STU3/http.html#search
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -114,9 +115,9 @@ async def _page(
         for one in searches
         for reader in await readers(context, requester, scope, release, one)
     ]
-    total = None
+    counted = None
     if whole.count == 0 or whole.total in ("accurate", "estimate"):
-        total = sum([await run.count(reader, scope) for run, reader in runs])
+        counted = sum([await run.count(reader, scope) for run, reader in runs], Counter[int]())
     size = context.limits.page_size_default if whole.count is None else whole.count
     matches: list[Match] = []
     for run, reader in runs if size > 0 else ():
@@ -126,6 +127,14 @@ async def _page(
         matches, size, lambda found: included(beside_it, release, scope, found, whole.includes)
     )
     following = None if last is None else cursor_after(context, requester, release, whole, last)
-    page = Page(whole.place, *shown(whole, found, extra), following, whole.used, whole.ignored, total)
+    page = Page(
+        whole.place,
+        *shown(whole, found, extra),
+        following,
+        whole.used,
+        whole.ignored,
+        None if counted is None else counted.total(),
+    )
     types = frozenset(one.resource_type for one in searches)
-    return page, looked_into(scope, types, [one.version for one in found] + extra)
+    told = counted if whole.count == 0 else None
+    return page, looked_into(scope, types, [one.version for one in found] + extra, told)

@@ -49,6 +49,17 @@ async def test_an_include_of_something_hidden_looks_like_one_of_something_that_i
     assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize("who", ["granted", "app of zonnestraal"])
+async def test_the_log_tells_how_many_a_search_counted(world: World, who: str) -> None:
+    patient = world.zonnestraal.patient()
+    for url in ("/Observation?_summary=count", "/?_type=Observation&_count=0", "/Observation?_release=both&_count=0"):
+        total = (await world.caller(who).get(f"{url}&patient={patient}"))["total"]
+        (entry_,) = (await world.caller("zonnestraal").get("/AuditEvent?_count=1"))["entry"]
+        details = [one for entity in entry_["resource"]["entity"] for one in entity.get("detail", ())]
+        assert [one["valueString"] for one in details if one["type"] == "count"] == [str(total)], url
+        assert total > 0
+
+
 async def test_a_search_that_names_nobody_goes_over_so_many_people_and_no_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

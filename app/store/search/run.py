@@ -5,6 +5,7 @@ the pages are merged. The order is: the sort keys, then the record, then the new
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from copy import copy
 from typing import Any
@@ -165,17 +166,17 @@ class Run:
             found = merged(found, self.keys)
         return found[:limit]
 
-    async def count(self, reader: Reader, scope: AccessScope) -> int:
-        """Return how many resources match in all."""
-        total = 0
+    async def count(self, reader: Reader, scope: AccessScope) -> Counter[int]:
+        """Return how many resources match in each record."""
+        found: Counter[int] = Counter()
         for number, access in enumerate(_relevant(scope, self.resource_type), 1):
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             await self.plan.check(reader, access)
             values = await self._values(reader, scope, access)
             row = await reader.one(self._statement("count", access, "start"), values)
-            total += row[0] if row else 0
-        return total
+            found[access.record_id] += row[0] if row else 0
+        return found
 
     async def _read(
         self, reader: Reader, scope: AccessScope, accesses: Sequence[RecordAccess], after: Position | None, limit: int
