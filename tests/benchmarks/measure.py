@@ -242,10 +242,9 @@ def _one_core(measured: Measured, run: Run, calls: Calls, limits: dict[tuple[str
 def _imports(measured: Measured, where: Place, folder: Path, size: Size) -> None:
     importing = imports(where, folder / "import")
     measured.imports[where.kind] = importing.imported("imported", size.imported)
-    if where.process is not None:
-        with _moved(where):
-            found = importing.imported("importedonecore", size.imported // 4, WORKER_CORE)
-        measured.imports[where.kind + ONE_CORE] = found
+    with _moved(where):
+        found = importing.imported("importedonecore", size.imported // 4, WORKER_CORE)
+    measured.imports[where.kind + ONE_CORE] = found
 
 
 @contextmanager
