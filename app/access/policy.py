@@ -11,7 +11,7 @@ from app.access.representation import ALL_POWERS, NO_POWERS
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
 from app.access.smart_scope import LOOK, Action, Narrowed
-from app.access.staff import MAY_SEE, StaffRole
+from app.access.staff import MAY_CHANGE, MAY_SEE, StaffRole
 from app.errors import AccessDeniedError
 
 DIRECTORY_TYPES = frozenset(
@@ -64,6 +64,14 @@ def shown_of(grant: Grant, role: StaffRole | None) -> Category:
     return grant.categories if role is None else grant.categories & MAY_SEE[role]
 
 
+def opened_by(grant: Grant, role: StaffRole | None, action: Action) -> Category:
+    """Return the parts in which a grant lets somebody in this role do ``action``, None for no role; whether it is in force apart."""
+    if action not in grant.actions:
+        return Category(0)
+    shown = shown_of(grant, role)
+    return shown if role is None or action in LOOK else shown & MAY_CHANGE[role]
+
+
 def _own(requester: Requester) -> int:
     if requester.record_id is None:
         message = "This login has no record."
@@ -80,7 +88,7 @@ def _granted(
 ) -> tuple[RecordAccess, ...]:
     """Return the records that grants in force open, one entry per record; a token that rests on a grant needs that one.
 
-    Of a grant to a practice its people see what their role lets them.
+    Of a grant to a practice its people see and change what their role lets them.
 
     ``limits`` are what the token's scope leaves of each: types, and those of which only a part.
     """
@@ -89,9 +97,9 @@ def _granted(
     reasons: dict[int, list[str]] = {}
     powers = NO_POWERS
     for grant in grants:
-        if not grant.is_in_force(now) or wish.action not in grant.actions or not _is_theirs(requester, grant):
+        if not grant.is_in_force(now) or not _is_theirs(requester, grant):
             continue
-        seen = shown_of(grant, requester.staff_role)
+        seen = opened_by(grant, requester.staff_role, wish.action)
         if not seen & ALL_PARTS:
             continue
         if grant.mandate is not None:

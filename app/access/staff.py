@@ -1,4 +1,4 @@
-"""The people of a practice: what each role may look at, on top of what was granted to the practice; pure.
+"""The people of a practice: what each role may look at and change, on top of what was granted to the practice; pure.
 
 A grant says what a practice may see. Of that each of its people sees what their work needs (GDPR articles 5(1)(c) and 32; the
 Dutch Civil Code 7:457 lets see those who take part in the treatment, as far as their work asks for it). Nothing widens it: who
@@ -33,3 +33,11 @@ MAY_SEE: dict[StaffRole, Category] = {
     StaffRole.NONE: Category(0),
 }
 """The parts that each role may look at, if they were granted to the practice."""
+
+MAY_CHANGE: dict[StaffRole, Category] = {
+    StaffRole.GP: Category.CARE_PLAN | Category.SENSITIVE,
+    StaffRole.PRACTICE_NURSE: Category.CARE_PLAN,
+    StaffRole.ASSISTANT: Category(0),
+    StaffRole.NONE: Category(0),
+}
+"""The parts to which each role may add, and in which it may change something, if that was granted: the plan is made together."""

@@ -1,6 +1,6 @@
-"""What a person writes in their own record by a form: kept once, and changed only as it stood when they opened it.
+"""What a person writes in their own record by a form, kept once, and changed only as it stood when they opened it.
 
-Goals, actions and what they want to discuss end here. A new one is of R4 where the record has a Patient in R4, else of STU3.
+A practice writes in the record that it looks at in the same way. Goals, actions and what they want to discuss end here. A new one is of R4 where the record has a Patient in R4, else of STU3.
 """
 
 from dataclasses import dataclass
@@ -42,14 +42,15 @@ async def add_own(context: Context, requester: Requester, trace: Trace, words: N
     """
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
-        patients = {} if requester.record_id is None else await patients_of(transaction, requester.record_id)
+        record_id = requester.only_record if requester.record_id is None else requester.record_id
+        patients = {} if record_id is None else await patients_of(transaction, record_id)
         release = next((one for one in (Release.R4, Release.STU3) if one in patients), None)
         if release is None:
             raise UnprocessableError("The record has no Patient.")
         tree = words.new(release, Moment(_now(context), f"Patient/{patients[release]}"))
         changes = Changes(context, transaction, requester, release, decide)
         parsed = parse(release, encode_tree(tree))
-        written = await changes.create(parsed, NO_CONDITIONS, location=words.resource_type)
+        written = await changes.create(parsed, NO_CONDITIONS, location=parsed.resource_type)
         await changes.finish()
         return [written]
 

@@ -14,7 +14,7 @@ from datetime import date, datetime
 
 from app.access.categories import ALL_PARTS, Category
 from app.access.grant import Grant
-from app.access.policy import Wish, shown_of
+from app.access.policy import Wish, opened_by, shown_of
 from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
@@ -56,13 +56,16 @@ class Sought:
 class Shared:
     """One person, as far as they shared it: the grants in force, the newest first, and what of them is shown.
 
-    ``patient`` is None where no personal details are shown. ``news`` is for the one who looks.
+    ``patient`` is None where no personal details are shown. ``news`` is for the one who looks, who may
+    add to the parts ``addable`` and change what is in ``changeable``.
     """
 
     grants: tuple[Grant, ...]
     shown: Category
     patient: Stored | None
     news: News
+    addable: Category
+    changeable: Category
 
     @property
     def record_id(self) -> int:
@@ -226,10 +229,13 @@ async def _listed(context: Context, requester: Requester, scope: AccessScope) ->
 
 
 def _shared(requester: Requester, given: list[Grant], patient: Stored | None, news: News) -> Shared:
-    shown = Category(0)
+    role = requester.staff_role
+    shown, addable, changeable = Category(0), Category(0), Category(0)
     for grant in given:
-        shown |= shown_of(grant, requester.staff_role)
-    return Shared(tuple(given), shown, patient, news)
+        shown |= shown_of(grant, role)
+        addable |= opened_by(grant, role, Action.CREATE)
+        changeable |= opened_by(grant, role, Action.UPDATE)
+    return Shared(tuple(given), shown, patient, news, addable, changeable)
 
 
 async def _shown(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from app.fhir.agreed_plan import AGREED
 from app.fhir.elements import Tree, amount, codes, day_of, listed, named, referred, words
 from app.fhir.own_plan import is_own
 from app.portal.formats import quantity
@@ -45,6 +46,8 @@ class GoalView:
     """A goal: its sentence in the person's or team's words, by when, about which problem, and its targets.
 
     ``own`` is the id of the Goal that the person wrote for themselves, empty for one that was made together.
+
+    ``agreed`` is the path to the form in which a practice changes it, empty for the own of the person.
     """
 
     text: str
@@ -53,6 +56,7 @@ class GoalView:
     note: str
     lines: tuple[TargetLine, ...]
     own: str = ""
+    agreed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Activity:
     due: int
     due_week: int
     own: str = ""
+    agreed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,7 @@ def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree]
                     note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
                     lines=tuple(_lines(goal, last, results, language)),
                     own=str(goal["id"]) if is_own(goal) else "",
+                    agreed="" if is_own(goal) else f"goals/{goal['id']}",
                 )
             )
     return sorted(found, key=lambda one: (bool(one.own), not one.lines, one.text.casefold()))
@@ -185,6 +191,12 @@ def _measured(resource: Tree) -> Kind | None:
         if own.intersection(kind.codes) or any((code, kind.key) in series for _, code in own):
             return kind
     return None
+
+
+def _agreed(resource: Tree) -> str:
+    """Return the path, below the care plan, of what a practice can change: a kind of words and an id; empty for anything else."""
+    what = next((what for what, kind in AGREED.items() if kind.is_one(resource)), "")
+    return f"{what}/{resource['id']}" if what else ""
 
 
 def _activity(resource: Tree, timing: Tree | None, today: date, language: Language) -> Activity:
@@ -206,6 +218,7 @@ def _activity(resource: Tree, timing: Tree | None, today: date, language: Langua
         due=due_on(timing, today),
         due_week=due_in_week(timing, today),
         own=str(resource["id"]) if is_own(resource) else "",
+        agreed=_agreed(resource),
     )
 
 

@@ -88,12 +88,17 @@ def to_open_again(request: Request, error: FormKeptError) -> Response:
 
 def typed_before(request: Request, person: SignedIn) -> FormData:
     """Return what this person typed in the form of this page when their login ended; empty when there is nothing."""
+    return typed_by(request, mark_of(request.app.state.parts.settings, person))
+
+
+def typed_by(request: Request, whose: str) -> FormData:
+    """Return what was typed in the form of this page with the mark ``whose`` when the login ended; empty when there is nothing."""
     parts = request.app.state.parts
     try:
         typed = _seal(parts.settings).opened(request.cookies.get(_name(parts.settings), ""), parts.clock())
     except BadRequestError:
         return FormData()
-    is_whose = hmac.compare_digest(typed.whose.encode(), mark_of(parts.settings, person).encode())
+    is_whose = hmac.compare_digest(typed.whose.encode(), whose.encode())
     fields = typed.fields if is_whose and typed.path == request.url.path else {}
     return FormData([(name, text) for name, texts in fields.items() for text in texts])
 

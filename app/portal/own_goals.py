@@ -73,7 +73,7 @@ def goal_typed(texts: Mapping[str, str], today: date, language: Language, *, kee
     """Return the goal that was typed. ``keeps_target``: the form had no fields for its targets."""
     found = Typed()
     text, why = _sentences(texts, found, language)
-    due = None if keeps_target else _day("due", texts, today, found, language)
+    due = None if keeps_target else day_to_come(texts, today, found.errors, language)
     wanted = None if keeps_target else _range(texts, found, language)
     if not found.errors:
         found.words = OwnGoal(text, why, due, wanted, keeps_target)
@@ -84,7 +84,7 @@ def action_typed(texts: Mapping[str, str], today: date, language: Language, *, k
     """Return the action that was typed. ``keeps_timing``: the form had no fields for when it is done."""
     found = Typed()
     text, why = _sentences(texts, found, language)
-    until = None if keeps_timing else _day("due", texts, today, found, language)
+    until = None if keeps_timing else day_to_come(texts, today, found.errors, language)
     often = "" if keeps_timing else texts.get("often", "")
     if often and often not in OFTEN:
         found.errors["often"] = language.gettext("Choose from the list.")
@@ -103,13 +103,14 @@ def _sentences(texts: Mapping[str, str], found: Typed, language: Language) -> tu
     return text, why
 
 
-def _day(name: str, texts: Mapping[str, str], today: date, found: Typed, language: Language) -> date | None:
-    if not texts.get(name, "").strip():
+def day_to_come(texts: Mapping[str, str], today: date, errors: dict[str, str], language: Language) -> date | None:
+    """Return the day in the field ``due``, None if it is empty or wrong; what is wrong with it is added to ``errors``."""
+    if not texts.get("due", "").strip():
         return None
-    day = day_typed(texts[name])
+    day = day_typed(texts["due"])
     # A day that was fine when it was chosen may be over when the words are changed.
     if day is None or (day < today and str(day) != texts.get("due-before")) or day > today + AHEAD_MAX:
-        found.errors[name] = language.gettext("Choose a day that is still to come.")
+        errors["due"] = language.gettext("Choose a day that is still to come.")
     return day
 
 

@@ -73,6 +73,8 @@ class SharedView:
     is_less: bool
     pages: tuple[tuple[str, str], ...]
     news: NewsView
+    may_add_to_plan: bool
+    may_change_plan: bool
 
     @property
     def until(self) -> datetime:
@@ -97,6 +99,8 @@ def view_of(shared: Shared, now: datetime, zone: ZoneInfo, language: Language) -
         is_less=shared.shown != granted,
         pages=tuple((path, name) for path, name in PAGE_NAMES if PAGES_OF_PARTS[path] & shared.shown),
         news=_news(shared, zone, language),
+        may_add_to_plan=Category.CARE_PLAN in shared.addable,
+        may_change_plan=Category.CARE_PLAN in shared.changeable,
     )
 
 

@@ -22,6 +22,7 @@ from app.portal.document_pages import file_of, show_document, show_documents
 from app.portal.measurements import show_kind, show_measurements
 from app.portal.open_session import text_of
 from app.portal.page import language_of, page
+from app.portal.plan_proposals import SAVED
 from app.portal.practice import PEOPLE, view_of
 from app.portal.reading import Reading
 from app.portal.record import show_care_plan, show_medication, show_summary
@@ -38,17 +39,22 @@ async def _overview(request: Request, _: Reading, **frame: Any) -> HTMLResponse:
     return page(request, "practice_person.html", is_seen=request.query_params.get("done") == "seen", **frame)
 
 
-async def _about(parts: LoginParts, who: AtWork, key: str) -> Requester:
+async def _care_plan(request: Request, reading: Reading, **frame: Any) -> Response:
+    saved = SAVED.get(request.query_params.get("saved", ""), "")
+    return await show_care_plan(request, reading, saved=saved, **frame)
+
+
+async def looking_at(parts: LoginParts, who: AtWork, key: str) -> Requester:
     """Return who is at work, held to the one person that a grant names. Raises: NotFoundError."""
     record_id = await parts.interactions.record_of_key(who.practice.practice_id, key)
     return replace(who.requester(), only_record=record_id)
 
 
-async def _shown(
+async def page_about(
     parts: LoginParts, request: Request, who: AtWork, key: str, show: Show, part: str = "", *more: Any
 ) -> Response:
-    """Return a page about one person, or a calm one when it is not open (any more)."""
-    requester, trace = await _about(parts, who, key), trace_of(request)
+    """Return a page about one person, or a calm one when it is not open (any more); ``part`` is the path of a page that has to be."""
+    requester, trace = await looking_at(parts, who, key), trace_of(request)
     zone = ZoneInfo(parts.settings.time_zone)
     now = parts.clock().astimezone(zone)
     try:
@@ -67,13 +73,13 @@ def router(parts: LoginParts) -> APIRouter:
 
     def add(path: str, show: Show) -> None:
         async def one(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
-            return await _shown(parts, request, who, grant_id, show, path)
+            return await page_about(parts, request, who, grant_id, show, path)
 
         routes.add_api_route(f"{PEOPLE}/{{grant_id}}{path}", one, methods=["GET"], response_model=None)
 
     add("", _overview)
     add("/measurements", show_measurements)
-    add("/care-plan", show_care_plan)
+    add("/care-plan", _care_plan)
     add("/medication", show_medication)
     add("/summary", show_summary)
     add("/documents", show_documents)
@@ -86,7 +92,7 @@ def router(parts: LoginParts) -> APIRouter:
         key: str,
         period: Annotated[str, Query()] = "",
     ) -> Response:
-        return await _shown(parts, request, who, grant_id, show_kind, "/measurements", key, period)
+        return await page_about(parts, request, who, grant_id, show_kind, "/measurements", key, period)
 
     @routes.post(f"{PEOPLE}/{{grant_id}}/seen")
     async def seen(
@@ -99,7 +105,7 @@ def router(parts: LoginParts) -> APIRouter:
         if NUMBER.fullmatch(until) is None:
             raise BadRequestError("This is not the number of a change.")
         try:
-            await parts.interactions.mark_seen(await _about(parts, who, grant_id), trace_of(request), int(until))
+            await parts.interactions.mark_seen(await looking_at(parts, who, grant_id), trace_of(request), int(until))
         except AccessDeniedError as error:
             return page(request, "practice_ended.html", status=error.status)
         return RedirectResponse(f"{PEOPLE}/{grant_id}?done=seen", 303)
@@ -108,7 +114,7 @@ def router(parts: LoginParts) -> APIRouter:
     async def document(
         request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str
     ) -> Response:
-        return await _shown(parts, request, who, grant_id, show_document, "/documents", resource_id)
+        return await page_about(parts, request, who, grant_id, show_document, "/documents", resource_id)
 
     def add_file(path: str, *, is_shown: bool) -> None:
         async def one(
@@ -119,7 +125,7 @@ def router(parts: LoginParts) -> APIRouter:
             place: Annotated[int, Query(ge=0, le=99)] = 0,
         ) -> Response:
             show = partial(file_of, is_shown=is_shown)
-            return await _shown(parts, request, who, grant_id, show, "/documents", resource_id, place)
+            return await page_about(parts, request, who, grant_id, show, "/documents", resource_id, place)
 
         whole = f"{PEOPLE}/{{grant_id}}/documents/{{resource_id}}{path}"
         routes.add_api_route(whole, one, methods=["GET"], response_model=None)

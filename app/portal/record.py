@@ -44,8 +44,8 @@ async def newest_of_series(reading: Reading, back: timedelta) -> list[Tree]:
 async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
     """Return the page of the care plan; ``frame`` has what is around it."""
     language = language_of(request)
-    goals, plans, teams, requests, tasks = await reading.several(
-        "Goal", "CarePlan", "CareTeam", "ServiceRequest", "Task"
+    goals, plans, teams, requests, asked, tasks = await reading.several(
+        "Goal", "CarePlan", "CareTeam", "ServiceRequest", "ProcedureRequest", "Task"
     )
     last = last_of(await newest_of_series(reading, timedelta(days=400)), reading)
     codes = careplan.result_codes(goals)
@@ -59,7 +59,7 @@ async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HT
         titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
         about=[name for name in about if name],
         goals=careplan.goal_views(goals, last, newest_first(results, "effectiveDateTime"), language),
-        activities=careplan.activities(plans, [*requests, *tasks], reading.today, language),
+        activities=careplan.activities(plans, [*requests, *asked, *tasks], reading.today, language),
         members=careplan.members(teams),
         **near(request, reading.now),
     )

@@ -1,5 +1,6 @@
 """What each role of a practice sees of a grant: never more than was granted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,8 @@ from app.access.categories import ALL_PARTS, EVERYTHING, PARTS, Category
 from app.access.grant import Grant, Grantee
 from app.access.policy import Wish, decide, shown_of
 from app.access.requester import Requester, RequesterKind
-from app.access.smart_scope import LOOK, Action, SmartScopes
-from app.access.staff import MAY_SEE, StaffRole
+from app.access.smart_scope import ALL_ACTIONS, LOOK, Action, SmartScopes
+from app.access.staff import MAY_CHANGE, MAY_SEE, StaffRole
 from app.errors import AccessDeniedError
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -40,7 +41,8 @@ def member(role: StaffRole, only_record: int | None = None) -> Requester:
 
 
 def test_every_role_has_a_rule() -> None:
-    assert MAY_SEE.keys() == set(StaffRole)
+    assert MAY_SEE.keys() == MAY_CHANGE.keys() == set(StaffRole)
+    assert all(MAY_CHANGE[role] & ~MAY_SEE[role] == 0 for role in StaffRole), "who changes something sees it"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,28 @@ def test_who_looks_at_one_person_reaches_no_other(role: StaffRole, record_id: in
         assert [access.record_id for access in scope.personal] == [record_id]
 
 
-def test_people_of_a_practice_change_nothing() -> None:
+@pytest.mark.parametrize("action", [Action.CREATE, Action.UPDATE, Action.DELETE])
+@pytest.mark.parametrize("role", StaffRole)
+def test_a_role_changes_the_care_plan_at_most_and_only_by_a_grant_that_says_so(role: StaffRole, action: Action) -> None:
+    writer = replace(member(role), scopes=SmartScopes.of("user/*.cruds"))
     with pytest.raises(AccessDeniedError):
-        decide(member(StaffRole.GP), Wish(Action.CREATE, "Observation"), [grant(7, EVERYTHING)], NOW)
+        decide(writer, Wish(action, "Goal"), [grant(7, EVERYTHING)], NOW)  # which lets them look
+    given = [replace(grant(7, EVERYTHING), actions=ALL_ACTIONS)]
+    if role not in (StaffRole.GP, StaffRole.PRACTICE_NURSE):
+        with pytest.raises(AccessDeniedError):
+            decide(writer, Wish(action, "Goal"), given, NOW)
+        return
+    access = decide(writer, Wish(action, "Goal"), given, NOW).of(7)
+    assert access is not None
+    assert access.parts == Category.CARE_PLAN
+    assert access.unlocked == (Category.CARE_PLAN if role is StaffRole.GP else Category(0))
+    without = [replace(grant(7, EVERYTHING & ~Category.CARE_PLAN), actions=ALL_ACTIONS)]
+    with pytest.raises(AccessDeniedError):
+        decide(writer, Wish(action, "Goal"), without, NOW)
+
+
+def test_people_of_a_practice_change_nothing_by_a_login_that_looks() -> None:
+    with pytest.raises(AccessDeniedError):
+        decide(
+            member(StaffRole.GP), Wish(Action.CREATE, "Goal"), [replace(grant(7, EVERYTHING), actions=ALL_ACTIONS)], NOW
+        )
