@@ -59,6 +59,7 @@ def _codes(systems: tuple[str, ...], codes: str) -> frozenset[Coding]:
 BLOOD_GLUCOSE = _codes((_LOINC,), "14743-9 14760-3 14770-2")
 SELF_MEASURED = (
     BLOOD_GLUCOSE
+    | _codes((_LOINC,), "75325-1 48767-8")  # a diary: symptom, comment
     | _codes(
         (_LOINC,),
         "85354-9 8480-6 8462-4 "  # blood pressure, systolic, diastolic

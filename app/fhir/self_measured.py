@@ -180,7 +180,7 @@ def amended(tree: Tree, measured: Measured, release: Release) -> Tree:
         changed["valueQuantity"] = quantities[0]
     if "component" in tree:
         changed["component"] = [_with_value(one, of_part) for one in listed(tree["component"])]
-    others = [one for one in listed(tree.get("extension")) if one.get("url") not in (EVENT_TIMING, _ENTRY["url"])]
+    others = [one for one in listed(tree.get("extension")) if one.get("url") not in (EVENT_TIMING, ENTRY)]
     changed["extension"] = [*others, *content["extension"]]
     told: Tree = {name: content[name] for name in ("effectiveDateTime", "comment", "note") if name in content}
     return {**changed, **told, "status": "amended"}
@@ -207,7 +207,8 @@ def is_own(tree: Tree) -> bool:
     return by_the_person and len(performers) == len(tree["performer"]) and entry.get("valueCode", "typed") == "typed"
 
 
-_ENTRY = {"url": ENTRY, "valueCode": "typed"}
+TYPED = {"url": ENTRY, "valueCode": "typed"}
+"""The extension that says that somebody typed it."""
 
 
 def _content(measured: Measured, release: Release) -> Tree:
@@ -219,7 +220,7 @@ def _content(measured: Measured, release: Release) -> Tree:
         code, parts = _snomed("422834003", "beoordeling van ademhaling"), (code,)
     quantities = [_quantity(value, kind.unit) for value in measured.values]
     content: Tree = {
-        "extension": [_ENTRY],
+        "extension": [TYPED],
         "code": {"coding": [code, *(kind.also if release is Release.R4 else ())]},
         "effectiveDateTime": _when(measured),
     }
@@ -230,7 +231,7 @@ def _content(measured: Measured, release: Release) -> Tree:
     else:
         (content["valueQuantity"],) = quantities
     if measured.moment:
-        content["extension"] = [_ENTRY, _event_timing(measured.moment, release)]
+        content["extension"] = [TYPED, _event_timing(measured.moment, release)]
     if measured.note:
         content |= {"comment": measured.note} if release is Release.STU3 else {"note": [{"text": measured.note}]}
     return content

@@ -14,7 +14,6 @@ from app.db.database import Transaction
 from app.fhir.elements import Tree
 from app.fhir.own_plan import New
 from app.fhir.release import Release
-from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
 from app.interactions import access_requests as asking
 from app.interactions import corrections
@@ -38,7 +37,7 @@ from app.interactions.own_words import Edit, add_own, change_own
 from app.interactions.read import read
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
-from app.interactions.self_measured import Change, add_measurements, change_measurement
+from app.interactions.self_measured import Change, Typed, add_measurements, change_measurement
 from app.interactions.shared import (
     Shared,
     SharedPage,
@@ -78,7 +77,7 @@ class Interactions:
         return await newest_of_each(self._context, requester, trace, wanted)
 
     async def add_measurements(
-        self, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
+        self, requester: Requester, trace: Trace, measured: Sequence[Typed], key: str
     ) -> list[Written]:
         """Return the Observations of what a person typed; with a key that came before, those of the first time."""
         return await add_measurements(self._context, requester, trace, measured, key)

@@ -1,4 +1,4 @@
-"""Measurements that a person types: added exactly once, corrected, taken back.
+"""Measurements and lines of a diary that a person types: added exactly once, corrected, taken back.
 
 The pages and the form that works offline both end here. The Observations are of the release that the record's Patient is in;
 of STU3 where both are, since the Dutch self-measurements are published for that.
@@ -11,6 +11,8 @@ from app.access.requester import Requester
 from app.audit.events import Trace
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, PreconditionFailedError, UnprocessableError
+from app.fhir.diary import DiaryEntry, diary_amended, diary_observation
+from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.fhir.self_measured import Measured, amended, is_own, observation, taken_back
 from app.fhir.tree import encode_tree
@@ -26,10 +28,12 @@ from app.interactions.written import Written
 from app.store.changes import patients_of
 
 OBSERVATION = "Observation"
+Typed = Measured | DiaryEntry
+"""What a person types."""
 
 
 async def add_measurements(
-    context: Context, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
+    context: Context, requester: Requester, trace: Trace, measured: Sequence[Typed], key: str
 ) -> list[Written]:
     """Return the new Observations, which are written together; with a ``key`` that came before, those of the first time.
 
@@ -41,7 +45,7 @@ async def add_measurements(
         changes = Changes(context, transaction, requester, release, decide)
         written = [
             await changes.create(
-                parse(release, encode_tree(observation(one, release, patient_id))), NO_CONDITIONS, location=OBSERVATION
+                parse(release, encode_tree(_new(one, release, patient_id))), NO_CONDITIONS, location=OBSERVATION
             )
             for one in measured
         ]
@@ -59,7 +63,7 @@ class Change:
     release: Release
     resource_id: str
     version: int
-    measured: Measured | None
+    measured: Typed | None
 
 
 async def change_measurement(context: Context, requester: Requester, trace: Trace, change: Change) -> Written:
@@ -77,11 +81,21 @@ async def change_measurement(context: Context, requester: Requester, trace: Trac
     return await update(context, requester, trace, *key, body, conditions=conditions)
 
 
-def _changed(standing: Stored, measured: Measured | None) -> dict[str, object]:
+def _new(typed: Typed, release: Release, patient_id: str) -> Tree:
+    if isinstance(typed, DiaryEntry):
+        return diary_observation(typed, release, patient_id)
+    return observation(typed, release, patient_id)
+
+
+def _changed(standing: Stored, measured: Typed | None) -> Tree:
     tree = standing.tree()
     if not is_own(tree):
         raise AccessDeniedError("Who did not measure this can't change it.")
-    return taken_back(tree) if measured is None else amended(tree, measured, standing.release)
+    if measured is None:
+        return taken_back(tree)
+    if isinstance(measured, DiaryEntry):
+        return diary_amended(tree, measured, standing.release)
+    return amended(tree, measured, standing.release)
 
 
 async def _patient(transaction: Transaction, requester: Requester) -> tuple[Release, str]:

@@ -123,7 +123,7 @@ def checked(key: str, texts: Mapping[str, str], now: datetime, language: Languag
     """Return what the form of a kind makes of what was typed. ``now`` is local, and so is the moment that was typed."""
     found = Checked()
     values = _values(key, texts, found, language)
-    at = _moment(key, texts, now, found, language)
+    at = at_typed(key, texts, now, found, language)
     note = line_typed(texts.get("note", ""))
     if len(note) > NOTE_LENGTH_MAX:
         found.errors["note"] = language.gettext("This is too long. Say it in fewer words.")
@@ -190,7 +190,8 @@ def _doubt(asked: Asked, value: Decimal, language: Language) -> str:
     return language.gettext("%(name)s: %(value)s is very high.") % said if value > asked.usual[1] else ""
 
 
-def _moment(key: str, texts: Mapping[str, str], now: datetime, found: Checked, language: Language) -> datetime | None:
+def at_typed(key: str, texts: Mapping[str, str], now: datetime, found: Checked, language: Language) -> datetime | None:
+    """Return the local instant that a form says, None if it says none; what is wrong with it is among the errors then."""
     day, clock = day_typed(texts.get("day", "")), clock_typed(texts.get("clock", ""))
     if key == "steps":
         clock = time()

@@ -48,6 +48,7 @@ NAVIGATION = (
         HEALTH,
         is_tab=True,
     ),
+    Entry("/diary", marked("Diary"), marked("Diary"), "book", marked("Complaints and remarks, by day."), HEALTH),
     Entry(
         "/care-plan",
         marked("Care plan"),
@@ -136,6 +137,7 @@ TABS_BESIDE_MENU = 4
 
 PAGES_OF_PARTS = {
     "/measurements": Category.OWN_MEASUREMENTS,
+    "/diary": Category.OWN_MEASUREMENTS,
     "/care-plan": Category.CARE_PLAN,
     "/medication": Category.MEDICATION,
     "/questionnaires": Category.QUESTIONNAIRES,

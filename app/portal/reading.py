@@ -18,7 +18,6 @@ from app.db.database import Transaction
 from app.fhir.elements import Tree
 from app.fhir.own_plan import New
 from app.fhir.release import Release
-from app.fhir.self_measured import Measured
 from app.identity.practices import Practice
 from app.interactions.access_requests import Asked
 from app.interactions.answers import Answers
@@ -28,7 +27,7 @@ from app.interactions.log import SoughtEntry
 from app.interactions.newest import Newest
 from app.interactions.own_words import Edit
 from app.interactions.restore import Brought
-from app.interactions.self_measured import Change
+from app.interactions.self_measured import Change, Typed
 from app.interactions.shared import Shared, SharedPage, Sought
 
 ONE_RELEASE = {
@@ -164,7 +163,7 @@ class Interactions(Protocol):
         ...
 
     async def add_measurements(
-        self, requester: Requester, trace: Trace, measured: Sequence[Measured], key: str
+        self, requester: Requester, trace: Trace, measured: Sequence[Typed], key: str
     ) -> Sequence[object]:
         """Write measurements that were typed, together and once: with a ``key`` that came before nothing is written.
 

@@ -19,7 +19,9 @@ class Part:
 
 
 CATEGORIES = {
-    Category.OWN_MEASUREMENTS: Part(marked("Own measurements"), marked("Such as blood pressure, weight and glucose")),
+    Category.OWN_MEASUREMENTS: Part(
+        marked("Own measurements"), marked("Such as blood pressure and weight, and your diary")
+    ),
     Category.MEDICATION: Part(marked("Medicines"), marked("What you use and what you used")),
     Category.GP_SUMMARY: Part(marked("GP summary"), marked("Problems, contacts and what was done")),
     Category.CARE_PLAN: Part(marked("Care plan"), marked("Goals, agreements and your care team")),

@@ -26,6 +26,8 @@ PLACES = {
         "/measurements/add",
         "/measurements/add/blood-pressure",
         "/measurements/add/glucose",
+        "/diary",
+        "/diary/add",
         "/care-plan",
         "/care-plan/goals/add",
         "/care-plan/actions/add",
@@ -87,6 +89,7 @@ NOT_FOUND = "/nowhere"
 """The one place that answers 404."""
 
 BESIDE = {
+    "/diary/{resource_id}": "needs something that the person wrote down",
     "/measurements/{key}/{resource_id}": "needs a measurement that the person typed",
     "/care-plan/{what}/{resource_id}": "needs a goal or an action that the person wrote",
     "/questionnaires/{resource_id}": "needs a questionnaire of a practice",

@@ -1,0 +1,90 @@
+"""What somebody writes down about how they feel, as Observations of either release; pure.
+
+A complaint and a remark differ in their code; the words are the value. Decision 33 says why it is an Observation.
+
+Spec: https://hl7.org/fhir/R4/observation.html, https://hl7.org/fhir/STU3/observation.html
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.fhir.elements import LOINC, Tree, codes, listed
+from app.fhir.release import Release
+from app.fhir.self_measured import TYPED
+
+CONFIDENTIALITY = {
+    Release.STU3: "http://hl7.org/fhir/v3/Confidentiality",
+    Release.R4: "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+}
+_RESTRICTED = "R"
+
+
+class DiaryKind(StrEnum):
+    """What is written down; the value is the LOINC code."""
+
+    COMPLAINT = "75325-1"
+    REMARK = "48767-8"
+
+
+_DISPLAYS = {DiaryKind.COMPLAINT: "Klacht", DiaryKind.REMARK: "Opmerking"}
+CODES = ",".join(f"{LOINC}|{kind}" for kind in DiaryKind)
+"""The search value that finds what is in a diary."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryEntry:
+    """Something that was written down: the person's own words, at a local instant.
+
+    ``is_sensitive``: only those see it who were given what is sensitive, too.
+    """
+
+    kind: DiaryKind
+    text: str
+    at: datetime
+    is_sensitive: bool = False
+
+
+def diary_kind_of(tree: Tree) -> DiaryKind | None:
+    """Return which kind an Observation of a diary is, None if it is something else."""
+    own = {code for system, code in codes(tree.get("code")) if system == LOINC}
+    return next((kind for kind in DiaryKind if kind in own), None) if "valueString" in tree else None
+
+
+def diary_observation(entry: DiaryEntry, release: Release, patient_id: str) -> Tree:
+    """Return a new Observation about the Patient of the record, who wrote it."""
+    patient = {"reference": f"Patient/{patient_id}"}
+    made: Tree = {"resourceType": "Observation", "status": "final", "subject": patient, "performer": [patient]}
+    return _with_label({**made, "extension": [TYPED], **_content(entry)}, release, is_sensitive=entry.is_sensitive)
+
+
+def diary_amended(tree: Tree, entry: DiaryEntry, release: Release) -> Tree:
+    """Return an Observation of a diary as its person corrects it."""
+    kept = {name: value for name, value in tree.items() if name not in ("text", "_valueString", "_effectiveDateTime")}
+    changed = {**kept, **_content(entry), "status": "amended"}
+    return _with_label(changed, release, is_sensitive=entry.is_sensitive)
+
+
+def is_restricted(tree: Tree) -> bool:
+    """Return whether its person said that it is sensitive."""
+    labels = listed((tree.get("meta") or {}).get("security"))
+    return any(one.get("system") in CONFIDENTIALITY.values() and one.get("code") == _RESTRICTED for one in labels)
+
+
+def _content(entry: DiaryEntry) -> Tree:
+    return {
+        "code": {"coding": [{"system": LOINC, "code": entry.kind.value, "display": _DISPLAYS[entry.kind]}]},
+        "effectiveDateTime": entry.at.isoformat(timespec="seconds"),
+        "valueString": entry.text,
+    }
+
+
+def _with_label(tree: Tree, release: Release, *, is_sensitive: bool) -> Tree:
+    """Return a resource with the label that says it is sensitive, or without; other labels stay."""
+    if is_restricted(tree) == is_sensitive:
+        return tree
+    meta = dict(tree.get("meta") or {})
+    others = [one for one in listed(meta.pop("security", None)) if one.get("system") not in CONFIDENTIALITY.values()]
+    label = [{"system": CONFIDENTIALITY[release], "code": _RESTRICTED}] if is_sensitive else []
+    security = {"security": [*others, *label]} if others or label else {}
+    return {**tree, "meta": {**meta, **security}}
