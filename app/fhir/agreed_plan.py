@@ -169,8 +169,9 @@ def _is_goal(tree: Tree) -> bool:
 
 
 def _is_task(tree: Tree) -> bool:
-    """Return whether it is a Task of the plan: one with a code or a focus asks for something else, such as answers."""
+    """Return whether it is a Task of the plan: one with a code, a focus or other input asks for something else, such as answers."""
     is_plain = "code" not in tree and "focus" not in tree and bool(tree.get("description"))
+    is_plain = is_plain and all("valueTiming" in part for part in tree.get("input", []))
     return tree.get("resourceType") == TASK and is_plain and not is_own(tree)
 
 

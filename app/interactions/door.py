@@ -33,7 +33,7 @@ from app.interactions.misfits import misfits_of
 from app.interactions.newest import Newest, newest_of_each
 from app.interactions.news import mark_seen
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
-from app.interactions.own_words import Edit, add_own, change_own
+from app.interactions.own_words import RELEASES, Edit, add_own, change_own
 from app.interactions.read import read
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
@@ -86,9 +86,11 @@ class Interactions:
         """Return the new version of what a person measured: corrected, or taken back."""
         return await change_measurement(self._context, requester, trace, change)
 
-    async def add_own(self, requester: Requester, trace: Trace, words: New, key: str) -> Written:
-        """Return what a person wrote in a form; with a key that came before, that of the first time."""
-        return await add_own(self._context, requester, trace, words, key)
+    async def add_own(
+        self, requester: Requester, trace: Trace, words: New, key: str, releases: Sequence[Release] = RELEASES
+    ) -> Written:
+        """Return what somebody wrote in a form; with a key that came before, that of the first time."""
+        return await add_own(self._context, requester, trace, words, key, releases)
 
     async def change_own(self, requester: Requester, trace: Trace, edit: Edit, key: str) -> Written:
         """Return the new version of what a person wrote; with a key that came before, that of the first time."""

@@ -3,6 +3,7 @@
 A practice writes in the record that it looks at in the same way. Goals, actions and what they want to discuss end here. A new one is of R4 where the record has a Patient in R4, else of STU3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,8 @@ from app.interactions.write import Changes
 from app.interactions.written import Written
 from app.store.changes import patients_of
 
+RELEASES = (Release.R4, Release.STU3)
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -35,16 +38,19 @@ class Edit:
     words: Amended
 
 
-async def add_own(context: Context, requester: Requester, trace: Trace, words: New, key: str) -> Written:
+async def add_own(
+    context: Context, requester: Requester, trace: Trace, words: New, key: str, releases: Sequence[Release] = RELEASES
+) -> Written:
     """Return the new resource; with a ``key`` that came before, that of the first time.
 
-    Raises: DuplicateError (that key came with other words), AccessDeniedError, UnprocessableError (the record has no Patient).
+    It is of the first of ``releases`` in which the record has a Patient.
+    Raises: DuplicateError (that key came with other words), AccessDeniedError, UnprocessableError (there is no such Patient).
     """
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         record_id = requester.only_record if requester.record_id is None else requester.record_id
         patients = {} if record_id is None else await patients_of(transaction, record_id)
-        release = next((one for one in (Release.R4, Release.STU3) if one in patients), None)
+        release = next((one for one in releases if one in patients), None)
         if release is None:
             raise UnprocessableError("The record has no Patient.")
         tree = words.new(release, Moment(_now(context), f"Patient/{patients[release]}"))

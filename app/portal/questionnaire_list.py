@@ -85,9 +85,9 @@ async def questionnaires_of(reading: Reading, names: set[str]) -> list[Found]:
     return list({(one.release, one.tree()["id"]): one for found in several for one in found}.values())
 
 
-async def tasks_of(reading: Reading, person: SignedIn) -> list[Found]:
-    """Return the tasks that still ask for a questionnaire."""
-    if not person.sees(Category.CARE_PLAN):
+async def tasks_of(reading: Reading, *, sees_plan: bool) -> list[Found]:
+    """Return the tasks that still ask for a questionnaire; ``sees_plan``: the reader sees the care plan, where they are."""
+    if not sees_plan:
         return []
     found = await reading.found("Task")
     return [one for one in found if one.tree().get("status") not in OVER and wanted_by(one.tree())]
@@ -122,7 +122,8 @@ def lists_of(tasks: list[Tree], responses: list[Tree], known: list[Found], langu
             made.filled_in.append(line(names, title, day=day, path=f"/questionnaires/answers/{one['id']}"))
     drafts = {one.path for one in made.begun if one.path}
     for task in tasks:
-        title, by = str(task.get("description") or ""), named(task.get("requester"))
+        requester = task.get("requester") or {}
+        title, by = str(task.get("description") or ""), named(requester.get("agent", requester))
         one_line = line(wanted_by(task), title, by=by, day=_until(task))
         if one_line.path not in drafts:
             made.waiting.append(one_line)
@@ -143,56 +144,66 @@ def _until(task: Tree) -> date | None:
     return day_of(period.get("end"))
 
 
+async def show_questionnaires(request: Request, reading: Reading, *, sees_plan: bool, **frame: Any) -> HTMLResponse:
+    """Return the page with the list; ``frame`` has what is around it."""
+    tasks = [one.tree() for one in await tasks_of(reading, sees_plan=sees_plan)]
+    responses = await reading.all("QuestionnaireResponse")
+    wanted = [wanted_by(one) for one in tasks] + [named_in(one.get("questionnaire")) for one in responses]
+    lists = lists_of(
+        tasks, responses, await questionnaires_of(reading, set().union(*wanted)), language_of(request).code
+    )
+    return page(
+        request,
+        "questionnaires.html",
+        **{"may_answer": False, "saved": request.query_params.get("saved", ""), **frame},
+        lists=lists,
+        **near(request, reading.now),
+    )
+
+
+async def show_answers(request: Request, reading: Reading, resource_id: str, **frame: Any) -> HTMLResponse:
+    """Return the page with the answers to one questionnaire. Raises: NotFoundError."""
+    language = language_of(request)
+    found = await reading.all("QuestionnaireResponse", ("_id", resource_id))
+    if not found:
+        raise NotFoundError("These answers are not known.")
+    one = found[0]
+    known = await questionnaires_of(reading, named_in(one.get("questionnaire")))
+    texts = _texts(known, language.code)
+    lines = [
+        (
+            texts.get(str(item.get("linkId"))) or str(item.get("text") or ""),
+            [in_words(value_of(answer), reading.zone, language) for answer in listed(item.get("answer"))],
+            min(depth, 3),
+        )
+        for item, depth in given(one)
+    ]
+    title = said(known[0].tree(), "title", language.code) if known else ""
+    return page(
+        request,
+        "questionnaire_answers.html",
+        title=title,
+        lines=lines,
+        day=day_of(one.get("authored")),
+        state=OWN_WORDS_OF_STATUS.get(str(one.get("status")), ""),
+        **near(request, reading.now),
+        **frame,
+    )
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes ``/questionnaires`` and ``/questionnaires/answers/{resource_id}``."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/questionnaires")
     async def overview(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
-        reading = reading_for(parts, request, person)
-        tasks = [one.tree() for one in await tasks_of(reading, person)]
-        responses = await reading.all("QuestionnaireResponse")
-        wanted = [wanted_by(one) for one in tasks] + [named_in(one.get("questionnaire")) for one in responses]
-        lists = lists_of(
-            tasks, responses, await questionnaires_of(reading, set().union(*wanted)), language_of(request).code
-        )
-        return page(
-            request,
-            "questionnaires.html",
-            lists=lists,
-            may_answer=may_answer(person),
-            saved=request.query_params.get("saved", ""),
-            **near(request, reading.now),
-        )
+        reading, sees_plan = reading_for(parts, request, person), person.sees(Category.CARE_PLAN)
+        return await show_questionnaires(request, reading, sees_plan=sees_plan, may_answer=may_answer(person))
 
     @routes.get("/questionnaires/answers/{resource_id}")
     async def answers(
         request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
     ) -> HTMLResponse:
-        reading, language = reading_for(parts, request, person), language_of(request)
-        found = await reading.all("QuestionnaireResponse", ("_id", resource_id))
-        if not found:
-            raise NotFoundError("These answers are not known.")
-        one = found[0]
-        known = await questionnaires_of(reading, named_in(one.get("questionnaire")))
-        texts = _texts(known, language.code)
-        lines = [
-            (
-                texts.get(str(item.get("linkId"))) or str(item.get("text") or ""),
-                [in_words(value_of(answer), reading.zone, language) for answer in listed(item.get("answer"))],
-                min(depth, 3),
-            )
-            for item, depth in given(one)
-        ]
-        title = said(known[0].tree(), "title", language.code) if known else ""
-        return page(
-            request,
-            "questionnaire_answers.html",
-            title=title,
-            lines=lines,
-            day=day_of(one.get("authored")),
-            state=OWN_WORDS_OF_STATUS.get(str(one.get("status")), ""),
-            **near(request, reading.now),
-        )
+        return await show_answers(request, reading_for(parts, request, person), resource_id)
 
     return routes

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from app.access.categories import Category
 from app.errors import AccessDeniedError, DuplicateError, NotFoundError, PreconditionFailedError
 from app.fhir.elements import Tree, listed, words
 from app.fhir.release import Release
@@ -57,7 +58,7 @@ async def _form(reading: Reading, person: SignedIn, resource_id: str, language_c
         raise NotFoundError("This questionnaire is not known.")
     questionnaire = found[0]
     responses = await reading.found("QuestionnaireResponse", ("status", "in-progress"))
-    tasks = await tasks_of(reading, person)
+    tasks = await tasks_of(reading, sees_plan=person.sees(Category.CARE_PLAN))
     names, release = names_of(questionnaire), questionnaire.release
     drafts = [one for one in responses if one.release is release and named_in(one.tree().get("questionnaire")) & names]
     asking = [one for one in tasks if one.release is release and wanted_by(one.tree()) & names]

@@ -178,8 +178,10 @@ class Interactions(Protocol):
         """
         ...
 
-    async def add_own(self, requester: Requester, trace: Trace, words: New, key: str) -> object:
-        """Keep what a person wrote, once: with a ``key`` that came before nothing is written.
+    async def add_own(
+        self, requester: Requester, trace: Trace, words: New, key: str, releases: Sequence[Release] = ...
+    ) -> object:
+        """Keep what somebody wrote, once: with a ``key`` that came before nothing is written. ``releases``: of the first that fits.
 
         Raises: DuplicateError (the key came with other words), AccessDeniedError, UnprocessableError (the record has no Patient).
         """

@@ -77,3 +77,5 @@ def test_what_the_person_wrote_is_not_a_practices(release: Release) -> None:
 
 def test_a_task_that_asks_for_answers_is_not_one_of_the_plan() -> None:
     assert not ACTION.fits({"resourceType": "Task", "description": "Vragenlijst", "code": {"text": "vragenlijst"}})
+    asked = [{"type": {"text": "Questionnaire"}, "valueReference": {"reference": "Questionnaire/1"}}]
+    assert not ACTION.fits({"resourceType": "Task", "description": "Vragenlijst", "input": asked})

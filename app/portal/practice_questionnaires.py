@@ -1,0 +1,106 @@
+"""The pages on which a practice sees which questionnaires a person has, reads the answers, and asks to fill one in.
+
+To ask is to add a Task to the care plan: it needs a grant that lets the practice add there, and a role that writes in it.
+"""
+
+import secrets
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.access.smart_scope import SmartScopes
+from app.errors import AccessDeniedError, DuplicateError, UnprocessableError
+from app.fhir.asked_answers import QUESTIONNAIRE, AskedAnswers
+from app.fhir.release import Release
+from app.portal.language import marked
+from app.portal.own_goals import day_to_come
+from app.portal.page import language_of
+from app.portal.practice import PEOPLE
+from app.portal.practice_person import looking_at, page_about
+from app.portal.questionnaire_list import show_answers, show_questionnaires
+from app.portal.questions import said
+from app.portal.reading import Reading
+from app.portal.session import AtWork, LoginParts, at_work, checked_form
+from app.portal.type_measurement import KEY_LENGTH_MAX, typed_in
+from app.portal.view import trace_of
+
+PAGE = "/questionnaires"
+ASKING = SmartScopes.of("user/*.rs user/Task.c")
+OFFERED_MAX = 100
+NOT_LISTED = marked("Choose from the list.")
+SENT_BEFORE = marked("This was asked before, in another way. Ask it again if you want to.")
+NOT_THIS_PERSON = marked("This questionnaire can't be asked of this person.")
+
+
+async def offered(reading: Reading, language_code: str) -> list[tuple[str, str]]:
+    """Return the questionnaires in use that can be asked, by title: what stands for each in the form, and the title."""
+    found = await reading.found(QUESTIONNAIRE, ("status", "active"))
+    named = [(f"{one.release.path}/{one.tree()['id']}", said(one.tree(), "title", language_code)) for one in found]
+    return sorted((one for one in named if one[1]), key=lambda one: one[1].casefold())[:OFFERED_MAX]
+
+
+def router(parts: LoginParts) -> APIRouter:
+    """Return the routes below ``/practice/people/{grant_id}/questionnaires``."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def shown(request: Request, reading: Reading, **frame: Any) -> Response:
+        choices = await offered(reading, language_of(request).code) if frame["shared"].may_add_to_plan else []
+        usual = {"key": secrets.token_urlsafe(16), "typed": {}, "errors": {}, "problem": ""}
+        done = request.query_params.get("done") == "asked"
+        answer = await show_questionnaires(
+            request,
+            reading,
+            sees_plan="care-plan" not in frame["closed"],
+            **{**usual, "done": done, "choices": choices, **frame},
+        )
+        answer.status_code = 409 if frame.get("problem") else 422 if frame.get("errors") else 200
+        return answer
+
+    async def asked(
+        request: Request, reading: Reading, who: AtWork, grant_id: str, typed: dict[str, str], **frame: Any
+    ) -> Response:
+        if not frame["shared"].may_add_to_plan:
+            raise AccessDeniedError("Nothing may be asked of this person.")
+        errors: dict[str, str] = {}
+        until = day_to_come(typed, reading.today, errors, language_of(request))
+        title = dict(await offered(reading, language_of(request).code)).get(typed.get("questionnaire", ""), "")
+        if not title:
+            errors["questionnaire"] = NOT_LISTED
+        key = typed.get("key", "")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
+        if errors:
+            return await shown(request, reading, typed=typed, errors=errors, key=key, **frame)
+        path, _, questionnaire_id = typed["questionnaire"].partition("/")
+        words = AskedAnswers(questionnaire_id, title, f"{who.member.described.name}, {who.practice.name}", until)
+        requester = replace(await looking_at(parts, who, grant_id), scopes=ASKING)
+        releases = [one for one in Release if one.path == path]
+        try:
+            await parts.interactions.add_own(requester, trace_of(request), words, f"ask {grant_id} {key}", releases)
+        except (DuplicateError, UnprocessableError) as error:
+            problem = SENT_BEFORE if isinstance(error, DuplicateError) else NOT_THIS_PERSON
+            return await shown(request, reading, typed=typed, problem=problem, **frame)
+        return RedirectResponse(f"{PEOPLE}/{grant_id}{PAGE}?done=asked", 303)
+
+    @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}")
+    async def overview(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
+        return await page_about(parts, request, who, grant_id, shown, PAGE)
+
+    @routes.post(f"{PEOPLE}/{{grant_id}}{PAGE}")
+    async def ask(
+        request: Request,
+        who: Annotated[AtWork, Depends(at_work)],
+        form: Annotated[FormData, Depends(checked_form)],
+        grant_id: str,
+    ) -> Response:
+        return await page_about(parts, request, who, grant_id, asked, PAGE, who, grant_id, typed_in(form))
+
+    @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}/answers/{{resource_id}}")
+    async def answers(
+        request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str
+    ) -> Response:
+        return await page_about(parts, request, who, grant_id, show_answers, PAGE, resource_id)
+
+    return routes
