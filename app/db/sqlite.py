@@ -1,7 +1,8 @@
 """SQLite: one writer thread that commits in groups, readers that it never blocks.
 
 WAL with ``synchronous=FULL``: a commit is on disk before anyone is told of it. What waits for the writer when it gets to
-work is committed together; each job runs in a savepoint, so that one that fails takes nothing of the others along.
+work is committed together; each job runs in a savepoint, so that one that fails takes nothing of the others along. The pages
+go from the log to the file beside it (``checkpoints.py``).
 Short statements run in the event loop's own thread on a read-only connection (a hop to a thread costs eight times the
 statement), which is why ``Reader`` is for bounded statements only.
 
@@ -18,6 +19,7 @@ from collections.abc import Awaitable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from app.db.checkpoints import Checkpoints
 from app.db.database import Gatherer, Row
 from app.db.remembered import Remembered, Seen, View
 from app.db.rows import Change
@@ -43,7 +45,7 @@ WRITER_CACHE_KIB = 16_384
 """Pages that the writer keeps, at most: it fills, as one of twice that size did after 31,000 creates."""
 
 CHECKPOINT_PAGES = 4000
-"""Pages in the log before they go to the file: one create writes some forty, and most of those again with the next."""
+"""Pages in the log before the commit itself takes them to the file, where the checkpoints beside it were too slow."""
 
 _NOT_NOW = frozenset(
     {
@@ -71,6 +73,12 @@ def run_now(coroutine: Awaitable[T]) -> T:
         return cast("T", stop.value)
     message = "A database job waited for something other than its transaction."
     raise RuntimeError(message)
+
+
+def _log_emptied(connection: sqlite3.Connection) -> bool:
+    """Return whether the write-ahead log is empty now; not while others use it, or write their own pages to the file."""
+    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy
 
 
 class SqliteReader:
@@ -162,6 +170,7 @@ class SqliteDatabase(Writes):
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         super().__init__()
         self._writer_connection = self._connect(read_only=False)
+        self._checkpoints = Checkpoints(path)
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
         self._writer.start()
 
@@ -222,14 +231,16 @@ class SqliteDatabase(Writes):
             if size_max_bytes is None or self.path.stat().st_size <= size_max_bytes:
                 # secure_delete overwrites rows where they are removed, not where SQLite had moved them from before.
                 connection.execute("VACUUM")
-            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            until = time.monotonic() + OVERWRITE_TIMEOUT_MS / 1000
+            while not (is_emptied := _log_emptied(connection)) and time.monotonic() < until:
+                time.sleep(ASKS_AGAIN_S)  # SQLite itself does not wait for a checkpoint to end
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in _NOT_NOW:
                 raise
             return False
         finally:
             connection.close()
-        return not is_busy
+        return is_emptied
 
     def free_bytes(self) -> int:
         """Return how many bytes are free on the disk of the file."""
@@ -249,6 +260,7 @@ class SqliteDatabase(Writes):
         self._closed = True
         self._waiting.put(None)
         self._writer.join()
+        self._checkpoints.close()
         # The writer's connection, opened first, goes last: only it may fold the write-ahead log into the file.
         for connection in reversed(self._opened):
             connection.close()
@@ -274,6 +286,7 @@ class SqliteDatabase(Writes):
                 with committing(len(group)):
                     self._commit_group(group)
                 tell(group)
+                self._checkpoints.due()
             if following is None:
                 return
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -279,11 +279,16 @@ async def test_a_log_file_that_lost_its_end_holds_whole_changes_only(world: Insi
     writer = on_sqlite(world.parts.database)._writer_connection
     assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-    for number in range(12):
-        assert (await world.create(world.observation(f"whole-{number}", padding=number * 3000))).status_code == 201
-    whole = world.soundness.changes(world.record_id)
     database = file_of(world.parts.database)
-    main, log = database.read_bytes(), database.with_name(f"{database.name}-wal").read_bytes()
+    assert await world.parts.database.overwrite(0)
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        # Pages go to the file once the log that has them is synced, and not while somebody reads what was before: all is in the log.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM change").fetchone()
+        for number in range(12):
+            assert (await world.create(world.observation(f"whole-{number}", padding=number * 3000))).status_code == 201
+        whole = world.soundness.changes(world.record_id)
+        main, log = database.read_bytes(), database.with_name(f"{database.name}-wal").read_bytes()
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
     chance, kept = random.Random(seed), set()

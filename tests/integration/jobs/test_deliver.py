@@ -113,8 +113,7 @@ async def test_of_a_failure_only_its_name_is_kept(database: Database, clock: "Cl
     await put(database, clock)
     await deliverer(database, clock, handler).deliver_due()
     path = file_of(database)
-    with path.with_name(f"{path.name}-wal").open("rb") as file:
-        written = file.read()
+    written = path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
     assert b"ConnectionRefusedError" in written
     assert b"zonnestraal" not in written
 
