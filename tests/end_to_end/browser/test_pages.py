@@ -49,7 +49,8 @@ def test_every_page_can_be_read_and_used_by_everyone(
             page.screenshot(path=picture, full_page=True)
         page.set_viewport_size({"width": widths[0], "height": HEIGHT})
     assert faults == []
-    assert [address for address in asked if not address.startswith(site.url)] == []
+    # The browser takes its viewer of PDFs out of itself, by addresses of its own.
+    assert [address for address in asked if not address.startswith((site.url, "chrome:", "chrome-extension:"))] == []
     assert [text for text in said if "404" not in text] == []
     context.close()
 
