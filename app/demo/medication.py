@@ -171,7 +171,7 @@ class MedicationOverview:
                 "authoredOn": at,
                 "requester": self.cast.doctor.reference(),
                 "reasonCode": [concept(POLICY_CHANGED)] if earlier else None,
-                "note": [{"text": f"Reden: {treatment.reason}."}],
+                "reasonReference": [{"display": treatment.reason}],
                 "dosageInstruction": [agreement.dose.dosage()],
                 "priorPrescription": earlier[-1].reference() if earlier else None,
             },

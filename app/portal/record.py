@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.fhir.elements import Tree, named, newest_first, words
+from app.fhir.elements import Tree, day_of, named, newest_first, person_name, words
 from app.portal import careplan, medication, results, summary
 from app.portal.document_pages import bases, newest_documents
 from app.portal.documents import documents_in
@@ -65,8 +65,7 @@ async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HT
     )
 
 
-async def show_medication(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
-    """Return the page of the medicines."""
+async def _medicines(request: Request, reading: Reading) -> dict[medication.State, list[medication.Medicine]]:
     language = language_of(request)
     requests, statements, dispenses, products = await reading.several(
         "MedicationRequest", "MedicationStatement", "MedicationDispense", "Medication"
@@ -74,7 +73,12 @@ async def show_medication(request: Request, reading: Reading, **frame: Any) -> H
     names = {f"Medication/{product['id']}": words(product.get("code")) for product in products}
     resources = [*requests, *statements, *dispenses]
     found = [medication.agreement_of(resource, names, language) for resource in resources]
-    overview = medication.overview([one for one in found if one], reading.today)
+    return medication.overview([one for one in found if one], reading.today)
+
+
+async def show_medication(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
+    """Return the page of the medicines."""
+    overview = await _medicines(request, reading)
     return page(
         request,
         "medication.html",
@@ -83,6 +87,24 @@ async def show_medication(request: Request, reading: Reading, **frame: Any) -> H
         stopped=overview[medication.State.STOPPED],
         **near(request, reading.now),
         **frame,
+    )
+
+
+async def show_medication_list(request: Request, reading: Reading) -> HTMLResponse:
+    """Return the list of medicines to print and take along: whose it is, of which day, what is used and what will start."""
+    overview = await _medicines(request, reading)
+    patients, allergies = await reading.several("Patient", "AllergyIntolerance")
+    born = next((day for one in patients if (day := day_of(one.get("birthDate")))), None)
+    return page(
+        request,
+        "medication_list.html",
+        now_used=overview[medication.State.NOW],
+        planned=overview[medication.State.PLANNED],
+        whose=next((name for one in patients if (name := person_name(one))), ""),
+        born=born,
+        allergies=summary.allergies(allergies),
+        today=reading.today,
+        **near(request, reading.now),
     )
 
 
@@ -131,6 +153,10 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/medication")
     async def medicines(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
         return await show_medication(request, reading_for(parts, request, person))
+
+    @routes.get("/medication/list")
+    async def medication_list(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
+        return await show_medication_list(request, reading_for(parts, request, person))
 
     @routes.get("/summary")
     async def gp_summary(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:

@@ -37,7 +37,7 @@ async def kept(
         "resourceType": "DocumentReference",
         "status": "current",
         "type": {"text": "Brief"},
-        "subject": {"reference": f"Patient/{world.zonnestraal.patients[release]}"},
+        "subject": {"reference": world.zonnestraal.patient(release)},
         "content": [{"attachment": attachment}],
         **({"indexed": "2026-03-01T08:00:00Z"} if release is Release.STU3 else {"date": "2026-03-01T08:00:00Z"}),
     }
@@ -120,7 +120,7 @@ async def test_a_file_that_is_elsewhere_is_not_fetched_and_leads_nowhere(world: 
         {
             "resourceType": "DocumentReference",
             "status": "current",
-            "subject": {"reference": f"Patient/{world.zonnestraal.patient()}"},
+            "subject": {"reference": world.zonnestraal.patient()},
             "content": [{"attachment": {"contentType": "application/pdf", "url": "https://elsewhere.example/a.pdf"}}],
         }
     )
@@ -187,7 +187,7 @@ async def test_a_sensitive_file_stays_closed_to_a_practice_that_may_see_document
         {
             "resourceType": "DocumentReference",
             "status": "current",
-            "subject": {"reference": f"Patient/{world.zonnestraal.patient()}"},
+            "subject": {"reference": world.zonnestraal.patient()},
             "content": [{"attachment": {"contentType": "application/pdf", "url": f"Binary/{binary['id']}"}}],
         }
     )

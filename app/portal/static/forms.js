@@ -16,3 +16,5 @@ addEventListener("submit", (event) => {
 addEventListener("pageshow", () => {
   for (const form of document.forms) sentAt.delete(form);
 });
+
+for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());

@@ -32,6 +32,7 @@ PLACES = {
         "/care-plan/goals/add",
         "/care-plan/actions/add",
         "/medication",
+        "/medication/list",
         "/questionnaires",
         "/summary",
         "/documents",
