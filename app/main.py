@@ -60,6 +60,8 @@ from app.portal import (
     sign_up,
     start,
     type_measurement,
+    visit,
+    visit_changes,
 )
 from app.portal.errors import error_page, of_regie
 from app.portal.kept_form import FormKeptError, to_open_again
@@ -257,6 +259,8 @@ def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Ex
         start.router(parts),
         record.router(parts),
         own_plan.router(parts),
+        visit_changes.router(parts),
+        visit.router(parts),
         document_pages.router(parts),
         *([sign_up.router(parts, partial(new_person, parts.context))] if parts.settings.sign_up_open else []),
         type_measurement.router(parts),

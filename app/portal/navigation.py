@@ -68,6 +68,14 @@ NAVIGATION = (
         is_tab=True,
     ),
     Entry(
+        "/visit",
+        marked("Prepare a visit"),
+        marked("Visit"),
+        "talk",
+        marked("Choose what you want to discuss."),
+        HEALTH,
+    ),
+    Entry(
         "/questionnaires",
         marked("Questionnaires"),
         marked("Questions"),
@@ -140,6 +148,7 @@ PAGES_OF_PARTS = {
     "/diary": Category.OWN_MEASUREMENTS,
     "/care-plan": Category.CARE_PLAN,
     "/medication": Category.MEDICATION,
+    "/visit": Category.MESSAGES,
     "/questionnaires": Category.QUESTIONNAIRES,
     "/summary": Category.GP_SUMMARY | Category.ALLERGIES | Category.LABORATORY | Category.VACCINATIONS,
     "/documents": Category.DOCUMENTS,

@@ -28,6 +28,7 @@ from app.portal.reading import Reading
 from app.portal.record import show_care_plan, show_medication, show_summary
 from app.portal.session import AtWork, LoginParts, at_work, checked_form
 from app.portal.view import trace_of
+from app.portal.visit import show_visits
 
 NUMBER = re.compile(r"[0-9]{1,15}")
 
@@ -83,6 +84,10 @@ def router(parts: LoginParts) -> APIRouter:
     add("/medication", show_medication)
     add("/summary", show_summary)
     add("/documents", show_documents)
+
+    @routes.get(f"{PEOPLE}/{{grant_id}}/visit")
+    async def visits(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
+        return await _shown(parts, request, who, grant_id, show_visits, "/visit", who.practice.practice_id)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/measurements/{{key}}")
     async def kind(

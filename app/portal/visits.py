@@ -21,7 +21,7 @@ SOUGHT_MAX = 100
 
 GROUPS = {
     "measurements": marked("Measurements"),
-    "complaints": marked("Complaints"),
+    "complaints": marked("Problems and complaints"),
     "medicines": marked("Medicines"),
     "goals": marked("Goals"),
 }

@@ -1,0 +1,66 @@
+"""Prepare my visit: what is prepared for the practices, earlier visits, and one of them to print."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+
+from app.errors import NotFoundError
+from app.portal.language import marked
+from app.portal.page import language_of, near, page
+from app.portal.parts import Parts
+from app.portal.reading import Reading
+from app.portal.session import SignedIn, in_record
+from app.portal.view import reading_for
+from app.portal.visit_changes import VISIT, may_edit, may_prepare
+from app.portal.visits import visits_of
+
+SAVED = {
+    "prepared": marked("Your visit is prepared. The practice can see it."),
+    "changed": marked("Your changes are kept. The practice sees them too."),
+    "withdrawn": marked("This is withdrawn. The practice does not see it on its page any more."),
+}
+"""What the list says after a form was kept, by ``saved`` in its URL."""
+
+
+async def show_visits(request: Request, reading: Reading, practice_id: str | None = None, **frame: Any) -> HTMLResponse:
+    """Return the page with what is prepared, for one practice if it is given; ``frame`` has what is around it."""
+    visits = await visits_of(reading, language_of(request), practice_id)
+    return page(
+        request,
+        "visits.html",
+        coming=[one for one in visits if not one.prepared.is_over(reading.today)],
+        earlier=[one for one in visits if one.prepared.is_over(reading.today)],
+        **near(request, reading.now),
+        **{"may_prepare": False, "may_edit": False, "saved": "", **frame},
+    )
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return the routes ``/visit`` and ``/visit/{resource_id}``."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get(VISIT)
+    async def overview(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], saved: Annotated[str, Query()] = ""
+    ) -> HTMLResponse:
+        return await show_visits(
+            request,
+            reading_for(parts, request, person),
+            may_prepare=may_prepare(person),
+            may_edit=may_edit(person),
+            saved=SAVED.get(saved, ""),
+        )
+
+    @routes.get(f"{VISIT}/{{resource_id}}")
+    async def to_print(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+    ) -> HTMLResponse:
+        reading = reading_for(parts, request, person)
+        visits = await visits_of(reading, language_of(request))
+        found = next((visit for visit in visits if visit.prepared.source == resource_id), None)
+        if found is None:
+            raise NotFoundError("There is no such visit.")
+        return page(request, "visit.html", visit=found, may_edit=may_edit(person), **near(request, reading.now))
+
+    return routes
