@@ -175,7 +175,7 @@ def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree]
                     note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
                     lines=tuple(_lines(goal, last, results, language)),
                     own=str(goal["id"]) if is_own(goal) else "",
-                    agreed="" if is_own(goal) else f"goals/{goal['id']}",
+                    agreed=f"goals/{goal['id']}" if "id" in goal and not is_own(goal) else "",
                 )
             )
     return sorted(found, key=lambda one: (bool(one.own), not one.lines, one.text.casefold()))

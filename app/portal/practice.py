@@ -31,7 +31,12 @@ from app.portal.wording import CATEGORIES, ROLES, category_names
 
 PEOPLE = f"{WORK}/people"
 NAME_LENGTH_MAX = 80
-PAGE_NAMES = tuple((entry.path, entry.name) for entry in NAVIGATION if entry.path in PAGES_OF_PARTS)
+OWN_PAGES = frozenset({"/diary", "/questionnaires"})
+"""Pages of parts that only the person has."""
+
+PAGE_NAMES = tuple(
+    (entry.path, entry.name) for entry in NAVIGATION if entry.path in PAGES_OF_PARTS and entry.path not in OWN_PAGES
+)
 NO_DATE = marked("Fill in the date of birth.")
 EVERYBODY, FOUND, IN_NEED = "everybody", "found", "in-need"
 

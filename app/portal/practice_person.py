@@ -87,7 +87,7 @@ def router(parts: LoginParts) -> APIRouter:
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/visit")
     async def visits(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
-        return await _shown(parts, request, who, grant_id, show_visits, "/visit", who.practice.practice_id)
+        return await page_about(parts, request, who, grant_id, show_visits, "/visit", who.practice.practice_id)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/measurements/{{key}}")
     async def kind(

@@ -11,6 +11,7 @@ from app.consent.categorize import categorize
 from app.fhir.release import Release
 from app.fhir.visit import Subject, ToPractice, Visit
 from app.portal import medication, summary
+from app.portal.diary import newest_lines
 from app.portal.kinds import KINDS, is_open_goal, measurements_of, targets_of
 from app.portal.language import Language
 from app.portal.measurements import newest_measurements
@@ -24,6 +25,9 @@ from app.portal.visits import Shown, names_of_products, shown_of
 QUESTIONS_MAX, QUESTION_LENGTH_MAX, SUBJECTS_MAX = 20, 500, 50
 QUESTIONS_LENGTH_MAX = QUESTIONS_MAX * (QUESTION_LENGTH_MAX + 2)
 RECENT = timedelta(days=92)
+LINES_MAX = 12
+"""Lines of the diary that can be chosen, the newest."""
+
 READ = 30
 """Measurements of each kind among which one outside its target is looked for."""
 
@@ -66,6 +70,8 @@ async def offered(reading: Reading, categories: Category, language: Language) ->
             for one in (outside or measured)[-1:]:
                 beyond[one.source] = bool(outside)
         found += await _of_ids(reading, "Observation", beyond)
+        lines = await newest_lines(reading, reading.today - RECENT, reading.today, LINES_MAX)
+        found += await _of_ids(reading, "Observation", dict.fromkeys((one.source for one in lines), False))
     if Category.GP_SUMMARY in categories:
         problems = summary.problems(*await reading.several("Condition", "EpisodeOfCare"))
         found += await _of_ids(reading, "Condition", _ids(one.source for one in problems if one.is_open))

@@ -6,10 +6,13 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
+from textwrap import shorten
 
+from app.fhir.diary import diary_kind_of
 from app.fhir.elements import Tree, named, words
 from app.fhir.visit import COMMUNICATION, Prepared, Subject, prepared_of
-from app.portal.formats import near_moment, unit
+from app.portal.diary import lines_of
+from app.portal.formats import near_day, near_moment, unit
 from app.portal.kinds import kind_of, measurements_of
 from app.portal.language import Language, marked
 from app.portal.measurements_shown import written
@@ -18,6 +21,9 @@ from app.portal.reading import Found, Reading
 
 SOUGHT_MAX = 100
 """Things of one type that are looked up for what is prepared."""
+
+LINE_LENGTH_MAX = 160
+"""Characters of a line of the diary that are shown."""
 
 GROUPS = {
     "measurements": marked("Measurements"),
@@ -78,7 +84,7 @@ def shown_of(found: Found, products: dict[str, str], reading: Reading, language:
     """Return how something of the record is called, None if there is nothing to call it by."""
     tree = found.tree()
     subject = (found.release, f"{tree['resourceType']}/{tree['id']}")
-    group = GROUP_OF[tree["resourceType"]]
+    group = "complaints" if diary_kind_of(tree) else GROUP_OF[tree["resourceType"]]
     text, detail, path = _told(tree, products, reading, language)
     return Shown(subject, group, text, detail, path) if text else None
 
@@ -87,6 +93,12 @@ def _told(tree: Tree, products: dict[str, str], reading: Reading, language: Lang
     """Return what a resource is, more about it, and its page."""
     match tree["resourceType"]:
         case "Observation":
+            if lines := lines_of([tree], reading.zone):
+                return (
+                    shorten(lines[0].text, LINE_LENGTH_MAX, placeholder="…"),
+                    near_day(lines[0].day, reading.today, language),
+                    "/diary",
+                )
             kind = kind_of(tree)
             measured = measurements_of(kind, [tree], reading.zone) if kind else []
             if kind is None or not measured:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.access.categories import Category
+from app.access.categories import EVERYTHING, Category
 from app.access.representation import NO_POWERS, Capacity
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
 from app.fhir.release import Release
@@ -349,3 +349,55 @@ async def test_a_parent_prepares_in_the_name_of_the_child(world: World) -> None:
     (stands,) = await prepared(world)
     assert stands["payload"] == [{"contentString": "Anders"}]
     assert await prepared(world, "maanlicht") == []
+
+
+async def test_a_complaint_of_the_diary_can_be_chosen(world: World) -> None:
+    now = world.parts.clock() - timedelta(hours=3)
+    typed = {
+        "text": "Steken in mijn zij",
+        "kind": "complaint",
+        "day": str(now.date()),
+        "clock": f"{now:%H:%M}",
+        "key": "d",
+    }
+    assert (await post(world, "/diary/add", **typed)).status_code == 303
+    await world.give("no grant", world.zonnestraal, ALL)
+    form = (await page(world, new(world))).text
+    value = re.findall(r'name="about" value="([^"]+)"', form.partition("Steken in mijn zij")[0])[-1]
+    assert (await post(world, NEW, **asks(world, about=[value]))).status_code == 303
+    shown = (await page(world, "/visit")).text
+    assert "Steken in mijn zij" in shown.partition("Problemen en klachten")[2]
+
+
+async def test_the_practice_has_a_page_with_what_was_prepared_for_it_as_far_as_its_grants_go(world: World) -> None:
+    him, place = world.zonnestraal, f"/practice/people/{world.made.grants['granted of zonnestraal'].grant_id}/visit"
+    mine = world.made.practices["granted"]
+    assert (await page(world, place, "gp of granted")).status_code == 403
+    plan = await world.give("granted", him, Category.CARE_PLAN)
+    messages = await world.give("granted", him, Category.MESSAGES)
+    await world.give("no grant", him, ALL)
+    assert (await post(world, NEW, **asks(world, questions="Voor een ander", key="other"))).status_code == 303
+    told = asks(world, practice=mine, about=[goal_value(world)])
+    assert (await post(world, NEW, **told)).status_code == 303
+    for who, sees_goal in (("gp of granted", True), ("assistant of granted", False)):
+        shown = await page(world, place, who)
+        assert shown.status_code == 200
+        assert "Waarom zo moe?" in shown.text
+        assert ("Minder zout eten" in shown.text) is sees_goal
+        assert "Voor een ander" not in shown.text
+        assert "/change" not in shown.text
+    await world.withdraw(plan)
+    shown = await page(world, place, "gp of granted")
+    assert "Minder zout eten" not in shown.text
+    assert "Doelen" not in shown.text
+    await world.withdraw(messages)
+    assert (await page(world, place, "gp of granted")).status_code == 403
+
+
+async def test_every_part_that_a_practice_is_offered_has_a_page(world: World) -> None:
+    person = f"/practice/people/{world.made.grants['granted of zonnestraal'].grant_id}"
+    await world.give("granted", world.zonnestraal, EVERYTHING)
+    parts = set(re.findall(f'href="({person}/[^"]+)"', (await page(world, person, "gp of granted")).text))
+    assert f"{person}/visit" in parts
+    for path in parts:
+        assert (await page(world, path, "gp of granted")).status_code == 200, path
