@@ -31,7 +31,7 @@ from app.portal.wording import CATEGORIES, ROLES, category_names
 
 PEOPLE = f"{WORK}/people"
 NAME_LENGTH_MAX = 80
-OWN_PAGES = frozenset({"/diary", "/questionnaires"})
+OWN_PAGES = frozenset({"/diary"})
 """Pages of parts that only the person has."""
 
 PAGE_NAMES = tuple(
