@@ -1,6 +1,5 @@
 """A server with the invented people, and a browser in which they are logged in."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -14,9 +13,9 @@ from tests.support.running import running
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give a server with the invented people."""
-    with running(tmp_path_factory.mktemp("site")) as program:
-        program.run("demo")
-        yield Site(program.url, json.loads(program.run("demo", "--json")), tmp_path_factory.mktemp("logins"))
+    # Those who sign up each have an address of their own, as of one only a few may.
+    with running(tmp_path_factory.mktemp("site"), REGIE_TRUST_FORWARDED="true") as program:
+        yield Site(program, tmp_path_factory.mktemp("logins"))
 
 
 # Not for the session: while Playwright runs, no asynchronous test can.

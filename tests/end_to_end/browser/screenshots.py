@@ -4,7 +4,6 @@ They are pages of an invented person, as the whole program serves them today, so
 The first visit is walked at the pace of somebody who types and points as most do, and how long it took is printed.
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -13,50 +12,18 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.end_to_end.browser import first_visit
+from tests.end_to_end.browser.asked import ask
 from tests.end_to_end.browser.first_visit import Visit
 from tests.end_to_end.browser.places import NOBODY
 from tests.end_to_end.browser.site import Site, log_in
 from tests.support.browser import chromium
-from tests.support.running import ROOT, Program, running
+from tests.support.running import ROOT, running
 
 PICTURES = ROOT / "docs" / "pictures"
 SIZE_MAX = 150_000
 DESK = {"width": 1440, "height": 900}
 # The keystroke-level model of Card, Moran and Newell (1980): to think 1.35 s, to point 1.1 s, a key 0.28 s.
 BEFORE_PRESS_S, PER_KEY_S = 2.45, 0.28
-
-ASKED_AS = "urn:uuid:0b7c6b4e-6f0f-4a3a-9c1e-0d8f4c5a1b11"
-HOW_ARE_YOU = {
-    "resourceType": "Questionnaire",
-    "status": "active",
-    "title": "Hoe gaat het met u?",
-    "item": [
-        {"linkId": "sleep", "text": "Slaapt u goed?", "type": "boolean", "required": True},
-        {
-            "linkId": "tired",
-            "text": "Hoe vaak was u deze week moe?",
-            "type": "choice",
-            "answerOption": [{"valueString": often} for often in ("Nooit", "Soms", "Elke dag")],
-        },
-        {"linkId": "more", "text": "Wat wilt u nog zeggen?", "type": "text"},
-    ],
-}
-
-
-def ask(program: Program, patient: str) -> None:
-    """Ask a person to fill in a questionnaire, as a practice does: by a Task."""
-    task = {
-        "resourceType": "Task",
-        "status": "requested",
-        "intent": "order",
-        "code": {"coding": [{"system": "http://loinc.org", "code": "74468-0"}]},
-        "for": {"reference": f"Patient/{patient}"},
-        "input": [{"type": {"text": "Questionnaire"}, "valueReference": {"reference": ASKED_AS}}],
-    }
-    entries = [{"fullUrl": ASKED_AS, "resource": HOW_ARE_YOU}, {"fullUrl": f"{ASKED_AS[:-1]}2", "resource": task}]
-    file = program.folder / "asked.json"
-    file.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}), encoding="utf-8")
-    program.run("record", "import", str(file), "--release", "r4", "--as-operator")
 
 
 def keep(page: Page, name: str) -> None:
@@ -131,9 +98,8 @@ def main() -> None:
     """Make all pictures on a server of their own."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as program, chromium() as browser:
-        program.run("demo")
-        site = Site(program.url, json.loads(program.run("demo", "--json")), Path(folder))
-        ask(program, site.demo["people"][0]["patients"]["r4"])
+        site = Site(program, Path(folder))
+        ask(program, site.demo["people"][0]["patients"]["r4"], "0b7c6b4e-6f0f-4a3a-9c1e-0d8f4c5a1b11")
         looks = {"color_scheme": "light"}
         phone = site.opened(browser, NOBODY, device_scale_factor=1.5, **looks)
         first_visit_of(site, phone)

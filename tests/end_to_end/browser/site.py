@@ -1,5 +1,6 @@
 """The server that pages are looked at on, who is logged in there, and how a page of theirs is opened."""
 
+import json
 import re
 import time
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.end_to_end.browser.places import NOBODY, NOT_FOUND, PERSON, PRACTICE, WALKER
 from tests.support.browser import PHONE, TIMEOUT_MS
+from tests.support.running import Program
 
 PROOF_COUNTS_S = 300
 """How long after a login what asks for a proof is opened without another one; the server takes ten minutes."""
@@ -20,20 +22,35 @@ WORDS = {
     "nl": ("Inlognaam", "Wachtwoord", "Verder", "Code van 6 cijfers", "Inloggen"),
     "en": ("Login name", "Password", "Continue", "Code of 6 digits", "Log in"),
 }
+OFFLINE_KEPT = """async () => {
+  await navigator.serviceWorker.ready;
+  for (const name of await caches.keys()) if (await (await caches.open(name)).match("/offline")) return true;
+  return false;
+}"""
+"""Whether the browser keeps the form for when there is no network."""
 
 
 @dataclass
 class Site:
-    """A server at ``url``; ``demo`` is what ``regie demo --json`` says of its people, whose logins are kept in ``folder``.
+    """A server with the invented people; their logins are kept in ``folder``.
 
     A code of a phone is good once, so that each logs in once.
     """
 
-    url: str
-    demo: dict[str, Any]
+    program: Program
     folder: Path
+    demo: dict[str, Any] = field(init=False)
     names: dict[str, str] = field(default_factory=dict)
     logged_in_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.program.run("demo")
+        self.demo = json.loads(self.program.run("demo", "--json"))
+
+    @property
+    def url(self) -> str:
+        """Where the server is, without a slash at the end."""
+        return self.program.url
 
     def login_of(self, who: str) -> Path:
         """Return the file with the cookies of somebody."""

@@ -1,6 +1,5 @@
 """The first visit in docs/portal.md takes as many presses as the page says."""
 
-import json
 import re
 from pathlib import Path
 
@@ -19,8 +18,7 @@ pytestmark = pytest.mark.browser
 def test_a_first_visit_takes_as_many_presses_as_is_written(tmp_path: Path) -> None:
     written = (ROOT / "docs" / "portal.md").read_text(encoding="utf-8")
     with running(tmp_path) as program, chromium() as browser:
-        program.run("demo")
-        site = Site(program.url, json.loads(program.run("demo", "--json")), tmp_path)
+        site = Site(program, tmp_path)
         phone = site.opened(browser, NOBODY)
         page = phone.new_page()
         page.goto("/")

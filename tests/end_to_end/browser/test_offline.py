@@ -7,17 +7,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Cookie, Dialog, Page, Route, expect
 
 from tests.end_to_end.browser.places import PERSON, WALKER
-from tests.end_to_end.browser.site import Site, log_in
+from tests.end_to_end.browser.site import OFFLINE_KEPT, Site, log_in
 
 pytestmark = pytest.mark.browser
 
 SENDING = "**/measurements/waiting"
 SENT = "Wat op deze telefoon wachtte, staat nu in uw dossier."
-KEPT = """async () => {
-  await navigator.serviceWorker.ready;
-  for (const name of await caches.keys()) if (await (await caches.open(name)).match("/offline")) return true;
-  return false;
-}"""
 STORE = """const ask = (name, how) => new Promise((resolve, reject) => {
   const opening = indexedDB.open("regie", 1);
   opening.onerror = () => reject(opening.error);
@@ -36,7 +31,7 @@ def phone(site: Site, browser: Browser) -> Iterator[BrowserContext]:
     context = site.opened(browser, WALKER)
     page = context.new_page()
     page.goto("/")
-    page.wait_for_function(KEPT)
+    page.wait_for_function(OFFLINE_KEPT)
     page.close()
     yield context
     context.close()
@@ -163,7 +158,7 @@ def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, brows
     phone = site.opened(browser, "nobody")
     page = phone.new_page()
     log_in(page, site.demo["people"][1], is_second=True)
-    page.wait_for_function(KEPT)
+    page.wait_for_function(OFFLINE_KEPT)
     page.route(SENDING, lambda route: route.abort())
     typed(phone, "85,25")
     page.goto("/menu")
@@ -195,7 +190,7 @@ def test_the_offline_form_has_the_clock_of_the_record_on_a_phone_far_away(site: 
     page = phone.new_page()
     page.goto("/measurements/add/weight")
     here = datetime.fromisoformat(f"{page.get_by_label('Dag').input_value()}T{page.get_by_label('Tijd').input_value()}")
-    page.wait_for_function(KEPT)
+    page.wait_for_function(OFFLINE_KEPT)
     page.goto("/offline")
     there = datetime.fromisoformat(
         f"{page.get_by_label('Dag').input_value()}T{page.get_by_label('Tijd').input_value()}"
