@@ -45,6 +45,13 @@ def test_no_dutch_text_is_unused() -> None:
     assert dutch().keys() - texts() == set()
 
 
+def test_no_dutch_text_is_a_guess_or_left_behind() -> None:
+    with CATALOG.open("rb") as file:
+        catalog = read_po(file, locale="nl")
+    assert [message.id for message in catalog if message.id and message.fuzzy] == []
+    assert list(catalog.obsolete) == []
+
+
 def test_a_dutch_text_has_the_same_places_to_fill_in() -> None:
     for key, translated in dutch().items():
         originals = (key,) if isinstance(key, str) else key
