@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.end_to_end.browser.asked import HOW_ARE_YOU, ask
+from tests.end_to_end.browser.giving import card_of, give, stop
 from tests.end_to_end.browser.places import WALKER
 from tests.end_to_end.browser.site import OFFLINE_KEPT, Site
 from tests.end_to_end.browser.walker import WAYS, Walker, Way, every_way, walker, with_scripts
@@ -156,31 +157,6 @@ def test_a_person_answers_a_questionnaire_in_two_goes(site: Site, browser: Brows
     who.is_told("Your answers are in your record. Who may see your questionnaires, sees them too.")
     expect(who.page.locator("section[aria-labelledby=done] li")).to_have_count(before + 1)
     who.is_done()
-
-
-def give(who: Walker, practice: str, *parts: str) -> None:
-    """Give a practice some parts to look at."""
-    who.goes_to("/access")
-    who.comes_to("Who may see what")
-    who.follow("Give a practice access")
-    who.comes_to("Give a practice access")
-    who.tick_own(practice)
-    who.tick(*parts, "Look")
-    who.press("Give access")
-    who.is_told("Access was given.")
-
-
-def card_of(who: Walker, name: str) -> Locator:
-    """Return what the page says of somebody who may look."""
-    return who.page.locator("li.goal", has_text=name)
-
-
-def stop(who: Walker, name: str) -> None:
-    """Stop the access of a practice."""
-    who.follow("Stop access", card_of(who, name))
-    who.comes_to("Stop access for %(name)s?", name=name)
-    who.press("Stop access")
-    who.is_told("Access was stopped. The next look will be refused.")
 
 
 @every_way

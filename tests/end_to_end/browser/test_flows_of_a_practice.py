@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.demo import diabetes
+from tests.end_to_end.browser.giving import card_of, stop
 from tests.end_to_end.browser.places import PRACTICE, WALKER
 from tests.end_to_end.browser.site import Site
 from tests.end_to_end.browser.walker import WAYS, Way, every_way, walker
@@ -90,14 +91,12 @@ def test_a_practice_asks_for_access_and_the_person_gives_a_part_of_it(site: Site
     person.tick("3 months")
     person.press("Give what I ticked")
     person.comes_to("Who may see what")
-    card = person.page.locator("li.goal", has_text=practice)
+    card = card_of(person, practice)
     expect(card).to_contain_text(person.say("Own measurements"))
     expect(card).not_to_contain_text(person.say("Care plan"))
 
     asking.goes_to("/practice/requests")
     expect(line).to_contain_text(asking.say("Access was given"))
-    person.follow("Stop access", card)
-    person.press("Stop access")
-    person.is_told("Access was stopped. The next look will be refused.")
+    stop(person, practice)
     asking.is_done()
     person.is_done()
