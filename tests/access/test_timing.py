@@ -15,8 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.access.categories import Category
+from app.access.smart_scope import ALL_ACTIONS
 from app.db.sqlite import SqliteReader, SqliteTransaction
 from app.fhir.release import Release
+from tests.access.test_pages import session
 from tests.support.database import on_sqlite
 from tests.support.world import SYSTEM, Tree, World, condition, entry, identifier, link, never_made, weight
 from tests.support.world import bundle as bundle_of
@@ -59,9 +62,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
 @pytest.fixture
 async def prepared(world: World) -> World:
-    """The world, in which Maanlicht chose an id that nobody else has."""
+    """The world, in which Maanlicht chose an id that nobody else has, and Zonnestraal lets a practice write in the care plan."""
     on_sqlite(world.parts.database)
     her = world.maanlicht
+    await world.give("granted", world.zonnestraal, Category.CARE_PLAN | Category.QUESTIONNAIRES, ALL_ACTIONS)
     mine = weight(R4, her.patient(), id=CHOSEN, identifier=identifier("hers-alone"))
     assert (await world.caller("maanlicht")("PUT", f"/Observation/{CHOSEN}", mine)).status_code == 201
     return world
@@ -123,6 +127,25 @@ async def _cursor(world: World, there: bool) -> httpx.Response:
     return await world.caller("zonnestraal")("GET", following if there else following[:-8] + "AAAAAAAA")
 
 
+def _on_a_practices_page(page: str) -> Ask:
+    """Ask a page about Zonnestraal, of whom a practice sees something, for what stands in Maanlicht's record."""
+
+    async def ask(world: World, there: bool) -> httpx.Response:
+        her = world.maanlicht
+        own = her.ids[R4, "goal"] if there else never_made(her)
+        async with await session(world, "gp of granted") as browser:
+            grant_id = world.made.grants["granted of zonnestraal"].grant_id
+            return await browser.get(f"/practice/people/{grant_id}{page}".format(id=own))
+
+    return ask
+
+
+async def _grant_of_another(world: World, there: bool) -> httpx.Response:
+    grant_id = world.made.grants["granted of zonnestraal"].grant_id if there else "abcdefghijklmnopqrstuvwx"
+    async with await session(world, "gp of no grant") as browser:
+        return await browser.get(f"/practice/people/{grant_id}/care-plan/goals/add")
+
+
 def _put(own: str, patient: str) -> Tree:
     return weight(R4, patient, id=own)
 
@@ -149,6 +172,9 @@ WAYS: dict[str, Ask] = {
     "conditional update": _conditional_update,
     "batch": _batch,
     "cursor of another": _cursor,
+    "goal on a practice's page": _on_a_practices_page("/care-plan/goals/{id}"),
+    "answers on a practice's page": _on_a_practices_page("/questionnaires/answers/{id}"),
+    "grant to another practice": _grant_of_another,
 }
 
 
