@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from app.access.grant import Grant
 from app.access.policy import Wish
 from app.access.requester import Requester
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
@@ -88,6 +89,10 @@ class Gate:
         return await access.of(
             requester.token_hash or requester, lambda reader: read_standing(reader, requester, now, self.of_token)
         )
+
+    async def grants_of(self, requester: Requester) -> list[Grant]:
+        """Return the grants that the requester rests on, in force or not, as they are remembered. Raises: AuthenticationError."""
+        return (await self._standing(requester, await self.database.access(), self.clock())).grants
 
     async def scope(self, requester: Requester, wish: Wish, access: Recalled) -> AccessScope:
         """Return what the requester may touch, by the grants that ``access`` knows. Raises: AccessDeniedError, AuthenticationError."""

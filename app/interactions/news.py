@@ -22,7 +22,7 @@ from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.prepared import ready
 from app.store.news import read_changed
-from app.store.search.run import read_matches
+from app.store.search.run import Run, read_matches
 
 FLAG = "Flag"
 FLAGS_MAX = 50
@@ -53,8 +53,13 @@ class News:
         return sum(count for _, count in self.counts)
 
 
-async def news_of(context: Context, requester: Requester, access: RecordAccess) -> News:
-    """Return what is new in a record for the one of a practice who asks."""
+def flags(context: Context) -> tuple[Run, ...]:
+    """Return the searches for Flags, made once for all the people of a look."""
+    return tuple(ready(context, release, FLAG, [], lenient=False).run for release in Release)
+
+
+async def news_of(context: Context, requester: Requester, access: RecordAccess, searches: Sequence[Run]) -> News:
+    """Return what is new in a record for the one of a practice who asks; ``searches`` are ``flags``."""
     reader = context.database.reader
     look = await last_look(reader, access.record_id, requester.staff_id)
     changed = await read_changed(reader, access, look.seq if look else 0, CHANGES_MAX + 1 if look else 1)
@@ -72,7 +77,7 @@ async def news_of(context: Context, requester: Requester, access: RecordAccess) 
         counts=tuple((part, count) for part, count in counts.items() if count),
         is_cut=look is not None and len(changed) > CHANGES_MAX,
         until=until,
-        alarms=tuple(await _alarms(context, access)),
+        alarms=tuple(await _alarms(context, access, searches)),
     )
 
 
@@ -97,11 +102,10 @@ async def mark_seen(context: Context, requester: Requester, trace: Trace, until:
     await context.gate.change(requester, trace, deed, job)
 
 
-async def _alarms(context: Context, access: RecordAccess) -> list[Tree]:
+async def _alarms(context: Context, access: RecordAccess, searches: Sequence[Run]) -> list[Tree]:
     today = context.clock().astimezone(context.time_zone).date()
     found: list[Tree] = []
-    for release in Release:
-        run = ready(context, release, FLAG, [], lenient=False).run
+    for run in searches:
         matches = await run.page(context.database.reader, AccessScope((access,)), None, FLAGS_MAX)
         read, _ = await read_matches(matches)
         found += [one.version.tree() for one in read]

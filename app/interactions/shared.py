@@ -10,7 +10,7 @@ everybody, since all are looked through for it (decision 32).
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from app.access.categories import ALL_PARTS, Category
 from app.access.grant import Grant
@@ -20,12 +20,11 @@ from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.consent import grants
-from app.db.database import Reader
 from app.errors import AccessDeniedError, NotFoundError
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
-from app.interactions.news import News, news_of
+from app.interactions.news import News, flags, news_of
 from app.interactions.prepared import ready
 from app.interactions.search import check_number_of_people
 from app.store.resources import Stored
@@ -153,12 +152,12 @@ async def people_in_need(context: Context, requester: Requester, trace: Trace) -
     async def action(scope: AccessScope, people: People) -> tuple[SharedPage, Sequence[Touched]]:
         check_number_of_people(scope)
         found: list[Shared] = []
-        for number, given in enumerate(people.values(), 1):
+        searches = flags(context)
+        for number, access in enumerate(scope.personal, 1):
             if number % TURN == 0:
                 await asyncio.sleep(0)
-            access = scope.of(given[0].record_id)
-            if access is not None:
-                found.append(_shared(requester, given, None, await news_of(context, requester, access)))
+            if given := people.get(access.record_id):
+                found.append(_shared(requester, given, None, await news_of(context, requester, access, searches)))
         needing = [one for one in _by_attention(found) if any(one.attention)]
         chosen = needing[:FOUND_MAX]
         part = scope.only(one.record_id for one in chosen)
@@ -195,11 +194,16 @@ async def record_of_key(context: Context, practice_id: str, key: str) -> int:
     return record_id
 
 
-async def _given(reader: Reader, requester: Requester, now: datetime) -> list[Grant]:
+async def _given(context: Context, requester: Requester) -> list[Grant]:
     """Return the grants in force that show the requester something, the newest first."""
-    every = await grants.candidates(reader, requester, now)
-    shown = [one for one in every if one.is_in_force(now) and shown_of(one, requester.staff_role) & ALL_PARTS]
-    return sorted(shown, key=lambda one: (one.given_at, one.grant_id), reverse=True)
+    now, shows = context.clock(), dict[Category, bool]()
+    found = []
+    for one in await context.gate.grants_of(requester):
+        if one.categories not in shows:
+            shows[one.categories] = bool(shown_of(one, requester.staff_role) & ALL_PARTS)
+        if shows[one.categories] and one.is_in_force(now):
+            found.append(one)
+    return sorted(found, key=lambda one: (one.given_at, one.grant_id), reverse=True)
 
 
 async def _people(
@@ -209,7 +213,7 @@ async def _people(
     choose: Callable[[AccessScope, People], Awaitable[tuple[SharedPage, Sequence[Touched]]]],
 ) -> SharedPage:
     """Return what is chosen of all who shared something, by the grants on which the scope rests."""
-    if not await _given(context.database.reader, requester, context.clock()):
+    if not await _given(context, requester):
         return SharedPage(())
 
     async def action(scope: AccessScope) -> tuple[SharedPage, Sequence[Touched]]:
@@ -222,7 +226,7 @@ async def _listed(context: Context, requester: Requester, scope: AccessScope) ->
     """Return the grants on which the scope rests, by record, those that gave the latest first."""
     people: People = {}
     opened = {access.record_id for access in scope.personal}
-    for grant in await _given(context.database.reader, requester, context.clock()):
+    for grant in await _given(context, requester):
         if grant.record_id in opened:
             people.setdefault(grant.record_id, []).append(grant)
     return people
@@ -246,11 +250,11 @@ async def _shown(
     patients: Mapping[int, Stored],
 ) -> list[Shared]:
     """Return the people who gave the ``chosen`` grants, each with what is new."""
-    found = []
+    found, searches = [], flags(context)
     for given in chosen:
         access = scope.of(given[0].record_id)
         if access is not None:
-            news = await news_of(context, requester, access)
+            news = await news_of(context, requester, access, searches)
             found.append(_shared(requester, given, patients.get(access.record_id), news))
     return found
 
@@ -271,10 +275,11 @@ def _saw_patients(scope: AccessScope, patients: Mapping[int, Stored]) -> list[To
 
 def _saw_news(scope: AccessScope, people: Iterable[Shared]) -> list[Touched]:
     """Return what to log of people whose changes and alarms were looked through, also where there were none."""
+    counts = {one.record_id: one.news.count + len(one.news.alarms) for one in people}
     return [
-        Touched(one.record_id, access.reason, one.news.count + len(one.news.alarms), interaction="operation-delta")
-        for one in people
-        if (access := scope.of(one.record_id)) is not None
+        Touched(access.record_id, access.reason, counts[access.record_id], interaction="operation-delta")
+        for access in scope.personal
+        if access.record_id in counts
     ]
 
 
