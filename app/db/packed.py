@@ -60,12 +60,12 @@ class Packed(threading.local):
 
     def unpack(self, kept: bytes) -> bytes:
         """Return what was packed. Raises: what ``UNREADABLE`` says."""
-        if kept[:1] != _FIRST_BYTE:
-            return kept
         try:
             return self._own(kept)
         except ZstdError:
-            # Of another dictionary, or damaged: to look at the number of each frame first takes as long as half of it.
+            # Plain, of another dictionary, or damaged: to look at each first takes as long as half of it.
+            if kept[:1] != _FIRST_BYTE:
+                return kept
             number = get_frame_parameters(kept).dict_id
         decompress = self._others.get(number)
         if decompress is None:

@@ -167,8 +167,9 @@ def _entries(base: str, release: Release, versions: Iterable[Stored], mode: byte
     pieces: list[bytes] = []
     end = b',"search":{"mode":"' + mode + b'"}}'
     for version in versions:
-        url = f"{held_at(base, release, version)}/{version.resource_type}/{version.id}"
-        pieces += (f',{{"fullUrl":"{url}","resource":'.encode(), version.body, end)
+        held = base if version.release is release else held_at(base, release, version)
+        begin = f',{{"fullUrl":"{held}/{version.resource_type}/{version.id}","resource":'
+        pieces += (begin.encode(), version.body, end)
     return pieces
 
 
