@@ -13,6 +13,7 @@ from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
 from app.consent import grants
 from app.db.database import Transaction
 from app.fhir.release import Release
+from app.interactions.consents import FEW
 from app.oauth.tokens import Holder
 from tests.support.world import Caller, Tree, World, ids_of, link, tree_of
 
@@ -150,6 +151,12 @@ async def test_a_page_of_consents_goes_on_where_the_one_before_ended(world: Worl
         assert set(found) == set(await me.found("/Consent"))
         assert directive["id"] in found
         assert world.made.grants["granted of zonnestraal"].grant_id in found
+
+
+async def test_consents_are_found_all_the_same_where_they_are_more_than_a_few(world: World, me: Caller) -> None:
+    given = {(await app(world, "patient/*.read"))[1].grant_id for _ in range(FEW + 1)}
+    assert len(given) > FEW
+    assert given <= set(await me.found("/Consent?_count=100"))
 
 
 async def test_nobody_else_sees_who_was_given_access(world: World) -> None:
