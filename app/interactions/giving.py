@@ -4,7 +4,7 @@ Such a Consent is under the policy of a grant; any other is a resource like all 
 of changes: the log of who did what tells of it, and the grant keeps its versions.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -136,7 +136,8 @@ class Giving:
         standing = await self.current(access, resource_id)
         conditions.check(standing.version, standing.reference)
         written = await self._withdraw(access, before, "delete")
-        return replace(written, version=msgspec.structs.replace(written.version, operation="delete", body=b""))
+        gone = msgspec.structs.replace(written.version, operation="delete", body=b"")
+        return msgspec.structs.replace(written, version=gone)
 
     async def standing(self, resource_id: str) -> Stored:
         """Return a grant as it stands, to be patched. Raises: AccessDeniedError."""
