@@ -1,6 +1,6 @@
 """What was typed in the form of a Questionnaire, read as answers, and the answers as a QuestionnaireResponse; pure.
 
-A question is a field with the name ``a-`` and its linkId; ``-unit``, ``-clock`` and ``-other`` after that are its parts.
+A question is a field with the name ``a-`` and its own; ``-unit``, ``-clock`` and ``-other`` after that are its parts.
 
 Spec: https://hl7.org/fhir/R4/questionnaireresponse.html, https://hl7.org/fhir/STU3/questionnaireresponse.html
 """
@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from app.fhir.elements import Tree, listed, moment_of
 from app.portal import formats
 from app.portal.language import Language
-from app.portal.measuring import clock_typed, day_typed
-from app.portal.questions import Question, Values, asked, compared, option_text, value_of
+from app.portal.measuring import clock_typed, day_typed, number_fault
+from app.portal.questions import Question, Values, asked, compared, option_text, time_name, value_of
 
 Typed = Mapping[str, list[str]]
 """The texts of a form by the names of the fields."""
@@ -35,13 +35,13 @@ class WrongAnswerError(ValueError):
 
 def field_of(question: Question) -> str:
     """Return the name of the field of a question."""
-    return f"a-{question.link_id}"
+    return f"a-{question.name}"
 
 
 def answers_of(
     questions: list[Question], typed: Typed, now: datetime, language: Language
 ) -> tuple[dict[str, list[Tree]], dict[str, str]]:
-    """Return the answers by linkId, and what is wrong with others by the names of their fields. ``now`` is local."""
+    """Return the answers by the names of their questions, and what is wrong with others by the names of their fields. ``now`` is local."""
     values: dict[str, list[Tree]] = {}
     errors: dict[str, str] = {}
     for one in questions:
@@ -51,7 +51,7 @@ def answers_of(
             errors[field_of(one)] = str(error)
         else:
             if found:
-                values[one.link_id] = found
+                values[one.name] = found
     return values, errors
 
 
@@ -60,7 +60,7 @@ def missing(questions: list[Question], values: Values, open_now: set[str], langu
     return {
         field_of(one): language.gettext("Answer this question.")
         for one in questions
-        if one.is_required and one.link_id in open_now and one.link_id not in values
+        if one.is_required and one.name in open_now and one.name not in values
     }
 
 
@@ -150,7 +150,7 @@ def _moment(question: Question, text: str, typed: Typed, now: datetime, language
 
 def _number(question: Question, text: str, typed: Typed, language: Language) -> Tree:
     if not _NUMBER.fullmatch(text):
-        raise WrongAnswerError(language.gettext("Write a number, such as 7.2."))
+        raise WrongAnswerError(number_fault(text, is_whole=question.kind == "integer", language=language))
     value = Decimal(text.replace(",", "."))
     if question.kind == "integer" and value != value.to_integral_value():
         raise WrongAnswerError(language.gettext("Write a whole number, such as 72."))
@@ -188,7 +188,7 @@ def typed_of(questions: list[Question], values: Values, zone: ZoneInfo) -> dict[
     typed: dict[str, list[str]] = {}
     for one in questions:
         name = field_of(one)
-        for answer in values.get(one.link_id, []):
+        for answer in values.get(one.name, []):
             ((key, value),) = list(answer.items())[:1] or [("", "")]
             place = next((str(at) for at, option in enumerate(one.options) if _is_same(option, answer)), "")
             if place:
@@ -208,7 +208,7 @@ def typed_of(questions: list[Question], values: Values, zone: ZoneInfo) -> dict[
                 typed[name] = ["true" if value else "false"]
             else:
                 typed.setdefault(name, []).append(str(value))
-        if one.repeats and not one.options:
+        if one.repeats and one.is_answerable and not one.options:
             typed[name] = ["\n".join(typed.get(name, []))]
     return typed
 
@@ -227,11 +227,11 @@ def items_of(questions: list[Question], values: Values) -> list[Tree]:
     def items(inside: str) -> list[Tree]:
         found = []
         for one in within.get(inside, []):
-            if one.link_id not in open_now or one.kind == "display":
+            if one.name not in open_now or one.kind == "display":
                 continue
             head: Tree = {"linkId": one.link_id, **({"text": one.text} if one.text else {})}
-            below = items(one.link_id)
-            own = [dict(value) for value in values.get(one.link_id, [])]
+            below = items(one.name)
+            own = [dict(value) for value in values.get(one.name, [])]
             if own:
                 found.append({**head, "answer": [own[0] | ({"item": below} if below else {}), *own[1:]]})
             elif below and one.kind == "group":
@@ -254,14 +254,25 @@ def given(response: Tree) -> list[tuple[Tree, int]]:
     return found
 
 
-def values_given(response: Tree) -> dict[str, list[Tree]]:
-    """Return the answers of a QuestionnaireResponse by linkId."""
+def values_given(response: Tree) -> tuple[dict[str, list[Tree]], dict[str, int]]:
+    """Return the answers of a QuestionnaireResponse by the names of their questions, and how often each group is there."""
     values: dict[str, list[Tree]] = {}
-    for item, _ in given(response):
-        for answer in listed(item.get("answer")):
-            if value := value_of(answer):
-                values.setdefault(str(item.get("linkId")), []).append(value)
-    return values
+    count: dict[str, int] = {}
+    waiting = [(listed(response.get("item")), "")]
+    while waiting:
+        items, times = waiting.pop()
+        for item in items:
+            link_id, place = str(item.get("linkId", "")), 1
+            if item.get("item") and not item.get("answer"):
+                place = count[link_id + times] = count.get(link_id + times, 0) + 1
+            name, inner = time_name(link_id, times, place)
+            answers = listed(item.get("answer"))
+            for answer in answers:
+                if value := value_of(answer):
+                    values.setdefault(name, []).append(value)
+            waiting.append((listed(item.get("item")), inner))
+            waiting += [(listed(answer.get("item")), inner) for answer in answers]
+    return values, count
 
 
 def in_words(value: Tree, zone: ZoneInfo, language: Language) -> str:

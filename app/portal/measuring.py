@@ -22,6 +22,7 @@ AHEAD_MAX = timedelta(minutes=10)
 """How far a phone's clock may be ahead of ours."""
 
 _NUMBER = re.compile(r"([0-9]{1,6})(?:[.,]([0-9]{1,2}))?")
+_INSIDE = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:[. ][0-9]{3})+")
 _DUTCH_DAY = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})")
 _NOT_IN_FHIR = re.compile("[\\x00-\\x1f\\ufffe\\uffff]")
@@ -95,6 +96,18 @@ def number_of(text: str, digits: int) -> Decimal | None:
     return Decimal(plain.replace(",", "."))
 
 
+def number_fault(text: str, *, is_whole: bool, language: Language) -> str:
+    """Return what is wrong with a text that is no number: what else stands beside the number, or how one is written."""
+    inside = _INSIDE.findall(text)
+    if len(inside) > 1:
+        return language.gettext("Write one number here.")
+    if inside and inside[0] != text.strip():
+        return language.gettext("Write the number only: %(number)s.") % {"number": inside[0]}
+    if is_whole:
+        return language.gettext("Write a whole number, such as 72.")
+    return language.gettext("Write a number, such as 7.2.")
+
+
 def line_typed(text: str) -> str:
     """Return a text on one line, without what FHIR does not write."""
     return " ".join(_NOT_IN_FHIR.sub(" ", text).split())
@@ -160,11 +173,7 @@ def _values(key: str, texts: Mapping[str, str], found: Checked, language: Langua
             continue
         value = number_of(text, asked.digits)
         if value is None:
-            found.errors[asked.name] = (
-                language.gettext("Write a number, such as 7.2.")
-                if asked.digits
-                else language.gettext("Write a whole number, such as 72.")
-            )
+            found.errors[asked.name] = number_fault(text, is_whole=not asked.digits, language=language)
         elif not asked.possible[0] <= value <= asked.possible[1]:
             low, high = (formats.quantity(Decimal(end), asked.unit, language) for end in asked.possible)
             found.errors[asked.name] = language.gettext(

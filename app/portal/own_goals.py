@@ -11,7 +11,7 @@ from app.fhir.own_plan import OFTEN, OwnAction, OwnGoal, Range
 from app.portal.formats import number, unit
 from app.portal.kinds import KINDS, Kind, Series, target_of
 from app.portal.language import Language, marked
-from app.portal.measuring import FORMS, day_typed, line_typed, number_of
+from app.portal.measuring import FORMS, day_typed, line_typed, number_fault, number_of
 
 TEXT_LENGTH_MAX = 300
 WHY_LENGTH_MAX = 1000
@@ -121,7 +121,7 @@ def _range(texts: Mapping[str, str], found: Typed, language: Language) -> Range 
         if text := texts.get(name, "").strip():
             value = number_of(text, 2)
             if value is None:
-                found.errors[name] = language.gettext("Write a number, such as 7.2.")
+                found.errors[name] = number_fault(text, is_whole=False, language=language)
             else:
                 ends[name] = value
     if not code:

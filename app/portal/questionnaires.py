@@ -5,7 +5,7 @@ It may be kept for later, as a QuestionnaireResponse that is in progress. A form
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ from app.portal.open_session import text_of
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.questionnaire_list import may_answer, named_in, names_of, tasks_of, wanted_by
-from app.portal.questions import OPTIONS_MAX, Question, asked, questions_of, said
+from app.portal.questions import AGAIN, OPTIONS_MAX, TIMES_MAX, Question, asked, questions_of, said
 from app.portal.reading import Found, Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import KEY_LENGTH_MAX
@@ -38,6 +38,11 @@ CHANGED = marked(
     "These answers were changed in the meantime, perhaps in another window. Look at them, and send it again."
 )
 VALUE_SETS_MAX = 20
+TIMES = "times-"
+"""Before the name of a group, in the field that says how often it is there."""
+
+CHANGES = ("more ", "fewer ")
+"""What the buttons of a group do, before its name."""
 PROFILE = "https://regie.example/fhir/StructureDefinition/questionnaire-response"
 
 
@@ -52,7 +57,10 @@ class Form:
     task: Found | None
 
 
-async def _form(reading: Reading, person: SignedIn, resource_id: str, language_code: str) -> Form:
+async def _form(
+    reading: Reading, person: SignedIn, resource_id: str, language_code: str, times: Mapping[str, int]
+) -> Form:
+    """Return the form with its groups as often as ``times`` says, or else as often as the draft has them."""
     found = await reading.found("Questionnaire", ("_id", resource_id))
     if not found:
         raise NotFoundError("This questionnaire is not known.")
@@ -62,10 +70,10 @@ async def _form(reading: Reading, person: SignedIn, resource_id: str, language_c
     names, release = names_of(questionnaire), questionnaire.release
     drafts = [one for one in responses if one.release is release and named_in(one.tree().get("questionnaire")) & names]
     asking = [one for one in tasks if one.release is release and wanted_by(one.tree()) & names]
-    tree = questionnaire.tree()
-    return Form(
-        questionnaire, tree, questions_of(tree, language_code), next(iter(drafts), None), next(iter(asking), None)
-    )
+    tree, draft = questionnaire.tree(), next(iter(drafts), None)
+    if not times and draft is not None:
+        _, times = values_given(draft.tree())
+    return Form(questionnaire, tree, questions_of(tree, language_code, times), draft, next(iter(asking), None))
 
 
 async def _with_options(parts: Parts, form: Form) -> Form:
@@ -81,6 +89,22 @@ async def _with_options(parts: Parts, form: Form) -> Form:
         known[name] = tuple({"valueCoding": coding} for coding in codings)
     filled = [one if one.options else replace(one, options=known.get(one.value_set, ())) for one in form.questions]
     return replace(form, questions=filled)
+
+
+def ends_of(questions: Sequence[Question]) -> dict[int, list[tuple[str, int]]]:
+    """Return which groups that repeat are over after each place of the page, inner ones first: name, and how often they are there."""
+    found: dict[int, list[tuple[str, int]]] = {}
+    for at, one in enumerate(questions):
+        if not one.place:
+            continue
+        end = at
+        while end + 1 < len(questions) and questions[end + 1].depth > one.depth:
+            end += 1
+        following = questions[end + 1] if end + 1 < len(questions) else None
+        if following is None or (following.inside, following.link_id) != (one.inside, one.link_id):
+            name = one.name if one.place == 1 else one.name.rpartition(AGAIN)[0]
+            found.setdefault(end, []).insert(0, (name, one.place))
+    return found
 
 
 def form_page(
@@ -101,7 +125,7 @@ def form_page(
     ``is_back``: it was typed before the login ended. ``is_longer``: there are more questions because of the answers.
     """
     code = language_of(request).code
-    shown = [one for one in form.questions if one.link_id in open_now and not one.is_hidden]
+    shown = [one for one in form.questions if one.name in open_now and not one.is_hidden]
     return page(
         request,
         "questionnaire.html",
@@ -114,6 +138,8 @@ def form_page(
         field_of=field_of,
         in_words=lambda value: in_words(value, ZoneInfo(parts.settings.time_zone), language_of(request)),
         loop_index=form.questions.index,
+        ends=ends_of(shown),
+        times_max=TIMES_MAX,
         typed=typed,
         errors=errors or {},
         whose=mark_of(parts.settings, person),
@@ -153,14 +179,14 @@ def router(parts: Parts) -> APIRouter:
         reading, language = reading_for(parts, request, person), language_of(request)
         if not may_answer(person):
             raise AccessDeniedError("Questionnaires can't be answered by this login.")
-        form = await _with_options(parts, await _form(reading, person, resource_id, language.code))
         typed = _texts(typed_before(request, person))
+        form = await _with_options(parts, await _form(reading, person, resource_id, language.code, _times(typed)))
         is_back = bool(typed)
         if is_back:
             values, _ = answers_of(form.questions, typed, reading.now, language)
         else:
-            begun = {one.link_id: one.initial for one in form.questions if one.initial}
-            values = values_given(form.draft.tree()) if form.draft else begun
+            begun = {one.name: one.initial for one in form.questions if one.initial}
+            values = values_given(form.draft.tree())[0] if form.draft else begun
             typed = typed_of(form.questions, values, reading.zone)
         typed = {"key": [secrets.token_urlsafe(16)], **typed}
         answer = form_page(request, parts, person, form, typed, asked(form.questions, values), is_back=is_back)
@@ -172,9 +198,9 @@ def router(parts: Parts) -> APIRouter:
         request: Request, sent: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
     ) -> Response:
         reading, language = reading_for(parts, request, person), language_of(request)
-        form = await _with_options(parts, await _form(reading, person, resource_id, language.code))
-        questions = form.questions
         typed = _texts(sent)
+        form = await _with_options(parts, await _form(reading, person, resource_id, language.code, _times(typed)))
+        questions = form.questions
         own_key = text_of(sent, "key")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
         is_sent = text_of(sent, "do") != "later"
         values, errors = answers_of(questions, typed, reading.now, language)
@@ -182,11 +208,13 @@ def router(parts: Parts) -> APIRouter:
         errors = {
             field_of(one): errors[field_of(one)]
             for one in questions
-            if one.link_id in open_now and field_of(one) in errors
+            if one.name in open_now and field_of(one) in errors
         }
-        new = {one.link_id for one in questions if one.link_id in open_now and not one.is_hidden} - set(
+        new = {one.name for one in questions if one.name in open_now and not one.is_hidden} - set(
             typed.get("shown", [])
         )
+        if text_of(sent, "do").startswith(CHANGES):
+            return form_page(request, parts, person, form, typed, open_now)
         if is_sent and not errors and new:
             return form_page(request, parts, person, form, typed, open_now, is_longer=True)
         if is_sent:
@@ -214,6 +242,16 @@ def router(parts: Parts) -> APIRouter:
 def _texts(sent: FormData) -> dict[str, list[str]]:
     """Return all texts of a form by the names of the fields."""
     return {name: [text for text in sent.getlist(name) if isinstance(text, str)] for name in sent}
+
+
+def _times(typed: Mapping[str, list[str]]) -> dict[str, int]:
+    """Return how often each group is wanted: as often as it was there, and after its button once more or less."""
+    counted = {name[len(TIMES) :]: texts[0] for name, texts in typed.items() if name.startswith(TIMES) and texts}
+    found = {name: int(text) for name, text in counted.items() if text.isascii() and text.isdigit() and len(text) < 4}
+    deed, _, name = "".join(typed.get("do", [])).partition(" ")
+    if f"{deed} " in CHANGES and name in found:
+        found[name] = max(min(found[name] + (1 if deed == "more" else -1), TIMES_MAX), 1)
+    return found
 
 
 def _draft(form: Form, shown: str) -> tuple[str, int] | None:

@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/questionnaire.html, https://hl7.org/fhir/STU3/ques
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
 from app.errors import UnprocessableError
@@ -15,6 +15,10 @@ from app.fhir.elements import Tree, listed
 QUESTIONS_MAX, DEPTH_MAX, OPTIONS_MAX = 200, 8, 100
 SELECT_FROM = 12
 """From how many options on they are a list to open, and not one below the other."""
+TIMES_MAX = 10
+"""How often a group that repeats can be there."""
+AGAIN = "\N{SYMBOL FOR UNIT SEPARATOR}"
+"""Between a linkId and which time it is of its group: a sign that no linkId has any reason to have."""
 ROUNDS_MAX = 20
 """How often the conditions are gone through: more than any chain of questions that leads to another."""
 
@@ -24,14 +28,18 @@ ANSWERABLE = frozenset(
 )
 
 Values = Mapping[str, list[Tree]]
-"""The answers by linkId, each as ``{"valueString": ...}``."""
+"""The answers by the names of their questions, each as ``{"valueString": ...}``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One item. ``inside`` is the linkId of the item around it, ``value_set`` what its options are of, if not of itself."""
+    """One item. ``inside`` is the name of the item around it, ``value_set`` what its options are of, if not of itself.
 
-    link_id: str
+    Its name is its linkId, followed by which time it is of each group around it that is there more than once. ``place`` is which
+    time it is of a group that may be there more than once, 0 for others.
+    """
+
+    name: str
     kind: str
     text: str
     inside: str
@@ -39,6 +47,12 @@ class Question:
     item: Tree
     options: tuple[Tree, ...] = ()
     value_set: str = ""
+    place: int = 0
+
+    @property
+    def link_id(self) -> str:
+        """Return the linkId, as the questionnaire has it."""
+        return str(self.item.get("linkId", ""))
 
     @property
     def is_answerable(self) -> bool:
@@ -124,41 +138,101 @@ def option_text(value: Tree, language_code: str) -> str:
     return str(next(iter(value.values()), ""))
 
 
-def questions_of(questionnaire: Tree, language_code: str) -> list[Question]:
-    """Return the items of a Questionnaire in the order of the page. Raises: UnprocessableError (too long or too deep)."""
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An item to go through. ``times`` is what follows a linkId inside it, ``names`` are those of items near that are there again."""
+
+    item: Tree
+    inside: str
+    depth: int
+    times: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    place: int = 0
+
+
+def questions_of(questionnaire: Tree, language_code: str, times: Mapping[str, int] | None = None) -> list[Question]:
+    """Return the items of a Questionnaire in the order of the page.
+
+    ``times`` has how often a group that repeats is there, by its name; once if it is not told.
+    Raises: UnprocessableError (too long or too deep).
+    """
     found: list[Question] = []
-    waiting = [(item, "", 0) for item in reversed(listed(questionnaire.get("item")))]
+    waiting = [_Waiting(item, "", 0) for item in reversed(listed(questionnaire.get("item")))]
     while waiting:
-        item, inside, depth = waiting.pop()
-        if len(found) == QUESTIONS_MAX or depth > DEPTH_MAX:
+        one = waiting.pop()
+        if len(found) == QUESTIONS_MAX or one.depth > DEPTH_MAX:
             raise UnprocessableError("This questionnaire is too long to be answered here.")
-        link_id = str(item.get("linkId", ""))
-        own = listed(item.get("answerOption") or item.get("option"))
-        value_set = item.get("answerValueSet") or (item.get("options") or {}).get("reference") or ""
-        text = " ".join(
-            part for part in (said(item, "prefix", language_code), said(item, "text", language_code)) if part
-        )
-        options = tuple(value_of(one) for one in own[:OPTIONS_MAX])
-        found.append(Question(link_id, str(item.get("type")), text, inside, depth, item, options, str(value_set)))
-        waiting += [(child, link_id, depth + 1) for child in reversed(listed(item.get("item")))]
+        name, inner = time_name(str(one.item.get("linkId", "")), one.times, one.place)
+        if is_group_again(one.item) and not one.place:
+            count = min(max((times or {}).get(name, 1), 1), TIMES_MAX)
+            waiting += [_time_of(one, place) for place in range(count, 0, -1)]
+            continue
+        found.append(_question(one, name, language_code))
+        waiting += [
+            _Waiting(child, name, one.depth + 1, inner, one.names) for child in reversed(listed(one.item.get("item")))
+        ]
     return found
 
 
+def is_group_again(item: Tree) -> bool:
+    """Return whether an item is a group that may be there more than once."""
+    return item.get("type") == "group" and item.get("repeats") is True
+
+
+def time_name(link_id: str, times: str, place: int) -> tuple[str, str]:
+    """Return the name of an item and what follows the names inside it; ``place`` is which time a repeated group is there, from 1."""
+    inner = f"{times}{AGAIN}{link_id}#{place}" if place > 1 else times
+    return link_id + inner, inner
+
+
+def _time_of(one: _Waiting, place: int) -> _Waiting:
+    if place == 1:
+        return replace(one, place=1)
+    _, inner = time_name(str(one.item.get("linkId", "")), one.times, place)
+    return replace(one, place=place, names={**one.names, **{each: each + inner for each in _within(one.item)}})
+
+
+def _within(item: Tree) -> list[str]:
+    """Return the linkIds inside an item, as many as a page can have."""
+    found: list[str] = []
+    waiting = [item]
+    while waiting and len(found) <= QUESTIONS_MAX:
+        one = waiting.pop()
+        found.append(str(one.get("linkId", "")))
+        waiting += listed(one.get("item"))
+    return found
+
+
+def _question(one: _Waiting, name: str, language_code: str) -> Question:
+    item = one.item
+    own = listed(item.get("answerOption") or item.get("option"))
+    value_set = item.get("answerValueSet") or (item.get("options") or {}).get("reference") or ""
+    text = " ".join(part for part in (said(item, "prefix", language_code), said(item, "text", language_code)) if part)
+    options = tuple(value_of(option) for option in own[:OPTIONS_MAX])
+    if one.names and item.get("enableWhen"):
+        asked_of = [
+            {**each, "question": one.names.get(str(each.get("question")), each.get("question"))}
+            for each in listed(item["enableWhen"])
+        ]
+        item = {**item, "enableWhen": asked_of}
+    return Question(name, str(item.get("type")), text, one.inside, one.depth, item, options, str(value_set), one.place)
+
+
 def asked(questions: Iterable[Question], values: Values) -> set[str]:
-    """Return the linkIds of what is asked, given these answers: an answer to what is not asked does not count."""
+    """Return the names of what is asked, given these answers: an answer to what is not asked does not count."""
     questions = list(questions)
-    by_id = {one.link_id: one for one in questions}
+    by_name = {one.name: one for one in questions}
     now: set[str] = set()
     for _ in range(ROUNDS_MAX):
         then: set[str] = set()
         for one in questions:
-            around = by_id.get(one.inside)
+            around = by_name.get(one.inside)
             is_open = around is None or (
-                around.link_id in then
-                and (one.kind == "display" or not around.is_answerable or bool(values.get(around.link_id)))
+                around.name in then
+                and (one.kind == "display" or not around.is_answerable or bool(values.get(around.name)))
             )
             if is_open and _is_enabled(one.item, {name: values[name] for name in values if name in now}):
-                then.add(one.link_id)
+                then.add(one.name)
         if then == now:
             break
         now = then

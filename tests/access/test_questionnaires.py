@@ -77,9 +77,14 @@ def hidden(text: str, name: str) -> list[str]:
 
 
 async def post(
-    world: World, path: str, shown: httpx.Response, who: str = "zonnestraal", **fields: str
+    world: World,
+    path: str,
+    shown: httpx.Response,
+    who: str = "zonnestraal",
+    times: dict[str, str] | None = None,
+    **fields: str,
 ) -> httpx.Response:
-    """Send the form that was shown, with these answers by linkId and what to do."""
+    """Send the form that was shown, with these answers by name, how often each group is there, and what to do."""
     async with await session(world, who) as browser:
         data: dict[str, Any] = {
             "csrf_token": await form_token(browser),
@@ -88,6 +93,7 @@ async def post(
             "draft": (hidden(shown.text, "draft") or [""])[0],
             "do": fields.pop("do", "send"),
         }
+        data |= {f"times-{name}": value for name, value in (times or {}).items()}
         data |= {f"a-{name}": value for name, value in fields.items()}
         return await browser.post(path, data=data, headers=DUTCH)
 
@@ -122,6 +128,42 @@ async def test_a_questionnaire_is_asked_answered_in_steps_and_shown(world: World
     shown = await page(world, f"/questionnaires/answers/{kept['id']}")
     assert "In mijn &lt;knie&gt;" in shown.text
     assert "Ja" in shown.text
+
+
+@RELEASES
+async def test_a_group_is_filled_in_more_than_once_kept_for_later_and_sent(world: World, release: Release) -> None:
+    drug = {"linkId": "drug", "type": "group", "repeats": True, "text": "Middel"}
+    name = {"linkId": "name", "type": "string", "text": "Naam", "required": True}
+    made = await world.caller("zonnestraal", release).made(
+        {"resourceType": "Questionnaire", "status": "active", "item": [{**drug, "item": [name]}]}
+        | ({"url": "https://regie.example/fhir/Questionnaire/again"} if release is Release.R4 else {})
+    )
+    path, second = f"/questionnaires/{made['id']}", "name\u241fdrug#2"
+    form = await page(world, path)
+    assert hidden(form.text, "times-drug") == ["1"]
+    more = await post(world, path, form, do="more drug", name="Verzonnenol", times={"drug": "1"})
+    assert more.status_code == 200
+    assert 'value="Verzonnenol"' in more.text
+    assert hidden(more.text, "times-drug") == ["2"]
+    assert hidden(more.text, f"a-{second}") == [""]
+    missing = await post(world, path, more, times={"drug": "2"}, name="Verzonnenol")
+    assert missing.status_code == 422
+    fewer = await post(world, path, more, do="fewer drug", times={"drug": "2"}, name="Verzonnenol")
+    assert hidden(fewer.text, "times-drug") == ["1"]
+    both = {"name": "Verzonnenol", second: "Gestoptine"}
+    later = await post(world, path, more, do="later", times={"drug": "2"}, **both)
+    assert later.status_code == 303
+    again = await page(world, path)
+    assert hidden(again.text, "times-drug") == ["2"]
+    assert 'value="Gestoptine"' in again.text
+    assert (await post(world, path, again, times={"drug": "2"}, **both)).status_code == 303
+    (kept,) = await responses(world, release)
+    assert [one["item"][0]["answer"][0]["valueString"] for one in kept["item"]] == ["Verzonnenol", "Gestoptine"]
+    assert [one["linkId"] for one in kept["item"]] == ["drug", "drug"]
+    shown = (await page(world, f"/questionnaires/answers/{kept['id']}")).text
+    assert shown.index("Verzonnenol") < shown.index("Gestoptine")
+    for times in ("9999", "-1", "x", ""):
+        assert (await post(world, path, again, times={"drug": times}, name="a")).status_code in (303, 422)
 
 
 async def test_what_is_missing_or_wrong_comes_back_with_its_place(world: World) -> None:

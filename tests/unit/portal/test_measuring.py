@@ -9,7 +9,7 @@ import pytest
 from app.fhir.self_measured import KINDS as WRITTEN
 from app.portal.kinds import KINDS
 from app.portal.language import language
-from app.portal.measuring import FORMS, checked, clock_typed, day_typed, number_of
+from app.portal.measuring import FORMS, checked, clock_typed, day_typed, number_fault, number_of
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
 TODAY = {"day": "2026-11-26", "clock": "08:30"}
@@ -44,6 +44,24 @@ def test_every_kind_with_a_page_has_a_form_and_is_written() -> None:
 )
 def test_a_number_is_read_with_comma_or_point(text: str, digits: int, expected: str | None) -> None:
     assert number_of(text, digits) == (None if expected is None else Decimal(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_whole", "said"),
+    [
+        ("82 kg", False, "Schrijf alleen het getal: 82."),
+        ("82,5kg", False, "Schrijf alleen het getal: 82,5."),
+        ("ongeveer 7.2", False, "Schrijf alleen het getal: 7.2."),
+        ("-1", True, "Schrijf alleen het getal: 1."),
+        ("128/76", True, "Schrijf hier één getal."),
+        ("7,2,1", False, "Schrijf hier één getal."),
+        ("veel", True, "Schrijf een heel getal, zoals 72."),
+        ("veel", False, "Schrijf een getal, zoals 7,2."),
+        ("7,255", False, "Schrijf een getal, zoals 7,2."),
+    ],
+)
+def test_what_is_no_number_is_told_what_to_write(text: str, is_whole: bool, said: str) -> None:
+    assert number_fault(text, is_whole=is_whole, language=language("nl")) == said
 
 
 def test_days_and_times_are_read_as_browsers_and_people_write_them() -> None:
