@@ -50,6 +50,7 @@ from app.interactions.shared import (
 )
 from app.interactions.turns import Turns
 from app.interactions.written import Written
+from app.interactions.written_history import Authored, written_history
 from app.store.misfits import Misfit
 
 
@@ -95,6 +96,12 @@ class Interactions:
     async def change_own(self, requester: Requester, trace: Trace, edit: Edit, key: str) -> Written:
         """Return the new version of what a person wrote; with a key that came before, that of the first time."""
         return await change_own(self._context, requester, trace, edit, key)
+
+    async def written_history(
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, count: int
+    ) -> list[Authored]:
+        """Return the newest versions of a type in the requester's record, with who wrote them."""
+        return await written_history(self._context, requester, trace, release, resource_type, count)
 
     async def keep_answers(self, requester: Requester, trace: Trace, answers: Answers, key: str) -> list[Written]:
         """Return what became of the answers to a questionnaire; with a key that came before, what became of them then."""

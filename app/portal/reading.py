@@ -64,6 +64,35 @@ class ResultPage(Protocol):
     def total(self) -> int | None: ...  # noqa: D102 - of all matches, where it was asked
 
 
+class OldVersion(Protocol):
+    """A version of a resource, with when it was written."""
+
+    @property
+    def release(self) -> Release: ...  # noqa: D102
+    @property
+    def resource_type(self) -> str: ...  # noqa: D102
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    @property
+    def seq(self) -> int: ...  # noqa: D102 - the number of its change in the record
+    @property
+    def deleted(self) -> bool: ...  # noqa: D102 - it has no body then
+    @property
+    def last_updated(self) -> datetime: ...  # noqa: D102
+    def tree(self) -> Tree: ...  # noqa: D102
+
+
+class AuthoredVersion(Protocol):
+    """A version and who wrote it: ``person``, or a word for what they are, a colon, and their number."""
+
+    @property
+    def version(self) -> OldVersion: ...  # noqa: D102
+    @property
+    def actor(self) -> str: ...  # noqa: D102
+
+
 class LogPage(Protocol):
     """Part of a record's log, newest first; ``next`` is the cursor of what came before it, None at the end."""
 
@@ -192,6 +221,12 @@ class Interactions(Protocol):
 
         Raises: PreconditionFailedError (changed in the meantime), DuplicateError, AccessDeniedError, NotFoundError, GoneError.
         """
+        ...
+
+    async def written_history(
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, count: int
+    ) -> Sequence[AuthoredVersion]:
+        """Return the newest versions of a type in the requester's record, with who wrote them. Raises: AccessDeniedError."""
         ...
 
     async def keep_answers(self, requester: Requester, trace: Trace, answers: Answers, key: str) -> Sequence[object]:
@@ -373,6 +408,16 @@ class Reading:
             )
         )
         return sum(page.total or 0 for page in found)
+
+    async def history(self, resource_type: str, most: int) -> list[AuthoredVersion]:
+        """Return the newest versions of a type, ``most`` of each release, with who wrote them."""
+        found = await asyncio.gather(
+            *(
+                self._interactions.written_history(self._requester, self._trace, release, resource_type, most)
+                for release in ONE_RELEASE.get(resource_type, tuple(Release))
+            )
+        )
+        return [one for several in found for one in several]
 
     async def several(self, *resource_types: str) -> list[list[Tree]]:
         """Return all resources of each type, in the order asked."""

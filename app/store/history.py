@@ -1,14 +1,17 @@
 """Reading versions in pages: those of one resource, of a record newest first, and all changes after a number."""
 
 import functools
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, literal, or_, select
 from sqlalchemy.sql import Select
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader
+from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.store.pages import page_columns, read_page
@@ -160,3 +163,17 @@ async def read_changes(
     """Return the changes numbered above ``after``, in order, deletes included."""
     values = {**parameters(access), "release": release.value, "after": after}
     return await read_page(reader, access, _changes(access.types is not None), values, size)
+
+
+@scoped
+def _actors(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
+    """Who wrote changes, by their numbers; only those inside the scope."""
+    numbers = change.c.seq.in_(listed("seqs", BigInteger()))
+    return hot(select(change.c.seq, change.c.actor).where(visible(change, limited_types=limited_types), numbers))
+
+
+async def read_actors(reader: Reader, access: RecordAccess, versions: Iterable[Stored]) -> dict[int, str]:
+    """Return who wrote each of these versions, by the number of its change: ``person``, ``practice:`` and its number, and the like."""
+    seqs = json.dumps([one.seq for one in versions])
+    rows = await reader.all(_actors(access.types is not None), {**parameters(access), "seqs": seqs})
+    return dict(rows)

@@ -29,6 +29,7 @@ PLACES = {
         "/diary",
         "/diary/add",
         "/care-plan",
+        "/care-plan/history",
         "/care-plan/goals/add",
         "/care-plan/actions/add",
         "/medication",
