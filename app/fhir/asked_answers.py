@@ -14,6 +14,7 @@ from app.fhir.release import Release
 from app.fhir.self_measured import OWN
 
 QUESTIONNAIRE = "Questionnaire"
+WAITING = frozenset({"draft", "requested", "received", "accepted", "ready", "in-progress", "on-hold"})
 _CODE = {"coding": [{"system": LOINC, "code": "74468-0", "display": "Questionnaire form definition Document"}]}
 
 
@@ -51,3 +52,18 @@ class AskedAnswers:
             "input": [{"type": {"text": QUESTIONNAIRE}, "valueReference": asked}],
             **until,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class AskedNoMore:
+    """That the answers are not asked any more."""
+
+    def fits(self, tree: Tree) -> bool:
+        """Return whether it is such a Task, which waits still."""
+        asks = any(part.get("type", {}).get("text") == QUESTIONNAIRE for part in tree.get("input", []))
+        return tree.get("resourceType") == TASK and asks and tree.get("status") in WAITING
+
+    def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
+        """Return a Task that is cancelled."""
+        del release
+        return {**tree, "status": "cancelled", "lastModified": moment.at}

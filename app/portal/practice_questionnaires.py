@@ -13,9 +13,16 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.access.smart_scope import SmartScopes
-from app.errors import AccessDeniedError, DuplicateError, UnprocessableError
-from app.fhir.asked_answers import QUESTIONNAIRE, AskedAnswers
+from app.errors import (
+    AccessDeniedError,
+    DuplicateError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnprocessableError,
+)
+from app.fhir.asked_answers import QUESTIONNAIRE, AskedAnswers, AskedNoMore
 from app.fhir.release import Release
+from app.interactions.own_words import Edit
 from app.portal.language import marked
 from app.portal.own_goals import day_to_come
 from app.portal.page import language_of
@@ -30,7 +37,13 @@ from app.portal.view import trace_of
 
 PAGE = "/questionnaires"
 ASKING = SmartScopes.of("user/*.rs user/Task.c")
+ENDING = SmartScopes.of("user/*.rs user/Task.u")
 OFFERED_MAX = 100
+DONE = {
+    "asked": marked("Asked. The person sees it on their first page."),
+    "withdrawn": marked("It is not asked any more."),
+}
+CHANGED = marked("This was changed in the meantime. Look at the list, and try again.")
 NOT_LISTED = marked("Choose from the list.")
 SENT_BEFORE = marked("This was asked before, in another way. Ask it again if you want to.")
 NOT_THIS_PERSON = marked("This questionnaire can't be asked of this person.")
@@ -43,14 +56,17 @@ async def offered(reading: Reading, language_code: str) -> list[tuple[str, str]]
     return sorted((one for one in named if one[1]), key=lambda one: one[1].casefold())[:OFFERED_MAX]
 
 
-def router(parts: LoginParts) -> APIRouter:
-    """Return the routes below ``/practice/people/{grant_id}/questionnaires``."""
-    routes = APIRouter(include_in_schema=False)
+class Steps:
+    """What happens behind the forms; each is a page about one person."""
 
-    async def shown(request: Request, reading: Reading, **frame: Any) -> Response:
+    def __init__(self, parts: LoginParts) -> None:
+        self._parts = parts
+
+    async def shown(self, request: Request, reading: Reading, **frame: Any) -> Response:
+        """Return the list, with the form for who may ask."""
         choices = await offered(reading, language_of(request).code) if frame["shared"].may_add_to_plan else []
         usual = {"key": secrets.token_urlsafe(16), "typed": {}, "errors": {}, "problem": ""}
-        done = request.query_params.get("done") == "asked"
+        done = DONE.get(request.query_params.get("done", ""), "")
         answer = await show_questionnaires(
             request,
             reading,
@@ -61,8 +77,9 @@ def router(parts: LoginParts) -> APIRouter:
         return answer
 
     async def asked(
-        request: Request, reading: Reading, who: AtWork, grant_id: str, typed: dict[str, str], **frame: Any
+        self, request: Request, reading: Reading, who: AtWork, grant_id: str, typed: dict[str, str], **frame: Any
     ) -> Response:
+        """Ask what was chosen, once; or return the list with what is wrong."""
         if not frame["shared"].may_add_to_plan:
             raise AccessDeniedError("Nothing may be asked of this person.")
         errors: dict[str, str] = {}
@@ -72,21 +89,50 @@ def router(parts: LoginParts) -> APIRouter:
             errors["questionnaire"] = NOT_LISTED
         key = typed.get("key", "")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
         if errors:
-            return await shown(request, reading, typed=typed, errors=errors, key=key, **frame)
+            return await self.shown(request, reading, typed=typed, errors=errors, key=key, **frame)
         path, _, questionnaire_id = typed["questionnaire"].partition("/")
         words = AskedAnswers(questionnaire_id, title, f"{who.member.described.name}, {who.practice.name}", until)
-        requester = replace(await looking_at(parts, who, grant_id), scopes=ASKING)
+        requester = replace(await looking_at(self._parts, who, grant_id), scopes=ASKING)
         releases = [one for one in Release if one.path == path]
         try:
-            await parts.interactions.add_own(requester, trace_of(request), words, f"ask {grant_id} {key}", releases)
+            await self._parts.interactions.add_own(
+                requester, trace_of(request), words, f"ask {grant_id} {key}", releases
+            )
         except (DuplicateError, UnprocessableError) as error:
             problem = SENT_BEFORE if isinstance(error, DuplicateError) else NOT_THIS_PERSON
-            return await shown(request, reading, typed=typed, problem=problem, **frame)
+            return await self.shown(request, reading, typed=typed, problem=problem, **frame)
         return RedirectResponse(f"{PEOPLE}/{grant_id}{PAGE}?done=asked", 303)
+
+    async def ended(
+        self, request: Request, reading: Reading, who: AtWork, grant_id: str, resource_id: str, **frame: Any
+    ) -> Response:
+        """Ask something no more, if it waits still. Raises: NotFoundError, for what is not asked."""
+        if not frame["shared"].may_change_plan:
+            raise AccessDeniedError("What is asked of this person may not be changed.")
+        found = await reading.found("Task", ("_id", resource_id))
+        if not found:
+            raise NotFoundError("Nothing is asked so.")
+        words, (one, *_) = AskedNoMore(), found
+        if words.fits(one.tree()):
+            requester = replace(await looking_at(self._parts, who, grant_id), scopes=ENDING)
+            edit, key = Edit(one.release, one.tree(), one.version, words), secrets.token_urlsafe(16)
+            try:
+                await self._parts.interactions.change_own(
+                    requester, trace_of(request), edit, f"ask no more {grant_id} {key}"
+                )
+            except PreconditionFailedError:
+                return await self.shown(request, reading, problem=CHANGED, **frame)
+        return RedirectResponse(f"{PEOPLE}/{grant_id}{PAGE}?done=withdrawn", 303)
+
+
+def router(parts: LoginParts) -> APIRouter:
+    """Return the routes below ``/practice/people/{grant_id}/questionnaires``."""
+    routes = APIRouter(include_in_schema=False)
+    steps = Steps(parts)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}")
     async def overview(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
-        return await page_about(parts, request, who, grant_id, shown, PAGE)
+        return await page_about(parts, request, who, grant_id, steps.shown, PAGE)
 
     @routes.post(f"{PEOPLE}/{{grant_id}}{PAGE}")
     async def ask(
@@ -95,7 +141,17 @@ def router(parts: LoginParts) -> APIRouter:
         form: Annotated[FormData, Depends(checked_form)],
         grant_id: str,
     ) -> Response:
-        return await page_about(parts, request, who, grant_id, asked, PAGE, who, grant_id, typed_in(form))
+        return await page_about(parts, request, who, grant_id, steps.asked, PAGE, who, grant_id, typed_in(form))
+
+    @routes.post(f"{PEOPLE}/{{grant_id}}{PAGE}/{{resource_id}}/withdraw")
+    async def end(
+        request: Request,
+        who: Annotated[AtWork, Depends(at_work)],
+        _: Annotated[FormData, Depends(checked_form)],
+        grant_id: str,
+        resource_id: str,
+    ) -> Response:
+        return await page_about(parts, request, who, grant_id, steps.ended, PAGE, who, grant_id, resource_id)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}/answers/{{resource_id}}")
     async def answers(

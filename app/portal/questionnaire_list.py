@@ -35,13 +35,17 @@ OWN_WORDS_OF_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the list: where it leads (empty: nowhere), what it is called, and what is said about it."""
+    """A line of the list: where it leads (empty: nowhere), what it is called, and what is said about it.
+
+    ``task`` is the id of the Task that asks for it.
+    """
 
     path: str
     title: str
     by: str = ""
     day: date | None = None
     status: str = ""
+    task: str = ""
 
 
 def may_answer(person: SignedIn) -> bool:
@@ -124,7 +128,7 @@ def lists_of(tasks: list[Tree], responses: list[Tree], known: list[Found], langu
     for task in tasks:
         requester = task.get("requester") or {}
         title, by = str(task.get("description") or ""), named(requester.get("agent", requester))
-        one_line = line(wanted_by(task), title, by=by, day=_until(task))
+        one_line = line(wanted_by(task), title, by=by, day=_until(task), task=str(task["id"]))
         if one_line.path not in drafts:
             made.waiting.append(one_line)
     return made

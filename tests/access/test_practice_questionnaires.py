@@ -137,3 +137,30 @@ async def test_a_grant_that_ends_closes_the_page_and_asks_nothing(world: World) 
         answer = await ask(browser, url(world), questionnaire=f"r4/{made['id']}")
         assert (answer.status_code, "not open to you now" in answer.text, TITLE in answer.text) == (403, True, False)
     assert await tasks(world, Release.R4) == []
+
+
+@RELEASES
+async def test_what_was_asked_is_asked_no_more_by_who_may_change_the_plan(world: World, release: Release) -> None:
+    made = await world.caller("zonnestraal", release).made(questionnaire(release))
+    grant = await world.give("granted", world.zonnestraal, BOTH, LOOK | Action.CREATE)
+    form = {"questionnaire": f"{release.path}/{made['id']}"}
+    async with at_work(world, "gp of granted") as browser, at_work(world, "gp of no grant") as stranger:
+        await ask(browser, url(world), **form)
+        (task,) = await tasks(world, release)
+        page = f"{url(world)}/{task['id']}/withdraw"
+        assert "Ask no more" not in (await browser.get(url(world))).text
+        assert (await ask(browser, page)).status_code == 403
+        assert (await ask(stranger, page)).status_code == 404
+        assert (await tasks(world, release)) == [task]
+        await world.withdraw(grant)
+        await world.give("granted", world.zonnestraal, BOTH, LOOK | Action.UPDATE)
+        assert page in (await browser.get(url(world))).text
+        for _ in range(2):
+            assert (await ask(browser, page)).headers.get("location") == f"{url(world)}?done=withdrawn"
+        assert "It is not asked any more." in (await browser.get(f"{url(world)}?done=withdrawn")).text
+        for other in (never_made(), world.maanlicht.ids[Release.R4, "goal"]):
+            assert (await ask(browser, f"{url(world)}/{other}/withdraw")).status_code == 404
+    (task,) = await tasks(world, release)
+    assert (task["status"], task["meta"]["versionId"]) == ("cancelled", "2")
+    async with at_work(world, "zonnestraal") as browser:
+        assert f"/questionnaires/{made['id']}" not in (await browser.get("/questionnaires")).text
