@@ -19,6 +19,7 @@ Run = Callable[[Callable[[Parts], Awaitable[Outcome]]], Outcome]
 """Runs work on the database of the settings; an error ends the command."""
 
 _AT_ONCE = 500
+_OTHER_INDEX = "The index is made anew: a server from before answers searches with 503 from here on. End it."
 _TELLS_EVERY_S = 2.0
 
 
@@ -60,6 +61,8 @@ def index_after_migration(run: Run) -> None:
     """Index what is of other rules, with no thought for others: no server of this release runs yet."""
 
     async def work(parts: Parts) -> Outcome:
+        if await to_reindex(parts.database, after=-1, limit=1):
+            typer.echo(_OTHER_INDEX, err=True)
         return await reindex_all(parts, ALONE)
 
     tell(*run(work))

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, func, insert, select, text
 
@@ -22,15 +21,9 @@ from app.db.postgres import _OPTIONS, READERS, PostgresDatabase
 from app.db.schema import in_transaction
 from app.db.statements import hot
 from app.errors import UnavailableError
-from app.fhir.release import Release
-from tests.support import campaign_http, postgres
-from tests.support.campaign import Client
+from tests.support import postgres
 from tests.support.cutting import Cut, cutting
-from tests.support.ports import free_port
 from tests.support.postgres import Server
-from tests.support.processes import served
-from tests.support.running import Program
-from tests.support.soundness import Soundness
 
 KILLS = 4
 WRITERS = 8
@@ -287,36 +280,3 @@ async def test_who_gives_up_leaves_a_connection_for_others(database: PostgresDat
     assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
     rests = await asyncio.gather(*(reader.all(_REST, {"seconds": 0}) for _ in range(2 * READERS)))
     assert len(rests) == 2 * READERS
-
-
-async def test_a_server_serves_again_by_itself_whenever_its_database_was_killed_under_load(
-    server: Server, tmp_path: Path
-) -> None:
-    own = {"REGIE_DATABASE_URL": server.new(), "REGIE_ACCESS_TOKEN_LIFETIME": "PT10H"}
-    program = Program(tmp_path, free_port(), own)
-    seed = random.SystemRandom().randrange(10**9)
-    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    with served(program) as process:
-        async with httpx.AsyncClient(timeout=60) as http:
-            there = campaign_http.Server(program.url, http)
-            people = await campaign_http.new_people(program, there, 2)
-            clients = [
-                Client(f"k{n}", there, people[n % 2], Release.R4, random.Random(f"{seed} {n}")) for n in range(6)
-            ]
-            for _ in range(2):
-                loads = [asyncio.create_task(client.load()) for client in clients]
-                await asyncio.sleep(random.Random(seed).uniform(0.3, 1.0))
-                await asyncio.to_thread(server.kill)
-                there.is_ended = True
-                await asyncio.to_thread(server.start)
-                await asyncio.gather(*loads)
-                there.is_ended = False
-                await asyncio.to_thread(program.wait_until_ready, process)
-                for client in clients:
-                    await client.settle()
-                    await client.check()
-            for client in clients:
-                await client.check(set(client.things))
-    soundness = Soundness(own["REGIE_DATABASE_URL"], tmp_path / "secret", program.url)
-    await asyncio.to_thread(soundness.check)
-    assert there.answered <= await asyncio.to_thread(soundness.requests)

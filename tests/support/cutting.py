@@ -17,10 +17,12 @@ class Cut:
 
 
 @asynccontextmanager
-async def cutting(url: str, next_cut: Callable[[], Cut | None], passed: list[int]) -> AsyncIterator[str]:
+async def cutting(
+    url: str, next_cut: Callable[[], Cut | None], passed: list[int], now: asyncio.Event | None = None
+) -> AsyncIterator[str]:
     """Give the URL of the same database by way of the proxy; ``next_cut`` is asked for each new connection, None is no cut.
 
-    ``passed`` becomes the numbers of bytes that went to the database, and to the client.
+    ``passed`` becomes the numbers of bytes that went to the database, and to the client. All end as soon as ``now`` is set.
     """
     parsed = make_url(url)
     open_now: set[asyncio.StreamWriter] = set()
@@ -48,6 +50,8 @@ async def cutting(url: str, next_cut: Callable[[], Cut | None], passed: list[int
                 asyncio.create_task(pass_on(reader, to_database, 0, cut.after if cut and not cut.to_client else None)),
                 asyncio.create_task(pass_on(from_database, writer, 1, cut.after if cut and cut.to_client else None)),
             ]
+            if now is not None:
+                ways.append(asyncio.create_task(_until(now)))
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
@@ -65,3 +69,7 @@ async def cutting(url: str, next_cut: Callable[[], Cut | None], passed: list[int
         for writer in open_now:
             writer.transport.abort()
         await server.wait_closed()
+
+
+async def _until(now: asyncio.Event) -> None:
+    await now.wait()
