@@ -33,7 +33,8 @@ from app.access.requester import Requester
 from app.access.scope import AccessScope
 from app.db.database import Recalled, Row
 from app.db.lockstep import Asked, Lockstep
-from app.db.postgres import PostgresDatabase, PostgresReader
+from app.db.postgres import PostgresDatabase
+from app.db.postgres_connections import PostgresReader
 from app.db.rows import Change
 from app.db.sqlite import SqliteDatabase, SqliteReader, SqliteTransaction
 from app.db.statements import Statement

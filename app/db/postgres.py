@@ -1,4 +1,4 @@
-"""PostgreSQL: one writer for all processes that commits in groups, and a pool of connections to read with.
+"""PostgreSQL: one writer for all processes that commits in groups; its connections, and those to read with, are in ``postgres_connections.py``.
 
 What a person is owed in order stays in order: a group of jobs runs in one transaction, which holds an advisory lock from its
 beginning, so that everything that one process decides while it writes still holds when it commits, as on SQLite. Jobs of a
@@ -13,15 +13,24 @@ https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPS
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import asyncpg
 
 from app.db.citus import adapt
 from app.db.database import Row
 from app.db.lockstep import ApartError, Lockstep, PostgresTransaction
+from app.db.postgres_connections import (
+    CONNECT_TIMEOUT_S,
+    LOST,
+    NOT_NOW,
+    OPTIONS,
+    UNFIT,
+    Connection,
+    PostgresReader,
+    is_lost,
+)
 from app.db.remembered import Seen
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
@@ -30,205 +39,14 @@ from app.metrics import committing
 
 T = TypeVar("T")
 GROUP_LIMIT = 256
-READERS = 8
-"""Connections of one process that read; the writer has one of its own."""
-
 WRITER_LOCK = 0x5265676966
 """The number of the advisory lock that who writes holds."""
-
-_CONNECT_TIMEOUT_S = 5.0
-_COMMAND_TIMEOUT_S = 65.0
-"""When a statement is given up: a database that works gives it up itself before (``statement_timeout``)."""
 
 _RESTS_S = (0.2, 0.5, 1.0, 2.0)
 """Seconds between tries while the database is away."""
 
 _BEGIN = "SELECT pg_current_xact_id()::text FROM (SELECT pg_advisory_xact_lock($1)) AS held"
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
-# A statement is planned once for a connection: to plan a search for each record that it is run for takes longer than to run it,
-# and plans by what a usual record has (see ``dialects.gathered``).
-_SESSION = {
-    "application_name": "regie",
-    "default_transaction_isolation": "read committed",
-    "idle_in_transaction_session_timeout": "60s",
-    "jit": "off",
-    "lock_timeout": "10s",
-    "max_parallel_workers_per_gather": "0",
-    "plan_cache_mode": "force_generic_plan",
-    "statement_timeout": "60s",
-    "synchronous_commit": "on",
-    "timezone": "UTC",
-}
-_OPTIONS: dict[str, Any] = {
-    "server_settings": _SESSION,
-    "timeout": _CONNECT_TIMEOUT_S,
-    "command_timeout": _COMMAND_TIMEOUT_S,
-    "statement_cache_size": 256,
-    "max_cached_statement_lifetime": 0,
-    "max_cacheable_statement_size": 0,
-}
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InternalClientError,
-    asyncpg.InvalidCachedStatementError,
-    ConnectionError,
-    TimeoutError,
-)
-"""The database is away, came back, or has been migrated: what has not been committed did not happen."""
-
-_NOT_NOW = (
-    *_LOST,
-    asyncpg.DiskFullError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.PostgresSystemError,
-)
-"""No fault of the job that meets it, and the next would meet it too."""
-
-_UNFIT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
-"""Somebody sent U+0000 in a text, which PostgreSQL does not take; SQLite looks for it, and does not find it."""
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Return whether another connection may do; a database that hangs would hang again."""
-    return isinstance(error, (*_LOST, OSError)) and not isinstance(error, TimeoutError)
-
-
-class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
-    """A connection that keeps nothing between two uses, so that it needs no reset: no cursors, listeners or settings."""
-
-    def get_reset_query(self) -> str:
-        """Return no query."""
-        return ""
-
-
-class PostgresReader:
-    """The connections of one event loop as ``Reader``; made when they are needed, and held.
-
-    Not asyncpg's pool: to take a connection from it and to put it back takes longer than a short statement (25 of 44 us).
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._idle: list[asyncpg.Connection] = []
-        self._opened: set[asyncpg.Connection] = set()
-        self._opening = 0
-        self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
-        self._keeper: AsyncIterator[None] | None = None
-
-    async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
-        """Return all rows. Raises: UnavailableError, when the database can't be reached."""
-        form = statement.postgresql
-        return cast("list[Row]", await self._read("fetch", form.text, form.parameters(parameters)))
-
-    async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
-        """Return the first row, or None. Raises: UnavailableError, when the database can't be reached."""
-        form = statement.postgresql
-        return cast("Row | None", await self._read("fetchrow", form.text, form.parameters(parameters)))
-
-    async def _read(self, method: str, text: str, values: list[Any]) -> Any:
-        for is_last in (False, True):  # a connection from before a restart of the database is found out by its use
-            try:
-                connection = self._idle.pop() if self._idle else await self._take()
-                try:
-                    return await getattr(connection, method)(text, *values)
-                except asyncpg.PostgresError as error:
-                    if isinstance(error, _LOST):  # it is told so before it is closed
-                        connection.terminate()
-                    raise
-                except BaseException:  # cancelled, or lost: what state it is in is not known
-                    connection.terminate()
-                    raise
-                finally:
-                    self._put_back(connection)
-            except _UNFIT as error:
-                raise BadRequestError(NO_NUL) from error
-            except (*_NOT_NOW, OSError) as error:
-                if is_last or not _is_lost(error):
-                    message = "The record can't be read now. Try again later."
-                    raise UnavailableError(message) from error
-                while self._idle:
-                    self._drop(self._idle.pop())
-        return None
-
-    def connections(self) -> tuple[int, int]:
-        """Return how many connections are open, and how many of them nobody uses."""
-        return len(self._opened), len(self._idle)
-
-    async def _take(self) -> asyncpg.Connection:
-        """Return a connection that nobody uses; where there are enough of them, the next that is put back."""
-        if len(self._opened) + self._opening < READERS:
-            return await self._open()
-        waiting: asyncio.Future[asyncpg.Connection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                return await waiting or await self._take()
-        except BaseException:
-            if waiting.done() and not waiting.cancelled() and (handed := waiting.result()) is not None:
-                self._put_back(handed)
-            raise
-
-    async def _open(self) -> asyncpg.Connection:
-        self._opening += 1
-        try:
-            connection = await asyncpg.connect(self._url, connection_class=_Connection, **_OPTIONS)
-            try:
-                await adapt(connection)
-            except BaseException:
-                connection.terminate()
-                raise
-        except BaseException:
-            self._hand(None)
-            raise
-        finally:
-            self._opening -= 1
-        if self._keeper is None:
-            self._keeper = self._until_the_end()
-            await anext(self._keeper)
-        self._opened.add(connection)
-        return connection
-
-    def _put_back(self, connection: asyncpg.Connection) -> None:
-        if connection.is_closed():
-            self._drop(connection)
-            self._hand(None)
-        elif not self._hand(connection):
-            self._idle.append(connection)
-
-    def _hand(self, connection: asyncpg.Connection | None) -> bool:
-        """Return whether somebody waited for a connection and has it now; with None they may open one."""
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(connection)
-                return True
-        return False
-
-    def _drop(self, connection: asyncpg.Connection) -> None:
-        self._opened.discard(connection)
-        connection.terminate()
-
-    async def _until_the_end(self) -> AsyncIterator[None]:
-        """Close the connections when the event loop ends, which closes the generators that it ran."""
-        try:
-            yield
-        finally:
-            self.close()
-            await asyncio.sleep(0)
-
-    def close(self) -> None:
-        """Close the connections; for the event loop's own thread."""
-        for connection in self._opened:
-            connection.terminate()
 
 
 class PostgresDatabase(Writes):
@@ -341,7 +159,7 @@ class PostgresDatabase(Writes):
                 apart = True
             except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
                 self._drop()
-                if _is_lost(error) and rests:
+                if is_lost(error) and rests:
                     await asyncio.sleep(rests.pop(0))
                     continue
                 failure = UnavailableError("The record could not be written now. Try again later.")
@@ -361,7 +179,7 @@ class PostgresDatabase(Writes):
         connection, number, lockstep = await self._begun()
         try:
             left = await lockstep.run(group)
-        except _NOT_NOW:
+        except NOT_NOW:
             raise
         except (asyncpg.PostgresError, ApartError):
             await connection.execute("ROLLBACK")
@@ -382,11 +200,11 @@ class PostgresDatabase(Writes):
             await connection.execute("SAVEPOINT job")
             try:
                 of_job = await lockstep.run([waiting])
-            except _NOT_NOW:
+            except NOT_NOW:
                 raise
             except asyncpg.PostgresError as error:
                 # It is the caller's, who gets it raised.
-                waiting.error = BadRequestError(NO_NUL) if isinstance(error, _UNFIT) else error
+                waiting.error = BadRequestError(NO_NUL) if isinstance(error, UNFIT) else error
             if waiting.error:
                 await connection.execute("ROLLBACK TO job")
             else:
@@ -412,7 +230,7 @@ class PostgresDatabase(Writes):
         """Commit transaction ``number``. Raises: ConnectionError, when it is known that it was not."""
         try:
             told = await connection.execute("COMMIT")
-        except _LOST as error:
+        except LOST as error:
             self._drop()
             if await self._was_committed(number):
                 return
@@ -427,8 +245,8 @@ class PostgresDatabase(Writes):
         for rest in (0.0, *_RESTS_S, 0.0):
             await asyncio.sleep(rest)
             try:
-                status = await (await self._connected()).fetchval(_STATUS, number, timeout=_CONNECT_TIMEOUT_S)
-            except _LOST:
+                status = await (await self._connected()).fetchval(_STATUS, number, timeout=CONNECT_TIMEOUT_S)
+            except LOST:
                 self._drop()
                 continue
             if status in ("committed", "aborted"):
@@ -441,7 +259,7 @@ class PostgresDatabase(Writes):
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             try:
-                self._connection = await asyncpg.connect(self.url, connection_class=_Connection, **_OPTIONS)
+                self._connection = await asyncpg.connect(self.url, connection_class=Connection, **OPTIONS)
                 self._spread = await adapt(self._connection)
             except OSError as error:
                 message = "The database can't be reached."

@@ -21,7 +21,7 @@ import asyncpg
 
 from app.db.database import Database, Reader, Row, Transaction, conditioned
 from app.db.lockstep import Lockstep
-from app.db.postgres import _OPTIONS
+from app.db.postgres_connections import OPTIONS
 from app.db.remembered import Remembered, Seen, View
 from app.db.sqlite import SqliteTransaction
 from app.db.statements import Statement
@@ -265,7 +265,7 @@ def recorder(parts: Parts) -> Iterator[Recorder]:
             yield Recorder(parts, on_file, runner)
             on_file.end()
             return
-        connection = runner.run(asyncpg.connect(url, **_OPTIONS))
+        connection = runner.run(asyncpg.connect(url, **OPTIONS))
         runner.run(connection.execute("BEGIN"))
         yield Recorder(parts, _PostgresRecording(connection), runner)
         runner.run(connection.execute("COMMIT"))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import asyncpg
 
-from app.db.postgres import _OPTIONS, READERS
+from app.db.postgres_connections import OPTIONS, READERS
 from app.db.sqlite import CACHED_STATEMENTS, CHECKPOINT_PAGES
 from tests.benchmarks.recording import Commit, Step
 from tests.benchmarks.server import serving_time
@@ -98,8 +98,8 @@ def _run(connection: sqlite3.Connection, steps: Iterable[Step]) -> None:
 
 async def _on_postgresql(url: str, commits: list[Commit], warm: int, watch: _Watch) -> Limit:
     at_once = min(READERS, max(len(commit.reads) for commit in commits))
-    readers = [await asyncpg.connect(url, **_OPTIONS) for _ in range(at_once)]
-    writer = await asyncpg.connect(url, **_OPTIONS)
+    readers = [await asyncpg.connect(url, **OPTIONS) for _ in range(at_once)]
+    writer = await asyncpg.connect(url, **OPTIONS)
     for connection in readers:
         await _ask(connection, next(iter(commits[0].reads.values()), []))
     for commit in commits[:warm]:

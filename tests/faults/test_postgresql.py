@@ -17,7 +17,8 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, func, ins
 from app.db.database import Transaction
 from app.db.health import Health
 from app.db.migrate import migrate
-from app.db.postgres import _OPTIONS, READERS, PostgresDatabase
+from app.db.postgres import PostgresDatabase
+from app.db.postgres_connections import OPTIONS, READERS
 from app.db.schema import in_transaction
 from app.db.statements import hot
 from app.errors import UnavailableError
@@ -214,8 +215,8 @@ async def test_wherever_the_connection_is_cut_what_was_answered_is_there_once(
 async def test_a_database_that_hangs_is_given_up_and_found_again(
     server: Server, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_OPTIONS, "command_timeout", 0.5)
-    monkeypatch.setitem(_OPTIONS, "timeout", 0.5)
+    monkeypatch.setitem(OPTIONS, "command_timeout", 0.5)
+    monkeypatch.setitem(OPTIONS, "timeout", 0.5)
     await database.write(partial(add, n=1))
     assert await marks(database) == {1: 1}
     server.pause()
@@ -235,7 +236,7 @@ async def test_a_database_that_hangs_is_given_up_and_found_again(
 async def test_a_statement_that_takes_too_long_is_told_so_and_holds_nobody_up(
     database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_OPTIONS["server_settings"], "statement_timeout", "200ms")
+    monkeypatch.setitem(OPTIONS["server_settings"], "statement_timeout", "200ms")
     slow = hot(text("SELECT pg_sleep(20)"))
     with pytest.raises(UnavailableError):
         await database.reader.all(slow, {})

@@ -20,6 +20,7 @@ from app.db.access_version import CAUSES
 from app.db.citus import COORDINATOR, REFERENCE, spread, spread_tables
 from app.db.metadata import metadata
 from app.db.migrate import migrate
+from app.db.postgres_connections import Connection
 from app.errors import UnavailableError
 from app.fhir.release import Release
 from tests.support import citus, postgres
@@ -144,7 +145,7 @@ async def asked(
         pytest.skip("is about PostgreSQL")
     texts: list[str] = []
 
-    class Heard(writing._Connection):
+    class Heard(Connection):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             self.add_query_logger(lambda heard: texts.append(heard.query))
@@ -154,7 +155,7 @@ async def asked(
         citus.spread_over_machines(copy)
         return copy
 
-    monkeypatch.setattr(writing, "_Connection", Heard)
+    monkeypatch.setattr(writing, "Connection", Heard)
     monkeypatch.setattr("tests.support.world.copied", copied)
     async with world_in(tmp_path) as world:
         texts.clear()  # what made the first world, which others are copies of and which is not spread
