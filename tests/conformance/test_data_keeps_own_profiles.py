@@ -5,6 +5,7 @@ A profile of ours may say less than that of the Dutch standards that goes with i
 
 import runpy
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,9 @@ import msgspec
 import pytest
 
 from app.demo.people import demo_people
+from app.fhir.agreed_plan import AgreedAction, AgreedGoal, AskedMeasuring
+from app.fhir.asked_answers import AskedAnswers
+from app.fhir.own_plan import Moment, OwnAction, OwnGoal, Range
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
 from app.fhir.release import Release
@@ -103,3 +107,21 @@ def test_the_example_of_an_app_keeps_the_profile_that_it_claims() -> None:
     sent = app["blood_pressure"]("1", datetime(2026, 3, 2, 7, 45, tzinfo=UTC), 128, 79)
     url = next(url for url in sent["meta"]["profile"] if url.startswith("https://regie.example/"))
     assert own(Release.STU3).validate({**sent, "meta": {"profile": [url]}}) == []
+
+
+@BOTH
+def test_what_a_practice_writes_keeps_the_profile_that_it_claims(release: Release) -> None:
+    moment, by = Moment("2026-03-02T07:45:00+01:00", "Patient/1"), "K. Klaver-Testmedewerker, Praktijk Zonnestraal"
+    reference = ("http://loinc.org", "29463-7", "Gewicht")
+    aim = OwnGoal(
+        "Ik weeg minder", "Samen afgesproken", date(2026, 9, 1), Range(reference, ("kg", "kg"), None, Decimal(85))
+    )
+    written = (
+        AgreedGoal(aim, by),
+        AgreedAction(OwnAction("Wandelen", "Elke dag wat verder", "week-5", date(2026, 9, 1)), by),
+        AskedMeasuring(reference, "week-2", by, "Zonder schoenen", date(2026, 9, 1)),
+        AskedAnswers("how", "Hoe gaat het?", by, date(2026, 9, 1)),
+    )
+    for words in written:
+        tree = decode_tree(encode(words.new(release, moment)))
+        assert own(release).validate(tree) == [], tree["resourceType"]
