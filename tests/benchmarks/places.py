@@ -1,5 +1,6 @@
 """Where the benchmark keeps databases: files of SQLite, or a server of PostgreSQL of its own. Both make copies quickly."""
 
+import os
 import shutil
 import signal
 import sqlite3
@@ -128,8 +129,11 @@ class SqlitePlace(Place):
         shutil.copyfile(self.path(name), path)
 
     def bring_back(self, path: Path, name: str) -> None:
-        """Copy a file."""
-        shutil.copyfile(path, self.path(name))
+        """Copy a file, and have it on disk: else it would be written there while something is measured."""
+        with path.open("rb") as source, self.path(name).open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
 
     def changes(self, name: str) -> int:
         """Return the number of changes in all records."""
