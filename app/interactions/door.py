@@ -38,6 +38,7 @@ from app.interactions.read import read
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
 from app.interactions.self_measured import Change, Typed, add_measurements, change_measurement
+from app.interactions.series import Choose, Sampled, Series, series
 from app.interactions.shared import (
     Shared,
     SharedPage,
@@ -76,6 +77,10 @@ class Interactions:
     async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> list[list[Stored]]:
         """Return for each search the latest that match, in one look."""
         return await newest_of_each(self._context, requester, trace, wanted)
+
+    async def series(self, requester: Requester, trace: Trace, wanted: Series, choose: Choose) -> Sampled:
+        """Return all values of some series, and whole those that are chosen."""
+        return await series(self._context, requester, trace, wanted, choose)
 
     async def add_measurements(
         self, requester: Requester, trace: Trace, measured: Sequence[Typed], key: str

@@ -262,6 +262,14 @@ def converted(value: Decimal, unit: str, wanted: str) -> Decimal | None:
     return value if factor == 1 else (value * factor).quantize(Decimal("0.1"))
 
 
+def units_of(kind: Kind) -> list[tuple[str, Decimal]]:
+    """Return the units whose values can be told in that of a kind, each with its factor, its own first."""
+    return [
+        (kind.unit, Decimal(1)),
+        *((unit, factor) for (unit, wanted), factor in _FACTORS.items() if wanted == kind.unit),
+    ]
+
+
 def kind_of(resource: Tree) -> Kind | None:
     """Return the kind that an Observation is of, None if it has no page; one value of a pair is of the kind of the pair."""
     places = [_PLACES[code] for code in codes(resource.get("code")) if code in _PLACES]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,14 +10,18 @@ from fastapi.responses import HTMLResponse
 
 from app.errors import NotFoundError
 from app.fhir.elements import LOINC, Tree
-from app.portal import formats
-from app.portal.kinds import BY_KEY, KINDS, Kind, measurements_of, targets_of
+from app.fhir.release import Release
+from app.identity.instants import to_us
+from app.interactions.series import Series
+from app.portal import dense, formats
+from app.portal.kinds import BY_KEY, KINDS, WRONG, Kind, measurements_of, targets_of, units_of
 from app.portal.language import marked
 from app.portal.measurements_shown import (
     ROWS_MAX,
     SPARK_VALUES,
     Period,
     cards_of,
+    digits_of,
     draw,
     profile_of,
     rows_of,
@@ -42,6 +46,10 @@ PERIODS = (
 USUAL = "quarter"
 DENSE = 800
 """Values from which a chart of a period is slow to make and hard to read: then a shorter one is shown first."""
+
+FOREVER_US = 2**62
+SHORT_DAYS = 92
+"""Days of a period that is looked for by its dates."""
 
 SAVED = {
     "added": marked("Kept. You find it in the chart and in the table."),
@@ -129,6 +137,40 @@ class Window:
         return min(self.last + timedelta(days=self.period.days), today) if self.last < today else None
 
 
+async def _sampled(
+    reading: Reading, kind: Kind, window: Window
+) -> tuple[list[Tree], list[Sequence[dense.Plain]] | None]:
+    """Return the measurements of a window; of very many only those that are shown each, and then (else None) the values of all."""
+    codes = [f"{LOINC}|{one.code}" for one in kind.series] if len(kind.series) > 1 else [codes_of(kind)]
+    start, end = (
+        to_us(datetime.combine(day, time(), reading.zone)) for day in (window.first, window.last + timedelta(days=1))
+    )
+
+    # Of a year nearly all are found: the index of dates is gone through once, not by each search too.
+    upto = [("date", f"le{window.last + timedelta(days=1)}")] if window.last < reading.today else []
+    dates = [_since(window.first), *upto] if window.period.days <= SHORT_DAYS else []
+
+    def wanted(release: Release) -> Series:
+        return Series(
+            release,
+            [[("code", code), *dates] for code in codes],
+            [("code", codes_of(kind)), ("status", ",".join(sorted(WRONG)))],
+            [unit for unit, _ in units_of(kind)],
+            start,
+            FOREVER_US if window.last == reading.today else end - 1,
+            DENSE,
+        )
+
+    sampled = await reading.series(
+        wanted, lambda values: dense.chosen([dense.plain_values(kind, one) for one in values])
+    )
+    found = [one.tree() for of_release in sampled for one in of_release.chosen]
+    if all(one.is_whole for one in sampled):
+        return found, None
+    series = zip(*(one.values for one in sampled), strict=True)
+    return found, [dense.together([dense.plain_values(kind, one) for one in several]) for several in series]
+
+
 async def show_kind(request: Request, reading: Reading, key: str, period: str, **frame: Any) -> HTMLResponse:
     """Return the page of one kind of measurement. Raises: NotFoundError, for a kind or period that there is not."""
     kind, language = BY_KEY.get(key), language_of(request)
@@ -138,13 +180,25 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
     last = min(until, reading.today) if until and until >= FIRST_DAY else reading.today
     upto = [("date", f"le{last + timedelta(days=1)}")] if last < reading.today else []
     window = Window(await _period(reading, kind, period, last, upto), last)
-    found = await reading.all("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
+    if kind.is_pair:
+        found = await reading.all("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
+        every = None
+    else:
+        found, every = await _sampled(reading, kind, window)
     measured = [
         one
         for one in measurements_of(kind, found, reading.zone)
         if window.first <= one.at.date() and (one.at.date() <= last or last == reading.today)
     ]
     targets = targets_of(kind, await reading.all("Goal"))
+    chart, profile = None, None
+    if measured and every is None:
+        chart = draw(kind, measured, targets, window.period, last, reading.today, language)
+        profile = profile_of(kind, measured, targets, language) if kind.key == "glucose" else None
+    elif measured and every is not None:
+        means = [dense.means(series, window.period.bucket_days, reading.zone) for series in every]
+        chart = draw(kind, measured, targets, window.period, last, reading.today, language, means)
+        profile = dense.profile(kind, every, measured, targets, language) if kind.key == "glucose" else None
     return page(
         request,
         "measurement.html",
@@ -153,15 +207,17 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         later=window.later(reading.today),
         periods=PERIODS,
         unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
-        chart=draw(kind, measured, targets, window.period, last, reading.today, language) if measured else None,
-        profile=profile_of(kind, measured, targets, language) if kind.key == "glucose" else None,
+        chart=chart,
+        profile=profile,
         week=pressure_week(measured, reading.today) if kind.key == "blood-pressure" else None,
-        said=said_of(kind, measured, targets, language),
+        said=said_of(kind, measured, targets, language)
+        if every is None
+        else dense.said(kind, every, targets, digits_of(measured), language),
         target=target_in_words(kind, targets, language),
         goals=list(dict.fromkeys(target.goal for target in targets if target and target.goal)),
         rows=rows_of(kind, measured, targets, language),
         rows_open=ROWS_OPEN,
-        rows_left=max(len(measured) - ROWS_MAX, 0),
+        rows_left=max((len(measured) if every is None else sum(map(len, every))) - ROWS_MAX, 0),
         **near(request, reading.now),
         **{**NO_FORMS, **frame},
     )

@@ -141,7 +141,7 @@ def _spark(kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target
     series = [
         [value for one in measured if (value := one.values[index]) is not None][-SPARK_VALUES:] for index in shown
     ]
-    return spark(series, _ranges([targets[index] for index in shown]), kind.span_min)
+    return spark(series, ranges_of([targets[index] for index in shown]), kind.span_min)
 
 
 def _points(
@@ -158,15 +158,17 @@ def _points(
         yield Point(one.at, value, label, beyond=state_of([value], [target]) not in (0, None))
 
 
-def _ranges(targets: Sequence[Target | None]) -> list[Range]:
+def ranges_of(targets: Sequence[Target | None]) -> list[Range]:
+    """Return the targets as ranges of a chart."""
     return [Range(target.low, target.high) for target in targets if target]
 
 
-def _axis(
+def axis_of(
     kind: Kind, points: Iterable[Point], targets: Sequence[Target | None], language: Language
 ) -> dict[Decimal, str]:
+    """Return the ticks of the vertical axis, each with its text."""
     axis = value_axis(
-        [point.value for point in points], _ranges(targets), kind.span_min, Decimal(100) if kind.unit == "%" else None
+        [point.value for point in points], ranges_of(targets), kind.span_min, Decimal(100) if kind.unit == "%" else None
     )
     return {value: formats.number(value, language) for value in axis}
 
@@ -179,8 +181,12 @@ def draw(
     last: date,
     today: date,
     language: Language,
+    means: Sequence[Sequence[Point]] | None = None,
 ) -> Chart:
-    """Return the chart of the period that ends on ``last``; ``measured`` has at least one measurement, oldest first."""
+    """Return the chart of the period that ends on ``last``; ``measured`` has at least one measurement, oldest first.
+
+    ``means`` are the averages of each series, where ``measured`` are not all.
+    """
     start = last - timedelta(days=period.days - 1)
     name_of = formats.month if period.days >= 150 else formats.short_day
     present = [[one for one in measured if one.values[index] is not None] for index in range(len(kind.series))]
@@ -190,14 +196,21 @@ def draw(
         plain = [Point(some.at, value) for some in present[index] if (value := some.values[index]) is not None]
         kept = [present[index][place] for place in peaks(plain, most)]
         dots = list(_points(kind, index, kept, targets[index], today, language))
-        series.append(Values(language.gettext(one.name), dots, averages(plain, period.bucket_days), one.has_line))
+        series.append(
+            Values(
+                language.gettext(one.name),
+                dots,
+                means[index] if means else averages(plain, period.bucket_days),
+                one.has_line,
+            )
+        )
     return time_chart(
         series,
-        _ranges(targets),
+        ranges_of(targets),
         start,
         last,
         labels={day: name_of(day, language) for day, _ in day_ticks(start, last)},
-        written=_axis(kind, [point for values in series for point in values.points], targets, language),
+        written=axis_of(kind, [point for values in series for point in values.points], targets, language),
     )
 
 
@@ -226,7 +239,7 @@ def profile_of(
         if value is not None and target is not None
     ]
     return Profile(
-        profile_chart(points, of_day, _ranges(targets), _axis(kind, points, targets, language)),
+        profile_chart(points, of_day, ranges_of(targets), axis_of(kind, points, targets, language)),
         of_day,
         len({point.at.date() for point in points}),
         Shares(sides.count(-1), sides.count(0), sides.count(1)),
@@ -244,8 +257,8 @@ def said_of(
         if not present:
             continue
         target = targets[index]
-        digits = max(-int(value.as_tuple().exponent) for value in present)
-        mean = (sum(present, Decimal(0)) / len(present)).quantize(Decimal(1).scaleb(-max(digits, 0)), ROUND_HALF_UP)
+        digits = _digits(present)
+        mean = (sum(present, Decimal(0)) / len(present)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
         counts = target is not None and target.low != target.high
         found.append(
             Said(
@@ -259,6 +272,15 @@ def said_of(
             )
         )
     return found
+
+
+def digits_of(measured: Iterable[Measurement]) -> int:
+    """Return how many decimals the most exact value has."""
+    return _digits([value for one in measured for value in one.values if value is not None])
+
+
+def _digits(values: Iterable[Decimal]) -> int:
+    return max(0, *(-int(value.as_tuple().exponent) for value in values))
 
 
 def rows_of(

@@ -28,6 +28,7 @@ from app.interactions.newest import Newest
 from app.interactions.own_words import Edit
 from app.interactions.restore import Brought
 from app.interactions.self_measured import Change, Typed
+from app.interactions.series import Choose, Sampled, Series
 from app.interactions.shared import Shared, SharedPage, Sought
 
 ONE_RELEASE = {
@@ -189,6 +190,10 @@ class Interactions(Protocol):
 
     async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> Sequence[Sequence[Found]]:
         """Return for each search the latest by date that match, or all if they are few; together they are one look."""
+        ...
+
+    async def series(self, requester: Requester, trace: Trace, wanted: Series, choose: Choose) -> Sampled:
+        """Return all values of some series, and whole those that are chosen; or whole all, if they are few."""
         ...
 
     async def add_measurements(
@@ -397,6 +402,12 @@ class Reading:
             )
         )
         return [one for several in found for one in several[:most]]
+
+    async def series(self, wanted: Callable[[Release], Series], choose: Choose) -> list[Sampled]:
+        """Return what each release has of some series of Observations."""
+        return await asyncio.gather(
+            *(self._interactions.series(self._requester, self._trace, wanted(release), choose) for release in Release)
+        )
 
     async def count(self, resource_type: str, *pairs: tuple[str, str]) -> int:
         """Return how many resources of a type the search parameters match, of both releases."""
