@@ -10,16 +10,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from starlette.datastructures import FormData
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from app.audit import alerts
 from app.audit.events import Event
 from app.audit.keys import key_set, published
 from app.audit.log import LogEntry
 from app.audit.unusual import Unusual, unusual
 from app.consent import grants
-from app.db.database import Transaction
 from app.errors import NotFoundError
 from app.identity import practices
 from app.oauth import clients
@@ -30,7 +27,7 @@ from app.portal.login_words import change_words, way_words
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import LogPage
-from app.portal.session import SignedIn, checked_form, in_record, signed_in
+from app.portal.session import SignedIn, in_record
 from app.portal.view import trace_of
 from app.portal.wording import ROLES, type_words
 
@@ -82,13 +79,6 @@ _SIGNS = {
     Unusual.MANY: marked("Much at once"),
     Unusual.NIGHT: marked("At night"),
 }
-SIGNS = (
-    (Unusual.FIRST, marked("A practice looks for the first time")),
-    (Unusual.MANY, marked("A practice looks at much at once")),
-    (Unusual.NIGHT, marked("A practice looks at night")),
-    (Unusual.REFUSED, marked("Someone tries and is refused")),
-)
-"""What a person may be told of by mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +276,7 @@ def router(parts: Parts) -> APIRouter:
         only: str = "",
         before: str = "",
     ) -> HTMLResponse:
-        language, reader = language_of(request), parts.database.reader
+        language = language_of(request)
         known = await parties(parts, person)
         wanted = Filter(
             who if who in dict(WHO) else "others",
@@ -309,33 +299,10 @@ def router(parts: Parts) -> APIRouter:
             parties=known,
             party=dict(known).get(wanted.party, ""),
             kept=urlencode({name: value for name, value in kept.items() if value}),
-            signs=SIGNS,
-            off=await alerts.switched_off(reader, person.record_id),
-            told={sign: at.astimezone(zone) for sign, at in (await alerts.told(reader, person.record_id)).items()},
             since=since,
             until=until,
             **near(request, parts.clock().astimezone(zone)),
         )
-
-    @routes.post("/activity/alerts")
-    async def choose_alerts(
-        request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
-        form: Annotated[FormData, Depends(checked_form)],
-    ) -> RedirectResponse:
-        off = frozenset(sign for sign in Unusual if sign.value not in form)
-
-        async def job(transaction: Transaction) -> None:
-            await alerts.switch(transaction, person.record_id, off)
-            requester = person.requester()
-            told = Event(
-                "alerts", record_id=person.record_id, kind=requester.kind.value, actor=requester.actor,
-                display=requester.display, ground="own log", **msgspec.structs.asdict(trace_of(request)),
-            )  # fmt: skip
-            await parts.audit.record(transaction, told)
-
-        await parts.database.write(job)
-        return RedirectResponse("/activity#alerts", 303)
 
     @routes.get("/.well-known/regie-audit-keys")
     async def keys() -> Response:

@@ -84,7 +84,7 @@ async def test_the_person_is_left_with_a_proof_and_everybody_else_with_nothing(w
 @pytest.mark.parametrize(
     ("url", "form"),
     [
-        ("/activity/alerts", {}),
+        ("/settings/mails", {}),
         ("/login-and-devices/recovery", {}),
         ("/login-and-devices/mail", {"mail": "somebody@example.test"}),
         ("/access/new", {"category": "own-measurements", "period": "1-year", "action": "look"}),

@@ -65,8 +65,8 @@ async def test_a_practice_that_looks_for_the_first_time_is_told_by_mail_unless_t
     await world.parts.watcher.watch()
     async with await session(world, "maanlicht") as browser:
         token = await form_token(browser)
-        saved = await browser.post("/activity/alerts", data={"csrf_token": token, "many": "1"})
-        page = (await browser.get("/activity?who=all")).text
+        saved = await browser.post("/settings/mails", data={"csrf_token": token, "many": "1"})
+        page = (await browser.get("/settings/mails")).text + (await browser.get("/activity?who=all")).text
     assert saved.status_code == 303
     assert re.findall(r'name="(\w+)" value="1" checked', page) == ["many"]
     assert "heeft veranderd welke berichten" in page

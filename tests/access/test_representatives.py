@@ -244,8 +244,8 @@ async def test_a_part_that_a_carer_does_not_see_is_said_to_be_that_and_not_to_be
             answer = await browser.get(page)
             assert (answer.status_code, "This part was not shared with you" in answer.text) == (403, True), page
         summary, first = (await browser.get("/summary")).text, (await browser.get("/")).text
-        assert "No allergies are known here" not in summary
-        assert summary.count("This part was not shared with you.") == 2, "allergies and test results"
+        assert "No allergies are noted here" not in summary
+        assert summary.count("This part was not shared with you.") == 3, "allergies, test results and documents"
         assert "/my-data" not in summary
         assert [page for page in ("/measurements", "/care-plan", "/medication") if f'href="{page}"' in first] == []
         assert "Nothing was measured" not in first
@@ -259,8 +259,10 @@ async def test_who_acts_for_another_does_not_choose_what_that_person_is_told_of(
     grant = await let_act(world, world.maanlicht, Capacity.CARER, powers=Power.LOG)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
-        assert 'action="/activity/alerts"' not in (await browser.get("/activity")).text
-        assert (await send(browser, "/activity/alerts")).status_code == 403
+        assert 'href="/settings/mails"' not in (await browser.get("/activity")).text
+        assert 'href="/settings/mails"' not in (await browser.get("/settings")).text
+        assert (await browser.get("/settings/mails")).status_code == 403
+        assert (await send(browser, "/settings/mails")).status_code == 403
     assert await alerts.switched_off(reader, him.record_id) == frozenset()
 
 

@@ -61,6 +61,7 @@ PLACES = {
         "/my-data/erase/now",
         "/my-data/import",
         "/settings",
+        "/settings/mails",
         "/login-and-devices",
         "/login-and-devices/mail",
         "/login-and-devices/password",
