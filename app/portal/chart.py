@@ -96,13 +96,17 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing ready for the template; ``areas`` are surfaces, as lists of points in a square of 1000."""
+    """A drawing ready for the template; ``areas`` are surfaces, as lists of points in a square of 1000.
+
+    ``marks`` stand below the values: what was written down at a moment.
+    """
 
     lines: tuple[Line, ...]
     bands: tuple[Band, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     areas: tuple[str, ...] = ()
+    marks: tuple[Tick, ...] = ()
 
 
 def steps(low: Decimal, high: Decimal, most: int = 7) -> list[Decimal]:
@@ -233,8 +237,9 @@ def time_chart(
     *,
     labels: dict[date, str],
     written: dict[Decimal, str],
+    marks: Iterable[tuple[datetime, str]] = (),
 ) -> Chart:
-    """Return the chart of values over the days ``start`` to ``end``, both included.
+    """Return the chart of values over the days ``start`` to ``end``, both included, with ``marks`` at their moments.
 
     There is at least one point. ``labels`` and ``written`` give the texts of the ticks of ``day_ticks`` and ``value_axis``.
     """
@@ -260,7 +265,8 @@ def time_chart(
         Tick(across.place(datetime.combine(day, time(), zone).timestamp()), labels[day], minor)
         for day, minor in day_ticks(start, end)
     )
-    return Chart(tuple(lines), bands(ranges, up), x_ticks, value_ticks(written))
+    marked = tuple(Tick(across.place(at.timestamp()), text) for at, text in marks if left <= at.timestamp() < right)
+    return Chart(tuple(lines), bands(ranges, up), x_ticks, value_ticks(written), marks=marked)
 
 
 def upwards(written: dict[Decimal, str]) -> Scale:

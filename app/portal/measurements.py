@@ -14,6 +14,7 @@ from app.fhir.release import Release
 from app.identity.instants import to_us
 from app.interactions.series import Series
 from app.portal import dense, formats
+from app.portal.diary import newest_lines
 from app.portal.kinds import BY_KEY, KINDS, WRONG, Kind, measurements_of, targets_of, units_of
 from app.portal.language import marked
 from app.portal.measurements_shown import (
@@ -48,6 +49,9 @@ DENSE = 800
 """Values from which a chart of a period is slow to make and hard to read: then a shorter one is shown first."""
 
 FOREVER_US = 2**62
+DIARY_MAX = 20
+"""Lines of the diary beside the values of a period, the newest."""
+
 SHORT_DAYS = 92
 """Days of a period that is looked for by its dates."""
 
@@ -191,13 +195,15 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         if window.first <= one.at.date() and (one.at.date() <= last or last == reading.today)
     ]
     targets = targets_of(kind, await reading.all("Goal"))
+    diary = await newest_lines(reading, window.first, last, DIARY_MAX)
+    marks = [(line.at, line.text) for line in diary]
     chart, profile = None, None
     if measured and every is None:
-        chart = draw(kind, measured, targets, window.period, last, reading.today, language)
+        chart = draw(kind, measured, targets, window.period, last, reading.today, language, marks=marks)
         profile = profile_of(kind, measured, targets, language) if kind.key == "glucose" else None
     elif measured and every is not None:
         means = [dense.means(series, window.period.bucket_days, reading.zone) for series in every]
-        chart = draw(kind, measured, targets, window.period, last, reading.today, language, means)
+        chart = draw(kind, measured, targets, window.period, last, reading.today, language, means, marks)
         profile = dense.profile(kind, every, measured, targets, language) if kind.key == "glucose" else None
     return page(
         request,
@@ -208,6 +214,7 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         periods=PERIODS,
         unit="%" if kind.unit == "%" else formats.unit(kind.unit, language),
         chart=chart,
+        diary=diary,
         profile=profile,
         week=pressure_week(measured, reading.today) if kind.key == "blood-pressure" else None,
         said=said_of(kind, measured, targets, language)

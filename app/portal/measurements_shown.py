@@ -182,10 +182,11 @@ def draw(
     today: date,
     language: Language,
     means: Sequence[Sequence[Point]] | None = None,
+    marks: Iterable[tuple[datetime, str]] = (),
 ) -> Chart:
     """Return the chart of the period that ends on ``last``; ``measured`` has at least one measurement, oldest first.
 
-    ``means`` are the averages of each series, where ``measured`` are not all.
+    ``means`` are the averages of each series, where ``measured`` are not all; ``marks`` what else was at a moment.
     """
     start = last - timedelta(days=period.days - 1)
     name_of = formats.month if period.days >= 150 else formats.short_day
@@ -211,6 +212,7 @@ def draw(
         last,
         labels={day: name_of(day, language) for day, _ in day_ticks(start, last)},
         written=axis_of(kind, [point for values in series for point in values.points], targets, language),
+        marks=marks,
     )
 
 

@@ -11,8 +11,9 @@ from app.access.smart_scope import LOOK, Action
 from app.fhir.diary import CODES
 from app.fhir.release import Release
 from tests.access.test_pages import form_token, session
+from tests.access.test_practice_pages import person_url
 from tests.support.acting import browser_of, go_in, let_act, send
-from tests.support.world import World
+from tests.support.world import World, weight
 
 DUTCH = {"accept-language": "nl"}
 ADD, TEXT = "/diary/add", "Benauwd na de trap."
@@ -144,3 +145,26 @@ async def test_a_measurement_is_not_corrected_as_a_line_of_the_diary(world: Worl
     weight_id = world.zonnestraal.ids[Release.STU3, "weight"]
     assert (await page(world, f"/diary/{weight_id}")).status_code == 404
     assert (await post(world, f"/diary/{weight_id}", **typed(version="1"))).status_code == 404
+
+
+async def test_it_stands_beside_the_measurements_of_its_days_and_as_a_mark_in_their_chart(world: World) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient(), effectiveDateTime=now))
+    await post(world, ADD, **typed())
+    shown = (await page(world, "/measurements/weight")).text
+    assert f"<title>{TEXT}</title>" in shown
+    assert TEXT in shown.partition('id="diary"')[2].partition("</section>")[0]
+    earlier = (await page(world, "/measurements/weight?period=month&until=2020-01-01")).text
+    assert TEXT not in earlier
+
+
+async def test_a_practice_that_may_see_measurements_sees_the_diary_beside_them_and_nobody_else(world: World) -> None:
+    await post(world, ADD, **typed())
+    async with await session(world, "gp of granted") as doctor:
+        shown = await doctor.get(f"{person_url(world)}/measurements/weight", headers=DUTCH)
+    assert TEXT in shown.text
+    grant = await world.give("no grant", world.zonnestraal, ALL_PARTS & ~Category.OWN_MEASUREMENTS)
+    async with await session(world, "gp of no grant") as doctor:
+        refused = await doctor.get(f"/practice/people/{grant.grant_id}/measurements/weight", headers=DUTCH)
+    assert refused.status_code == 403
+    assert TEXT not in refused.text
