@@ -12,10 +12,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.end_to_end.browser import first_visit
-from tests.end_to_end.browser.asked import ask
+from tests.end_to_end.browser.asked import HOW_ARE_YOU, ask
 from tests.end_to_end.browser.first_visit import Visit
 from tests.end_to_end.browser.places import NOBODY
-from tests.end_to_end.browser.site import Site, log_in
+from tests.end_to_end.browser.site import OFFLINE_KEPT, Site, log_in
 from tests.support.browser import chromium
 from tests.support.running import ROOT, running
 
@@ -53,19 +53,20 @@ def first_visit_of(site: Site, phone: BrowserContext) -> None:
 
 
 def look_as_practice(site: Site, browser: Browser) -> None:
-    """Have somebody of the practice look at what was given."""
-    desk = site.opened(browser, NOBODY, viewport=DESK)
+    """Have somebody of the practice look at what was given, with a picture of what they see first."""
+    desk = site.opened(browser, NOBODY, viewport=DESK, color_scheme="light")
     page = desk.new_page()
     log_in(page, site.demo["staff"][0])
     page.goto("/practice")
     page.locator("main a[href^='/practice/people/']").first.click()
     page.get_by_role("main").get_by_role("link", name="Zorgplan").first.click()
     page.get_by_role("heading", level=1, name="Zorgplan").wait_for()
+    keep(page, "practice")
     desk.close()
 
 
 def other_pages(phone: BrowserContext, desk: BrowserContext) -> None:
-    """Keep pictures of the list of looks, two forms, the settings, a chart, and the form without a network."""
+    """Keep pictures of the list of looks, forms, the care plan, the settings, a chart, and the form without a network."""
     page = phone.new_page()
     page.goto("/")
     first_visit.see_who_looked(Visit(page))
@@ -75,12 +76,18 @@ def other_pages(phone: BrowserContext, desk: BrowserContext) -> None:
     page.get_by_label("Onderdruk").fill("79")
     keep(page, "add-measurement")
     page.goto("/questionnaires")
-    page.get_by_role("link", name="Invullen").first.click()
+    page.locator("li", has_text=str(HOW_ARE_YOU["title"])).get_by_role("link", name="Invullen").click()
     page.locator("label", has_text="Soms").check()
     keep(page, "questionnaire")
     page.goto("/settings")
     keep(page, "settings")
-    page.evaluate("navigator.serviceWorker.ready")
+    page.goto("/diary/add")
+    page.get_by_label("Een klacht").check()
+    page.get_by_label("In uw eigen woorden").fill("Vannacht twee keer wakker geworden, en vanmorgen moe opgestaan.")
+    keep(page, "diary")
+    page.goto("/care-plan")
+    keep(page, "care-plan")
+    page.wait_for_function(OFFLINE_KEPT)
     phone.set_offline(True)
     page.goto("/measurements")
     page.get_by_label("Wat heeft u gemeten?").select_option("weight")
