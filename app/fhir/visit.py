@@ -161,4 +161,5 @@ def _subjects(payload: list[Tree], release: Release) -> list[Subject]:
     texts = [str((part.get("contentReference") or {}).get("reference", "")) for part in payload]
     found = [_REFERENCE.fullmatch(text) for text in texts]
     by_path = {one.path: one for one in Release}
-    return [(by_path.get(one[1], release), f"{one[2]}/{one[3]}") for one in found if one]
+    # A whole URL is written for the other release only: one of the same release is of another server.
+    return [(by_path.get(one[1], release), f"{one[2]}/{one[3]}") for one in found if one and one[1] != release.path]

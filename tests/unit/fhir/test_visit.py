@@ -76,3 +76,16 @@ def test_the_day_of_a_visit_is_not_over_on_that_day() -> None:
     assert found is not None
     assert not found.is_over(date(2026, 12, 1))
     assert found.is_over(date(2026, 12, 2))
+
+
+def test_what_is_on_another_server_is_nothing_of_the_record() -> None:
+    tree = WANTED.new(Release.R4, NOW)
+    tree["payload"] = [
+        {"contentReference": {"reference": "https://example.org/fhir/r4/Goal/1"}},
+        {"contentReference": {"reference": "https://example.org/Goal/1"}},
+        {"contentReference": {"display": "iets"}},
+        {"contentReference": {"reference": "Goal/2"}},
+    ]
+    found = prepared_of(tree, Release.R4)
+    assert found is not None
+    assert found.about == ((Release.R4, "Goal/2"),)
