@@ -4,13 +4,13 @@ Spec: RFC 9110 section 13.1, https://hl7.org/fhir/R4/http.html#concurrency, http
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from app.errors import BadRequestError, PreconditionFailedError
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(msgspec.Struct, frozen=True):
     """The conditions of one write, as the headers or the Bundle entry say them; None where absent."""
 
     if_none_exist: str | None = None

@@ -4,7 +4,6 @@ An import works it out beforehand, if need be in other processes (``import_check
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -78,8 +77,7 @@ class Sound(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FromSource:
+class FromSource(msgspec.Struct, frozen=True):
     """A resource as it was parsed, of a source; all is worked out when it is asked for."""
 
     context: Context

@@ -50,8 +50,7 @@ class Draft(msgspec.Struct, frozen=True):
     expected: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True):
     """Who makes a change, as it stands in the log: the actor and the OAuth client."""
 
     actor: str

@@ -15,8 +15,7 @@ from app.fhir.validation.issues import ISSUES_MAX
 from app.fhir.validation.structure import DEPTH_MAX, check, decode
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedEntry:
+class ParsedEntry(msgspec.Struct, frozen=True):
     """One entry; ``resource`` is not validated yet, None if there is none. Absent parts of the request are None.
 
     ``plain_tree`` is the resource decoded, as it was with the Bundle, if the bytes of that are plain.
