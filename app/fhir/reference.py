@@ -5,8 +5,9 @@ Spec: https://hl7.org/fhir/R4/references.html#literal, https://hl7.org/fhir/STU3
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 _LITERAL = re.compile(
     r"(?:(?P<base>[Hh][Tt][Tt][Pp][Ss]?://[^\s?#]+)/)?"
@@ -15,8 +16,7 @@ _LITERAL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LiteralReference:
+class LiteralReference(msgspec.Struct, frozen=True):
     """A reference to ``resource_type``/``id``; ``base`` is None for a relative one, ``version`` unless it has ``_history``."""
 
     resource_type: str
@@ -36,8 +36,7 @@ class LiteralReference:
         return f"{self.resource_type}/{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class FragmentReference:
+class FragmentReference(msgspec.Struct, frozen=True):
     """A reference to a contained resource; ``id`` is empty for ``#``, the container itself."""
 
     id: str
@@ -47,8 +46,7 @@ class FragmentReference:
         return f"#{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class UriReference:
+class UriReference(msgspec.Struct, frozen=True):
     """A ``urn:`` or any other text that doesn't end with ``Type/id``, such as the URL of a definition."""
 
     uri: str
