@@ -9,18 +9,16 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyotp
 import typer
-from cryptography import x509
 from sqlalchemy.exc import DBAPIError
 
 from app.cli_account import commands as account_commands
 from app.cli_audit import commands as audit_commands
-from app.cli_client import add_registrations
+from app.cli_client import commands as client_commands
 from app.cli_packages import commands as package_commands
 from app.cli_practice import add_keys
 from app.cli_practice import commands as practice_commands
@@ -28,6 +26,7 @@ from app.cli_record import commands as record_commands
 from app.cli_reindex import add_command as add_reindex
 from app.cli_reindex import index_after_migration
 from app.cli_representation import commands as representation_commands
+from app.cli_runner import stop
 from app.db.citus import spread
 from app.db.database import Transaction
 from app.db.move import move
@@ -39,9 +38,7 @@ from app.fhir.release import Release
 from app.identity import practices
 from app.interactions.people import record_with_patient
 from app.logs import configure_logs
-from app.oauth import clients, registration, tokens
-from app.oauth.certificates import key_with
-from app.oauth.proofs_of_clients import SELF_SIGNED
+from app.oauth import clients, tokens
 from app.serving import serve as serve_until_stopped
 from app.settings import Settings, read_settings
 from app.wiring import Parts, wire
@@ -52,17 +49,9 @@ main = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="The keys that sign what apps are told about people.")
 token = typer.Typer(no_args_is_help=True, help="Access tokens, for tests and operators.")
-client = typer.Typer(no_args_is_help=True, help="OAuth clients: apps and the systems of practices.")
 main.add_typer(token, name="token")
-main.add_typer(client, name="client")
 main.add_typer(keys, name="keys")
 DEMO_APP_ID = "demo-app"
-
-
-def _stop(message: str) -> typer.Exit:
-    """Return the exit of a command that could not do its work; what is wrong goes to standard error."""
-    typer.echo(message, err=True)
-    return typer.Exit(1)
 
 
 def _ready_settings() -> Settings:
@@ -70,12 +59,12 @@ def _ready_settings() -> Settings:
     try:
         settings = read_settings()
         if not is_current(settings.database_url):
-            raise _stop("The database is not up to date: run `regie migrate` first.")
+            raise stop("The database is not up to date: run `regie migrate` first.")
         settings.key("start")  # makes the secret before several processes want it
     except (RegieError, OSError, ValueError) as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     except DBAPIError as error:
-        raise _stop(f"The database refused: {error.orig}") from error
+        raise stop(f"The database refused: {error.orig}") from error
     return settings
 
 
@@ -85,7 +74,7 @@ def _wired() -> Parts:
     try:
         return wire(settings)
     except (RegieError, OSError, ValueError) as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
 
 
 def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
@@ -98,7 +87,7 @@ def _run(work: Callable[[Parts], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except RegieError as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     finally:
         parts.close()
 
@@ -109,8 +98,9 @@ main.add_typer(account_commands(_run), name="account")
 main.add_typer(audit_commands(_run), name="audit")
 main.add_typer(package_commands(), name="packages")
 main.add_typer(practice_commands(_run), name="practice")
+client = client_commands(_run)
 add_keys(client, _run)
-add_registrations(client, _run)
+main.add_typer(client, name="client")
 add_reindex(main, _run)
 
 
@@ -134,9 +124,9 @@ def migrate_command(
         if on_citus:
             typer.echo(f"Put on the machines: {', '.join(spread(url)) or 'nothing, all is there'}.")
     except RegieError as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     except DBAPIError as error:
-        raise _stop(f"The database refused: {error.orig}") from error
+        raise stop(f"The database refused: {error.orig}") from error
     index_after_migration(_run)
 
 
@@ -147,16 +137,16 @@ def serve() -> None:
     parts.close()  # each process makes its own; here a line says what is wrong, there it would be a traceback for each
     settings = parts.settings
     if settings.traces_url and find_spec("opentelemetry") is None:
-        raise _stop("REGIE_TRACES_URL takes the extra regie[otel], which is not installed: make installed-otel.")
+        raise stop("REGIE_TRACES_URL takes the extra regie[otel], which is not installed: make installed-otel.")
     _check_port(settings)
     typer.echo(f"Regie is at {settings.base_url} - open it in a browser. Stop it with Ctrl+C.")
     sys.stdout.flush()
     try:
         is_finished = serve_until_stopped(settings)
     except RegieError as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
     if not is_finished:
-        raise _stop("Stopped at once: what was not answered yet may be undone.")
+        raise stop("Stopped at once: what was not answered yet may be undone.")
 
 
 def _check_port(settings: Settings) -> None:
@@ -166,7 +156,7 @@ def _check_port(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise _stop(f"Port {settings.port} of {settings.host} is taken: choose another with REGIE_PORT.") from error
+            raise stop(f"Port {settings.port} of {settings.host} is taken: choose another with REGIE_PORT.") from error
 
 
 @main.command()
@@ -273,9 +263,9 @@ def token_issue(
 ) -> None:
     """Print a new access token, and nothing else."""
     if sum((patient is not None, practice_id is not None, operator)) != 1:
-        raise _stop("Say one of --patient ID, --practice ID and --operator.")
+        raise stop("Say one of --patient ID, --practice ID and --operator.")
     if release not in {known.path for known in Release}:
-        raise _stop("The release is stu3 or r4.")
+        raise stop("The release is stu3 or r4.")
 
     async def work(parts: Parts) -> str:
         lifetime, now = parts.settings.access_token_lifetime, parts.clock()
@@ -285,7 +275,7 @@ def token_issue(
             found = [await record_with_patient(parts.context, known, patient) for known in order]
             record_id = next((record for record in found if record is not None), None)
             if record_id is None:
-                raise _stop("There is no such Patient.")
+                raise stop("There is no such Patient.")
 
             async def job(transaction: Transaction) -> str:
                 return await tokens.issue_for_patient(
@@ -296,7 +286,7 @@ def token_issue(
         elif practice_id is not None:
             place = await practices.get(parts.database.reader, practice_id)
             if place is None:
-                raise _stop("There is no such practice.")
+                raise stop("There is no such practice.")
 
             async def job(transaction: Transaction) -> str:
                 return await tokens.issue_for_practice(
@@ -314,117 +304,6 @@ def token_issue(
         return await parts.database.write(job)
 
     typer.echo(_run(work))
-
-
-def _release(text: str) -> Release:
-    found = next((known for known in Release if known.path == text), None)
-    if found is None:
-        raise typer.BadParameter("The release is stu3 or r4.")
-    return found
-
-
-@client.command("add")
-def client_add(
-    *,
-    name: Annotated[str, typer.Option(help="What people read.")],
-    scope: Annotated[str, typer.Option(help="The most that it may ask, SMART scopes separated by spaces.")],
-    redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="Where people are sent back to; may be repeated.")
-    ] = None,
-    launch_uri: Annotated[str | None, typer.Option(help="Where the portal opens it with somebody's record.")] = None,
-    launch_release: Annotated[
-        list[Release] | None, typer.Option(parser=_release, help="r4 or stu3: in which it is opened; may be repeated.")
-    ] = None,
-    public: Annotated[bool, typer.Option("--public", help="An app that can't keep a secret.")] = False,
-    jwks_file: Annotated[Path | None, typer.Option(help="File with the public keys (JWK Set).")] = None,
-    jwks_uri: Annotated[str | None, typer.Option(help="URL at which it publishes its public keys instead.")] = None,
-    certificate_file: Annotated[
-        Path | None, typer.Option(help="File with a certificate (PEM) that it signed itself, with which it logs in.")
-    ] = None,
-    certificate_name: Annotated[
-        str | None,
-        typer.Option(help="The name in its certificate: tls_client_auth_san_dns=NAME, or as RFC 8705 has it."),
-    ] = None,
-    practice_id: Annotated[str | None, typer.Option("--practice", help="The practice whose system it is.")] = None,
-    client_id: Annotated[str | None, typer.Option(help="Its client_id; made if it is not given.")] = None,
-    both_releases: Annotated[
-        bool, typer.Option("--both-releases", help="It reads STU3 and R4 as one, unless it says otherwise.")
-    ] = False,
-    requires_par: Annotated[
-        bool, typer.Option("--requires-par", help="Its authorization requests have to be pushed first.")
-    ] = False,
-    is_fapi: Annotated[bool, typer.Option("--fapi", help="It is held to the FAPI 2.0 Security Profile.")] = False,
-) -> None:
-    """Register a client and print its client_id, and nothing else."""
-    jwks = None
-    if jwks_file is not None:
-        try:
-            jwks = json.loads(jwks_file.read_text())
-        except (OSError, ValueError) as error:
-            raise _stop(f"{jwks_file} can't be read as JSON.") from error
-    if certificate_file is not None:
-        try:
-            jwks = key_with(x509.load_pem_x509_certificate(certificate_file.read_bytes()))
-        except (OSError, ValueError) as error:
-            raise _stop(f"{certificate_file} can't be read as a certificate.") from error
-
-    async def work(parts: Parts) -> str:
-        if practice_id is not None and await practices.get(parts.database.reader, practice_id) is None:
-            raise _stop("There is no such practice.")
-
-        async def job(transaction: Transaction) -> str:
-            return await clients.add(
-                transaction, name=name, scope=scope, redirect_uris=redirect_uri or (), public=public, jwks=jwks,
-                jwks_uri=jwks_uri, launch_uri=launch_uri,
-                practice_id=practice_id, client_id=client_id, now=parts.clock(), both_releases=both_releases,
-                requires_par=requires_par, is_fapi=is_fapi,
-                certificate=certificate_name if certificate_file is None else SELF_SIGNED,
-                launch_releases=launch_release or (Release.R4,),
-            )  # fmt: skip
-
-        return await parts.database.write(job)
-
-    typer.echo(_run(work))
-
-
-@client.command("invite")
-def client_invite(
-    *,
-    scope: Annotated[str, typer.Option(help="The most that the client may ask, SMART scopes separated by spaces.")],
-    practice_id: Annotated[str | None, typer.Option("--practice", help="The practice whose system it is.")] = None,
-) -> None:
-    """Print an invitation to register one client at /register within a week, and nothing else."""
-
-    async def work(parts: Parts) -> str:
-        if practice_id is not None and await practices.get(parts.database.reader, practice_id) is None:
-            raise _stop("There is no such practice.")
-
-        async def job(transaction: Transaction) -> str:
-            return await registration.invite(transaction, scope=scope, practice_id=practice_id, now=parts.clock())
-
-        return await parts.database.write(job)
-
-    typer.echo(_run(work))
-
-
-@client.command("releases")
-def client_releases(
-    client_id: Annotated[str, typer.Argument(help="The client.")],
-    which: Annotated[str, typer.Argument(help="both: STU3 and R4 as one, unless it says otherwise; or own.")],
-) -> None:
-    """Say which FHIR releases a client reads when it does not say so itself."""
-    if which not in ("both", "own"):
-        raise _stop("Name both, or own: that of the base it asks.")
-
-    async def work(parts: Parts) -> None:
-        async def job(transaction: Transaction) -> None:
-            if await clients.get(transaction, client_id) is None:
-                raise _stop("There is no such client.")
-            await clients.set_releases(transaction, client_id, both=which == "both")
-
-        await parts.database.write(job)
-
-    _run(work)
 
 
 @keys.command("rotate")

@@ -7,8 +7,8 @@ import msgspec
 import typer
 
 from app.audit.events import Trace
-from app.cli_import import Runner
 from app.cli_record import OPERATOR
+from app.cli_runner import Runner
 from app.db.database import Transaction
 from app.errors import NotFoundError
 from app.identity import sessions

@@ -9,7 +9,7 @@ import typer
 from app.audit.keys import PublicKey
 from app.audit.seal import Seal
 from app.audit.verify import faults as audit_faults
-from app.cli_import import Runner
+from app.cli_runner import Runner
 from app.db.database import Transaction
 from app.store.verify import faults as record_faults
 from app.store.verify import records

@@ -2,9 +2,8 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, TypeVar
 
 import msgspec
 import typer
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.access.requester import Requester
 from app.audit.events import Trace
+from app.cli_runner import Runner
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.interactions.import_lines import Line, files_in, lines_of_files
@@ -28,14 +28,6 @@ TOLD_EVERY_S = 10.0
 
 _WORDS = {"read": "Reading", "write": "Writing"}
 _encode = msgspec.json.Encoder().encode
-
-
-class Runner(Protocol):
-    """Runs work on the database of the settings; an error ends the command."""
-
-    def __call__(self, work: Callable[[Parts], Awaitable[T]]) -> T:
-        """Return what ``work`` returned."""
-        ...
 
 
 _PROCESSES_MAX = 4

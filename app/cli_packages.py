@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_runner import stop
 from app.errors import RegieError
 from app.fhir.packages.files import PackageError
 from app.fhir.packages.library import Library
@@ -17,16 +18,11 @@ from app.fhir.search.custom import of_library
 from app.settings import read_settings
 
 
-def _stop(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(1)
-
-
 def _library() -> Library:
     try:
         return Library(read_settings().packages_folder, PROFILES)
     except RegieError as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
 
 
 @contextmanager
@@ -35,7 +31,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except PackageError as error:
-        raise _stop(str(error)) from error
+        raise stop(str(error)) from error
 
 
 def _tell_parameters(library: Library, package: Package) -> None:
@@ -63,9 +59,9 @@ def commands() -> typer.Typer:
         """Keep a package; a server that runs sees it when it is started again."""
         releases = {one.path: one for one in Release}
         if release and release not in releases:
-            raise _stop("The release is stu3 or r4.")
+            raise stop("The release is stu3 or r4.")
         if not path.exists():
-            raise _stop(f"There is no {path}.")
+            raise stop(f"There is no {path}.")
         library = _library()
         with _explained():
             package = read_package(path, pin=name or None, release=releases.get(release))

@@ -11,8 +11,8 @@ import typer
 from app.access.scope import DIRECTORY
 from app.access.staff import StaffRole
 from app.audit.events import Event, Trace
-from app.cli_import import Runner
 from app.cli_record import OPERATOR
+from app.cli_runner import Runner
 from app.db.database import Transaction
 from app.errors import NotFoundError
 from app.identity import practices, staff

@@ -15,7 +15,8 @@ import typer
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Trace
-from app.cli_import import Runner, import_files
+from app.cli_import import import_files
+from app.cli_runner import Runner, release_of, stop
 from app.fhir.release import Release
 from app.interactions.archive import archive as archive_of
 from app.interactions.archive_import import bring_in_archive
@@ -39,22 +40,10 @@ _Patient = Annotated[str, typer.Option("--patient", help="The id of the person's
 _Release = Annotated[str, typer.Option("--release", help="stu3 or r4: where that Patient is.")]
 
 
-def _stop(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(1)
-
-
-def _release(name: str) -> Release:
-    for release in Release:
-        if release.path == name:
-            return release
-    raise _stop("The release is stu3 or r4.")
-
-
 async def _record_of(parts: Parts, release: Release, patient: str) -> int:
     record_id = await record_with_patient(parts.context, release, patient)
     if record_id is None:
-        raise _stop("There is no such Patient.")
+        raise stop("There is no such Patient.")
     return record_id
 
 
@@ -82,10 +71,10 @@ def commands(run: Runner) -> typer.Typer:
             _verify(verify)
             return
         if not patient:
-            raise _stop("Say --patient ID, or --verify FILE.")
+            raise stop("Say --patient ID, or --verify FILE.")
         if language not in CODES:
-            raise _stop("The language is nl or en.")
-        wanted, summary = _release(release), summary_in(language_named(language))
+            raise stop("The language is nl or en.")
+        wanted, summary = release_of(release), summary_in(language_named(language))
 
         async def work(parts: Parts) -> None:
             record_id = await _record_of(parts, wanted, patient)
@@ -119,7 +108,7 @@ def commands(run: Runner) -> typer.Typer:
     ) -> None:
         """Bring in a record or resources; exit status 1 if anything was refused. It may be run again."""
         if not as_operator:
-            raise _stop("Records are imported by who runs the server: say --as-operator.")
+            raise stop("Records are imported by who runs the server: say --as-operator.")
         _bring_in(run, paths, release, trust or [], report, processes)
 
     _add_erase(record, run)
@@ -144,13 +133,13 @@ def _add_erase(record: typer.Typer, run: Runner) -> None:
     ) -> None:
         """Remove a record, its history, its grants and its account; the audit log stays."""
         if not yes:
-            raise _stop("Erasing a record can't be undone: say --yes.")
+            raise stop("Erasing a record can't be undone: say --yes.")
         if again is not None:
             _erase_again(run, again)
             return
         if not patient:
-            raise _stop("Say --patient ID, or --again FILE.")
-        wanted = _release(release)
+            raise stop("Say --patient ID, or --again FILE.")
+        wanted = release_of(release)
 
         async def work(parts: Parts) -> bytes:
             record_id = await _record_of(parts, wanted, patient)
@@ -174,7 +163,7 @@ def _add_erase(record: typer.Typer, run: Runner) -> None:
             return await parts.database.overwrite(None)
 
         if not run(work):
-            raise _stop("The database is in use: try again, or stop the server.")
+            raise stop("The database is in use: try again, or stop the server.")
         typer.echo("Nothing of what was removed is left.")
 
 
@@ -190,7 +179,7 @@ def _erase_again(run: Runner, path: Path) -> None:
     try:
         typer.echo(f"{run(work)} records were erased again.")
     except (OSError, UnicodeDecodeError) as error:
-        raise _stop(f"{path} can't be read.") from error
+        raise stop(f"{path} can't be read.") from error
 
 
 def _add_time_zone(record: typer.Typer, run: Runner) -> None:
@@ -204,7 +193,7 @@ def _add_time_zone(record: typer.Typer, run: Runner) -> None:
         """Give a record the time zone that its person lives in, and make its index again."""
 
         async def work(parts: Parts) -> None:
-            record_id, zone = await _record_of(parts, _release(release), patient), known_zone(name)
+            record_id, zone = await _record_of(parts, release_of(release), patient), known_zone(name)
             await change_time_zone(parts.context, OPERATOR, _trace(), record_id, zone)
             await reindex(parts.database, record_id, parts.context.index, everything=True)
 
@@ -224,9 +213,9 @@ def _add_correction(record: typer.Typer, run: Runner) -> None:
         about: Annotated[str, typer.Option(help="Type/id of what is wrong, in the same release.")] = "",
     ) -> None:
         """Ask a practice for a correction in the name of a person who can't do it on the pages."""
-        wanted = _release(release)
+        wanted = release_of(release)
         if about and not re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}", about):
-            raise _stop("Say --about as Type/id.")
+            raise stop("Say --about as Type/id.")
 
         async def work(parts: Parts) -> None:
             record_id = await _record_of(parts, wanted, patient)
@@ -249,14 +238,14 @@ def _bring_in(
                 return
     for path in paths:
         if not path.exists():
-            raise _stop(f"{path} is not there.")
+            raise stop(f"{path} is not there.")
     if not release:
-        raise _stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
-    wanted = _release(release)
+        raise stop("This is no export of Regie: say --release stu3 or r4 if it has FHIR resources.")
+    wanted = release_of(release)
     with nullcontext() if report is None else _written(report) as rejections:
         imported = import_files(run, OPERATOR, _trace(), wanted, paths, rejections, processes=processes)
     if imported.rejected:
-        raise _stop(f"{imported.rejected} resources were refused.")
+        raise stop(f"{imported.rejected} resources were refused.")
 
 
 async def _restored(parts: Parts, file: BinaryIO, trusted: list[str]) -> Brought:
@@ -267,7 +256,7 @@ async def _restored(parts: Parts, file: BinaryIO, trusted: list[str]) -> Brought
             brought = await bring_in_archive(parts.context, OPERATOR, _trace(), file, trusted)
         except UnknownServerError as error:
             told = "Compare it with /.well-known/regie-audit-keys there, and say --trust with its name if it is right."
-            raise _stop(f"{error} It calls itself {error.server[:200]!a}. {told}") from error
+            raise stop(f"{error} It calls itself {error.server[:200]!a}. {told}") from error
     await reindex(parts.database, brought.record_id, parts.context.index)
     return brought
 
@@ -295,7 +284,7 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise _stop(f"{path} can't be read.") from error
+        raise stop(f"{path} can't be read.") from error
 
 
 @contextmanager
@@ -304,7 +293,7 @@ def _written(path: Path | None) -> Iterator[BinaryIO]:
     try:
         file = nullcontext(sys.stdout.buffer) if path is None else _made(path)
     except OSError as error:
-        raise _stop(f"{path} can't be made; it has to be a new file.") from error
+        raise stop(f"{path} can't be made; it has to be a new file.") from error
     is_whole = False
     try:
         with file as opened:
@@ -312,7 +301,7 @@ def _written(path: Path | None) -> Iterator[BinaryIO]:
             opened.flush()
         is_whole = True
     except OSError as error:
-        raise _stop(f"{path or 'Standard output'} can't be written: {error.strerror}.") from error
+        raise stop(f"{path or 'Standard output'} can't be written: {error.strerror}.") from error
     finally:
         if path is not None and not is_whole:
             path.unlink()

@@ -1,9 +1,8 @@
 """``regie representation``: who acts for whom by law, and records and logins of those who did not sign up themselves."""
 
 import secrets
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -14,31 +13,18 @@ from app.access.representation import Capacity
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Event, Trace
+from app.cli_runner import Runner, stop
 from app.db.database import Transaction
 from app.fhir.release import Release
 from app.interactions.people import new_person, patients_in, record_with_patient
 from app.interactions.representation import add_representative, end_representation, representations_of
 from app.wiring import Parts
 
-T = TypeVar("T")
 _SCOPES = SmartScopes.of("system/*.cruds")
 _Patient = Annotated[str, typer.Option("--patient", help="The id of the Patient of whom is acted for.")]
 _Release = Annotated[str, typer.Option("--release", help="stu3 or r4: where that Patient is.")]
 _By = Annotated[str, typer.Option("--by", help="Who enters it; the log of the record says so.")]
 _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
-
-
-class Runner(Protocol):
-    """Runs work on the database of the settings; an error ends the command."""
-
-    def __call__(self, work: Callable[[Parts], Awaitable[T]]) -> T:
-        """Return what ``work`` returned."""
-        ...
-
-
-def _stop(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(1)
 
 
 def _operator(by: str) -> Requester:
@@ -49,7 +35,7 @@ async def _record_of(parts: Parts, release: str, patient: str) -> int:
     named = {one.path: one for one in Release}.get(release)
     record_id = None if named is None else await record_with_patient(parts.context, named, patient)
     if record_id is None:
-        raise _stop("There is no such Patient.")
+        raise stop("There is no such Patient.")
     return record_id
 
 
@@ -80,11 +66,11 @@ def commands(run: Runner) -> typer.Typer:
             record_id = await _record_of(parts, release, patient)
             helper = await parts.accounts.by_login(parts.database.reader, login)
             if helper is None:
-                raise _stop("There is no such login.")
+                raise stop("There is no such login.")
             own = await parts.accounts.of_record(parts.database.reader, record_id)
             represented = name or (own[0].name if own else "")
             if not represented:
-                raise _stop("The person has no login: say --name.")
+                raise stop("The person has no login: say --name.")
             grant = await add_representative(
                 parts.context, _operator(by), Trace(str(uuid4())), record_id, helper, capacity, represented,
                 birth_date=None if birth_date is None else birth_date.date(),
@@ -165,7 +151,7 @@ def _add_people(representation: typer.Typer, run: Runner) -> None:
 
             async def job(transaction: Transaction) -> None:
                 if await parts.accounts.of_record(transaction, record_id):
-                    raise _stop("This record has a login.")
+                    raise stop("This record has a login.")
                 await parts.accounts.create(
                     transaction, login=login, password_hash=kept, name=name, record_id=record_id, totp_secret=secret,
                     now=parts.clock(), is_confirmed=False,
