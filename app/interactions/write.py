@@ -3,6 +3,7 @@
 ``Changes`` lives inside the transaction. Every check is made before a row is written, so that an entry of a batch that is
 refused leaves nothing behind. A write may be repeated safely in three ways: ``If-None-Exist``, a business identifier that
 the same client sent before with the very same content, or an ``Idempotency-Key`` (``repeat.py``).
+It is one class and long, as all its steps work on what one transaction has learnt so far.
 
 Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
 """

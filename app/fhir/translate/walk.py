@@ -2,6 +2,7 @@
 
 An extension that keeps an element is named by HL7's scheme for elements of other releases, and one that comes in is turned
 back into its element. Where the other release demands what the source has not, it is said to be unknown.
+Telling, keeping and restoring are one module: what is kept or restored has parts that are told, and the other way round.
 
 Spec: https://hl7.org/fhir/R4/versions.html#extensions
 """

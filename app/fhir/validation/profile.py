@@ -3,6 +3,7 @@
 A profile is compiled when it is first asked for, and kept. Only what the profile adds is checked: the resource has to be
 valid FHIR already (``structure.py``). Findings name elements and what the profile says, never values of the resource.
 The check of a resource takes a bounded number of steps; where references go round in circles they are followed once.
+One module, as an element is compiled from its members, its slices and the profiles that it names, and each of these from elements.
 
 Spec: https://hl7.org/fhir/R4/profiling.html, https://hl7.org/fhir/STU3/profiling.html
 """

@@ -3,6 +3,7 @@
 A slice is recognised by what the profile itself says at the discriminator's path: a fixed value, a pattern, a value set
 with a required binding, a type, a profile, or that the element is there. What can't be recognised (a reference that leads
 out of the resource) may be any slice, so then nothing is said about how many there are.
+The kinds of discriminators stand beside each other here, as a slice may have several, which decide together.
 
 Spec: https://hl7.org/fhir/R4/profiling.html#slicing, https://hl7.org/fhir/STU3/profiling.html#slicing
 """
