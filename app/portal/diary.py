@@ -88,9 +88,11 @@ def lines_of(resources: Iterable[Tree], zone: ZoneInfo) -> list[Line]:
 
 async def newest_lines(reading: Reading, first: date | None, last: date, most: int) -> list[Line]:
     """Return the newest lines of the days from ``first`` (None: whenever) to ``last``, at most ``most``."""
-    # The days beside are asked for too: an instant is compared in UTC, a day of the diary is a local one.
-    asked = [("code", CODES), ("date", f"le{last + timedelta(days=1)}")]
-    asked += [("date", f"ge{first - timedelta(days=1)}")] if first else []
+    asked = [("code", CODES)]
+    if last < reading.today:  # else the newest are those of the diary: few have its codes, and many its days
+        # The days beside are asked for too: an instant is compared in UTC, a day of the diary is a local one.
+        asked += [("date", f"le{last + timedelta(days=1)}")]
+        asked += [("date", f"ge{first - timedelta(days=1)}")] if first else []
     lines = lines_of(await reading.newest("Observation", [asked], most), reading.zone)
     return [line for line in lines if (first is None or first <= line.day) and line.day <= last][:most]
 
