@@ -19,6 +19,9 @@ from app.portal.schedule import bounds_in_words, due_in_week, due_on, timing_in_
 Last = tuple[Decimal, date]
 """The newest value of something, and its day."""
 
+ASKED = ("ServiceRequest", "ProcedureRequest", "Task")
+"""The types that ask for something, beside the activities inside a CarePlan."""
+
 OVER = frozenset({"completed", "cancelled", "stopped", "revoked", "entered-in-error", "rejected", "failed", "unknown"})
 
 

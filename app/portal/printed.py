@@ -214,7 +214,7 @@ class PrintedSummary:
     def _care_plan(self, sheet: Sheet, today: date) -> None:
         gettext, trees = self._language.gettext, self._trees
         goals = careplan.goal_views(trees["Goal"], {}, [], self._language)
-        requests = [*trees["ServiceRequest"], *trees["ProcedureRequest"], *trees["Task"]]
+        requests = [one for asked in careplan.ASKED for one in trees[asked]]
         activities = careplan.activities(trees["CarePlan"], requests, today, self._language)
         if not goals and not activities:
             return

@@ -1,6 +1,7 @@
 """The pages about the record: care plan, medicines, GP summary."""
 
 from datetime import timedelta
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -44,9 +45,7 @@ async def newest_of_series(reading: Reading, back: timedelta) -> list[Tree]:
 async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
     """Return the page of the care plan; ``frame`` has what is around it."""
     language = language_of(request)
-    goals, plans, teams, requests, asked, tasks = await reading.several(
-        "Goal", "CarePlan", "CareTeam", "ServiceRequest", "ProcedureRequest", "Task"
-    )
+    goals, plans, teams, *asked = await reading.several("Goal", "CarePlan", "CareTeam", *careplan.ASKED)
     last = last_of(await newest_of_series(reading, timedelta(days=400)), reading)
     codes = careplan.result_codes(goals)
     results = await reading.all("Observation", ("code", ",".join(codes))) if codes else []
@@ -59,7 +58,7 @@ async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HT
         titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
         about=[name for name in about if name],
         goals=careplan.goal_views(goals, last, newest_first(results, "effectiveDateTime"), language),
-        activities=careplan.activities(plans, [*requests, *asked, *tasks], reading.today, language),
+        activities=careplan.activities(plans, chain(*asked), reading.today, language),
         members=careplan.members(teams),
         **near(request, reading.now),
     )

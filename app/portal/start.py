@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -85,13 +86,13 @@ def router(parts: Parts) -> APIRouter:
         reading, language = reading_for(parts, request, person), language_of(request)
         sees_measurements = person.sees(Category.OWN_MEASUREMENTS)
         observations = await newest_measurements(reading, RECENT, NEWEST_READ) if sees_measurements else []
-        goals, plans, requests, tasks = (
-            await reading.several("Goal", "CarePlan", "ServiceRequest", "Task")
+        goals, plans, *requested, tasks = (
+            await reading.several("Goal", "CarePlan", *careplan.ASKED)
             if person.sees(Category.CARE_PLAN)
-            else ([], [], [], [])
+            else ([], [], [])
         )
         measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
-        activities = careplan.activities(plans, [*requests, *tasks], reading.today, language)
+        activities = careplan.activities(plans, [*chain(*requested), *tasks], reading.today, language)
         others: tuple[LogEntry, ...] = ()
         firsts: frozenset[int] = frozenset()
         if person.may(Power.LOG):

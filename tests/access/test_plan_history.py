@@ -4,6 +4,8 @@ import pytest
 
 from app.access.categories import Category
 from app.access.smart_scope import LOOK, Action
+from app.fhir.agreed_plan import AskedMeasuring
+from app.fhir.own_plan import Moment
 from app.fhir.release import Release
 from tests.access.test_own_plan import ACTIONS, GOALS, aim, own, page, plan, post
 from tests.support.acting import browser_of, go_in, let_act
@@ -44,6 +46,14 @@ async def test_who_changed_it_is_named_by_practice_and_by_helper(world: World) -
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
         assert "Veel minder zout eten" in (await browser.get(HISTORY)).text
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_what_was_asked_to_measure_is_told_in_either_release(world: World, release: Release) -> None:
+    moment = Moment("2026-11-02T09:00:00+01:00", world.zonnestraal.patient(release))
+    asked = AskedMeasuring(("http://loinc.org", "29463-7", "Nuchter wegen"), "day", "Huisarts").new(release, moment)
+    await world.caller("zonnestraal", release).made(asked)
+    assert "Nuchter wegen" in (await page(world, HISTORY)).text
 
 
 async def test_an_action_that_was_deleted_is_told_as_removed(world: World) -> None:

@@ -3,12 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import bindparam, update
 
 from app.access.categories import ALL_PARTS
 from app.access.smart_scope import LOOK, Action
 from app.db.database import Transaction
 from app.db.statements import hot
+from app.fhir.agreed_plan import AskedMeasuring
+from app.fhir.own_plan import Moment
 from app.fhir.release import Release
 from app.identity import sessions
 from app.identity.instants import to_us
@@ -139,6 +142,14 @@ async def test_the_last_value_stands_beside_its_target_in_words(world: World) ->
     last = part(await start(world), "last")
     assert "Boven uw doel" in last
     assert "Tussen 70 en 75" in last
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_what_a_practice_asks_to_measure_today_waits_in_either_release(world: World, release: Release) -> None:
+    moment = Moment(datetime.now(UTC).isoformat(timespec="seconds"), world.zonnestraal.patient(release))
+    asked = AskedMeasuring(("http://loinc.org", "29463-7", "Gewicht"), "day", "Huisarts").new(release, moment)
+    await world.caller("zonnestraal", release).made(asked)
+    assert 'href="/measurements/add/weight"' in part(await start(world), "today")
 
 
 async def test_who_has_nothing_yet_is_shown_where_to_begin(world: World) -> None:
