@@ -6,7 +6,7 @@ What is in it is granted with the own measurements, and stands beside them.
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -34,8 +34,8 @@ from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, typ
 from app.portal.view import reading_for, trace_of
 
 DIARY = "/diary"
-SHOWN_MAX = 60
-"""Lines of a page."""
+SHOWN_MAX, DAY_MAX = 60, 500
+"""Lines of a page of several days, and of one day that has more."""
 
 TEXT_LENGTH_MAX = 2000
 KINDS = {
@@ -88,13 +88,36 @@ def lines_of(resources: Iterable[Tree], zone: ZoneInfo) -> list[Line]:
 
 async def newest_lines(reading: Reading, first: date | None, last: date, most: int) -> list[Line]:
     """Return the newest lines of the days from ``first`` (None: whenever) to ``last``, at most ``most``."""
-    asked = [("code", CODES)]
-    if last < reading.today:  # else the newest are those of the diary: few have its codes, and many its days
-        # The days beside are asked for too: an instant is compared in UTC, a day of the diary is a local one.
-        asked += [("date", f"le{last + timedelta(days=1)}")]
-        asked += [("date", f"ge{first - timedelta(days=1)}")] if first else []
-    lines = lines_of(await reading.newest("Observation", [asked], most), reading.zone)
+    lines = lines_of(await _newest(reading, first, last, most), reading.zone)
     return [line for line in lines if (first is None or first <= line.day) and line.day <= last][:most]
+
+
+async def _newest(reading: Reading, first: date | None, last: date, most: int) -> list[Tree]:
+    """Return at least the ``most`` newest Observations that may be lines of these days, or all."""
+    # What was taken back would take the place of a line.
+    asked = [("code", CODES), ("status:not", ",".join(sorted(WRONG)))]
+    if last < reading.today:  # else the newest are those of the diary: few have its codes, and many its days
+        asked += [("date", f"lt{_begin(last + timedelta(days=1), reading.zone)}")]
+        asked += [("date", f"ge{_begin(first, reading.zone)}")] if first else []
+    return await reading.newest("Observation", [asked], most)
+
+
+async def _newest_days(reading: Reading, last: date) -> tuple[list[Line], date | None]:
+    """Return the lines of some whole days, the newest up to ``last``, and the last day of the page before them, if there is one."""
+    found = await _newest(reading, None, last, SHOWN_MAX + 1)
+    lines = [line for line in lines_of(found, reading.zone) if line.day <= last]
+    days = [day for one in found if (at := effective(one, reading.zone)) and (day := at.date()) <= last]
+    if len(found) <= SHOWN_MAX or not days:
+        return lines, None
+    cut = sorted(days, reverse=True)[: SHOWN_MAX + 1][-1]  # of which there may be more
+    if cut == max(days):
+        return await newest_lines(reading, cut, cut, DAY_MAX), cut - timedelta(days=1)
+    return [line for line in lines if line.day > cut], cut
+
+
+def _begin(day: date, zone: ZoneInfo) -> str:
+    """Return when a local day begins, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC).isoformat()
 
 
 def checked_entry(
@@ -167,12 +190,12 @@ def router(parts: Parts) -> APIRouter:
     ) -> HTMLResponse:
         reading = reading_for(parts, request, person)
         last = min(day_typed(until) or reading.today, reading.today)
-        lines = await newest_lines(reading, None, last, SHOWN_MAX)
+        lines, earlier = await _newest_days(reading, last)
         return page(
             request,
             "diary.html",
             days=[(day, list(group)) for day, group in groupby(lines, key=lambda line: line.day)],
-            earlier=lines[-1].day - timedelta(days=1) if len(lines) == SHOWN_MAX else None,
+            earlier=earlier,
             is_now=last == reading.today,
             saved=SAVED.get(saved, ""),
             may_add=may_add(person),

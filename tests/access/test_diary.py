@@ -1,5 +1,7 @@
 """The diary: kept once, corrected, taken back by who wrote it; seen by whom measurements were granted to, and by nobody else."""
 
+import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -119,6 +121,46 @@ async def test_what_is_sensitive_is_seen_by_those_only_who_were_given_that_too(w
     (one,) = await kept(world)
     await post(world, f"/diary/{one['id']}", **typed(version="1"))
     assert len(await kept(world, who="granted")) == 1
+
+
+def written(world: World, at: datetime, **other: Any) -> dict[str, Any]:
+    """Return a line of the diary as an app sends it."""
+    code = {"coding": [{"system": "http://loinc.org", "code": "75325-1"}]}
+    patient = {"reference": f"Patient/{world.zonnestraal.patient()}"}
+    made = {"resourceType": "Observation", "status": "final", "code": code, "subject": patient, "performer": [patient]}
+    return made | {"effectiveDateTime": at.isoformat(timespec="seconds"), "valueString": TEXT} | other
+
+
+async def test_page_by_page_each_line_of_the_diary_is_shown_and_none_twice(world: World) -> None:
+    caller, noon = world.caller("zonnestraal"), datetime.now(UTC).replace(hour=11, minute=0)
+    for number in range(150):
+        at = noon - timedelta(days=2 + number // 7, minutes=number)
+        await caller.made(written(world, at, valueString=f"Regel {number}."))
+        if number % 5 == 0:
+            await caller.made(written(world, at, status="entered-in-error"))
+            coded = written(world, at, valueCodeableConcept={"text": "Klacht"})
+            del coded["valueString"]
+            await caller.made(coded)
+    seen, path = Counter[str](), "/diary"
+    for _ in range(10):
+        shown = (await page(world, path)).text
+        seen.update(re.findall(r"Regel \d+\.", shown))
+        further = re.search(r'href="(/diary\?until=[0-9-]+)"', shown)
+        if further is None:
+            break
+        path = further[1]
+    assert seen == Counter(f"Regel {number}." for number in range(150))
+
+
+async def test_a_day_with_more_lines_than_a_page_is_shown_whole(world: World) -> None:
+    caller, noon = world.caller("zonnestraal"), datetime.now(UTC).replace(hour=11, minute=0) - timedelta(days=2)
+    for number in range(70):
+        await caller.made(written(world, noon + timedelta(minutes=number), valueString=f"Regel {number}."))
+    await caller.made(written(world, noon - timedelta(days=1), valueString="Eerder."))
+    shown = (await page(world)).text
+    assert len(set(re.findall(r"Regel \d+\.", shown))) == 70
+    (further,) = re.findall(r'href="(/diary\?until=[0-9-]+)"', shown)
+    assert "Eerder." in (await page(world, further)).text
 
 
 @pytest.mark.parametrize("actions", [LOOK, LOOK | Action.UPDATE])
