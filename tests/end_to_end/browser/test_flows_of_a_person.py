@@ -67,7 +67,7 @@ def test_somebody_starts_a_record_leaves_and_comes_back_with_two_factors(
     who.is_warned("This code is not right, or it was used before. Wait for the next one.")
     who.fill("Code of 6 digits", pyotp.TOTP(secret).at(time.time() + 30))  # one code is good once
     who.press("Log in")
-    who.sees(who.say("Your record is still empty. You can begin here."))
+    who.sees(who.say("Nobody but you. That is your choice to make."))
     who.is_done()
 
 
