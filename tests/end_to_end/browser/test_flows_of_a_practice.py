@@ -2,14 +2,13 @@
 
 from uuid import uuid4
 
-import pyotp
 import pytest
 from playwright.sync_api import Browser, expect
 
 from app.demo import diabetes
 from tests.end_to_end.browser.giving import card_of, stop
 from tests.end_to_end.browser.places import PRACTICE, WALKER
-from tests.end_to_end.browser.site import Site
+from tests.end_to_end.browser.site import Site, code_of
 from tests.end_to_end.browser.walker import WAYS, Way, every_way, walker
 
 pytestmark = pytest.mark.browser
@@ -39,7 +38,7 @@ def test_a_colleague_joins_finds_a_person_and_looks_at_what_is_shared(site: Site
     joining.press("Continue")
     joining.comes_to("Connect your phone")
     secret = joining.page.get_by_role("main").locator("code").inner_text().replace(" ", "")
-    joining.fill("Code of 6 digits", pyotp.TOTP(secret).now())
+    joining.fill("Code of 6 digits", code_of(secret))
     joining.press("Make my login")
     joining.comes_to("People")
     person = site.demo["people"][0]

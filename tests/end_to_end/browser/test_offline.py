@@ -157,7 +157,7 @@ def test_a_browser_that_keeps_nothing_logs_out_all_the_same(site: Site, browser:
 def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, browser: Browser) -> None:
     phone = site.opened(browser, "nobody")
     page = phone.new_page()
-    log_in(page, site.demo["people"][1], is_second=True)
+    log_in(page, site.demo["people"][1])
     page.wait_for_function(OFFLINE_KEPT)
     page.route(SENDING, lambda route: route.abort())
     typed(phone, "85,25")
