@@ -7,15 +7,15 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-BEGINS = frozenset({"/authorize"})
-"""Where a GET begins something: there HEAD is 405."""
+BEGINS = ("/authorize", "/login/with/", "/login/from/")
+"""What paths begin with where a GET begins or ends a login or an authorization: there HEAD is 405."""
 
 
 async def answer(
     application: Callable[[Message, Receive, Send], Awaitable[None]], scope: Message, receive: Receive, send: Send
 ) -> None:
     """Have a request answered: a HEAD as a GET of which the body is left out."""
-    if scope["method"] != "HEAD" or scope["path"] in BEGINS:
+    if scope["method"] != "HEAD" or scope["path"].startswith(BEGINS):
         await application(scope, receive, send)
         return
 

@@ -1,7 +1,9 @@
 """The pages and the other routes beside FHIR: what is open to all, and that one person never sees another's."""
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +16,7 @@ from app.consent import grants
 from app.fhir.release import Release
 from app.web.head import BEGINS
 from tests.end_to_end.browser.places import BESIDE, PLACES
-from tests.support.world import World, never_made
+from tests.support.world import World, never_made, world_in
 
 PUBLIC = {
     "GET /.well-known/oauth-authorization-server": "discovery",
@@ -188,7 +190,7 @@ async def test_head_of_every_page_is_get_without_the_body(world: World) -> None:
     async with await session(world, "zonnestraal") as browser:
         for route in routes_of(world.application.pages):
             method, url = filled(route, world)
-            if method != "GET" or url in BEGINS or url == "/static":
+            if method != "GET" or url.startswith(BEGINS) or url == "/static":
                 continue
             head, whole = await browser.head(url), await browser.get(url)
             assert (head.status_code, head.content) == (whole.status_code, b""), route
@@ -196,12 +198,22 @@ async def test_head_of_every_page_is_get_without_the_body(world: World) -> None:
                 assert name not in whole.headers or name in head.headers, (route, name)
         style = await browser.head("/static/regie.css")
         assert (style.status_code, style.content) == (200, b"")
-        for url in BEGINS:
-            assert (await browser.head(url)).status_code == 405
-        for url, status in (("/nothing", 404), ("/logout", 405), ("/access/nobody/withdraw", 404)):
+        for url, status in (
+            ("/nothing", 404), ("/logout", 405), ("/access/nobody/withdraw", 404), ("/authorize", 405),
+        ):  # fmt: skip
             answer = await browser.head(url)
             assert (answer.status_code, answer.content) == (status, b"")
     assert (await world.http.head("/measurements")).status_code == 303
+
+
+async def test_head_neither_begins_nor_ends_a_login_with_another_party(tmp_path: Path) -> None:
+    other = {"key": "makelaar", "name": "Makelaar-Test", "issuer": "http://127.0.0.1:1", "client_id": "regie"}
+    settings = json.dumps([{**other, "client_secret": "not-asked-here", "levels": {"high": "high"}}])
+    async with world_in(tmp_path, openid_providers=settings) as world:
+        await world.http.get("/login")
+        for url in ("/login/with/makelaar", "/login/from/makelaar?code=of-a-login&state=of-a-login"):
+            assert (await world.http.head(url)).status_code == 405
+        assert (await world.http.get("/login/from/makelaar?code=of-a-login&state=of-a-login")).status_code == 401
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
