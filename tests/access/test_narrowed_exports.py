@@ -102,6 +102,17 @@ async def test_a_filter_goes_over_a_chain(world: World) -> None:
     assert [ids(await everything_in(practice, job)) for job in jobs] == [{rate}, set()]
 
 
+@pytest.mark.parametrize("query", ["code", "_filter"])
+async def test_a_chain_to_the_same_type_is_followed_also_from_what_was_replaced_since(world: World, query: str) -> None:
+    practice, me = world.caller("granted"), world.caller("zonnestraal")
+    of_rate = [{"reference": f"Observation/{await heart_rate(world, world.zonnestraal)}"}]
+    derived = await heart_rate(world, world.zonnestraal, derivedFrom=of_rate)
+    asked = {"code": "derived-from:Observation.code=8867-4", "_filter": "_filter=derived-from.code eq 8867-4"}
+    job = await begun(practice, filtered(f"Observation?{asked[query]}"))
+    await me("PUT", f"/Observation/{derived}", (await me.get(f"/Observation/{derived}")) | {"language": "nl"})
+    assert ids(await everything_in(practice, job)) == {derived}
+
+
 async def test_a_large_record_is_filtered_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     practice, me = world.caller("granted"), world.caller("zonnestraal")
     wanted = {await heart_rate(world, world.zonnestraal) for _ in range(5)}

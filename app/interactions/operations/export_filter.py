@@ -42,7 +42,7 @@ async def chosen(
         return None
     reader, whole = context.database.reader, scope.of(access.record_id) or access  # a chain goes to other types
     searches = [search_of(context, export.release, resource_type, query) for query in queries]
-    plans = [Plan(context.index_key, export.release, one.asked) for one in searches]
+    plans = [Plan(context.index_key, export.release, one.asked, beyond=reader) for one in searches]
     # What is current first: what is replaced in the meantime was looked at already, or is seen to have been replaced.
     found = {number for plan in plans for number in await plan.numbers(reader, scope, whole)}
     zone = await time_zone_of(reader, access.record_id) or context.time_zone

@@ -83,10 +83,13 @@ def _joined(criteria: Sequence[Criterion]) -> list[Criterion]:
 
 
 class Plan:
-    """What is asked of one type, translated once for all the records that are searched."""
+    """What is asked of one type, translated once for all the records that are searched.
 
-    def __init__(self, key: bytes, release: Release, asked: Asked) -> None:
-        self.key, self.release, self.resource_type = key, release, asked.resource_type
+    ``beyond`` is where chains go on, None for the same place: what is searched aside refers to what is kept.
+    """
+
+    def __init__(self, key: bytes, release: Release, asked: Asked, beyond: Reader | None = None) -> None:
+        self.key, self.release, self.resource_type, self.beyond = key, release, asked.resource_type, beyond
         # The database asks in this order. That it is about this patient is true of nearly all in a record: ask it last.
         ordered = sorted(_joined(asked.criteria), key=lambda criterion: criterion.parameter.kind == "reference")
         self.ordered = tuple(ordered)
@@ -145,7 +148,7 @@ class Plan:
             case Told():
                 has_value = Criterion(link.parameter, "missing", (MissingValue(missing=False),))
                 targets = (Asked(self.resource_type, (*criteria, has_value)),)
-        plans = tuple(Plan(self.key, self.release, target) for target in targets)
+        plans = tuple(Plan(self.key, self.release, target, self.beyond) for target in targets)
         if isinstance(link, Referred):
             plans[0].need(link.parameter)
         return plans
@@ -173,7 +176,8 @@ class Plan:
         for number, (link, plans) in self.links.items():
             match link:
                 case Chained():
-                    found: list[Any] = [one for plan in plans for one in await plan.reachable(reader, scope, access)]
+                    where = self.beyond or reader
+                    found: list[Any] = [one for plan in plans for one in await plan.reachable(where, scope, access)]
                 case Referred():
                     found = await self._referred(reader, scope, access, link, plans[0])
                 case Together():
