@@ -94,10 +94,12 @@ class Sheet:
         )
 
     def read(self, form: FormData, reading: Reading) -> Chosen:
-        """Return what was typed and chosen."""
+        """Return what was typed and chosen; what was chosen before and the reader does not see stays."""
         base = str(self.parts.settings.base_url).rstrip("/")
         subjects = [one.shown for one in self.offers]
-        return chosen(form, self.to.practice, subjects, reading.today, base, language_of(self.request))
+        seen = {one.subject for one in subjects}
+        unseen = [one for one in self.standing.prepared.about if one not in seen] if self.standing else []
+        return chosen(form, self.to.practice, subjects, reading.today, base, language_of(self.request), unseen)
 
 
 def may_prepare(person: SignedIn) -> bool:

@@ -115,15 +115,25 @@ async def _medicines(reading: Reading, products: dict[str, str], language: Langu
 
 
 def chosen(
-    form: FormData, practice: ToPractice, known: Iterable[Shown], today: date, base: str, language: Language
+    form: FormData,
+    practice: ToPractice,
+    known: Iterable[Shown],
+    today: date,
+    base: str,
+    language: Language,
+    unseen: Iterable[Subject] = (),
 ) -> Chosen:
-    """Return what was typed and chosen; ``known`` are the things that can be. ``base`` is the URL of this server."""
+    """Return what was typed and chosen; ``known`` are the things that can be, ``unseen`` those that stay.
+
+    ``base`` is the URL of this server.
+    """
     found = Chosen()
     questions = questions_in(text_of(form, "questions"))
     if len(questions) > QUESTIONS_MAX or any(len(one) > QUESTION_LENGTH_MAX for one in questions):
         found.errors["questions"] = language.gettext("This is too long. Say it in fewer words.")
     by_value = {one.value: one.subject for one in known}
     about: list[Subject] = [by_value[one] for one in dict.fromkeys(values_of(form)) if one in by_value]
+    about += unseen
     if not questions and not about:
         found.errors["questions"] = language.gettext("Write a question, or choose something below.")
     if len(about) > SUBJECTS_MAX:

@@ -19,8 +19,8 @@ from app.portal.measurements_shown import written
 from app.portal.medication import agreement_of
 from app.portal.reading import Found, Reading
 
-SOUGHT_MAX = 100
-"""Things of one type that are looked up for what is prepared."""
+SOUGHT_AT_ONCE, SOUGHT_MAX = 100, 2000
+"""Things of one type that one search looks up for what is prepared, and all of them together."""
 
 LINE_LENGTH_MAX = 160
 """Characters of a line of the diary that are shown."""
@@ -117,19 +117,22 @@ def _told(tree: Tree, products: dict[str, str], reading: Reading, language: Lang
 
 
 async def looked_up(reading: Reading, subjects: Collection[Subject], language: Language) -> dict[Subject, Shown]:
-    """Return those of the things that the reader may see."""
-    ids: dict[str, set[str]] = {}
+    """Return those of the things that the reader may see; of very many, of the first."""
+    ids: dict[str, dict[str, None]] = {}
     for _, name in subjects:
         resource_type, _, resource_id = name.partition("/")
         if resource_type in GROUP_OF:
-            ids.setdefault(resource_type, set()).add(resource_id)
+            ids.setdefault(resource_type, {})[resource_id] = None
     shown: dict[Subject, Shown] = {}
     products = await names_of_products(reading) if any(one.startswith("Medication") for one in ids) else {}
-    for resource_type, several in ids.items():
-        for found in await reading.found(resource_type, ("_id", ",".join(sorted(several)[:SOUGHT_MAX]))):
-            one = shown_of(found, products, reading, language)
-            if one is not None and one.subject in subjects:
-                shown[one.subject] = one
+    for resource_type, wanted in ids.items():
+        several = list(wanted)[:SOUGHT_MAX]
+        for begin in range(0, len(several), SOUGHT_AT_ONCE):
+            sought = ",".join(several[begin : begin + SOUGHT_AT_ONCE])
+            for found in await reading.found(resource_type, ("_id", sought)):
+                one = shown_of(found, products, reading, language)
+                if one is not None and one.subject in subjects:
+                    shown[one.subject] = one
     return shown
 
 
@@ -145,13 +148,13 @@ async def visits_of(reading: Reading, language: Language, practice_id: str | Non
         one = prepared_of(found.tree(), found.release)
         if one is not None and not one.is_withdrawn and practice_id in (None, one.practice_id):
             prepared.append((one, found.version))
-    subjects = {subject for one, _ in prepared for subject in one.about}
+    prepared.sort(key=lambda one: _order(one[0], reading.today))
+    subjects = dict.fromkeys(subject for one, _ in prepared for subject in one.about)
     known = await looked_up(reading, subjects, language) if subjects else {}
-    visits = [
+    return [
         ShownVisit(one, tuple(known[subject] for subject in one.about if subject in known), version)
         for one, version in prepared
     ]
-    return sorted(visits, key=lambda visit: _order(visit.prepared, reading.today))
 
 
 def _order(one: Prepared, today: date) -> tuple[bool, int]:

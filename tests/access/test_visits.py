@@ -337,6 +337,43 @@ async def test_a_helper_without_messages_gets_no_page(world: World) -> None:
     assert await prepared(world) == [kept]
 
 
+async def test_what_a_helper_does_not_see_stays_when_the_helper_changes_the_rest(world: World) -> None:
+    await world.give("no grant", world.zonnestraal, ALL)
+    await post(world, NEW, **asks(world, about=[goal_value(world)]))
+    (kept,) = await prepared(world)
+    place = f"/visit/{kept['id']}/change"
+    grant = await let_act(world, world.maanlicht, categories=Category.MESSAGES)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert "Minder zout eten" not in (await browser.get(place)).text
+        assert (await send(browser, place, questions="Anders", version="1", key="b")).status_code == 303
+    assert "Minder zout eten" in (await page(world, "/visit")).text
+    (stands,) = await prepared(world)
+    assert stands["payload"] == [{"contentString": "Anders"}, kept["payload"][-1]]
+
+
+async def test_what_was_chosen_and_is_gone_breaks_no_change(world: World) -> None:
+    await world.give("no grant", world.zonnestraal, ALL)
+    await post(world, NEW, **asks(world, about=[goal_value(world)]))
+    (kept,) = await prepared(world)
+    await world.caller("zonnestraal")("DELETE", f"/{goal_value(world).removeprefix('r4/')}")
+    place = f"/visit/{kept['id']}/change"
+    assert (await page(world, place)).status_code == 200
+    assert (await post(world, place, questions="Anders", version="1", key="b")).status_code == 303
+
+
+async def test_of_many_visits_each_shows_all_that_was_chosen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.portal.visits.SOUGHT_AT_ONCE", 2)
+    me, texts = world.caller("zonnestraal"), [f"Klacht {number}" for number in range(7)]
+    patient = world.zonnestraal.patient()
+    made = [await me.made(condition(Release.R4, patient, code={"text": text})) for text in texts]
+    await world.give("no grant", world.zonnestraal, ALL)
+    for number, one in enumerate(made):
+        await post(world, NEW, **asks(world, about=[f"r4/Condition/{one['id']}"], key=f"k{number}"))
+    shown = (await page(world, "/visit")).text
+    assert [text for text in texts if text not in shown] == []
+
+
 async def test_a_parent_prepares_in_the_name_of_the_child(world: World) -> None:
     await world.give("no grant", world.zonnestraal, ALL)
     grant = await let_act(world, world.maanlicht)
