@@ -49,8 +49,8 @@ def _is_below(path: Path, folders: tuple[str, ...]) -> bool:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make two tests of one, where both databases are asked for; what is about a browser is not about the database."""
-    is_about_pages = metafunc.definition.get_closest_marker("browser") is not None
-    if _ASKED == "both" and _is_below(metafunc.definition.path, (*WHOLE, *IN_PART)) and not is_about_pages:
+    is_one = any(metafunc.definition.get_closest_marker(name) for name in ("browser", "own_database"))
+    if _ASKED == "both" and _is_below(metafunc.definition.path, (*WHOLE, *IN_PART)) and not is_one:
         metafunc.parametrize("database_kind", KINDS, indirect=True, scope="session")
 
 

@@ -26,6 +26,8 @@ from tests.support import postgres
 from tests.support.cutting import Cut, cutting
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.own_database
+
 KILLS = 4
 WRITERS = 8
 CUTS = 12

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import pytest
 
 from app.fhir.release import Release
 from tests.support import campaign_http, postgres
@@ -27,6 +28,8 @@ from tests.support.cutting import cutting
 from tests.support.ports import free_port
 from tests.support.running import Program
 from tests.support.soundness import Soundness
+
+pytestmark = pytest.mark.own_database
 
 TROUBLES = ("server killed", "database killed", "database restarted", "connections ended", "connections cut")
 TIMES = int(os.environ.get("REGIE_CAMPAIGN_KILLS", "0")) or len(TROUBLES)

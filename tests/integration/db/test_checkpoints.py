@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Column, MetaData, Table, Text, insert
 from structlog.testing import capture_logs
 
@@ -16,6 +17,8 @@ from app.db.database import Transaction
 from app.db.schema import in_transaction
 from app.db.sqlite import SqliteDatabase
 from app.db.statements import hot
+
+pytestmark = pytest.mark.own_database
 
 WITHIN_S = 20
 LONG = AGAIN_PAGES * 4096

@@ -21,6 +21,8 @@ from app.interactions.beside import can_wait
 from app.wiring import open_database
 from tests.support import postgres
 
+pytestmark = pytest.mark.own_database
+
 RECORDS = range(1, 9)
 metadata = MetaData()
 thing = Table(
