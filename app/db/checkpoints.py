@@ -47,6 +47,8 @@ class Checkpoints:
     def _run(self) -> None:
         while self._due.wait() and not self._ends.wait(EACH_S):
             self._due.clear()
+            if self._ends.is_set():  # just now: what was cleared was to say so
+                break
             try:
                 checkpoint(self._connection)
             except sqlite3.Error as error:  # the pages are safe in the log, and the next commit comes here again

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import Column, MetaData, Table, Text, insert
@@ -122,3 +123,20 @@ def test_what_a_checkpoint_could_not_write_is_logged_and_written_by_the_next(tmp
     finally:
         checkpoints.close()
         writer.close()
+
+
+def test_who_closes_while_a_checkpoint_is_about_to_begin_waits_for_no_other_commit(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "kept.sqlite3")
+    forget = checkpoints._due.clear
+
+    def close_and_forget() -> None:
+        checkpoints._ends.set()
+        checkpoints._due.set()
+        forget()
+
+    with patch.object(checkpoints._due, "clear", close_and_forget):
+        checkpoints.due()
+        checkpoints._thread.join(WITHIN_S)
+        was_over = not checkpoints._thread.is_alive()
+    checkpoints.close()
+    assert was_over
