@@ -266,7 +266,7 @@ def test_a_person_takes_the_record_along(site: Site, browser: Browser, way: Way)
 
 @every_way
 def test_a_person_asks_a_practice_for_a_correction(site: Site, browser: Browser, way: Way) -> None:
-    practice, topic = site.demo["practices"][1]["name"], f"Lengte {way}"
+    practice, topic = site.demo["practices"][1]["name"], f"Lengte {uuid4().hex[:8]}"
     who = walker(site, browser, way, WALKER)
     give(who, practice, "Messages")
     who.goes_to("/my-data/corrections")
