@@ -26,7 +26,7 @@ from app.cli_record import commands as record_commands
 from app.cli_reindex import add_command as add_reindex
 from app.cli_reindex import index_after_migration
 from app.cli_representation import commands as representation_commands
-from app.cli_runner import stop
+from app.cli_runner import release_of, stop
 from app.db.citus import spread
 from app.db.database import Transaction
 from app.db.move import move
@@ -264,13 +264,11 @@ def token_issue(
     """Print a new access token, and nothing else."""
     if sum((patient is not None, practice_id is not None, operator)) != 1:
         raise stop("Say one of --patient ID, --practice ID and --operator.")
-    if release not in {known.path for known in Release}:
-        raise stop("The release is stu3 or r4.")
+    wanted = release_of(release)
 
     async def work(parts: Parts) -> str:
         lifetime, now = parts.settings.access_token_lifetime, parts.clock()
         if patient is not None:
-            wanted = next(known for known in Release if known.path == release)
             order = sorted(Release, key=lambda known: known is not wanted)
             found = [await record_with_patient(parts.context, known, patient) for known in order]
             record_id = next((record for record in found if record is not None), None)

@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import msgspec
 import typer
@@ -19,7 +19,6 @@ from app.interactions.import_lines import Line, files_in, lines_of_files
 from app.interactions.record_import import Imported, Rejected, import_resources
 from app.wiring import Parts
 
-T = TypeVar("T")
 SHOWN_MAX = 20
 """Rejections that are shown; a report has all of them."""
 
@@ -28,7 +27,6 @@ TOLD_EVERY_S = 10.0
 
 _WORDS = {"read": "Reading", "write": "Writing"}
 _encode = msgspec.json.Encoder().encode
-
 
 _PROCESSES_MAX = 4
 """With more of them, the process that writes does not keep up."""

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from app.cli_runner import stop
+from app.cli_runner import release_of, stop
 from app.errors import RegieError
 from app.fhir.packages.files import PackageError
 from app.fhir.packages.library import Library
 from app.fhir.packages.own import PROFILES
 from app.fhir.packages.package import Package, read_package
-from app.fhir.release import Release
 from app.fhir.search.custom import of_library
 from app.settings import read_settings
 
@@ -57,14 +56,12 @@ def commands() -> typer.Typer:
         release: Annotated[str, typer.Option(help="stu3 or r4, if its package.json does not say it.")] = "",
     ) -> None:
         """Keep a package; a server that runs sees it when it is started again."""
-        releases = {one.path: one for one in Release}
-        if release and release not in releases:
-            raise stop("The release is stu3 or r4.")
+        wanted = release_of(release) if release else None
         if not path.exists():
             raise stop(f"There is no {path}.")
         library = _library()
         with _explained():
-            package = read_package(path, pin=name or None, release=releases.get(release))
+            package = read_package(path, pin=name or None, release=wanted)
             library.load(package)
         for left_out in package.left_out:
             typer.echo(f"Left out, as it is no FHIR of this release: {left_out}", err=True)

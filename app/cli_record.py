@@ -16,15 +16,13 @@ from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Trace
 from app.cli_import import import_files
-from app.cli_runner import Runner, release_of, stop
-from app.fhir.release import Release
+from app.cli_runner import Runner, record_of, release_of, stop
 from app.interactions.archive import archive as archive_of
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.archive_reading import UnknownServerError, is_zip
 from app.interactions.corrections import Correction, ask
 from app.interactions.erase import erase_record, is_left
 from app.interactions.erased import listed
-from app.interactions.people import record_with_patient
 from app.interactions.restore import Brought, bring_in
 from app.interactions.time_zone import change_time_zone
 from app.interactions.transfer import export, faults, read_head
@@ -38,13 +36,6 @@ from app.wiring import Parts
 OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
 _Patient = Annotated[str, typer.Option("--patient", help="The id of the person's Patient.")]
 _Release = Annotated[str, typer.Option("--release", help="stu3 or r4: where that Patient is.")]
-
-
-async def _record_of(parts: Parts, release: Release, patient: str) -> int:
-    record_id = await record_with_patient(parts.context, release, patient)
-    if record_id is None:
-        raise stop("There is no such Patient.")
-    return record_id
 
 
 def _trace() -> Trace:
@@ -77,7 +68,7 @@ def commands(run: Runner) -> typer.Typer:
         wanted, summary = release_of(release), summary_in(language_named(language))
 
         async def work(parts: Parts) -> None:
-            record_id = await _record_of(parts, wanted, patient)
+            record_id = await record_of(parts, wanted, patient)
             made = partial(archive_of, paper=summary) if archive else export
             with _written(output) as file:
                 async for line in made(parts.context, OPERATOR, _trace(), record_id):
@@ -142,7 +133,7 @@ def _add_erase(record: typer.Typer, run: Runner) -> None:
         wanted = release_of(release)
 
         async def work(parts: Parts) -> bytes:
-            record_id = await _record_of(parts, wanted, patient)
+            record_id = await record_of(parts, wanted, patient)
             return await erase_record(parts.context, OPERATOR, _trace(), record_id)
 
         with _written(proof) as file:
@@ -193,7 +184,7 @@ def _add_time_zone(record: typer.Typer, run: Runner) -> None:
         """Give a record the time zone that its person lives in, and make its index again."""
 
         async def work(parts: Parts) -> None:
-            record_id, zone = await _record_of(parts, release_of(release), patient), known_zone(name)
+            record_id, zone = await record_of(parts, release_of(release), patient), known_zone(name)
             await change_time_zone(parts.context, OPERATOR, _trace(), record_id, zone)
             await reindex(parts.database, record_id, parts.context.index, everything=True)
 
@@ -218,7 +209,7 @@ def _add_correction(record: typer.Typer, run: Runner) -> None:
             raise stop("Say --about as Type/id.")
 
         async def work(parts: Parts) -> None:
-            record_id = await _record_of(parts, wanted, patient)
+            record_id = await record_of(parts, wanted, patient)
             asked = Correction(practice, topic, text, (wanted, about) if about else None)
             await ask(parts.context, OPERATOR, _trace(), asked, record_id)
 

@@ -1,22 +1,18 @@
 """``regie reindex``, and the part of ``regie migrate`` that comes after the tables."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
 
+from app.cli_runner import Runner, record_of, release_of
 from app.errors import RegieError
-from app.fhir.release import Release
-from app.interactions.people import record_with_patient
 from app.store.reindex import ALONE, GENTLE, Pace, reindex, to_reindex
 from app.wiring import Parts
 
 Outcome = tuple[int, list[str]]
 """How many records were indexed anew, and what went wrong with others."""
-
-Run = Callable[[Callable[[Parts], Awaitable[Outcome]]], Outcome]
-"""Runs work on the database of the settings; an error ends the command."""
 
 _AT_ONCE = 500
 _OTHER_INDEX = "The index is made anew: a server from before answers searches with 503 from here on. End it."
@@ -57,7 +53,7 @@ def tell(done: int, faults: list[str]) -> None:
         raise typer.Exit(1)
 
 
-def index_after_migration(run: Run) -> None:
+def index_after_migration(run: Runner) -> None:
     """Index what is of other rules, with no thought for others: no server of this release runs yet."""
 
     async def work(parts: Parts) -> Outcome:
@@ -68,7 +64,7 @@ def index_after_migration(run: Run) -> None:
     tell(*run(work))
 
 
-def add_command(main: typer.Typer, run: Run) -> None:
+def add_command(main: typer.Typer, run: Runner) -> None:
     """Add the command to ``regie``."""
 
     @main.command("reindex")
@@ -79,18 +75,12 @@ def add_command(main: typer.Typer, run: Run) -> None:
         everything: Annotated[bool, typer.Option("--all", help="Also what seems to be up to date.")] = False,
     ) -> None:
         """Make the index by the search parameters in use now; the server may run. Stopped, it goes on when run again."""
-        releases = {one.path: one for one in Release}
-        if release not in releases:
-            typer.echo("The release is stu3 or r4.", err=True)
-            raise typer.Exit(1)
+        wanted = release_of(release)
 
         async def work(parts: Parts) -> Outcome:
             if not patient:
                 return await reindex_all(parts, GENTLE, everything=everything)
-            record_id = await record_with_patient(parts.context, releases[release], patient)
-            if record_id is None:
-                typer.echo("There is no such Patient.", err=True)
-                raise typer.Exit(1)
+            record_id = await record_of(parts, wanted, patient)
             await reindex(parts.database, record_id, parts.context.index, GENTLE, everything=everything)
             return 1, []
 

@@ -13,10 +13,10 @@ from app.access.representation import Capacity
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import SmartScopes
 from app.audit.events import Event, Trace
-from app.cli_runner import Runner, stop
+from app.cli_runner import Runner, record_of, release_of, stop
 from app.db.database import Transaction
 from app.fhir.release import Release
-from app.interactions.people import new_person, patients_in, record_with_patient
+from app.interactions.people import new_person, patients_in
 from app.interactions.representation import add_representative, end_representation, representations_of
 from app.wiring import Parts
 
@@ -29,14 +29,6 @@ _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 def _operator(by: str) -> Requester:
     return Requester(RequesterKind.OPERATOR, "operator", by, _SCOPES)
-
-
-async def _record_of(parts: Parts, release: str, patient: str) -> int:
-    named = {one.path: one for one in Release}.get(release)
-    record_id = None if named is None else await record_with_patient(parts.context, named, patient)
-    if record_id is None:
-        raise stop("There is no such Patient.")
-    return record_id
 
 
 def commands(run: Runner) -> typer.Typer:
@@ -63,7 +55,7 @@ def commands(run: Runner) -> typer.Typer:
         """
 
         async def work(parts: Parts) -> str:
-            record_id = await _record_of(parts, release, patient)
+            record_id = await record_of(parts, release_of(release), patient)
             helper = await parts.accounts.by_login(parts.database.reader, login)
             if helper is None:
                 raise stop("There is no such login.")
@@ -85,7 +77,7 @@ def commands(run: Runner) -> typer.Typer:
         """Print each representation: its id, as what, who, and until when."""
 
         async def work(parts: Parts) -> list[str]:
-            record_id = await _record_of(parts, release, patient)
+            record_id = await record_of(parts, release_of(release), patient)
             found = await representations_of(parts.context, _operator(by), Trace(str(uuid4())), record_id)
             now, zone, lines = parts.clock(), ZoneInfo(parts.settings.time_zone), []
             for grant, who in found:
@@ -109,7 +101,7 @@ def commands(run: Runner) -> typer.Typer:
         """End a representation now, and what the representative gave to others."""
 
         async def work(parts: Parts) -> None:
-            record_id = await _record_of(parts, release, patient)
+            record_id = await record_of(parts, release_of(release), patient)
             await end_representation(parts.context, _operator(by), Trace(str(uuid4())), record_id, grant_id)
 
         run(work)
@@ -145,7 +137,7 @@ def _add_people(representation: typer.Typer, run: Runner) -> None:
         """Make a login to a record that has none, such as for a child of 12; print password and secret for the phone, once."""
 
         async def work(parts: Parts) -> tuple[str, str]:
-            record_id = await _record_of(parts, release, patient)
+            record_id = await record_of(parts, release_of(release), patient)
             password, secret = secrets.token_urlsafe(15), pyotp.random_base32()
             kept = await parts.accounts.hash_password(password)
 

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 import typer
 
 from app.fhir.release import Release
+from app.interactions.people import record_with_patient
 from app.wiring import Parts
 
 T = TypeVar("T")
@@ -31,3 +32,11 @@ def release_of(name: str) -> Release:
         if release.path == name:
             return release
     raise stop("The release is stu3 or r4.")
+
+
+async def record_of(parts: Parts, release: Release, patient: str) -> int:
+    """Return the number of the record that has this Patient in a release. Raises: typer.Exit, if there is none."""
+    record_id = await record_with_patient(parts.context, release, patient)
+    if record_id is None:
+        raise stop("There is no such Patient.")
+    return record_id
