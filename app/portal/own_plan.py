@@ -207,11 +207,11 @@ def router(parts: Parts) -> APIRouter:
         request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], what: str, resource_id: str
     ) -> Response:
         reading, typed = reading_for(parts, request, person), typed_in(form)
-        how = typed.get("do", "")
+        how, known = typed.get("do", ""), _known(what)
         if how not in ("", REACHED, STOPPED):
             raise NotFoundError("There is no such end of a goal.")
         try:
-            standing = await _standing(reading, _known(what), resource_id, language_of(request))
+            standing = await _standing(reading, known, resource_id, language_of(request))
         except NotFoundError:
             # Sent twice, the first time ended it: the second time has nothing more to do.
             ended = await reading.found(KINDS_OF_WORDS[what], ("_id", resource_id))

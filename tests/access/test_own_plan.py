@@ -221,6 +221,7 @@ async def test_there_are_no_other_parts(world: World, what: str) -> None:
     assert (await page(world, f"/care-plan/{what}/add")).status_code == 404
     assert (await post(world, f"/care-plan/{what}/add", **aim())).status_code == 404
     assert (await post(world, f"{GOALS}/anything", do="erase")).status_code == 404
+    assert (await post(world, f"/care-plan/{what}/anything", **aim())).status_code == 404
 
 
 async def test_nobody_opens_or_changes_the_goal_of_another(world: World) -> None:

@@ -23,7 +23,7 @@ from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.operations.deletions import count_of_deletions, deletion, read_deletions
-from app.interactions.operations.export_asked import Asked, Level, narrowing_of, shown_of
+from app.interactions.operations.export_asked import Asked, Level, narrowing_of, records_named, shown_of
 from app.interactions.operations.export_filter import chosen
 from app.interactions.search import part as part_of
 from app.jobs import exports
@@ -85,11 +85,11 @@ async def begin(context: Context, requester: Requester, trace: Trace, release: R
     Raises: AccessDeniedError, NotFoundError, TooManyRequestsError.
     """
     owner, job_id = _owner(requester), exports.new_job_id()
+    records = await records_named(context.database.reader, release, asked)  # not while others wait to write
 
     async def job(transaction: Transaction, decide: Decide) -> tuple[str, list[Event]]:
         _check(requester, asked)
-        scope = await decide(Wish(Action.SEARCH))
-        narrowing = await narrowing_of(transaction, scope, release, asked)
+        narrowing = narrowing_of(await decide(Wish(Action.SEARCH)), asked, records)
         # In the transaction: what was committed before has no later instant, what comes after none before.
         now = context.now_us()
         await exports.forget_those_over(transaction, now)

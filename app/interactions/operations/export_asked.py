@@ -163,14 +163,18 @@ def shown_of(narrowing: Narrowing, resource_type: str) -> frozenset[str] | None:
     return found or None
 
 
-async def narrowing_of(reader: Reader, scope: AccessScope, release: Release, asked: Asked) -> Narrowing:
-    """Return what an export leaves out.
+async def records_named(reader: Reader, release: Release, asked: Asked) -> list[int | None]:
+    """Return the records of the patients that are named, None for one that is not there. They may be thousands."""
+    return [await record_of_patient(reader, release, one) for one in asked.patients or ()]
+
+
+def narrowing_of(scope: AccessScope, asked: Asked, records: Sequence[int | None]) -> Narrowing:
+    """Return what an export leaves out; ``records`` are ``records_named``.
 
     Raises: AccessDeniedError, when it names a patient outside the scope, known or not.
     """
     if asked.patients is None:
         return Narrowing(asked.filters, asked.elements)
-    records = [await record_of_patient(reader, release, one) for one in asked.patients]
     known = sorted({record for record in records if record is not None})
     if None in records or any(scope.of(record) is None for record in known):
         message = "No consent covers this request."
