@@ -25,8 +25,8 @@ from app.store.news import read_changed
 from app.store.search.run import Run, read_matches
 
 FLAG = "Flag"
-FLAGS_MAX = 50
-"""Flags of a release that are read of one person."""
+FLAGS_MAX = 500
+"""Flags of a release that are read of one person, the newest; no search tells which of them are over."""
 
 CHANGES_MAX = 200
 """Changes that are counted; of more it is only said that there are more."""
@@ -67,7 +67,7 @@ async def news_of(context: Context, requester: Requester, access: RecordAccess, 
     shown = access.parts | access.unlocked
     resources = {
         (one.resource_type, one.resource_id): one.categories & shown
-        for one in changed[:CHANGES_MAX]
+        for one in reversed(changed[:CHANGES_MAX])  # of a resource the newest counts
         if look is not None and one.actor != requester.actor
     }
     # What belongs to several parts is of all of them, such as who gives care: it says nothing by itself.

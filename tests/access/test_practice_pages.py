@@ -252,6 +252,16 @@ async def test_an_alarm_stands_first_where_it_is_shared_and_holds(world: World) 
             assert "Valt vaak" not in (await browser.get(url)).text, "the GP summary is not for this role"
 
 
+async def test_an_alarm_that_holds_is_shown_however_many_came_after_it_and_are_over(world: World) -> None:
+    me, patient = world.caller("zonnestraal"), {"reference": world.zonnestraal.patient()}
+    alarm: Tree = {"resourceType": "Flag", "status": "active", "code": {"text": "Valt vaak"}, "subject": patient}
+    await me.made(alarm)
+    entry = {"resource": {**alarm, "status": "inactive"}, "request": {"method": "POST", "url": "Flag"}}
+    await me("POST", "", {"resourceType": "Bundle", "type": "batch", "entry": [entry] * 60})
+    async with at_work(world, "gp of granted") as browser:
+        assert "Alarm: Valt vaak" in (await browser.get(person_url(world))).text
+
+
 async def test_nobody_says_that_they_saw_what_is_not_open_to_them(world: World) -> None:
     url = person_url(world)
     for who, status in (("gp of no grant", 404), ("administrator of granted", 403)):
