@@ -82,6 +82,11 @@ class AccessScope:
             return replace(self.everyone, record_id=record_id)
         return None
 
+    def inside(self, record_ids: Iterable[int]) -> list[int]:
+        """Return those of these records that are inside."""
+        named = {access.record_id for access in self.records}
+        return [one for one in record_ids if one in named or (self.everyone is not None and one != DIRECTORY)]
+
     def only(self, record_ids: Iterable[int]) -> "AccessScope":
         """Return the part of this scope that is about these records."""
         found = (self.of(record_id) for record_id in sorted(record_ids))

@@ -1,5 +1,6 @@
 """Bulk exports that leave something out: by filters, by elements, by patient; and that none of it reaches past the scope."""
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import quote
@@ -198,6 +199,23 @@ async def test_who_is_named_and_withdraws_is_in_no_file(world: World) -> None:
     assert outputs
     await world.withdraw(given)
     assert [await fetched(practice, one["url"]) for one in outputs] == [[]] * len(outputs)
+
+
+@pytest.mark.parametrize("is_looked_into", [False, True])
+async def test_who_is_named_last_is_in_the_files_though_all_before_withdrew(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_looked_into: bool
+) -> None:
+    monkeypatch.setattr(export, "RECORDS_AT_ONCE", 1)
+    practice = world.caller("no grant")
+    first, last = sorted((world.zonnestraal, world.maanlicht), key=lambda one: one.record_id)
+    given, _ = [await world.give("no grant", one, EVERYTHING) for one in (first, last)]
+    people = of_patients(first.patient(), last.patient())
+    job = await begun(practice, "/Patient/$export", *people, *named("_type", "Patient"))
+    if is_looked_into:
+        assert len((await manifest(practice, job))["output"]) == 1
+    await world.withdraw(given)
+    async with asyncio.timeout(20):
+        assert ids(await everything_in(practice, job), "Patient") == {last.patients[Release.R4]}
 
 
 @pytest.mark.parametrize("release", Release)

@@ -212,7 +212,7 @@ async def _records(
     if known is None and scope.everyone is not None:
         numbers = await records_after(reader, after, RECORDS_AT_ONCE)
     else:
-        among = sorted(access.record_id for access in scope.personal) if known is None else known
+        among = sorted(access.record_id for access in scope.personal) if known is None else scope.inside(known)
         numbers = [number for number in among if number > after][:RECORDS_AT_ONCE]
     is_last = len(numbers) < RECORDS_AT_ONCE
     if last is not None:

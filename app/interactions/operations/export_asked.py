@@ -176,7 +176,7 @@ def narrowing_of(scope: AccessScope, asked: Asked, records: Sequence[int | None]
     if asked.patients is None:
         return Narrowing(asked.filters, asked.elements)
     known = sorted({record for record in records if record is not None})
-    if None in records or any(scope.of(record) is None for record in known):
+    if None in records or len(scope.inside(known)) < len(known):
         message = "No consent covers this request."
         raise AccessDeniedError(message, about=tuple(known))
     return Narrowing(asked.filters, asked.elements, tuple(known))
