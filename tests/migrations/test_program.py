@@ -143,7 +143,7 @@ def test_the_index_of_an_older_database_is_made_anew(program: Program) -> None:
     fresh = index_of(file)
     records = as_of_the_first_migration(file)
     assert "regie migrate" in refused(program).stderr
-    anew, again = (forked.run(["migrate"], program.variables()) for _ in range(2))
+    anew, again = (forked.run(("migrate",), program.variables()) for _ in range(2))
     assert f"Indexed anew: {records} records." in anew.stdout
     assert "a server from before answers searches with 503" in anew.stderr
     assert index_of(file) == fresh
