@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.fhir.elements import Tree
-from app.fhir.own_plan import GOAL, OFTEN, STOPPED, TASK, Ended, Moment, OwnAction, OwnGoal, is_own
+from app.fhir.own_plan import GOAL, OFTEN, STOPPED, TASK, Ended, Moment, OwnAction, OwnGoal, is_own, start_of
 from app.fhir.release import Release
 from app.fhir.self_measured import OWN
 
@@ -112,7 +112,7 @@ class AskedMeasuring:
 
     def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
         """Return a request with these words instead of its own."""
-        begun = str(tree.get("authoredOn") or moment.at)[:10]
+        begun = start_of(tree.get("occurrenceTiming")) or str(tree.get("authoredOn") or moment.at)[:10]
         said = "patientInstruction" if release is Release.R4 else "note"
         kept = {name: value for name, value in tree.items() if name not in ("text", said)}
         content = self._content(release, begun)

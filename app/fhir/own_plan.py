@@ -178,18 +178,20 @@ class OwnAction:
         kept = {name: value for name, value in tree.items() if name not in stale}
         others = [part for part in tree.get("input", []) if "valueTiming" not in part]
         begun = str(tree.get("authoredOn") or moment.at)[:10]
-        content = self._content(moment, begun)
+        starts = next((start_of(part["valueTiming"]) for part in tree.get("input", []) if "valueTiming" in part), "")
+        content = self._content(moment, begun, "" if starts == begun else starts)
         if not self.keeps_timing and others:
             content["input"] = [*others, *content.get("input", [])]
         return {**kept, **content}
 
-    def _content(self, moment: Moment, begun: str) -> Tree:
+    def _content(self, moment: Moment, begun: str, starts: str = "") -> Tree:
         content: Tree = {"description": self.text, "lastModified": moment.at}
         if self.why:
             content["note"] = [{"text": self.why}]
         repeat: Tree = {}
-        if self.until is not None:
-            repeat["boundsPeriod"] = {"start": begun, "end": self.until.isoformat()}
+        if self.until is not None or starts:
+            end = {"end": self.until.isoformat()} if self.until else {}
+            repeat["boundsPeriod"] = {"start": starts or begun, **end}
         if self.often:
             frequency, unit = OFTEN[self.often]
             repeat |= {"frequency": frequency, "period": 1, "periodUnit": unit}
@@ -215,6 +217,12 @@ class Ended:
         name = "lifecycleStatus" if release is Release.R4 else "status"
         achieved = {"achievementStatus": _ACHIEVED} if (self.how, release) == (REACHED, Release.R4) else {}
         return {**tree, name: _ENDED_GOAL[self.how, release], "statusDate": moment.day, **achieved}
+
+
+def start_of(timing: Tree | None) -> str:
+    """Return the day on which a Timing begins, empty if it names none; a form does not ask for it, so that it stays."""
+    repeat: Tree = (timing or {}).get("repeat") or {}
+    return str((repeat.get("boundsPeriod") or {}).get("start") or "")[:10]
 
 
 def is_own(tree: Tree) -> bool:

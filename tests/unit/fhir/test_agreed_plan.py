@@ -65,6 +65,18 @@ def test_a_changed_request_stays_about_the_same_measurement(release: Release) ->
 
 
 @pytest.mark.parametrize("release", Release)
+def test_what_begins_later_begins_then_after_its_words_were_changed(release: Release) -> None:
+    timing = {"repeat": {"boundsPeriod": {"start": "2026-06-01"}, "frequency": 1, "period": 1, "periodUnit": "d"}}
+    measuring = {**MEASURING.new(release, AT), "occurrenceTiming": timing}
+    action = {**ACTION.new(release, AT), "input": [{"type": {"text": "wanneer"}, "valueTiming": timing}]}
+    asked = AskedMeasuring(MEASURING.measure, "day", BY, "Zit stil").amended(measuring, release, LATER)
+    done = AgreedAction(OwnAction("Fietsen", "", "day"), BY).amended(action, release, LATER)
+    for tree in (asked, done):
+        parse(release, encode_tree(tree))
+    assert asked["occurrenceTiming"] == done["input"][0]["valueTiming"] == timing
+
+
+@pytest.mark.parametrize("release", Release)
 def test_what_the_person_wrote_is_not_a_practices(release: Release) -> None:
     for words in (GOAL.goal, ACTION.action):
         tree = words.new(release, AT)
