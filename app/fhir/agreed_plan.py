@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.fhir.elements import Tree
-from app.fhir.own_plan import GOAL, OFTEN, STOPPED, TASK, Ended, Moment, OwnAction, OwnGoal, is_own, start_of
+from app.fhir.own_plan import (
+    GOAL,
+    OFTEN,
+    STOPPED,
+    TASK,
+    Ended,
+    Moment,
+    OwnAction,
+    OwnGoal,
+    as_it_stood,
+    is_own,
+    start_of,
+)
 from app.fhir.release import Release
 from app.fhir.self_measured import OWN
 
@@ -115,7 +127,7 @@ class AskedMeasuring:
         begun = start_of(tree.get("occurrenceTiming")) or str(tree.get("authoredOn") or moment.at)[:10]
         said = "patientInstruction" if release is Release.R4 else "note"
         kept = {name: value for name, value in tree.items() if name not in ("text", said)}
-        content = self._content(release, begun)
+        content = as_it_stood(self._content(release, begun), tree)
         content.pop("code")
         if self.keeps_timing:
             content.pop("occurrenceTiming")

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from app.fhir.elements import Tree, listed, referred
+from app.fhir.elements import Tree, listed, referred, words
 from app.fhir.release import Release
 from app.fhir.self_measured import OWN, UCUM
 
@@ -114,7 +114,10 @@ class OwnGoal:
         """Return a Goal with these words instead of its own."""
         del moment
         stale = {"text", "description", "_description", "note", *(() if self.keeps_target else ("target",))}
-        return {**{name: value for name, value in tree.items() if name not in stale}, **self._content(release)}
+        return {
+            **{name: value for name, value in tree.items() if name not in stale},
+            **as_it_stood(self._content(release), tree),
+        }
 
     def _content(self, release: Release) -> Tree:
         content: Tree = {"description": {"text": self.text}}
@@ -179,7 +182,7 @@ class OwnAction:
         others = [part for part in tree.get("input", []) if "valueTiming" not in part]
         begun = str(tree.get("authoredOn") or moment.at)[:10]
         starts = next((start_of(part["valueTiming"]) for part in tree.get("input", []) if "valueTiming" in part), "")
-        content = self._content(moment, begun, "" if starts == begun else starts)
+        content = as_it_stood(self._content(moment, begun, "" if starts == begun else starts), tree)
         if not self.keeps_timing and others:
             content["input"] = [*others, *content.get("input", [])]
         return {**kept, **content}
@@ -223,6 +226,16 @@ def start_of(timing: Tree | None) -> str:
     """Return the day on which a Timing begins, empty if it names none; a form does not ask for it, so that it stays."""
     repeat: Tree = (timing or {}).get("repeat") or {}
     return str((repeat.get("boundsPeriod") or {}).get("start") or "")[:10]
+
+
+def as_it_stood(content: Tree, tree: Tree) -> Tree:
+    """Return new content of a resource; words that stand in it already stay as they are, with their codes and who wrote them."""
+    both = [name for name in ("description", "note") if name in content and name in tree]
+    return {**content, **{name: tree[name] for name in both if _said(tree[name]) == _said(content[name])}}
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else " ".join(filter(None, map(words, listed(value))))
 
 
 def is_own(tree: Tree) -> bool:

@@ -77,6 +77,21 @@ def test_what_begins_later_begins_then_after_its_words_were_changed(release: Rel
 
 
 @pytest.mark.parametrize("release", Release)
+@pytest.mark.parametrize("what", ["goals", "actions"])
+def test_words_that_stay_keep_their_codes_and_who_wrote_them(what: str, release: Release) -> None:
+    by_another = [{"text": "Samen", "authorString": "H. Testarts"}, {"text": "afgesproken"}]
+    coded = {"text": "Goede bloeddruk", "coding": [{"system": "http://snomed.info/sct", "code": "135840009"}]}
+    goal = replace(GOAL, goal=replace(GOAL.goal, due=None))
+    action = replace(ACTION, action=replace(ACTION.action, why="Samen afgesproken", often="day"))
+    tree = {**WRITTEN[what].new(release, AT), "note": by_another} | ({"description": coded} if what == "goals" else {})
+    changed = (goal if what == "goals" else action).amended(tree, release, LATER)
+    parse(release, encode_tree(changed))
+    assert (changed["description"], changed["note"]) == (tree["description"], by_another)
+    other = replace(goal, goal=replace(goal.goal, text="Lager", why="Op eigen verzoek")).amended(tree, release, LATER)
+    assert (other["description"], other["note"]) == ({"text": "Lager"}, [{"text": "Op eigen verzoek"}])
+
+
+@pytest.mark.parametrize("release", Release)
 def test_what_the_person_wrote_is_not_a_practices(release: Release) -> None:
     for words in (GOAL.goal, ACTION.action):
         tree = words.new(release, AT)
