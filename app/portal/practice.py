@@ -34,9 +34,14 @@ NAME_LENGTH_MAX = 80
 OWN_PAGES = frozenset({"/diary"})
 """Pages of parts that only the person has."""
 
+PREPARED = marked("Prepared for the visit")
 PAGE_NAMES = tuple(
-    (entry.path, entry.name) for entry in NAVIGATION if entry.path in PAGES_OF_PARTS and entry.path not in OWN_PAGES
+    (entry.path, PREPARED if entry.path == "/visit" else entry.name)
+    for entry in NAVIGATION
+    if entry.path in PAGES_OF_PARTS and entry.path not in OWN_PAGES
 )
+"""The pages about a person, with their names: what the person prepares is read here."""
+
 NO_DATE = marked("Fill in the date of birth.")
 EVERYBODY, FOUND, IN_NEED = "everybody", "found", "in-need"
 

@@ -13,6 +13,10 @@ from tests.end_to_end.browser.walker import Walker, Way, every_way, walker
 pytestmark = pytest.mark.browser
 
 
+LONG_WORD = "Meervoudigepersoonlijkheidsstoornissenbehandelplanevaluatie"
+"""Wider than a phone: what somebody types has no place to break."""
+
+
 def follow_beside(who: Walker, text: str, name: str) -> None:
     """Press the link of the line or card in which a text stands."""
     who.follow(name, who.page.get_by_role("main").locator("li", has_text=text))
@@ -47,7 +51,7 @@ def test_a_person_keeps_a_diary_corrects_it_and_takes_it_back(site: Site, browse
 
 @every_way
 def test_a_person_adds_a_goal_and_an_action_and_ends_them(site: Site, browser: Browser, way: Way) -> None:
-    goal, action = f"Weer fietsen {uuid4().hex[:8]}", f"Wandelen {uuid4().hex[:8]}"
+    goal, action = (f"{LONG_WORD} {what} {uuid4().hex[:8]}" for what in ("fietsen", "wandelen"))
     who = walker(site, browser, way, WALKER)
     who.goes_to("/care-plan")
     who.comes_to("Care plan")
