@@ -180,6 +180,12 @@ async def _own(parts: Parts, request: Request, person: SignedIn, resource_id: st
     raise NotFoundError("There is no such line in the diary.")
 
 
+async def _is_taken_back(reading: Reading, resource_id: str) -> bool:
+    """Return whether this is a line that the person took back."""
+    found = [one.tree() for one in await reading.found("Observation", ("_id", resource_id))]
+    return any(diary_kind_of(tree) and is_own(tree) and tree.get("status") in WRONG for tree in found)
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/diary``."""
     routes = APIRouter(include_in_schema=False)
@@ -253,10 +259,12 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
     async def correct(
         request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
     ) -> Response:
+        reading, typed = reading_for(parts, request, person), typed_in(form)
+        is_taken_back = typed.get("do") == "take-back"
+        if is_taken_back and await _is_taken_back(reading, resource_id):
+            return RedirectResponse(f"{DIARY}?saved=taken-back", 303)  # sent twice, the first time took it back
         one, fields = await _own(parts, request, person, resource_id)
-        is_taken_back, typed = text_of(form, "do") == "take-back", typed_in(form)
-        now = reading_for(parts, request, person).now
-        entry, errors = (None, {}) if is_taken_back else checked_entry(typed, now, language_of(request))
+        entry, errors = (None, {}) if is_taken_back else checked_entry(typed, reading.now, language_of(request))
         if errors:
             return _form(request, parts, person, typed, errors, changes=resource_id)
         try:

@@ -129,11 +129,11 @@ async def open_practices(parts: Parts, request: Request, person: SignedIn) -> di
     }
 
 
-async def _standing(reading: Reading, resource_id: str) -> Standing:
-    """Return what is prepared and not withdrawn. Raises: NotFoundError."""
+async def _standing(reading: Reading, resource_id: str, *, also_withdrawn: bool = False) -> Standing:
+    """Return what is prepared and, without ``also_withdrawn``, not withdrawn. Raises: NotFoundError."""
     for one in await reading.found(COMMUNICATION, ("_id", resource_id)):
         prepared = prepared_of(one.tree(), one.release)
-        if prepared is not None and not prepared.is_withdrawn:
+        if prepared is not None and (also_withdrawn or not prepared.is_withdrawn):
             return Standing(one, prepared)
     raise NotFoundError("There is no such visit.")
 
@@ -246,6 +246,10 @@ def router(parts: Parts) -> APIRouter:
         request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
     ) -> Response:
         reading = reading_for(parts, request, person)
+        if text_of(form, "do") == "withdraw":
+            stands = await _standing(reading, resource_id, also_withdrawn=True)
+            if stands.prepared.is_withdrawn:
+                return RedirectResponse(f"{VISIT}?saved=withdrawn", 303)  # sent twice, the first time withdrew it
         sheet, standing = await _sheet_of(request, parts, person, reading, resource_id)
         return await _keep_change(sheet, standing, reading, form)
 

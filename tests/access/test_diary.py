@@ -95,7 +95,8 @@ async def test_its_person_corrects_it_and_takes_it_back_and_the_history_stays(wo
     (corrected,) = await kept(world)
     assert (corrected["status"], corrected["valueString"]) == ("amended", "Het ging\nbeter.")
     assert "Opmerking" in (await page(world)).text
-    assert (await post(world, path, do="take-back", version="2")).headers["location"] == "/diary?saved=taken-back"
+    for _ in range(2):
+        assert (await post(world, path, do="take-back", version="2")).headers["location"] == "/diary?saved=taken-back"
     assert "Het ging" not in (await page(world)).text
     assert (await page(world, path)).status_code == 404
     history = await world.caller("zonnestraal", Release.STU3).get(f"/Observation/{one['id']}/_history")

@@ -168,8 +168,9 @@ async def test_what_is_withdrawn_is_shown_to_nobody(world: World) -> None:
     await post(world, NEW, **asks(world))
     (kept,) = await prepared(world)
     place = f"/visit/{kept['id']}/change"
-    answer = await post(world, place, do="withdraw", version="1", key="end")
-    assert answer.headers["location"] == "/visit?saved=withdrawn"
+    for _ in range(2):
+        answer = await post(world, place, do="withdraw", version="1", key="end")
+        assert answer.headers["location"] == "/visit?saved=withdrawn"
     (stays,) = await prepared(world)
     assert stays["status"] == "entered-in-error"
     assert "Waarom zo moe?" not in (await page(world, "/visit")).text
