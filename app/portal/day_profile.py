@@ -81,9 +81,16 @@ def stretches(points: Sequence[Point]) -> list[Stretch]:
 
 
 def profile_chart(
-    points: Sequence[Point], of_day: Sequence[Stretch], ranges: Sequence[Range], written: dict[Decimal, str]
+    points: Sequence[Point],
+    of_day: Sequence[Stretch],
+    ranges: Sequence[Range],
+    written: dict[Decimal, str],
+    said: Sequence[str],
 ) -> Chart:
-    """Return the drawing: a band from the lowest to the highest tenth, a line through the middle, and some values as dots."""
+    """Return the drawing: a band from the lowest to the highest tenth, a line through the middle, and some values as dots.
+
+    ``said`` has the words of each of ``of_day``; the middle of each is a dot with these.
+    """
     across, up = Scale(0, 1440), upwards(written)
     kept = sorted(points, key=lambda point: (point.at.hour, point.at.minute))
     dots = []
@@ -91,6 +98,8 @@ def profile_chart(
         point = kept[place]
         x = across.place(point.at.hour * 60 + point.at.minute)
         dots.append(Dot(x, up.place(float(point.value)), "", beyond=False))
+    for one, words in zip(of_day, said, strict=True):
+        dots.append(Dot(across.place((one.begin + one.end) * 30), up.place(float(one.middle)), words, beyond=False))
     areas, lines = [], []
     for run in _runs(of_day):
         middles = [across.place((one.begin + one.end) * 30) for one in run]

@@ -17,7 +17,7 @@ from app.portal.chart import Point
 from app.portal.day_profile import STRETCH_MIN, Shares, Stretch, profile_chart
 from app.portal.kinds import Kind, Measurement, Target, units_of
 from app.portal.language import Language
-from app.portal.measurements_shown import DOTS_MAX, ROWS_MAX, Profile, Said, axis_of, ranges_of
+from app.portal.measurements_shown import DOTS_MAX, ROWS_MAX, Profile, Said, axis_of, ranges_of, stretches_said
 
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -156,7 +156,8 @@ def profile(
     of_day = hours(values, zone)
     if not of_day:
         return None
-    drawing = profile_chart(points, of_day, ranges_of(targets), axis_of(kind, points, targets, language))
+    axis, said = axis_of(kind, points, targets, language), stretches_said(kind, of_day, language)
+    drawing = profile_chart(points, of_day, ranges_of(targets), axis, said)
     return Profile(drawing, of_day, days(values, zone), shares(series, targets))
 
 

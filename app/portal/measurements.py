@@ -196,7 +196,10 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
     ]
     targets = targets_of(kind, await reading.all("Goal"))
     diary = await newest_lines(reading, window.first, last, DIARY_MAX)
-    marks = [(line.at, line.text) for line in diary]
+    marks = [
+        (line.at, f"{formats.capital(formats.near_moment(line.at, reading.today, language))}: {line.text}")
+        for line in diary
+    ]
     chart, profile = None, None
     if measured and every is None:
         chart = draw(kind, measured, targets, window.period, last, reading.today, language, marks=marks)

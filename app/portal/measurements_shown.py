@@ -25,7 +25,7 @@ from app.portal.chart import (
 from app.portal.day_profile import Shares, Stretch, profile_chart, stretches
 from app.portal.formats import joined
 from app.portal.kinds import KINDS, Kind, Measurement, Target, measurements_of, targets_of
-from app.portal.language import Language
+from app.portal.language import Language, marked
 
 DOTS_MAX = 240
 """Dots of a chart; of more values the highest and lowest of each stretch of time are drawn, so that peaks stay."""
@@ -144,18 +144,30 @@ def _spark(kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target
     return spark(series, ranges_of([targets[index] for index in shown]), kind.span_min)
 
 
+SIDES = {-1: marked("Below target"), 0: "", 1: marked("Above target")}
+"""What is said of a measurement by its state."""
+
+
 def _points(
-    kind: Kind, index: int, measured: Sequence[Measurement], target: Target | None, today: date, language: Language
+    kind: Kind,
+    index: int,
+    measured: Sequence[Measurement],
+    targets: Sequence[Target | None],
+    today: date,
+    language: Language,
 ) -> Iterator[Point]:
-    """Yield the values of a series, each with what a reader sees on pointing at it."""
+    """Yield the values of a series, each with what is said on pointing at it: of a pair, the whole measurement."""
     for one in measured:
         value = one.values[index]
         if value is None:
             continue
         moment = formats.capital(formats.near_moment(one.at, today, language))
         more = f" ({language.gettext(one.moment)})" if one.moment else ""
-        label = f"{moment}: {formats.quantity(value, kind.unit, language)}{more}"
-        yield Point(one.at, value, label, beyond=state_of([value], [target]) not in (0, None))
+        shown = f"{written(kind, one.values, language)}\N{NO-BREAK SPACE}{formats.unit(kind.unit, language)}"
+        said = shown if kind.is_pair else formats.quantity(value, kind.unit, language)
+        side = SIDES[state_of(one.values, targets) or 0]
+        label = f"{moment}: {said}{more}" + (f". {language.gettext(side)}." if side else "")
+        yield Point(one.at, value, label, beyond=state_of([value], [targets[index]]) not in (0, None))
 
 
 def ranges_of(targets: Sequence[Target | None]) -> list[Range]:
@@ -196,7 +208,7 @@ def draw(
     for index, one in enumerate(kind.series):
         plain = [Point(some.at, value) for some in present[index] if (value := some.values[index]) is not None]
         kept = [present[index][place] for place in peaks(plain, most)]
-        dots = list(_points(kind, index, kept, targets[index], today, language))
+        dots = list(_points(kind, index, kept, targets, today, language))
         series.append(
             Values(
                 language.gettext(one.name),
@@ -226,6 +238,22 @@ class Profile:
     shares: Shares
 
 
+def stretches_said(kind: Kind, of_day: Iterable[Stretch], language: Language) -> list[str]:
+    """Return what is said on pointing at each stretch of the day."""
+    text = language.gettext("%(begin)s to %(end)s: middle value %(middle)s, most values %(low)s to %(high)s")
+    return [
+        text
+        % {
+            "begin": f"{one.begin:02}:00",
+            "end": f"{one.end:02}:00",
+            "middle": formats.quantity(one.middle, kind.unit, language),
+            "low": formats.number(one.low, language),
+            "high": formats.number(one.high, language),
+        }
+        for one in of_day
+    ]
+
+
 def profile_of(
     kind: Kind, measured: Sequence[Measurement], targets: Sequence[Target | None], language: Language
 ) -> Profile | None:
@@ -241,7 +269,13 @@ def profile_of(
         if value is not None and target is not None
     ]
     return Profile(
-        profile_chart(points, of_day, ranges_of(targets), axis_of(kind, points, targets, language)),
+        profile_chart(
+            points,
+            of_day,
+            ranges_of(targets),
+            axis_of(kind, points, targets, language),
+            stretches_said(kind, of_day, language),
+        ),
         of_day,
         len({point.at.date() for point in points}),
         Shares(sides.count(-1), sides.count(0), sides.count(1)),

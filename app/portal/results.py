@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from app.fhir.elements import Tree, amount, codes, effective, has_code, words
-from app.portal.chart import Band, Scale, drawn
+from app.portal.chart import Band, Dot, Scale, drawn
 from app.portal.formats import day, quantity
 from app.portal.kinds import WRONG, kind_of
 from app.portal.language import Language
@@ -22,10 +22,10 @@ _BELOW, _NORMAL, _ABOVE = frozenset({"L", "LL", "<"}), frozenset({"N"}), frozens
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A small chart: the line as points in a square of 1000, its dots in percentages, what is normal, and all of it in words."""
+    """A small chart: the line as points in a square of 1000, its dots, what is normal, and all of it in words."""
 
     line: str
-    dots: tuple[tuple[float, float], ...]
+    dots: tuple[Dot, ...]
     normal: Band | None
     said: str
 
@@ -117,16 +117,16 @@ def _state(resource: Tree) -> int | None:
     return next((sign for sign, known in ((-1, _BELOW), (1, _ABOVE), (0, _NORMAL)) if said & known), None)
 
 
-def _numbers(every: Sequence[tuple[datetime, Tree]]) -> list[tuple[datetime, Decimal]]:
-    """Return those with a number in the unit of the newest one, the newest first."""
+def _numbers(every: Sequence[tuple[datetime, Tree]]) -> tuple[list[tuple[datetime, Decimal]], str]:
+    """Return those with a number in the unit of the newest one, the newest first, and that unit."""
     measured = [(at, amount(one.get("valueQuantity"))) for at, one in every]
     unit = next((found[1] for _, found in measured if found), "")
-    return [(at, found[0]) for at, found in measured if found and found[1] == unit]
+    return [(at, found[0]) for at, found in measured if found and found[1] == unit], unit
 
 
 def _change(every: Sequence[tuple[datetime, Tree]], language: Language) -> str:
     """Return how the newest number lies to the one before, empty where there are no two."""
-    numbers = _numbers(every)
+    numbers, _ = _numbers(every)
     if len(numbers) < 2 or numbers[0][0] != every[0][0]:
         return ""
     (_, newest), (at, before) = numbers[:2]
@@ -140,7 +140,8 @@ def _change(every: Sequence[tuple[datetime, Tree]], language: Language) -> str:
 
 def _course(every: Sequence[tuple[datetime, Tree]], language: Language) -> Course | None:
     """Return the course of the numbers, None where there are no two at different times."""
-    numbers = _numbers(every)[::-1]
+    numbers, unit = _numbers(every)
+    numbers.reverse()
     if len(numbers) < 2 or numbers[0][0] == numbers[-1][0]:
         return None
     _, low, high = normal_range(every[0][1], language)
@@ -150,7 +151,15 @@ def _course(every: Sequence[tuple[datetime, Tree]], language: Language) -> Cours
     room = (top - bottom) * 0.15 or 1.0
     up = Scale(top + room, bottom - room)
     across = Scale(numbers[0][0].timestamp(), numbers[-1][0].timestamp())
-    dots = tuple((across.place(at.timestamp()), up.place(float(value))) for at, value in numbers)
+    dots = tuple(
+        Dot(
+            across.place(at.timestamp()),
+            up.place(float(value)),
+            f"{day(at.date(), language)}: {quantity(value, unit, language)}",
+            beyond=False,
+        )
+        for at, value in numbers
+    )
     band = None
     if ends:
         upper = up.place(float(high)) if high is not None else 0.0
@@ -163,4 +172,4 @@ def _course(every: Sequence[tuple[datetime, Tree]], language: Language) -> Cours
         "last": quantity(numbers[-1][1], "", language),
         "end": day(numbers[-1][0].date(), language),
     }
-    return Course(drawn(dots), dots, band, said)
+    return Course(drawn([(dot.x, dot.y) for dot in dots]), dots, band, said)

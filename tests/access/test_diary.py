@@ -195,7 +195,7 @@ async def test_it_stands_beside_the_measurements_of_its_days_and_as_a_mark_in_th
     await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient(), effectiveDateTime=now))
     await post(world, ADD, **typed())
     shown = (await page(world, "/measurements/weight")).text
-    assert f"<title>{TEXT}</title>" in shown
+    assert f": {TEXT}</title>" in shown
     assert TEXT in shown.partition('id="diary"')[2].partition("</section>")[0]
     earlier = (await page(world, "/measurements/weight?period=month&until=2020-01-01")).text
     assert TEXT not in earlier

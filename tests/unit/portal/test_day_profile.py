@@ -32,7 +32,7 @@ def test_hours_are_told_one_by_one_where_there_are_many_values() -> None:
 
 def test_the_drawing_has_a_gap_where_nobody_measured() -> None:
     points = [at(hour, "10", day) for day in range(3) for hour in (1, 4, 13, 16)]
-    chart = profile_chart(points, stretches(points), [Range(Decimal(5), Decimal(15))], AXIS)
+    chart = profile_chart(points, stretches(points), [Range(Decimal(5), Decimal(15))], AXIS, [""] * 4)
     assert len(chart.areas) == len(chart.lines[0].pieces) == 2
     assert chart.bands[0].y == 25.0
     assert chart.lines[0].pieces[0] == "62.5,500.0 187.5,500.0"
@@ -41,8 +41,10 @@ def test_the_drawing_has_a_gap_where_nobody_measured() -> None:
 def test_a_thousand_values_are_few_dots_and_the_highest_is_among_them() -> None:
     points = [at(minute / 60, "10") for minute in range(1440)]
     points[700] = at(700 / 60, "20")
-    dots = profile_chart(points, stretches(points), [], AXIS).lines[0].dots
-    assert len(dots) <= DOTS_MAX
+    of_day = stretches(points)
+    dots = profile_chart(points, of_day, [], AXIS, ["said"] * len(of_day)).lines[0].dots
+    assert sum(1 for dot in dots if not dot.label) <= DOTS_MAX
+    assert sum(1 for dot in dots if dot.label == "said") == 24
     assert min(dot.y for dot in dots) == 0.0
 
 

@@ -67,11 +67,11 @@ def test_the_course_has_a_dot_for_each_result_and_the_band_of_what_is_normal() -
         [result("2026-01-01", "4.0", "3.0", "5.0"), result("2026-02-01", "6.0", "3.0", "5.0")], AMSTERDAM, DUTCH
     )
     assert row.course is not None
-    assert [x for x, _ in row.course.dots] == [0, 100]
-    assert row.course.dots[0][1] > row.course.dots[1][1]
+    assert [dot.x for dot in row.course.dots] == [0, 100]
+    assert row.course.dots[0].y > row.course.dots[1].y
     assert row.course.normal is not None
     top, bottom = row.course.normal.y, row.course.normal.y + row.course.normal.height
-    assert row.course.dots[1][1] < top < row.course.dots[0][1] < bottom
+    assert row.course.dots[1].y < top < row.course.dots[0].y < bottom
     assert row.course.said == "2 uitslagen: van 4,0 op 1 januari 2026 naar 6,0 op 1 februari 2026."
 
 
