@@ -17,7 +17,7 @@ CONFIDENTIALITY = {
     Release.STU3: "http://hl7.org/fhir/v3/Confidentiality",
     Release.R4: "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
 }
-_RESTRICTED = "R"
+_RESTRICTED, _VERY_RESTRICTED = "R", "V"
 
 
 class DiaryKind(StrEnum):
@@ -68,7 +68,8 @@ def diary_amended(tree: Tree, entry: DiaryEntry, release: Release) -> Tree:
 def is_restricted(tree: Tree) -> bool:
     """Return whether its person said that it is sensitive."""
     labels = listed((tree.get("meta") or {}).get("security"))
-    return any(one.get("system") in CONFIDENTIALITY.values() and one.get("code") == _RESTRICTED for one in labels)
+    known = {(system, code) for system in CONFIDENTIALITY.values() for code in (_RESTRICTED, _VERY_RESTRICTED)}
+    return any((one.get("system"), one.get("code")) in known for one in labels)
 
 
 def _content(entry: DiaryEntry) -> Tree:
