@@ -1,12 +1,12 @@
 """A record in memory has what was put into it, and nothing of those before it and beside it."""
 
 import sqlite3
-from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from app.access.categories import Category
