@@ -125,8 +125,8 @@ async def test_what_is_very_high_is_asked_about_once(world: World) -> None:
     [
         ({"value": "7200"}, "Dit kan niet kloppen"),
         ({"value": "zeventig"}, "Schrijf een getal"),
-        ({"value": "-3"}, "Schrijf een getal"),
-        ({"value": "72,5,1"}, "Schrijf een getal"),
+        ({"value": "-3"}, "Schrijf alleen het getal: 3."),
+        ({"value": "72,5,1"}, "Schrijf hier één getal."),
         ({"value": "٧٢"}, "Schrijf een getal"),
         ({"value": ""}, "Vul dit getal in"),
         ({"day": "2999-01-01"}, "moet nog komen"),
