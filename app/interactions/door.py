@@ -15,6 +15,7 @@ from app.fhir.elements import Tree
 from app.fhir.own_plan import New
 from app.fhir.release import Release
 from app.identity.practices import Practice
+from app.identity.staff_looks import StaffLook
 from app.interactions import access_requests as asking
 from app.interactions import corrections
 from app.interactions.access_requests import Asked
@@ -202,9 +203,9 @@ class Interactions:
         """Return who of them needs attention."""
         return await people_in_need(self._context, requester, trace)
 
-    async def mark_seen(self, requester: Requester, trace: Trace, until: int) -> None:
+    async def mark_seen(self, requester: Requester, trace: Trace, look: StaffLook) -> None:
         """Keep that the requester saw what changed of the person that they look at."""
-        await mark_seen(self._context, requester, trace, until)
+        await mark_seen(self._context, requester, trace, look)
 
     async def shared_person(self, requester: Requester, trace: Trace) -> Shared:
         """Return the one person that the requester looks at."""

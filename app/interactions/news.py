@@ -81,8 +81,8 @@ async def news_of(context: Context, requester: Requester, access: RecordAccess, 
     )
 
 
-async def mark_seen(context: Context, requester: Requester, trace: Trace, until: int) -> None:
-    """Keep that the requester saw what changed of the person that they look at, up to the change ``until``.
+async def mark_seen(context: Context, requester: Requester, trace: Trace, look: StaffLook) -> None:
+    """Keep that the requester saw what changed of the person that they look at, as far as their page showed it.
 
     Raises: AccessDeniedError, when nothing is shared (any more).
     """
@@ -95,8 +95,10 @@ async def mark_seen(context: Context, requester: Requester, trace: Trace, until:
             raise AccessDeniedError("No consent covers this request.", about=(record_id,))
         before = await last_look(transaction, record_id, requester.staff_id)
         newest = await read_changed(transaction, access, 0, 1)
-        seen = max(min(until, newest[0].seq if newest else 0), before.seq if before else 0)
-        await saw(transaction, record_id, requester.staff_id, StaffLook(seen, context.clock()))
+        seen = max(min(look.seq, newest[0].seq if newest else 0), before.seq if before else 0)
+        at = min(look.seen_at, context.clock())
+        at = max(at, before.seen_at) if before else at
+        await saw(transaction, record_id, requester.staff_id, StaffLook(seen, at))
         return None, [event(requester, trace, deed, Touched(record_id, access.reason))]
 
     await context.gate.change(requester, trace, deed, job)

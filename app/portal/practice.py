@@ -18,6 +18,7 @@ from app.access.categories import PARTS, Category
 from app.access.staff import StaffRole
 from app.errors import TooCostlyError
 from app.fhir.elements import day_of, person_name, words
+from app.identity.instants import to_us
 from app.interactions.shared import Shared, SharedPage, Sought
 from app.portal.connections import Access, access_of
 from app.portal.language import Language, marked
@@ -50,7 +51,8 @@ EVERYBODY, FOUND, IN_NEED = "everybody", "found", "in-need"
 class NewsView:
     """What is new about a person: alarms in words, and how many resources changed by the name of their part.
 
-    ``seen_at`` is local, None when the reader never said that they saw the person. ``until`` goes into the form that says so.
+    ``seen_at`` is local, None when the reader never said that they saw the person. ``until`` and ``at``, the moment of the page
+    in microseconds UTC, go into the form that says so.
     """
 
     alarms: tuple[str, ...]
@@ -59,6 +61,7 @@ class NewsView:
     is_granted_anew: bool
     seen_at: datetime | None
     until: int
+    at: int
 
     @property
     def is_there(self) -> bool:
@@ -108,13 +111,13 @@ def view_of(shared: Shared, now: datetime, zone: ZoneInfo, language: Language) -
         is_sensitive=Category.SENSITIVE in shared.shown,
         is_less=shared.shown != granted,
         pages=tuple((path, name) for path, name in PAGE_NAMES if PAGES_OF_PARTS[path] & shared.shown),
-        news=_news(shared, zone, language),
+        news=_news(shared, now, zone, language),
         may_add_to_plan=Category.CARE_PLAN in shared.addable,
         may_change_plan=Category.CARE_PLAN in shared.changeable,
     )
 
 
-def _news(shared: Shared, zone: ZoneInfo, language: Language) -> NewsView:
+def _news(shared: Shared, now: datetime, zone: ZoneInfo, language: Language) -> NewsView:
     news = shared.news
     return NewsView(
         alarms=tuple(words(flag.get("code")) or language.gettext("An alarm without words") for flag in news.alarms),
@@ -123,6 +126,7 @@ def _news(shared: Shared, zone: ZoneInfo, language: Language) -> NewsView:
         is_granted_anew=shared.is_granted_anew,
         seen_at=news.seen_at.astimezone(zone) if news.seen_at else None,
         until=news.until,
+        at=to_us(now),
     )
 
 

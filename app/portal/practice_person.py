@@ -18,6 +18,8 @@ from starlette.responses import Response
 
 from app.access.requester import Requester
 from app.errors import AccessDeniedError, BadRequestError
+from app.identity.instants import from_us
+from app.identity.staff_looks import StaffLook
 from app.portal.document_pages import file_of, show_document, show_documents
 from app.portal.measurements import show_kind, show_measurements
 from app.portal.open_session import text_of
@@ -31,6 +33,7 @@ from app.portal.view import trace_of
 from app.portal.visit import show_visits
 
 NUMBER = re.compile(r"[0-9]{1,15}")
+INSTANT = re.compile(r"[0-9]{16}")
 
 Show = Callable[..., Awaitable[Response]]
 """Makes a page, or a file, of a request and a record; the rest of its arguments is the frame."""
@@ -106,11 +109,12 @@ def router(parts: LoginParts) -> APIRouter:
         form: Annotated[FormData, Depends(checked_form)],
         grant_id: str,
     ) -> Response:
-        until = text_of(form, "until")
-        if NUMBER.fullmatch(until) is None:
-            raise BadRequestError("This is not the number of a change.")
+        until, at = text_of(form, "until"), text_of(form, "at")
+        if NUMBER.fullmatch(until) is None or INSTANT.fullmatch(at) is None:
+            raise BadRequestError("This is not the number of a change and a moment.")
+        look = StaffLook(int(until), from_us(int(at)))
         try:
-            await parts.interactions.mark_seen(await looking_at(parts, who, grant_id), trace_of(request), int(until))
+            await parts.interactions.mark_seen(await looking_at(parts, who, grant_id), trace_of(request), look)
         except AccessDeniedError as error:
             return page(request, "practice_ended.html", status=error.status)
         return RedirectResponse(f"{PEOPLE}/{grant_id}?done=seen", 303)

@@ -19,6 +19,7 @@ from app.fhir.elements import Tree
 from app.fhir.own_plan import New
 from app.fhir.release import Release
 from app.identity.practices import Practice
+from app.identity.staff_looks import StaffLook
 from app.interactions.access_requests import Asked
 from app.interactions.answers import Answers
 from app.interactions.archive import Paper
@@ -323,7 +324,7 @@ class Interactions(Protocol):
         """Return who of them needs attention. Raises: TooCostlyError."""
         ...
 
-    async def mark_seen(self, requester: Requester, trace: Trace, until: int) -> None:
+    async def mark_seen(self, requester: Requester, trace: Trace, look: StaffLook) -> None:
         """Keep that who asks saw what changed of the person that they look at. Raises: AccessDeniedError."""
         ...
 

@@ -187,12 +187,15 @@ async def test_everybody_who_was_looked_through_for_what_is_new_reads_so(world: 
         assert await looks_at(world, person, "gp of both") == [("operation-delta", "", 0)]
 
 
+def shown_in(page: httpx.Response) -> dict[str, str]:
+    """Return the fields that say what a page showed."""
+    return dict(re.findall(r'name="(until|at)" value="([0-9]+)"', page.text))
+
+
 async def saw(world: World, browser: httpx.AsyncClient, grant: str = "granted of zonnestraal") -> str:
     """Press «Seen» at a person, and return the page that follows."""
     url = person_url(world, grant)
-    until = re.search(r'name="until" value="([0-9]+)"', (await browser.get(url)).text)
-    assert until is not None
-    answer = await posted(browser, url, f"{url}/seen", until=until[1])
+    answer = await posted(browser, url, f"{url}/seen", **shown_in(await browser.get(url)))
     assert (answer.status_code, answer.headers["location"]) == (303, f"{url}?done=seen"), answer.text
     return (await browser.get(url)).text
 
@@ -222,18 +225,18 @@ async def test_what_came_after_the_page_was_made_stays_new(world: World) -> None
     async with at_work(world, "gp of granted") as browser:
         await saw(world, browser)
         await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient()))
-        until = re.search(r'name="until" value="([0-9]+)"', (await browser.get(url)).text)
-        assert until is not None
+        shown = shown_in(await browser.get(url))
         await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient()))
-        await posted(browser, url, f"{url}/seen", until=until[1])
+        await posted(browser, url, f"{url}/seen", **shown)
         assert "1 new or changed" in (await browser.get(url)).text
-        await posted(browser, url, f"{url}/seen", until="1")
+        await posted(browser, url, f"{url}/seen", until="1", at=shown["at"])
         assert "1 new or changed" in (await browser.get(url)).text, "what was seen once stays seen"
-        await posted(browser, url, f"{url}/seen", until="9" * 15)
+        await posted(browser, url, f"{url}/seen", until="9" * 15, at="9" * 16)
         await world.caller("zonnestraal").made(weight(Release.R4, world.zonnestraal.patient()))
         assert "1 new or changed" in (await browser.get(url)).text, "nobody has seen what is still to come"
         for wrong in ("", "-1", "x", "9" * 16):
-            assert (await posted(browser, url, f"{url}/seen", until=wrong)).status_code == 400, wrong
+            for fields in (shown | {"until": wrong}, shown | {"at": wrong + "x"}):
+                assert (await posted(browser, url, f"{url}/seen", **fields)).status_code == 400, wrong
 
 
 async def test_an_alarm_stands_first_where_it_is_shared_and_holds(world: World) -> None:
@@ -266,18 +269,26 @@ async def test_nobody_says_that_they_saw_what_is_not_open_to_them(world: World) 
     url = person_url(world)
     for who, status in (("gp of no grant", 404), ("administrator of granted", 403)):
         async with at_work(world, who) as browser:
-            assert (await posted(browser, "/practice/requests", f"{url}/seen", until="1")).status_code == status
+            assert (
+                await posted(browser, "/practice/requests", f"{url}/seen", until="1", at="1" * 16)
+            ).status_code == status
     async with at_work(world, "gp of granted") as browser:
         await world.withdraw(world.made.grants["granted of zonnestraal"])
-        answer = await posted(browser, "/practice", f"{url}/seen", until="1")
+        answer = await posted(browser, "/practice", f"{url}/seen", until="1", at="1" * 16)
         assert (answer.status_code, "not open to you now" in answer.text) == (403, True)
 
 
 async def test_changed_access_is_new(world: World) -> None:
+    url = person_url(world)
     async with at_work(world, "gp of granted") as browser:
+        before = shown_in(await browser.get(url))
         await saw(world, browser)
         await world.give("granted", world.zonnestraal, Category.MEDICATION)
         assert "Changed what they share" in (await browser.get("/practice/attention")).text
+        await posted(browser, url, f"{url}/seen", **before)
+        assert "Changed what they share" in (await browser.get("/practice/attention")).text, "the page was from before"
+        await saw(world, browser)
+        assert "Changed what they share" not in (await browser.get("/practice/attention")).text
 
 
 @pytest.mark.usefixtures("is_born")
