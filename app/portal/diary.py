@@ -26,6 +26,7 @@ from app.portal.kinds import WRONG
 from app.portal.language import Language, marked
 from app.portal.measuring import Checked, at_typed, day_typed
 from app.portal.open_session import text_of
+from app.portal.own_plan import CHANGED
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Found, Reading
@@ -50,7 +51,6 @@ SAVED = {
     "corrected": marked("Corrected. The old text is kept in the history."),
     "taken-back": marked("Taken back. It is no longer in your diary."),
 }
-CHANGED = marked("This was changed in the meantime. Look at it again.")
 SENT_BEFORE = marked("This form was kept before, with another text. Keep it again to add this too.")
 
 
@@ -146,6 +146,7 @@ def _form(
     errors: Mapping[str, str] | None = None,
     *,
     problem: str = "",
+    stands: str = "",
     changes: str = "",
     is_back: bool = False,
 ) -> HTMLResponse:
@@ -157,6 +158,7 @@ def _form(
         typed=typed,
         errors=errors or {},
         problem=problem,
+        stands=stands,
         text_length_max=TEXT_LENGTH_MAX,
         whose=mark_of(parts.settings, person),
         changes=changes,
@@ -273,6 +275,6 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
             change = Change(one.release, resource_id, one.version, entry)
             await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
-            fields["version"] = str(one.version)
-            return _form(request, parts, person, fields, problem=CHANGED, changes=resource_id)
+            shown = {**(fields if is_taken_back else typed), "version": str(one.version)}
+            return _form(request, parts, person, shown, problem=CHANGED, stands=fields["text"], changes=resource_id)
         return RedirectResponse(f"{DIARY}?saved={'taken-back' if is_taken_back else 'corrected'}", 303)

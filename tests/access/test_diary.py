@@ -92,6 +92,8 @@ async def test_its_person_corrects_it_and_takes_it_back_and_the_history_stays(wo
     assert answer.headers["location"] == "/diary?saved=corrected"
     late = await post(world, path, **typed(text="Te laat.", version="1"))
     assert (late.status_code, "intussen veranderd" in late.text) == (422, True)
+    assert "Te laat.</textarea>" in late.text, "what was typed is not lost"
+    assert "Er staat nu: Het ging\nbeter." in late.text
     (corrected,) = await kept(world)
     assert (corrected["status"], corrected["valueString"]) == ("amended", "Het ging\nbeter.")
     assert "Opmerking" in (await page(world)).text
