@@ -275,6 +275,8 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
             change = Change(one.release, resource_id, one.version, entry)
             await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
-            shown = {**(fields if is_taken_back else typed), "version": str(one.version)}
-            return _form(request, parts, person, shown, problem=CHANGED, stands=fields["text"], changes=resource_id)
+            stands, _ = checked_entry(fields, reading.now, language_of(request))
+            if entry is None or entry != stands:  # else it was sent twice
+                shown = {**(fields if is_taken_back else typed), "version": str(one.version)}
+                return _form(request, parts, person, shown, problem=CHANGED, stands=fields["text"], changes=resource_id)
         return RedirectResponse(f"{DIARY}?saved={'taken-back' if is_taken_back else 'corrected'}", 303)

@@ -88,8 +88,9 @@ async def test_its_person_corrects_it_and_takes_it_back_and_the_history_stays(wo
     (one,) = await kept(world)
     path = f"/diary/{one['id']}"
     assert TEXT in (await page(world, path)).text
-    answer = await post(world, path, **typed(text="Het ging\nbeter.", kind="remark", version="1"))
-    assert answer.headers["location"] == "/diary?saved=corrected"
+    for _ in range(2):
+        answer = await post(world, path, **typed(text="Het ging\nbeter.", kind="remark", version="1"))
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/diary?saved=corrected")
     late = await post(world, path, **typed(text="Te laat.", version="1"))
     assert (late.status_code, "intussen veranderd" in late.text) == (422, True)
     assert "Te laat.</textarea>" in late.text, "what was typed is not lost"
