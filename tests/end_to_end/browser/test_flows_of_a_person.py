@@ -13,7 +13,9 @@ from tests.end_to_end.browser.walker import WAYS, Walker, Way, every_way, walker
 
 pytestmark = pytest.mark.browser
 
-NAME = "Lotte Dauw-Testpersoon"
+NAME = "Lotte Dauwdruppelmorgenlichtweidebloemengeurenpracht-Testpersoon"
+"""Wider than a phone."""
+
 PASSWORD = "vier losse woorden samen"
 
 
