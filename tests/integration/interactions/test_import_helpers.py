@@ -117,7 +117,9 @@ async def test_a_helper_that_is_killed_ends_the_import_which_can_be_begun_again(
         patched.setattr(record_import, "Helpers", Mortal)
         with pytest.raises(UnavailableError, match="begin again"):
             await imported(person.parts, some_lines(), processes=2)
-    assert [process.returncode for process in started[0]._processes] == [-signal.SIGKILL] * 2, "none is left"
+    for process in started[0]._processes:  # what it ended with is not known always: to end it again may take that away
+        with pytest.raises(ProcessLookupError):
+            os.kill(process.pid, 0)
     brought = await imported(person.parts, some_lines(), processes=2)
     assert brought.imported.already > 0
     assert brought.counts[0] + brought.counts[1] == 42
