@@ -13,11 +13,11 @@ from starlette.responses import Response
 from app.errors import AccessDeniedError, NotFoundError, PreconditionFailedError
 from app.fhir.elements import Tree
 from app.fhir.release import Release
-from app.fhir.self_measured import MOMENTS
+from app.fhir.self_measured import MOMENTS, is_own
 from app.interactions.self_measured import Change
 from app.portal import kinds
 from app.portal.kept_form import KeptForm, forget_typed, typed_before
-from app.portal.kinds import Kind, measurements_of
+from app.portal.kinds import WRONG, Kind, measurements_of
 from app.portal.language import Language, marked
 from app.portal.measuring import FORMS, Checked, checked
 from app.portal.open_session import text_of
@@ -62,6 +62,12 @@ async def _own(
     raise NotFoundError("There is no such measurement.")
 
 
+async def is_taken_back(reading: Reading, resource_id: str) -> bool:
+    """Return whether this is what the person typed, and took back."""
+    found = [one.tree() for one in await reading.found("Observation", ("_id", resource_id))]
+    return any(is_own(tree) and tree.get("status") in WRONG for tree in found)
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the route ``/measurements/{key}/{resource_id}``."""
     routes = APIRouter(include_in_schema=False)
@@ -85,22 +91,23 @@ def router(parts: Parts) -> APIRouter:
     async def correct(
         request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], key: str, resource_id: str
     ) -> Response:
-        kind, reading = kind_with_form(key), reading_for(parts, request, person)
+        kind, reading, typed = kind_with_form(key), reading_for(parts, request, person), typed_in(form)
+        takes_back = typed.get("do") == "take-back"
+        if takes_back and await is_taken_back(reading, resource_id):
+            return RedirectResponse(f"/measurements/{key}?saved=taken-back", 303)  # sent twice
         one, fields = await _own(parts, request, person, kind, resource_id)
-        is_taken_back = text_of(form, "do") == "take-back"
-        typed = typed_in(form)
-        found = Checked() if is_taken_back else checked(key, typed, reading.now, language_of(request))
+        found = Checked() if takes_back else checked(key, typed, reading.now, language_of(request))
         if found.errors or not is_sure(found, form):
             return form_page(request, parts, person, kind, typed, found, changes=resource_id)
         standing = text_of(form, "version")
         try:
             if standing != str(one.version):
                 raise PreconditionFailedError("This measurement was changed in the meantime.")
-            change = Change(one.release, resource_id, one.version, None if is_taken_back else found.measured[0])
+            change = Change(one.release, resource_id, one.version, None if takes_back else found.measured[0])
             await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
             fields["version"] = str(one.version)
             return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=resource_id)
-        return RedirectResponse(f"/measurements/{key}?saved={'taken-back' if is_taken_back else 'corrected'}", 303)
+        return RedirectResponse(f"/measurements/{key}?saved={'taken-back' if takes_back else 'corrected'}", 303)
 
     return routes

@@ -21,6 +21,7 @@ from app.fhir.elements import Tree, effective
 from app.fhir.release import Release
 from app.fhir.self_measured import is_own
 from app.interactions.self_measured import Change
+from app.portal.change_measurement import is_taken_back
 from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.kinds import WRONG
 from app.portal.language import Language, marked
@@ -182,12 +183,6 @@ async def _own(parts: Parts, request: Request, person: SignedIn, resource_id: st
     raise NotFoundError("There is no such line in the diary.")
 
 
-async def _is_taken_back(reading: Reading, resource_id: str) -> bool:
-    """Return whether this is a line that the person took back."""
-    found = [one.tree() for one in await reading.found("Observation", ("_id", resource_id))]
-    return any(diary_kind_of(tree) and is_own(tree) and tree.get("status") in WRONG for tree in found)
-
-
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/diary``."""
     routes = APIRouter(include_in_schema=False)
@@ -262,11 +257,11 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
         request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
     ) -> Response:
         reading, typed = reading_for(parts, request, person), typed_in(form)
-        is_taken_back = typed.get("do") == "take-back"
-        if is_taken_back and await _is_taken_back(reading, resource_id):
+        takes_back = typed.get("do") == "take-back"
+        if takes_back and await is_taken_back(reading, resource_id):
             return RedirectResponse(f"{DIARY}?saved=taken-back", 303)  # sent twice, the first time took it back
         one, fields = await _own(parts, request, person, resource_id)
-        entry, errors = (None, {}) if is_taken_back else checked_entry(typed, reading.now, language_of(request))
+        entry, errors = (None, {}) if takes_back else checked_entry(typed, reading.now, language_of(request))
         if errors:
             return _form(request, parts, person, typed, errors, changes=resource_id)
         try:
@@ -277,6 +272,6 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
         except PreconditionFailedError:
             stands, _ = checked_entry(fields, reading.now, language_of(request))
             if entry is None or entry != stands:  # else it was sent twice
-                shown = {**(fields if is_taken_back else typed), "version": str(one.version)}
+                shown = {**(fields if takes_back else typed), "version": str(one.version)}
                 return _form(request, parts, person, shown, problem=CHANGED, stands=fields["text"], changes=resource_id)
-        return RedirectResponse(f"{DIARY}?saved={'taken-back' if is_taken_back else 'corrected'}", 303)
+        return RedirectResponse(f"{DIARY}?saved={'taken-back' if takes_back else 'corrected'}", 303)

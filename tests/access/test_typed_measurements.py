@@ -194,6 +194,9 @@ async def test_a_value_that_is_taken_back_counts_no_more(world: World) -> None:
     shown = await page(world, "/measurements/weight?saved=taken-back")
     assert "111" not in shown.text
     assert (await page(world, path)).status_code == 404
+    again = await post(world, path, do="take-back", version="1")  # a second press that came late
+    assert again.headers["location"] == "/measurements/weight?saved=taken-back"
+    assert (await observations(world)) == [stays]
 
 
 async def test_a_second_tab_does_not_write_over_the_first(world: World) -> None:
