@@ -158,7 +158,8 @@ class Walker:
 
 
 def walker(site: Site, browser: Browser, way: Way, who: str = NOBODY, *, address: str = "192.0.2.1") -> Walker:
-    """Return somebody who is logged in as ``who``, coming from an address."""
+    """Return somebody who is logged in as ``who``, not long ago, coming from an address."""
+    site.prepare(browser)
     context = site.opened(
         browser,
         who,
