@@ -79,6 +79,7 @@ class Walker:
     def comes_to_page_of(self, heading: str) -> None:
         """Wait for the page with this heading, which is no text of the catalog."""
         expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
+        self.page.wait_for_load_state()  # its words are there before its style
         if not self.way.has_scripts:
             return
         found = checks.layout(self.page)
