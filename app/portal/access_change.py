@@ -29,9 +29,9 @@ from app.portal.connections import (
     notify_of,
     wish_of,
 )
+from app.portal.interactions import Leave
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
-from app.portal.reading import Leave
 from app.portal.session import SignedIn, checked_form, in_record
 from app.portal.view import trace_of
 

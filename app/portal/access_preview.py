@@ -14,10 +14,10 @@ from app.access.categories import PARTS, Category
 from app.access.grant import Grantee
 from app.consent import grants
 from app.errors import NotFoundError
+from app.portal.interactions import CountedSeen
 from app.portal.language import Language
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
-from app.portal.reading import CountedSeen
 from app.portal.session import SignedIn, in_record
 from app.portal.view import trace_of
 from app.portal.wording import CATEGORIES, type_words

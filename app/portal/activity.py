@@ -21,12 +21,12 @@ from app.errors import NotFoundError
 from app.identity import practices
 from app.oauth import clients
 from app.portal.formats import joined
+from app.portal.interactions import LogPage
 from app.portal.language import Language, marked
 from app.portal.log_filter import DEEDS, WHO, Filter, is_person
 from app.portal.login_words import change_words, way_words
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.reading import LogPage
 from app.portal.session import SignedIn, in_record
 from app.portal.view import trace_of
 from app.portal.wording import ROLES, type_words

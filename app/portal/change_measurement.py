@@ -16,6 +16,7 @@ from app.fhir.release import Release
 from app.fhir.self_measured import MOMENTS, is_own
 from app.interactions.self_measured import Change
 from app.portal import kinds
+from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, typed_before
 from app.portal.kinds import WRONG, Kind, measurements_of
 from app.portal.language import Language, marked
@@ -23,7 +24,7 @@ from app.portal.measuring import FORMS, Checked, checked
 from app.portal.open_session import text_of
 from app.portal.page import language_of
 from app.portal.parts import Parts
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import form_page, is_sure, kind_with_form, may_change, typed_in
 from app.portal.view import reading_for, trace_of

@@ -29,10 +29,10 @@ from app.jobs.notices import notify
 from app.jobs.reminders import remind
 from app.jobs.texts import NoticeKind
 from app.oauth import clients, tokens
+from app.portal.interactions import Leave
 from app.portal.language import Language, marked
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.reading import Leave
 from app.portal.session import SignedIn, checked_form, in_record
 from app.portal.view import trace_of
 from app.portal.waiting import waiting_for

@@ -22,6 +22,7 @@ from app.fhir.release import Release
 from app.fhir.self_measured import is_own
 from app.interactions.self_measured import Change
 from app.portal.change_measurement import is_taken_back
+from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.kinds import WRONG
 from app.portal.language import Language, marked
@@ -30,7 +31,7 @@ from app.portal.open_session import text_of
 from app.portal.own_plan import CHANGED
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, typed_in
 from app.portal.view import reading_for, trace_of

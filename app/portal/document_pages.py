@@ -24,9 +24,10 @@ from app.portal.documents import (
     kind_of_file,
     kind_shown,
 )
+from app.portal.interactions import Found
 from app.portal.page import near, page
 from app.portal.parts import Parts
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.view import reading_for
 from app.web.middleware import POLICY

@@ -21,11 +21,11 @@ from app.db.database import Transaction
 from app.errors import NotFoundError, UnprocessableError
 from app.jobs.texts import NoticeKind
 from app.portal.connections import GIVEN, PERIODS, Wish, accesses, deed_of, event_of, fields, named, notify_of, ticked
+from app.portal.interactions import Leave
 from app.portal.language import marked
 from app.portal.open_session import text_of
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.reading import Leave
 from app.portal.session import SignedIn, checked_form, signed_in
 from app.portal.view import trace_of
 from app.portal.wording import CAPACITIES, POWERS

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
+from app.portal.interactions import FoundMisfit
 from app.portal.language import Language
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
-from app.portal.reading import FoundMisfit
 from app.portal.session import SignedIn, signed_in
 from app.portal.view import trace_of
 from app.portal.wording import type_words

@@ -17,6 +17,7 @@ from app.errors import AccessDeniedError, DuplicateError, NotFoundError, Precond
 from app.fhir.own_plan import GOAL, REACHED, STOPPED, TASK, Ended, is_own
 from app.interactions.own_words import Edit
 from app.portal.careplan import OVER
+from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.kinds import is_open_goal
 from app.portal.language import Language, marked
@@ -33,7 +34,7 @@ from app.portal.own_goals import (
 )
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, typed_in
 from app.portal.view import reading_for, trace_of

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.audit.log import AuditLog
 from app.db.database import Database
-from app.portal.reading import Interactions
+from app.portal.interactions import Interactions
 from app.settings import Settings
 
 

@@ -10,9 +10,9 @@ from app.consent.categorize import categorize
 from app.fhir.elements import Tree, amount, day_of, has_code, listed, named, words
 from app.portal.careplan import ASKED, members, range_in_words
 from app.portal.formats import day, joined
+from app.portal.interactions import AuthoredVersion
 from app.portal.kinds import KINDS, Target, is_open_goal, target_of
 from app.portal.language import Language, marked
-from app.portal.reading import AuthoredVersion
 from app.portal.schedule import bounds_in_words, timing_in_words
 
 TYPES = ("Goal", "CarePlan", "CareTeam", *ASKED)

@@ -20,6 +20,7 @@ from app.fhir.own_plan import REACHED, STOPPED, OwnAction, OwnGoal
 from app.interactions.own_words import Edit
 from app.portal.asked_measuring import measuring_fields, measuring_typed
 from app.portal.careplan import OVER
+from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, own_mark, typed_by
 from app.portal.kinds import KINDS, is_open_goal
 from app.portal.language import Language, marked
@@ -37,7 +38,7 @@ from app.portal.page import language_of, page
 from app.portal.plan_proposals import ILLNESSES, proposed
 from app.portal.practice import PEOPLE
 from app.portal.practice_person import looking_at, page_about
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import AtWork, LoginParts, at_work
 from app.portal.type_measurement import KEY_LENGTH_MAX, typed_in
 from app.portal.view import trace_of

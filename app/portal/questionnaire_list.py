@@ -14,11 +14,12 @@ from app.errors import NotFoundError, UnprocessableError
 from app.fhir.elements import Tree, day_of, listed, named, newest_first, referred
 from app.portal.answering import given, in_words
 from app.portal.careplan import OVER
+from app.portal.interactions import Found
 from app.portal.language import marked
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.questions import questions_of, said, value_of
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.view import reading_for
 

@@ -21,6 +21,7 @@ from app.fhir.elements import Tree, listed, words
 from app.fhir.release import Release
 from app.interactions.answers import Answers
 from app.portal.answering import answers_of, field_of, in_words, items_of, missing, typed_of, values_given
+from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.language import marked
 from app.portal.open_session import text_of
@@ -28,7 +29,7 @@ from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.questionnaire_list import may_answer, named_in, names_of, tasks_of, wanted_by
 from app.portal.questions import AGAIN, OPTIONS_MAX, TIMES_MAX, Question, asked, questions_of, said
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import KEY_LENGTH_MAX
 from app.portal.view import reading_for, trace_of

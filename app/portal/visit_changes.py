@@ -21,13 +21,14 @@ from app.errors import AccessDeniedError, DuplicateError, NotFoundError, Precond
 from app.fhir.visit import COMMUNICATION, Prepared, ToPractice, Withdrawn, prepared_of
 from app.identity import practices
 from app.interactions.own_words import Edit
+from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.language import marked
 from app.portal.open_session import text_of
 from app.portal.own_plan import CHANGED, SENT_BEFORE
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change
 from app.portal.view import reading_for, trace_of

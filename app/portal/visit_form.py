@@ -12,6 +12,7 @@ from app.fhir.release import Release
 from app.fhir.visit import Subject, ToPractice, Visit
 from app.portal import medication, summary
 from app.portal.diary import newest_lines
+from app.portal.interactions import Found
 from app.portal.kinds import KINDS, is_open_goal, measurements_of, targets_of
 from app.portal.language import Language
 from app.portal.measurements import newest_measurements
@@ -19,7 +20,7 @@ from app.portal.measurements_shown import state_of
 from app.portal.measuring import day_typed, line_typed
 from app.portal.open_session import text_of
 from app.portal.own_goals import AHEAD_MAX
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 from app.portal.visits import Shown, names_of_products, shown_of
 
 QUESTIONS_MAX, QUESTION_LENGTH_MAX, SUBJECTS_MAX = 20, 500, 50

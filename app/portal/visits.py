@@ -13,11 +13,12 @@ from app.fhir.elements import Tree, named, words
 from app.fhir.visit import COMMUNICATION, Prepared, Subject, prepared_of
 from app.portal.diary import lines_of
 from app.portal.formats import near_day, near_moment, unit
+from app.portal.interactions import Found
 from app.portal.kinds import kind_of, measurements_of
 from app.portal.language import Language, marked
 from app.portal.measurements_shown import written
 from app.portal.medication import agreement_of
-from app.portal.reading import Found, Reading
+from app.portal.reading import Reading
 
 SOUGHT_AT_ONCE, SOUGHT_MAX = 100, 2000
 """Things of one type that one search looks up for what is prepared, and all of them together."""
