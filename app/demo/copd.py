@@ -2,6 +2,8 @@
 
 The year: saturation around 94; a cold that became an exacerbation (days 120 to 104 ago): saturation to 88, breathing to
 26, fever, prednisone and doxycycline; pulmonary rehabilitation since; less weight, then slowly more again.
+
+It is long, as all that happened to one person stands in one place.
 """
 
 from datetime import date

@@ -2,6 +2,8 @@
 
 The year: HbA1c 66 at the start; more exercise and a second medicine after a bad check-up (nine months ago); two hypos
 since; a flu with fever and high glucose four months ago; a holiday without measurements.
+
+It is long, as all that happened to one person stands in one place.
 """
 
 from datetime import date

@@ -2,6 +2,8 @@
 
 The year: medication stepped up in spring; two months ago three kilos of fluid in nine days (days 62 to 52 ago), seen in
 the weights, a double dose of furosemide, and dry again in ten days. Salt and water are on the plan since.
+
+It is long, as all that happened to one person stands in one place.
 """
 
 from datetime import date

@@ -53,15 +53,25 @@ class New(Protocol):
     """What a person typed, to be kept as a resource; two with the same ``repr`` are the same."""
 
     @property
-    def resource_type(self) -> str: ...  # noqa: D102
-    def new(self, release: Release, moment: Moment) -> Tree: ...  # noqa: D102
+    def resource_type(self) -> str:
+        """Return which type it becomes."""
+        ...
+
+    def new(self, release: Release, moment: Moment) -> Tree:
+        """Return the resource."""
+        ...
 
 
 class Amended(Protocol):
     """What becomes of a resource that a person wrote; two with the same ``repr`` are the same."""
 
-    def fits(self, tree: Tree) -> bool: ...  # noqa: D102 - whether it is such a resource, and the person's own
-    def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree: ...  # noqa: D102
+    def fits(self, tree: Tree) -> bool:
+        """Return whether it is such a resource, and the person's own."""
+        ...
+
+    def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
+        """Return the resource as it is from now on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

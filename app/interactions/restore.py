@@ -7,6 +7,8 @@ of it goes in, in one transaction, or nothing does. Three things are not as they
 - a grant that was in force is ended: an import gives nobody access;
 - the log from before is kept beside that of this server, which tells only what happened here;
 - a person who has a record here, with nothing in it yet, gets this one in its place; what the log said of the empty one is kept too.
+
+It is one module, as its steps are one transaction over one file.
 """
 
 import re

@@ -2,6 +2,8 @@
 
 The grant with its code, the used code with its tokens, the used refresh token with the new ones: what belongs together
 is durable together, and what comes a second time ends what it gave, even though the request is refused.
+
+It is one module, as its transactions share how a client, a grant and a token are read and ended.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """Authlib's authorization server, assembled: which grant types, how clients prove themselves, what is answered.
 
 Everything here blocks and runs in a worker thread. What is written stands in ``changes.py``.
+
+The server is one class and long, as Authlib asks one object for all of it.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,7 @@
-"""Who may see what: the grants of a person, giving one to a practice, and withdrawing one."""
+"""Who may see what: the grants of a person, giving one to a practice, and withdrawing one.
+
+It is one module, as all its pages share one form and one way to keep what it says.
+"""
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace

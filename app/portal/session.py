@@ -6,6 +6,8 @@ that is made for it, so that nobody can be logged in to somebody else's account 
 bound to that too: a form that was opened in one record changes nothing in the next.
 
 ``signed_in`` is for pages about the person's own record, ``in_record`` for those that who acts for another sees in theirs.
+
+It is one module, as every dependency here rests on the one before it, and on the same state of a request.
 """
 
 import hmac

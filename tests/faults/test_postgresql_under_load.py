@@ -120,4 +120,4 @@ async def _campaign(folder: Path) -> None:
         await asyncio.to_thread(soundness.check)
         assert there.answered <= await asyncio.to_thread(soundness.requests)
         assert "sound" in await asyncio.to_thread(pair.program.run, "audit", "verify")
-        print(f"{dict(broken)}, {len(there.answered)} answers, {done} done without one")  # noqa: T201
+        print(f"{dict(broken)}, {len(there.answered)} answers, {done} done without one")  # noqa: T201 - shown when the test fails
