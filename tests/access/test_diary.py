@@ -19,12 +19,13 @@ from tests.support.world import World, weight
 
 DUTCH = {"accept-language": "nl"}
 ADD, TEXT = "/diary/add", "Benauwd na de trap."
+AT = datetime.now(UTC) - timedelta(hours=3)
+"""The same for all forms of this process: what is sent twice says the same minute."""
 
 
 def typed(**other: str) -> dict[str, str]:
-    """Return the fields of a complaint of an hour ago."""
-    at = datetime.now(UTC) - timedelta(hours=3)
-    return {"kind": "complaint", "text": TEXT, "day": str(at.date()), "clock": f"{at:%H:%M}", "key": "first"} | other
+    """Return the fields of a complaint of some hours ago."""
+    return {"kind": "complaint", "text": TEXT, "day": str(AT.date()), "clock": f"{AT:%H:%M}", "key": "first"} | other
 
 
 async def post(world: World, path: str, who: str = "zonnestraal", **fields: str) -> httpx.Response:

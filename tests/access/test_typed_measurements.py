@@ -26,12 +26,13 @@ from tests.support.world import World, weight
 
 DUTCH = {"accept-language": "nl"}
 ADD = "/measurements/add/weight"
+AT = datetime.now(UTC) - timedelta(hours=6)
+"""The same for all forms of this process: what is sent twice says the same minute."""
 
 
 def typed(**other: str) -> dict[str, str]:
-    """Return the fields of a weight of an hour ago."""
-    at = datetime.now(UTC) - timedelta(hours=6)
-    return {"value": "72,5", "day": str(at.date()), "clock": f"{at:%H:%M}", "note": "", "key": "first"} | other
+    """Return the fields of a weight of some hours ago."""
+    return {"value": "72,5", "day": str(AT.date()), "clock": f"{AT:%H:%M}", "note": "", "key": "first"} | other
 
 
 async def post(world: World, path: str, who: str = "zonnestraal", **fields: str) -> httpx.Response:

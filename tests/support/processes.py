@@ -25,9 +25,10 @@ def started_by(process: subprocess.Popen[bytes]) -> list[int]:
     """Return the ids of all processes that a process started, and those that these started."""
     found = [process.pid]
     for pid in found:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(FileNotFoundError):  # a thread that ended meanwhile has no children any more
-                found += [int(child) for child in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError):  # a process that ended meanwhile has no threads any more
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with suppress(FileNotFoundError, ProcessLookupError):  # nor has a thread that did any children
+                    found += [int(child) for child in (task / "children").read_text().split()]
     return found[1:]
 
 

@@ -101,15 +101,3 @@ def test_what_does_not_exist_gives_a_page_that_helps(site: Site, browser: Browse
     page.get_by_role("link", name="Ga naar de eerste pagina").click()
     assert page.url == f"{site.url}/"
     context.close()
-
-
-def test_a_double_click_erases_once_and_leaves_the_person_with_the_proof(site: Site, browser: Browser) -> None:
-    context = site.opened(browser, NOBODY)
-    page = context.new_page()
-    log_in(page, site.demo["people"][-1])
-    site.go(page, "/my-data/erase/now")
-    page.get_by_label("Typ het woord").fill("WISSEN")
-    page.get_by_role("button", name="Alles nu wissen").dblclick(delay=80)
-    page.get_by_role("heading", level=1, name="Uw dossier is gewist").wait_for()
-    assert page.get_by_role("link", name="Het bewijs bewaren").count() == 1
-    context.close()

@@ -1,5 +1,6 @@
 """What a person does with their record, from the first page to the last: in both languages, at three widths, by keys, without scripts."""
 
+from ipaddress import ip_network
 from uuid import uuid4
 
 import pytest
@@ -17,12 +18,14 @@ NAME = "Lotte Dauwdruppelmorgenlichtweidebloemengeurenpracht-Testpersoon"
 """Wider than a phone."""
 
 PASSWORD = "vier losse woorden samen"
+ADDRESSES = map(str, ip_network("198.18.0.0/15").hosts())
+"""Each newcomer has one of their own: from one address only a few may sign up in an hour."""
 
 
 def newcomer(site: Site, browser: Browser, way: Way) -> tuple[Walker, str, str]:
     """Return somebody who has just started a record, their login name, and the secret of their phone."""
     login = f"dauw-{uuid4().hex[:12]}"
-    who = walker(site, browser, way, address=f"192.0.2.{1 + WAYS.index(way)}")
+    who = walker(site, browser, way, address=next(ADDRESSES))
     who.goes_to("/")
     who.follow("Start your record")
     who.comes_to("Start your record")
@@ -304,6 +307,17 @@ def test_a_person_erases_the_record_and_keeps_the_proof(site: Site, browser: Bro
     assert kept.value.path().read_bytes().startswith(b"{")
     who.goes_to("/measurements")
     who.comes_to("Log in")
+    who.is_done()
+
+
+def test_a_double_click_erases_once_and_leaves_the_person_with_the_proof(site: Site, browser: Browser) -> None:
+    who, _, _ = newcomer(site, browser, WAYS[0])
+    who.goes_to("/my-data/erase/now")
+    who.comes_to("Erase my record now")
+    who.fill_own(who.say("Type the word %(word)s", word=who.say("ERASE")), who.say("ERASE"))
+    who.button("Erase everything now").dblclick(delay=80)
+    who.comes_to("Your record has been erased")
+    expect(who.page.get_by_role("link", name=who.say("Save the proof"))).to_have_count(1)
     who.is_done()
 
 

@@ -25,7 +25,7 @@ WATCH = """keep => {
 def test_a_button_says_that_it_is_sending_and_sends_once(site: Site, browser: Browser) -> None:
     context = site.opened(browser, NOBODY)
     page = context.new_page()
-    log_in(page, site.demo["people"][2])  # whose pages no other test reads: the language is kept with the account
+    log_in(page, site.demo["people"][2])  # whom no other test logs in: what it keeps stays with the account
     held: list[Route] = []
     page.route("**/settings", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
     site.go(page, "/settings")
