@@ -91,6 +91,17 @@ _RECORD_GRANTED = hot(
     )
     .limit(1)
 )
+_PARENTS = hot(
+    select(access_grant)
+    .where(
+        _columns.grantee == Grantee.PERSON.value,
+        _columns.capacity == Capacity.PARENT.value,
+        _columns.birth_date >= bindparam("first"),
+        _columns.birth_date <= bindparam("last"),
+        _columns.withdrawn_at.is_(None),
+    )
+    .order_by(_columns.record_id, _columns.grant_id)
+)
 _OF_GRANTEE = hot(_to_grantee)
 _OF_GRANTEE_IN_RECORD = hot(_to_grantee.where(_columns.record_id == bindparam("record_id")))
 
@@ -275,6 +286,12 @@ async def of_person(reader: Reader, account_id: str, now: datetime) -> list[Gran
     wanted = {"grantee": Grantee.PERSON.value, "grantee_id": account_id, "now": _us(now)}
     found = [grant for grant in map(_grant, await reader.all(_OF_GRANTEE, wanted)) if grant.is_in_force(now)]
     return sorted(found, key=lambda grant: (grant.mandate.represented if grant.mandate else "", grant.grant_id))
+
+
+async def parents_of_born(reader: Reader, first: date, last: date) -> list[Grant]:
+    """Return the representations of parents of children born on these days or between them, in force or over by themselves."""
+    rows = await reader.all(_PARENTS, {"first": first.isoformat(), "last": last.isoformat()})
+    return [_grant(row) for row in rows]
 
 
 async def record_granted(reader: Reader, practice_id: str, grant_id: str) -> int | None:

@@ -20,12 +20,9 @@ from app.consent.grants import LONGEST
 from app.consent.requests import NOBODY, AccessRequest, State, Wanted
 from app.db.database import Transaction
 from app.errors import UnprocessableError
-from app.fhir.dates import microseconds
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
-from app.jobs.notices import notify
-from app.jobs.texts import NoticeKind
 from app.store.changes import patients_of
 
 WORDS_MAX = 200
@@ -56,8 +53,6 @@ async def request_access(context: Context, requester: Requester, trace: Trace, c
         _check(wanted, now)
         record_id = await codes.take(transaction, context.cursor_key, code, now)
         made = await requests.put(transaction, record_id, practice_id, requester.display, wanted, now)
-        if made.record_id != NOBODY:
-            await notify(transaction, record_id=made.record_id, kind=NoticeKind.ACCESS_ASKED, now_us=microseconds(now))
         told = event(requester, trace, deed, Touched(made.record_id))
         return Asked(made, State.WAITING), [msgspec.structs.replace(told, detail=f"request:{made.request_id}")]
 

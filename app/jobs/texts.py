@@ -23,6 +23,12 @@ class NoticeKind(StrEnum):
     NEW_DEVICE = "new-device"
     LOGIN_CHANGED = "login-changed"
     UNUSUAL = "unusual"
+    TASK_WAITS = "task-waits"
+    PLAN_CHANGED = "plan-changed"
+    MESSAGE = "message"
+    MAY_AGREE = "may-agree"
+    DECIDES_ALONE = "decides-alone"
+    CHILD_OLDER = "child-older"
 
 
 class _Text(NamedTuple):
@@ -87,6 +93,37 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
             "Er staat iets opvallends in de lijst van wie in uw dossier keek. Misschien klopt het gewoon.",
             "Kijk wat het was. Dat kan op deze pagina, als u bent ingelogd:\n{page}",
         ),
+        NoticeKind.TASK_WAITS: _Text(
+            "Er staat iets voor u klaar",
+            "Een praktijk zette iets voor u klaar, zoals een vragenlijst.",
+            "Wat het is, ziet u op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.PLAN_CHANGED: _Text(
+            "Een praktijk veranderde iets in uw dossier",
+            "Een praktijk veranderde iets dat bij uw afspraken hoort.",
+            "Wat er nieuw is, ziet u op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.MESSAGE: _Text(
+            "Er is een bericht voor u",
+            "Een praktijk zette een bericht voor u in uw dossier.",
+            "Wat er nieuw is, ziet u op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.MAY_AGREE: _Text(
+            "U beslist nu mee over uw dossier",
+            "Een ouder mocht in uw dossier kijken. Vanaf nu mag dat alleen als u ja zegt.",
+            "Ja zeggen of niet: dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.DECIDES_ALONE: _Text(
+            "U beslist nu zelf over uw dossier",
+            "Een ouder mocht in uw dossier kijken. Dat is nu gestopt, want u beslist nu alleen.",
+            "Wilt u dat iemand u helpt? Dat kan op deze pagina, als u bent ingelogd:\n{page}",
+        ),
+        NoticeKind.CHILD_OLDER: _Text(
+            "Het dossier van een kind is nu dicht voor u",
+            "U mocht als ouder in het dossier van een kind. Dat stopte, want het kind is nu ouder.\n"
+            "Is het kind nog geen 16? Dan kan het kind er zelf ja op zeggen.",
+            "In welke dossiers u mag, ziet u op deze pagina, als u bent ingelogd:\n{page}",
+        ),
     },
     "en": {
         NoticeKind.ACCESS_ASKED: _Text(
@@ -141,6 +178,37 @@ _TEXTS: dict[str, dict[NoticeKind, _Text]] = {
             "Something stands out in the list of who looked in your record. Perhaps it is quite all right.",
             "See what it was. You can do that on this page, after logging in:\n{page}",
         ),
+        NoticeKind.TASK_WAITS: _Text(
+            "Something is ready for you",
+            "A practice put something ready for you, such as a questionnaire.",
+            "You see what it is on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.PLAN_CHANGED: _Text(
+            "A practice changed something in your record",
+            "A practice changed something that belongs to what you agreed.",
+            "You see what is new on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.MESSAGE: _Text(
+            "There is a message for you",
+            "A practice put a message for you in your record.",
+            "You see what is new on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.MAY_AGREE: _Text(
+            "You now have a say about your record",
+            "A parent could look in your record. From now on that takes your yes.",
+            "You can say yes, or not, on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.DECIDES_ALONE: _Text(
+            "You now decide about your record",
+            "A parent could look in your record. That has ended now, for you decide alone.",
+            "Do you want someone to help you? You can do that on this page, after logging in:\n{page}",
+        ),
+        NoticeKind.CHILD_OLDER: _Text(
+            "A child's record is now closed to you",
+            "As a parent you could use the record of a child. That ended, for the child is older now.\n"
+            "Is the child not 16 yet? Then the child can say yes to it.",
+            "You see which records you can use on this page, after logging in:\n{page}",
+        ),
     },
 }
 _CLOSING = {
@@ -159,6 +227,22 @@ _PAGES = {
     NoticeKind.NEW_DEVICE: "/login-and-devices",
     NoticeKind.LOGIN_CHANGED: "/login-and-devices",
     NoticeKind.UNUSUAL: "/activity",
+    NoticeKind.TASK_WAITS: "/",
+    NoticeKind.PLAN_CHANGED: "/",
+    NoticeKind.MESSAGE: "/",
+    NoticeKind.MAY_AGREE: "/helpers",
+    NoticeKind.DECIDES_ALONE: "/helpers",
+    NoticeKind.CHILD_OLDER: "/helping",
+}
+CAN_STOP = frozenset(
+    (NoticeKind.ACCESS_ASKED, NoticeKind.UNUSUAL, NoticeKind.TASK_WAITS, NoticeKind.PLAN_CHANGED, NoticeKind.MESSAGE)
+)
+"""What a person can do without: it opens nothing that was closed, and the pages tell of it too."""
+
+_STOPS = "/settings/mails"
+_TO_STOP = {
+    "nl": "Wilt u zulke mails niet meer? Zet ze uit op deze pagina, als u bent ingelogd:\n{page}",
+    "en": "Do you want no more of these mails? Switch them off on this page, after logging in:\n{page}",
 }
 LANGUAGES = tuple(_TEXTS)
 """The languages of notices; the first one is used for a language that is not here."""
@@ -173,7 +257,13 @@ def notice(kind: NoticeKind, *, to: str, language: str, base_url: str) -> EmailM
     """
     spoken = language if language in _TEXTS else LANGUAGES[0]
     subject, happened, advice = _TEXTS[spoken][kind]
-    return written(to, subject, (happened, advice.format(page=f"{base_url}{_PAGES[kind]}")), spoken)
+    paragraphs = (happened, advice.format(page=f"{base_url}{_PAGES[kind]}"))
+    if kind not in CAN_STOP:
+        return written(to, subject, paragraphs, spoken)
+    stops = f"{base_url}{_STOPS}"
+    message = written(to, subject, (*paragraphs, _TO_STOP[spoken].format(page=stops)), spoken)
+    message["List-Unsubscribe"] = f"<{stops}>"  # RFC 2369: a page to do it on; it asks who is there
+    return message
 
 
 def written(to: str, subject: str, paragraphs: tuple[str, ...], language: str) -> EmailMessage:

@@ -1,4 +1,4 @@
-"""Which mails a person gets: those about what stands out in their log can be chosen, those about access and login always come.
+"""Which mails a person gets: those about what is for them or stands out can be chosen, those about access and login always come.
 
 No mail says anything about health, or has a link that logs in; see ``app/jobs/texts.py``.
 """
@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 
 from app.audit import alerts
+from app.audit.doings import Doing
 from app.audit.events import Event
 from app.audit.unusual import Unusual
 from app.db.database import Transaction
@@ -22,17 +23,25 @@ from app.portal.session import SignedIn, checked_form, signed_in
 from app.portal.view import trace_of
 
 HERE = "/settings/mails"
-SIGNS = (
+NEW = (
+    (Doing.TASK, marked("Something is ready for you, such as a questionnaire")),
+    (Doing.PLAN, marked("A practice changes your care plan")),
+    (Doing.MESSAGE, marked("A practice sends you a message")),
+    (Doing.ASKED, marked("A practice asks if they may look in your record")),
+)
+"""What is for a person, and waits on the pages too: nothing opens by not hearing of it."""
+
+STANDS_OUT = (
     (Unusual.FIRST, marked("A practice looks for the first time")),
     (Unusual.MANY, marked("A practice looks at much at once")),
     (Unusual.NIGHT, marked("A practice looks at night")),
     (Unusual.REFUSED, marked("Someone tries and is refused")),
 )
-"""What a person may be told of by mail."""
+"""What a person should perhaps look at twice."""
 
 ALWAYS = (
-    marked("Someone asks for access to your record."),
     marked("Access to your record begins, changes or ends."),
+    marked("A child turns 12 or 16, so that a parent may do less."),
     marked("Someone logs in on a new device, or changes how you log in."),
 )
 """What a person is told of in any case: nobody else may switch that off for them."""
@@ -49,7 +58,8 @@ def router(parts: Parts) -> APIRouter:
         return page(
             request,
             "mail_settings.html",
-            signs=SIGNS,
+            new=NEW,
+            stands_out=STANDS_OUT,
             always=ALWAYS,
             off=await alerts.switched_off(reader, person.record_id),
             told={sign: at.astimezone(zone) for sign, at in told.items()},
@@ -63,7 +73,7 @@ def router(parts: Parts) -> APIRouter:
         person: Annotated[SignedIn, Depends(signed_in)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> RedirectResponse:
-        off = frozenset(sign for sign in Unusual if sign.value not in form)
+        off = frozenset(sign for name, sign in alerts.SIGNS.items() if name not in form)
 
         async def job(transaction: Transaction) -> None:
             await alerts.switch(transaction, person.record_id, off)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.audit import alerts
+from app.audit.doings import Doing
 from app.audit.events import Event
 from app.audit.unusual import MANY, Unusual
 from app.db.database import Transaction
@@ -27,7 +28,11 @@ async def watched(place: Place) -> Place:
 
 
 async def told(place: Place) -> list[int]:
-    found: list[int] = []
+    return list(await told_of(place))
+
+
+async def told_of(place: Place) -> alerts.Found:
+    found: alerts.Found = {}
     while True:
         begin, end, signs = await alerts.look(place.database.reader, ZONE)
         if begin == end:
@@ -35,13 +40,13 @@ async def told(place: Place) -> list[int]:
 
         async def job(
             transaction: Transaction, begin: int = begin, end: int = end, signs: alerts.Found = signs
-        ) -> list[int]:
+        ) -> alerts.Found:
             return await alerts.tell(transaction, begin, end, signs, place.now)
 
-        found += await place.database.write(job)
+        found |= await place.database.write(job)
 
 
-async def switch(place: Place, *off: Unusual) -> None:
+async def switch(place: Place, *off: alerts.Sign) -> None:
     await place.database.write(lambda transaction: alerts.switch(transaction, HER, frozenset(off)))
 
 
@@ -89,4 +94,26 @@ async def test_what_another_process_told_is_not_told_again(watched: Place) -> No
     again = await watched.database.write(
         lambda transaction: alerts.tell(transaction, begin, end, signs, watched.now + 2 * alerts.DAY_US)
     )
-    assert again == []
+    assert again == {}
+
+
+async def test_what_a_practice_writes_for_a_person_is_told_once_a_day_of_each_kind(watched: Place) -> None:
+    for_her = [Event("create", record_id=HER, resource_type=name, **LOOK) for name in ("Task", "Task", "Communication")]
+    await watched.write(*for_her)
+    assert await told_of(watched) == {HER: {Doing.TASK, Doing.MESSAGE}}
+    await watched.write(*for_her, Event("update", record_id=HER, resource_type="Goal", **LOOK))
+    assert await told_of(watched) == {HER: {Doing.PLAN}}
+    await switch(watched, Doing.TASK)
+    watched.now += alerts.DAY_US
+    await watched.write(*for_her)
+    assert await told_of(watched) == {HER: {Doing.MESSAGE}}
+
+
+async def test_what_happens_once_is_told_once_and_is_no_kind_to_switch_off(watched: Place) -> None:
+    async def job(transaction: Transaction) -> bool:
+        return await alerts.tell_once(transaction, HER, "may-agree", watched.now)
+
+    assert [await watched.database.write(job) for _ in range(2)] == [True, False]
+    assert await alerts.told(watched.database.reader, HER) == {}
+    await switch(watched, Doing.PLAN)
+    assert not await watched.database.write(job)

@@ -5,7 +5,7 @@ from email.errors import HeaderParseError
 
 import pytest
 
-from app.jobs.texts import LANGUAGES, NoticeKind, notice
+from app.jobs.texts import CAN_STOP, LANGUAGES, NoticeKind, notice
 
 BASE_URL = "https://regie.example.test"
 TO = "zonnestraal@example.test"
@@ -14,6 +14,10 @@ PAGES = {
     "unusual": "activity",
     "new-device": "login-and-devices",
     "login-changed": "login-and-devices",
+    "may-agree": "helpers",
+    "decides-alone": "helpers",
+    "child-older": "helping",
+    **dict.fromkeys(("task-waits", "plan-changed", "message"), ""),
 }
 EVERY = [(kind, language) for kind in NoticeKind for language in LANGUAGES]
 
@@ -25,7 +29,21 @@ def words_of(kind: NoticeKind, language: str) -> str:
 @pytest.mark.parametrize(("kind", "language"), EVERY)
 def test_a_notice_gives_a_page_to_act_on(kind: NoticeKind, language: str) -> None:
     words = words_of(kind, language)
-    assert re.findall(r"https?://\S+", words) == [f"{BASE_URL}/{PAGES.get(kind, 'access')}"]
+    stops = [f"{BASE_URL}/settings/mails"] if kind in CAN_STOP else []
+    assert re.findall(r"https?://\S+", words) == [f"{BASE_URL}/{PAGES.get(kind, 'access')}", *stops]
+
+
+@pytest.mark.parametrize(("kind", "language"), EVERY)
+def test_what_can_be_switched_off_says_where_to_people_and_to_their_mail_program(
+    kind: NoticeKind, language: str
+) -> None:
+    stops = notice(kind, to=TO, language=language, base_url=BASE_URL)["List-Unsubscribe"]
+    assert stops == (f"<{BASE_URL}/settings/mails>" if kind in CAN_STOP else None)
+
+
+@pytest.mark.parametrize("kind", ["access-given", "access-ended", "key-reused", "new-device", "login-changed"])
+def test_what_tells_of_access_or_of_a_login_can_not_be_switched_off(kind: str) -> None:
+    assert kind not in CAN_STOP
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY)
