@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.process_tree import ENDED, below
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -26,11 +28,7 @@ NO_MEMORY = Memory(0, 0)
 
 def processes(root: int) -> list[int]:
     """Return a process and all that it started, directly or not."""
-    found = [root]
-    for process in found:
-        for task in Path(f"/proc/{process}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
-    return found
+    return [root, *below(root)]
 
 
 def processor_time(root: int) -> float:
@@ -77,7 +75,8 @@ def end(process: "subprocess.Popen[bytes]") -> None:
         process.wait(timeout=20)
     except subprocess.TimeoutExpired:
         for one in processes(process.pid):
-            os.kill(one, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # that one ended since it was listed
+                os.kill(one, signal.SIGKILL)
         process.wait()
 
 
@@ -108,19 +107,22 @@ def move(root: int, cores: Iterable[int]) -> None:
 def _command(process: int) -> bytes:
     try:
         return Path(f"/proc/{process}/cmdline").read_bytes()
-    except FileNotFoundError:  # it ended since it was listed
+    except ENDED:  # since it was listed
         return b""
 
 
 def _times(process: int) -> float:
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:  # it ended since it was listed, and is now in its parent's time
+    except ENDED:  # since it was listed: it is now in its parent's time
         return 0.0
     return sum(map(int, fields[11:15])) / _TICKS
 
 
 def _memory(process: int) -> Memory:
-    lines = (line.split() for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    try:
+        lines = [line.split() for line in Path(f"/proc/{process}/status").read_text().splitlines()]
+    except ENDED:  # since it was listed
+        return NO_MEMORY
     kibibytes = {line[0]: int(line[1]) for line in lines if line[0] in ("VmRSS:", "RssAnon:")}
-    return Memory(kibibytes["VmRSS:"] * 1024, kibibytes["RssAnon:"] * 1024)
+    return Memory(kibibytes.get("VmRSS:", 0) * 1024, kibibytes.get("RssAnon:", 0) * 1024)

@@ -19,6 +19,7 @@ from tests.benchmarks.replay import replay
 from tests.benchmarks.workloads import WORKLOADS
 from tests.support import postgres
 from tests.support.database import kind
+from tests.support.process_tree import is_running
 from tests.support.running import ROOT
 
 COUNT = 2
@@ -97,7 +98,7 @@ with place({kind()!r}, folder / "place") as where:
         running.send_signal(number)
         assert running.wait(30) != 0
     assert len(started) >= 2
-    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+    assert [pid for pid in started if is_running(pid)] == []
 
 
 def test_an_import_has_its_limit_beside_it(where: Place, tmp_path: Path) -> None:

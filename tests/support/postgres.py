@@ -5,6 +5,7 @@ here; tests of faults start one of their own that does.
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
@@ -12,7 +13,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -22,6 +22,7 @@ import psycopg
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.process_tree import below
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -79,9 +80,10 @@ class Server:
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for child in (self.process.pid, *map(int, children)):
-            os.kill(child, number)
+        self.process.send_signal(signal.SIGSTOP)  # it starts none while they are listed, and sees none end
+        for pid in (*below(self.process.pid), self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """End it, with an end to what its clients do; with SIGQUIT it keeps nothing, and is gone at once."""
@@ -101,7 +103,7 @@ class Server:
         self.run(f"CREATE DATABASE {name} {made_of} STRATEGY file_copy LC_COLLATE 'C'")
         return self.url(name)
 
-    @contextmanager
+    @contextlib.contextmanager
     def tablespace(self, folder: Path) -> Iterator[str]:
         """Give the name of a tablespace in a folder, which may be a small file system."""
         name = f"space{next(_numbers)}"

@@ -3,9 +3,9 @@
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
+from tests.support.process_tree import below
 from tests.support.running import Program
 
 
@@ -23,19 +23,13 @@ def served(program: Program) -> Iterator[subprocess.Popen[bytes]]:
 
 def started_by(process: subprocess.Popen[bytes]) -> list[int]:
     """Return the ids of all processes that a process started, and those that these started."""
-    found = [process.pid]
-    for pid in found:
-        with suppress(FileNotFoundError):  # a process that ended meanwhile has no threads any more
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                with suppress(FileNotFoundError, ProcessLookupError):  # nor has a thread that did any children
-                    found += [int(child) for child in (task / "children").read_text().split()]
-    return found[1:]
+    return below(process.pid)
 
 
 def wait_for_another(process: subprocess.Popen[bytes], gone: int, count: int) -> None:
-    """Wait until ``count`` processes stand again, ``gone`` not among them. Raises: TimeoutError."""
+    """Wait until ``count`` processes stand again, ``gone`` not among them. Raises: TimeoutError, at once if all has ended."""
     until = time.monotonic() + 20
-    while time.monotonic() < until:
+    while time.monotonic() < until and process.poll() is None:
         standing = started_by(process)
         if len(standing) == count and gone not in standing:
             return
