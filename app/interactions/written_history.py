@@ -12,7 +12,7 @@ from app.errors import AccessDeniedError
 from app.fhir.release import Release
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Deed, Touched
-from app.store.history import HistoryWindow, read_actors, read_history
+from app.store.history import HistoryWindow, read_actors, read_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ async def written_history(
             message = "Who wrote what is told to the person it is about, and who acts for them."
             raise AccessDeniedError(message)
         reader, window = context.database.reader, HistoryWindow()
-        versions, _ = await read_history(reader, access, release, resource_type, window=window, size=count)
+        versions, _ = await read_versions(reader, access, release, resource_type, None, window=window, size=count)
         actors = await read_actors(reader, access, versions)
         found = [Authored(one, actors[one.seq]) for one in versions if one.seq in actors]
         return found, (Touched(access.record_id, access.reason, len(found)),)

@@ -306,14 +306,14 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
     found: list[Measurement] = []
     seen: set[tuple[str, str]] = set()
     for resource in resources:
-        at = effective(resource, zone)
-        if resource.get("status") in WRONG or kind_of(resource) is not kind or at is None:
+        if resource.get("status") in WRONG or kind_of(resource) is not kind:
             continue
         identifiers = {
             (one.get("system", ""), one["value"]) for one in resource.get("identifier", ()) if "value" in one
         }
         values = _values(kind, resource)
-        if not seen.isdisjoint(identifiers) or all(value is None for value in values):
+        at = effective(resource, zone)
+        if at is None or not seen.isdisjoint(identifiers) or all(value is None for value in values):
             continue
         seen |= identifiers
         others = [
@@ -332,6 +332,17 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
             )
         )
     return _paired(sorted(found, key=lambda one: one.at))
+
+
+def by_kind(resources: Iterable[Tree], zone: ZoneInfo) -> dict[str, list[Measurement]]:
+    """Return the measurements of each kind that has any, by its key, in the order of ``KINDS``."""
+    groups: dict[str, list[Tree]] = {}
+    for resource in resources:
+        kind = kind_of(resource)
+        if kind is not None:
+            groups.setdefault(kind.key, []).append(resource)
+    found = ((kind.key, measurements_of(kind, groups.get(kind.key, ()), zone)) for kind in KINDS)
+    return {key: measured for key, measured in found if measured}
 
 
 def _paired(measured: list[Measurement]) -> list[Measurement]:

@@ -15,7 +15,7 @@ from app.identity.instants import to_us
 from app.interactions.series import Series
 from app.portal import dense, formats
 from app.portal.diary import newest_lines
-from app.portal.kinds import BY_KEY, KINDS, WRONG, Kind, measurements_of, targets_of, units_of
+from app.portal.kinds import BY_KEY, KINDS, WRONG, Kind, by_kind, measurements_of, targets_of, units_of
 from app.portal.language import marked
 from app.portal.measurements_shown import (
     ROWS_MAX,
@@ -85,7 +85,7 @@ async def show_measurements(request: Request, reading: Reading, **frame: Any) ->
     """Return the page with the last of each kind; ``frame`` has what is around it."""
     language = language_of(request)
     observations = await newest_measurements(reading, timedelta(days=400), SPARK_VALUES)
-    cards = cards_of(observations, await reading.all("Goal"), reading.zone, language)
+    cards = cards_of(by_kind(observations, reading.zone), await reading.all("Goal"), language)
     shown = {card.kind.key for card in cards}
     absent = [kind for kind in KINDS if kind.key not in shown]
     return page(

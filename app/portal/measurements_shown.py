@@ -1,10 +1,9 @@
 """What the pages show of measurements: a card of the last of each kind; the chart, words and table of one kind. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from zoneinfo import ZoneInfo
 
 from app.fhir.elements import Tree
 from app.portal import formats
@@ -24,7 +23,7 @@ from app.portal.chart import (
 )
 from app.portal.day_profile import Shares, Stretch, profile_chart, stretches
 from app.portal.formats import joined
-from app.portal.kinds import KINDS, Kind, Measurement, Target, measurements_of, targets_of
+from app.portal.kinds import BY_KEY, Kind, Measurement, Target, targets_of
 from app.portal.language import Language, marked
 
 DOTS_MAX = 240
@@ -111,15 +110,12 @@ def target_in_words(kind: Kind, targets: Sequence[Target | None], language: Lang
     return said[0][1] if len(said) == 1 == len(kind.series) else joined([" ".join(one) for one in said], language)
 
 
-def cards_of(observations: Iterable[Tree], goals: Iterable[Tree], zone: ZoneInfo, language: Language) -> list[Card]:
-    """Return a card for each kind that was measured, in the order of ``KINDS``."""
-    observations, goals = list(observations), list(goals)
+def cards_of(by_kind: Mapping[str, Sequence[Measurement]], goals: Sequence[Tree], language: Language) -> list[Card]:
+    """Return a card for each kind that was measured, in the order in which they are given."""
     cards = []
-    for kind in KINDS:
-        measured = measurements_of(kind, observations, zone)
-        if not measured:
-            continue
-        last, aims = measured[-1], targets_of(kind, goals)
+    for key, measured in by_kind.items():
+        kind, last = BY_KEY[key], measured[-1]
+        aims = targets_of(kind, goals)
         targets = [aim if last.values[index] is not None else None for index, aim in enumerate(aims)]
         cards.append(
             Card(

@@ -11,7 +11,7 @@ from app.fhir.elements import Tree, day_of, named, newest_first, person_name, wo
 from app.portal import careplan, medication, results, summary
 from app.portal.document_pages import bases, newest_documents
 from app.portal.documents import documents_in
-from app.portal.kinds import KINDS, measurements_of
+from app.portal.kinds import BY_KEY, KINDS, by_kind
 from app.portal.measurements import codes_of
 from app.portal.own_plan import SAVED
 from app.portal.page import language_of, near, page
@@ -27,8 +27,9 @@ RESULTS_READ, CONTACTS_READ, DOCUMENTS_SHOWN = 400, 50, 3
 def last_of(observations: list[Tree], reading: Reading) -> dict[str, careplan.Last]:
     """Return the newest value of each series, by its code."""
     last: dict[str, careplan.Last] = {}
-    for kind in KINDS:
-        for one in measurements_of(kind, observations, reading.zone):
+    for key, measured in by_kind(observations, reading.zone).items():
+        kind = BY_KEY[key]
+        for one in measured:
             for series, value in zip(kind.series, one.values, strict=True):
                 if value is not None:
                     last[series.code] = (value, one.at.date())

@@ -14,7 +14,7 @@ from app.audit.log import LogEntry
 from app.portal import careplan, news
 from app.portal.activity import entries, looks
 from app.portal.connections import accesses
-from app.portal.kinds import KINDS, Measurement, measurements_of
+from app.portal.kinds import Measurement, by_kind
 from app.portal.language import Language
 from app.portal.log_filter import Filter
 from app.portal.measurements import newest_measurements
@@ -91,7 +91,7 @@ def router(parts: Parts) -> APIRouter:
             if person.sees(Category.CARE_PLAN)
             else ([], [], [])
         )
-        measured = {kind.key: measurements_of(kind, observations, reading.zone) for kind in KINDS}
+        measured = by_kind(observations, reading.zone)
         activities = careplan.activities(plans, [*chain(*requested), *tasks], reading.today, language)
         others: tuple[LogEntry, ...] = ()
         firsts: frozenset[int] = frozenset()
@@ -110,7 +110,7 @@ def router(parts: Parts) -> APIRouter:
             messages += news.standing_out(seen, since, language)
         if person.sees(Category.QUESTIONNAIRES):
             messages += news.questionnaires_waiting(tasks, language)
-        cards = cards_of(observations, goals, reading.zone, language)
+        cards = cards_of(measured, goals, language)
         asked = plan_tasks(activities, measured, reading.today)
         return page(
             request,

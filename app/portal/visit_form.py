@@ -13,7 +13,7 @@ from app.fhir.visit import Subject, ToPractice, Visit
 from app.portal import medication, summary
 from app.portal.diary import newest_lines
 from app.portal.interactions import Found
-from app.portal.kinds import KINDS, is_open_goal, measurements_of, targets_of
+from app.portal.kinds import BY_KEY, by_kind, is_open_goal, targets_of
 from app.portal.language import Language
 from app.portal.measurements import newest_measurements
 from app.portal.measurements_shown import state_of
@@ -64,9 +64,9 @@ async def offered(reading: Reading, categories: Category, language: Language) ->
     if Category.OWN_MEASUREMENTS in categories:
         trees = [one.tree() for one in goals]
         observations = await newest_measurements(reading, RECENT, READ)
-        for kind in KINDS:
-            targets = targets_of(kind, trees)
-            measured = [one for one in measurements_of(kind, observations, reading.zone) if one.source]
+        for key, every in by_kind(observations, reading.zone).items():
+            targets = targets_of(BY_KEY[key], trees)
+            measured = [one for one in every if one.source]
             outside = [one for one in measured if state_of(one.values, targets)]
             for one in (outside or measured)[-1:]:
                 beyond[one.source] = bool(outside)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, literal, or_, select
+from sqlalchemy import BigInteger, bindparam, literal, or_, select
 from sqlalchemy.sql import Select
 
 from app.access.scope import RecordAccess
@@ -19,14 +19,21 @@ from app.store.resources import KEY, SEQ_MAX, WITH_NEWEST, Stored, scoped
 from app.store.tables import change, current
 from app.store.visible import parameters, visible
 
+_WINDOW = (
+    change.c.instant >= bindparam("since"),
+    change.c.instant <= bindparam("at_high"),
+    or_(bindparam("version") < 0, change.c.version == bindparam("version")),
+)
+"""The part of a ``HistoryWindow`` that a version by itself tells, but for its number."""
 
-@scoped
-def _versions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
+
+@functools.cache
+def _versions(limited_types: bool, one_id: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     """Walk from the current version to those before it; all are hidden when the current one is."""
     newest = (
         select(change.c.seq, change.c.previous, change.c.instant, literal(SEQ_MAX).label("until"))
         .join(current, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq))
-        .where(*KEY, visible(current, limited_types=limited_types))
+        .where(*(KEY if one_id else KEY[:-1]), visible(current, limited_types=limited_types))
         .cte("walk", recursive=True)
     )
     older = change.alias("older")
@@ -37,8 +44,13 @@ def _versions(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that i
     )
     statement: Select[Any] = (
         select(*page_columns(change))
-        .join(walk, change.c.seq == walk.c.seq)
-        .where(visible(change, limited_types=limited_types), *_window(), walk.c.until > bindparam("at_low"))
+        # With a join, or a range of numbers here, SQLite would go through all changes of the record, to have them in order.
+        .where(
+            change.c.seq.in_(
+                select(walk.c.seq).where(walk.c.seq < bindparam("before"), walk.c.until > bindparam("at_low"))
+            )
+        )
+        .where(visible(change, limited_types=limited_types), *_WINDOW)
         .order_by(change.c.seq.desc())
         .limit(bindparam("limit"))
     )
@@ -71,27 +83,21 @@ class HistoryWindow:
         }
 
 
-def _window() -> tuple[ColumnElement[bool], ...]:
-    """Return the part of a ``HistoryWindow`` that a version by itself tells."""
-    return (
-        change.c.seq < bindparam("before"),
-        change.c.instant >= bindparam("since"),
-        change.c.instant <= bindparam("at_high"),
-        or_(bindparam("version") < 0, change.c.version == bindparam("version")),
-    )
-
-
 async def read_versions(
     reader: Reader,
     access: RecordAccess,
     release: Release,
     resource_type: str,
-    resource_id: str,
+    resource_id: str | None,
     *,
     window: HistoryWindow,
     size: int,
 ) -> tuple[list[Stored], bool]:
-    """Return the versions of one resource in the window, newest first, deletions included."""
+    """Return the versions of one resource in the window, newest first, deletions included.
+
+    With None those of all resources of the type: for a type of which a record has few, however many others it has. ``read_history``
+    goes through the changes of all types instead, newest first.
+    """
     values = {
         **parameters(access),
         **window.parameters,
@@ -99,7 +105,8 @@ async def read_versions(
         "type": resource_type,
         "id": resource_id,
     }
-    return await read_page(reader, access, _versions(access.types is not None), values, size)
+    form = _versions(access.types is not None, resource_id is not None)
+    return await read_page(reader, access, form, values, size)
 
 
 @functools.cache
@@ -112,7 +119,7 @@ def _history(limited_types: bool, one_type: bool, at: bool) -> Statement:  # noq
         select(*page_columns(change))
         .select_from(WITH_NEWEST)
         .where(visible(change, limited_types=limited_types), visible(current, limited_types=limited_types))
-        .where(change.c.release == bindparam("release"), *_window())
+        .where(change.c.release == bindparam("release"), change.c.seq < bindparam("before"), *_WINDOW)
         .order_by(change.c.seq.desc())
         .limit(bindparam("limit"))
     )
