@@ -1,5 +1,6 @@
-"""Measurements that waited on a phone: kept once, in the record of whose they are, and of nobody else."""
+"""Measurements and lines of a diary that waited on a phone: kept once, in the record of whose they are, and of nobody else."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from app.portal.kept_form import own_mark
+from app.portal.measuring import FORMS
 from tests.support.acting import account_id, browser_of, send, token_on
 from tests.support.world import Person, World
 
@@ -92,6 +94,50 @@ async def test_the_same_key_with_another_value_is_said_and_not_kept(world: World
     await send(browser, SENDING, **waits)
     assert (await send(browser, SENDING, **{**waits, "value": "82"})).status_code == 422
     assert await kept(browser, "82") == 0
+
+
+async def test_a_line_of_the_diary_that_waited_is_kept_once_and_its_mark_with_it(world: World) -> None:
+    browser = await browser_of(world, world.zonnestraal)
+    words = {"kind": "complaint", "text": "Hoofdpijn\r\nsinds vanmorgen", "sensitive": "on"}
+    waits = await entry(world, world.zonnestraal, **words)
+    for _ in range(2):
+        answer = await send(browser, SENDING, **waits)
+        assert (answer.status_code, answer.json()) == (200, {"kept": waits["key"]}), answer.text
+    page = (await browser.get("/diary")).text
+    assert page.count("Hoofdpijn") == 1
+    assert "Complaint · sensitive" in page
+    changed = await send(browser, SENDING, **{**waits, "text": "Iets anders"})
+    assert changed.status_code == 422
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "a" * 2001])
+async def test_a_line_of_the_diary_without_words_or_with_too_many_is_said_and_not_kept(world: World, text: str) -> None:
+    browser = await browser_of(world, world.zonnestraal)
+    waits = await entry(world, world.zonnestraal, kind="remark", text=text)
+    answer = await send(browser, SENDING, **waits)
+    assert answer.status_code == 422
+    assert answer.json()["problems"]
+
+
+def fields(text: str) -> set[str]:
+    """Return the names of what can be filled in."""
+    return set(re.findall(r'<(?:input|select|textarea) id="[^"]+" name="(\w+)"', text))
+
+
+@pytest.mark.parametrize("kind", FORMS)
+async def test_the_form_without_a_network_asks_what_the_one_of_the_record_asks(world: World, kind: str) -> None:
+    browser = await browser_of(world, world.zonnestraal)
+    online = fields((await browser.get(f"/measurements/add/{kind}")).text)
+    offline = (await browser.get("/offline")).text
+    found = re.search(rf'<fieldset data-kind="{kind}"( data-daily)?[^>]*>(.*?)</fieldset>', offline, re.DOTALL)
+    assert found is not None
+    asked = fields(found[2]) | {"day", "note"} | (set() if found[1] else {"clock"})
+    assert asked == online
+    for one in FORMS[kind]:
+        limits = [*one.possible, one.digits, *one.usual]
+        names = ("least", "most", "digits", "low", "high")
+        said = " ".join(f'data-{name}="{value}"' for name, value in zip(names, limits, strict=True))
+        assert re.search(rf'name="{one.name}"[^>]* {said}>', found[2]) is not None
 
 
 async def test_logging_out_empties_the_browser_unless_something_waits_in_it(world: World) -> None:

@@ -5,16 +5,25 @@ import { owner, put, remove, waitingOf } from "./waiting.js";
 const main = document.querySelector("[data-offline]");
 const form = main.querySelector("form");
 const list = main.querySelector("[data-list]");
+const SHOWN_LENGTH = 80;
 const THOUSANDS = /^[0-9]{1,3}([. ][0-9]{3})+$/;
 
 function fieldsOf(kind) {
   return form.querySelector(`fieldset[data-kind="${kind}"]`);
 }
 
+function leaveOut(name, isOut) {
+  const input = form.elements[name];
+  input.disabled = input.closest(".field").hidden = Boolean(isOut);
+}
+
 function chooseKind() {
   for (const fields of form.querySelectorAll("fieldset[data-kind]")) {
     fields.hidden = fields.disabled = fields.dataset.kind !== form.elements.kind.value;
   }
+  const chosen = fieldsOf(form.elements.kind.value);
+  leaveOut("clock", "daily" in chosen.dataset);
+  leaveOut("note", chosen.querySelector("textarea"));
 }
 
 // The clock of the record, also on a phone that has another one: what is typed is read as the time of the record.
@@ -46,6 +55,10 @@ function isRare(input) {
   return input.value.trim() !== "" && (value < Number(input.dataset.low) || value > Number(input.dataset.high));
 }
 
+function shortened(text) {
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
+}
+
 function nameOf(input) {
   return input.labels[0].firstChild.textContent.trim();
 }
@@ -64,7 +77,7 @@ async function show() {
     ...entries.map((entry) => {
       const line = main.querySelector("template").content.cloneNode(true);
       line.querySelector("[data-name]").textContent = entry.words;
-      line.querySelector("[data-when]").textContent = `${entry.fields.day.split("-").reverse().join("-")} ${entry.fields.clock}`;
+      line.querySelector("[data-when]").textContent = `${entry.fields.day.split("-").reverse().join("-")} ${entry.fields.clock ?? ""}`;
       line.querySelector("[data-problem]").textContent = (entry.problems ?? []).join(" ");
       line.querySelector("button").addEventListener("click", async () => {
         if (!confirm(main.dataset.remove)) return;
@@ -85,16 +98,22 @@ async function keep() {
     wrong.focus();
     return;
   }
+  const text = fieldsOf(kind).querySelector("textarea");
+  if (text && !text.value.trim()) {
+    say(main.dataset.words, true);
+    text.focus();
+    return;
+  }
   const rare = inputs.filter(isRare);
   if (rare.length && !confirm(`${rare.map((one) => `${nameOf(one)}: ${one.value}.`).join(" ")} ${main.dataset.sure}`)) return;
   const fields = Object.fromEntries(new FormData(form));
   delete fields.kind;
   const title = form.elements.kind.selectedOptions[0].textContent;
-  const values = inputs.map((input) => input.value.trim()).filter((text) => text !== "");
+  const values = text ? [shortened(text.value.trim())] : inputs.map((input) => input.value.trim()).filter(Boolean);
   await put({
     key: crypto.randomUUID(),
     whose: await owner(),
-    at: `${fields.day} ${fields.clock}`,
+    at: `${fields.day} ${fields.clock ?? ""}`,
     kind,
     words: `${title}: ${values.join("/")}`,
     fields: rare.length ? { ...fields, sure: "yes" } : fields,

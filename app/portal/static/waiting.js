@@ -1,4 +1,4 @@
-// Measurements that wait on this phone: each has a key of its own and the mark of whose it is, and is sent to its person's
+// Measurements and lines of a diary that wait on this phone: each has a key of its own and the mark of whose it is, and is sent to its person's
 // record only. It is taken away here when the server says that it is kept; sent twice, the server keeps it once.
 
 const STORES = { entries: { keyPath: "key" }, state: {} };
@@ -80,15 +80,16 @@ function show(place, { kept, left }) {
 }
 
 const LOOK_MS = 2_000; // what waits is found at once, or the browser does not answer at all
+const SEND_MS = 10_000;
 
-function inTime(promise) {
-  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("The browser did not say what waits.")), LOOK_MS));
+function inTime(promise, most = LOOK_MS) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("It took too long.")), most));
   return Promise.race([promise, late]);
 }
 
-// Before logging out: what waits stays on this phone, bound to its person, if they say so. The server empties the browser
-// of all else, unless anybody's measurements wait in it.
-function askBeforeLogout(whose, place) {
+// Before logging out what waits is sent. What can't be stays on this phone, bound to its person, if they say so. The server
+// empties the browser of all else, unless anything of anybody waits in it.
+function sendBeforeLogout(whose, token, place) {
   for (const form of document.querySelectorAll('form[action="/logout"]')) {
     let isBusy = false;
     addEventListener("pageshow", () => {
@@ -101,6 +102,7 @@ function askBeforeLogout(whose, place) {
       isBusy = true;
       let all = 0;
       try {
+        if (token && (await inTime(waitingOf(whose))).length) await inTime(sync(whose, token), SEND_MS).catch(console.warn);
         const entries = await inTime(waitingOfAll());
         all = entries.length;
         const left = entries.filter((entry) => entry.whose === whose).length;
@@ -120,7 +122,7 @@ function askBeforeLogout(whose, place) {
 
 async function begin(place) {
   const { whose, token, look } = place.dataset;
-  askBeforeLogout(whose, place);
+  sendBeforeLogout(whose, token, place);
   await say("owner", whose);
   const { active } = await navigator.serviceWorker.register("/worker.js");
   if ((await said("look")) !== look) {

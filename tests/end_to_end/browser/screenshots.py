@@ -90,7 +90,7 @@ def other_pages(phone: BrowserContext, desk: BrowserContext) -> None:
     page.wait_for_function(OFFLINE_KEPT)
     phone.set_offline(True)
     page.goto("/measurements")
-    page.get_by_label("Wat heeft u gemeten?").select_option("weight")
+    page.get_by_label("Wat wilt u opschrijven?").select_option("weight")
     page.get_by_label("Gewicht", exact=True).fill("81,5")
     page.get_by_role("button", name="Op deze telefoon bewaren").click()
     page.get_by_role("heading", name="Gewicht: 81,5").scroll_into_view_if_needed()

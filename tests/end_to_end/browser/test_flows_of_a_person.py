@@ -125,7 +125,7 @@ def test_a_measurement_without_a_network_waits_and_is_kept_once(site: Site, brow
     who.context.set_offline(True)
     who.goes_to("/measurements")
     who.comes_to("Without internet")
-    who.page.get_by_label(who.say("What did you measure?")).select_option("weight")
+    who.page.get_by_label(who.say("What do you want to write down?")).select_option("weight")
     who.fill("Weight", value)
     who.press("Keep on this phone")
     who.is_told("It waits on this phone now. It is sent when you have internet.")
@@ -134,6 +134,30 @@ def test_a_measurement_without_a_network_waits_and_is_kept_once(site: Site, brow
     who.is_told("What waited on this phone is in your record now.")
     who.goes_to("/measurements/weight")
     expect(row_of(who, value)).to_have_count(1)
+    who.is_done()
+
+
+@with_scripts
+def test_a_line_of_the_diary_without_a_network_waits_and_is_kept_once(site: Site, browser: Browser, way: Way) -> None:
+    words = f"Duizelig na het opstaan ({uuid4().hex[:6]})"
+    who = walker(site, browser, way, WALKER)
+    who.goes_to("/")
+    who.page.wait_for_function(OFFLINE_KEPT)
+    who.context.set_offline(True)
+    who.goes_to("/diary/add")
+    who.comes_to("Without internet")
+    who.page.get_by_label(who.say("What do you want to write down?")).select_option("complaint")
+    who.press("Keep on this phone")
+    who.fill("In your own words", words)
+    who.press("Keep on this phone")
+    who.is_told("It waits on this phone now. It is sent when you have internet.")
+    who.comes_to("Without internet")
+    who.sees(words)
+    who.context.set_offline(False)
+    who.goes_to("/diary")
+    who.is_told("What waited on this phone is in your record now.")
+    who.goes_to("/diary")
+    expect(who.page.get_by_text(words)).to_have_count(1)
     who.is_done()
 
 

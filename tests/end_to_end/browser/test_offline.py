@@ -43,7 +43,7 @@ def typed(phone: BrowserContext, weight: str) -> None:
     page = phone.new_page()
     page.goto("/measurements")
     expect(page.get_by_role("heading", level=1)).to_have_text("Zonder internet")
-    page.get_by_label("Wat heeft u gemeten?").select_option("weight")
+    page.get_by_label("Wat wilt u opschrijven?").select_option("weight")
     page.get_by_label("Gewicht", exact=True).fill(weight)
     page.get_by_role("button", name="Op deze telefoon bewaren").dblclick()
     expect(page.get_by_role("heading", name=f"Gewicht: {weight}")).to_have_count(1)
@@ -80,7 +80,7 @@ def test_a_phone_that_dies_before_it_hears_the_answer_sends_again_and_it_is_kept
 
     page.route(SENDING, answer_is_lost)
     page.goto("/")
-    expect(page.get_by_role("status")).to_contain_text("Metingen die nog op deze telefoon wachten: 1.")
+    expect(page.get_by_role("status")).to_contain_text("Wat nog op deze telefoon wacht: 1.")
     page.close()
     page = phone.new_page()
     page.goto("/")
@@ -133,7 +133,7 @@ def test_an_answer_that_does_not_say_that_it_is_kept_leaves_it_waiting(phone: Br
     page = phone.new_page()
     page.route(SENDING, lambda route: route.fulfill(status=status, content_type="text/html", body="<p>Onderhoud"))
     page.goto("/")
-    expect(page.get_by_role("status")).to_contain_text("Metingen die nog op deze telefoon wachten: 1.")
+    expect(page.get_by_role("status")).to_contain_text("Wat nog op deze telefoon wacht: 1.")
     page.unroute(SENDING)
     page.goto("/")
     expect(page.get_by_role("status")).to_contain_text(SENT)
@@ -171,7 +171,7 @@ def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, brows
     page.on("dialog", agree)
     page.get_by_role("main").get_by_role("button", name="Uitloggen").click()
     page.wait_for_url(f"{site.url}/")
-    assert "wachten: 1." in asked[0]
+    assert "wacht: 1." in asked[0]
     page.goto("/offline")
     expect(page.get_by_text("Log eerst in als u internet heeft.")).to_be_visible()
     assert not page.get_by_text("85,25").count()
@@ -183,6 +183,36 @@ def test_logging_out_asks_and_leaves_it_waiting_for_its_person(site: Site, brows
     expect(page.get_by_role("status")).to_contain_text(SENT)
     assert times_kept(page, "85,25") == 1
     phone.close()
+
+
+def test_logging_out_sends_what_waits_and_leaves_nothing_on_the_phone(site: Site, browser: Browser) -> None:
+    phone = site.opened(browser, "nobody")
+    page = phone.new_page()
+    log_in(page, site.demo["people"][1])
+    page.wait_for_function(OFFLINE_KEPT)
+    page.goto("/menu")
+    typed(phone, "87,25")  # a page that stands open does not know of it
+    page.get_by_role("main").get_by_role("button", name="Uitloggen").click()
+    page.wait_for_url(f"{site.url}/")
+    assert page.evaluate("async () => (await indexedDB.databases()).length") == 0
+    again = site.opened(browser, WALKER)
+    assert times_kept(again.new_page(), "87,25") == 1
+    again.close()
+    phone.close()
+
+
+def test_it_is_said_that_who_can_open_the_phone_can_read_what_waits(phone: BrowserContext) -> None:
+    page = phone.new_page()
+    page.goto("/offline")
+    expect(page.get_by_text("Wie deze telefoon open kan maken, kan het lezen.")).to_be_visible()
+
+
+def test_steps_have_a_day_and_no_time_without_a_network_too(phone: BrowserContext) -> None:
+    page = phone.new_page()
+    page.goto("/offline")
+    page.get_by_label("Wat wilt u opschrijven?").select_option("steps")
+    expect(page.get_by_label("Dag")).to_be_visible()
+    expect(page.get_by_label("Tijd")).to_be_hidden()
 
 
 def test_the_offline_form_has_the_clock_of_the_record_on_a_phone_far_away(site: Site, browser: Browser) -> None:
@@ -204,7 +234,7 @@ def test_the_offline_form_has_the_clock_of_the_record_on_a_phone_far_away(site: 
     [
         ("blood-pressure", {"upper": "80", "lower": "120"}, "Heeft u ze omgewisseld?"),
         ("oxygen-saturation", {"value": "95,25"}, "Dit kan niet kloppen."),
-        ("steps", {"value": "10.000"}, "De meting wacht nu op deze telefoon."),
+        ("steps", {"value": "10.000"}, "Het wacht nu op deze telefoon."),
         ("steps", {"value": "10.00"}, "Dit kan niet kloppen."),
         ("weight", {"value": "900"}, "Dit kan niet kloppen."),
     ],
@@ -214,7 +244,7 @@ def test_the_offline_form_reads_numbers_as_the_record_does(
 ) -> None:
     page = phone.new_page()
     page.goto("/offline")
-    page.get_by_label("Wat heeft u gemeten?").select_option(kind)
+    page.get_by_label("Wat wilt u opschrijven?").select_option(kind)
     for name, text in typed.items():
         page.locator(f"fieldset[data-kind={kind}] [name={name}]").fill(text)
     page.get_by_role("button", name="Op deze telefoon bewaren").click()
