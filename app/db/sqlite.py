@@ -24,6 +24,7 @@ from app.db.database import Gatherer, Row
 from app.db.remembered import Remembered, Seen, View
 from app.db.rows import Change
 from app.db.statements import Statement
+from app.db.turns import ASKS_AGAIN_S, Turns
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import UnavailableError
 from app.metrics import committing
@@ -31,9 +32,6 @@ from app.metrics import committing
 T = TypeVar("T")
 GROUP_LIMIT = 256
 BUSY_TIMEOUT_MS = 10_000
-ASKS_AGAIN_S = 0.001
-"""Seconds after which who waits for another process to end its transaction looks again."""
-
 OVERWRITE_TIMEOUT_MS = 1_000
 REWRITE_MAX_BYTES = 1 << 30
 """The largest file that is rewritten while the server runs; 200 MB took a second."""
@@ -170,6 +168,7 @@ class SqliteDatabase(Writes):
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         super().__init__()
         self._writer_connection = self._connect(read_only=False)
+        self._turns = Turns(path)
         self._checkpoints = Checkpoints(path)
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
         self._writer.start()
@@ -264,6 +263,7 @@ class SqliteDatabase(Writes):
         # The writer's connection, opened first, goes last: only it may fold the write-ahead log into the file.
         for connection in reversed(self._opened):
             connection.close()
+        self._turns.close()
 
     def _put(self, group: Iterable[Waiting]) -> None:
         for waiting in group:
@@ -320,16 +320,17 @@ class SqliteDatabase(Writes):
         SQLite's own way to wait asks ever more seldom, up to each tenth of a second: it would miss most of the turns that an
         import leaves to others.
         """
-        until = time.monotonic() + self.turn_within_s
-        while True:
-            try:
-                self._writer_connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
-                    raise
-                time.sleep(ASKS_AGAIN_S)
-            else:
-                return
+        if not self._turns.begin(self._has_begun, time.monotonic() + self.turn_within_s):
+            self._writer_connection.execute("BEGIN IMMEDIATE")  # says in SQLite's words what is in the way
+
+    def _has_begun(self) -> bool:
+        try:
+            self._writer_connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
 
     def _run_in_savepoint(self, transaction: SqliteTransaction, waiting: Waiting) -> None:
         connection = self._writer_connection
