@@ -214,7 +214,7 @@ async def test_who_is_named_last_is_in_the_files_though_all_before_withdrew(
     if is_looked_into:
         assert len((await manifest(practice, job))["output"]) == 1
     await world.withdraw(given)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert ids(await everything_in(practice, job), "Patient") == {last.patients[Release.R4]}
 
 

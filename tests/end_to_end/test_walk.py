@@ -147,7 +147,7 @@ def follow(reader: Reader, browser: Browser, app: "subprocess.Popen[str]") -> No
     for _ in range(3):
         tick(page, reader.name())
     press(page, reader.name())
-    said += app.communicate(timeout=20)[0]
+    said += app.communicate(timeout=60)[0]
     assert app.returncode == 0
     reader.prints(said)
 

@@ -33,7 +33,7 @@ from tests.support.processes import served
 from tests.support.running import Program
 from tests.support.soundness import Soundness
 
-WITHIN_S = 30
+WITHIN_S = 120
 _REPLICATED = {"wal_level": "replica", "max_wal_senders": "4", "hot_standby": "on"}
 
 

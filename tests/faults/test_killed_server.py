@@ -79,7 +79,7 @@ class Campaign:
         """End the server as who runs it does: it finishes what it is at."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=60)
             self.process = None
 
     def kill_worker(self) -> None:

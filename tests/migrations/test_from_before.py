@@ -191,7 +191,7 @@ async def test_what_an_older_version_wrote_is_found_by_this_one_as_it_was_by_tha
     finally:
         for process in serving:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
     assert "sound" in await asyncio.to_thread(now.run, "audit", "verify")
     for release in Release:  # as the server did: Regie has search parameters of its own
         install(release, of_library(Library(tmp_path / "packages", PROFILES), release).parameters)

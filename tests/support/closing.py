@@ -59,7 +59,7 @@ async def two_processes(folder: Path) -> AsyncIterator[tuple[Parts, list[str], h
                     yield parts, [first.url, second.url], http
         finally:
             process.terminate()
-            await asyncio.to_thread(process.wait, 20)
+            await asyncio.to_thread(process.wait, 60)
 
 
 async def closing(folder: Path, rounds: int = 3) -> Closed:

@@ -58,7 +58,7 @@ class Server:
         command = [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *options]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=self.folder, user=_user())
         ready = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 120
         while subprocess.run(ready, check=False).returncode:
             assert self.process.poll() is None, "PostgreSQL did not start"
             assert time.monotonic() < ends, "PostgreSQL did not answer"
@@ -89,7 +89,7 @@ class Server:
         """End it, with an end to what its clients do; with SIGQUIT it keeps nothing, and is gone at once."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(120)
 
     def url(self, database: str) -> str:
         """Return the URL of a database."""

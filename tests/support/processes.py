@@ -18,7 +18,7 @@ def served(program: Program) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def started_by(process: subprocess.Popen[bytes]) -> list[int]:
@@ -28,7 +28,7 @@ def started_by(process: subprocess.Popen[bytes]) -> list[int]:
 
 def wait_for_another(process: subprocess.Popen[bytes], gone: int, count: int) -> None:
     """Wait until ``count`` processes stand again, ``gone`` not among them. Raises: TimeoutError, at once if all has ended."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         standing = started_by(process)
         if len(standing) == count and gone not in standing:

@@ -90,7 +90,7 @@ def running(program: Program) -> Iterator[None]:
     process = program.start()
     yield
     process.terminate()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
 
 
 def test_one_that_is_loaded_later_is_refused_until_old_records_are_indexed_by_it(

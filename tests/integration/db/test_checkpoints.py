@@ -21,7 +21,7 @@ from app.db.statements import hot
 
 pytestmark = pytest.mark.own_database
 
-WITHIN_S = 20
+WITHIN_S = 60
 LONG = AGAIN_PAGES * 4096
 metadata = MetaData()
 kept = Table("kept", metadata, Column("body", Text))

@@ -98,10 +98,10 @@ async def test_a_reader_is_not_held_up_by_a_writer_and_sees_only_what_is_committ
     async def slow(transaction: Transaction) -> None:
         await add(transaction, 1)
         inside.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     writing = asyncio.create_task(database.write(slow))
-    await asyncio.to_thread(inside.wait, 10)
+    await asyncio.to_thread(inside.wait, 60)
     assert await numbers(database) == []
     go_on.set()
     await writing
@@ -112,7 +112,7 @@ async def test_a_request_that_goes_away_does_not_undo_what_it_asked(database: Da
     go_on = threading.Event()
 
     async def slow(transaction: Transaction) -> None:
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         await add(transaction, 1)
 
     task = asyncio.create_task(database.write(slow))

@@ -245,7 +245,7 @@ async def test_it_runs_until_told_to_stop_and_finishes_what_is_in_hand(database:
 
     running = asyncio.create_task(deliverer(database, clock, slow, pause=timedelta(0)).run_forever(stop))
     await put(database, clock)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await begun.wait()
         stop.set()
         go_on.set()
@@ -264,7 +264,7 @@ async def test_an_outage_of_the_database_does_not_end_the_loop(database: Databas
 
     await put(database, clock)
     flaky = Breaking(database, fails=lambda write: write <= 3)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await deliverer(flaky, clock, last, pause=timedelta(0)).run_forever(stop)
     assert delivered == [1]
     assert (await outbox.waiting(database.reader, 2**60)).jobs == 0

@@ -28,7 +28,7 @@ class Server(threading.Thread):
     def __init__(self, tls: ssl.SSLContext, *, begins_with_tls: bool, offers_tls: bool, is_silent: bool) -> None:
         super().__init__(daemon=True)
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._listening.settimeout(5)
+        self._listening.settimeout(30)
         self._tls, self._begins_with_tls = tls, begins_with_tls
         self._offers_tls, self._is_silent = offers_tls, is_silent
         self.port = self._listening.getsockname()[1]
@@ -40,7 +40,7 @@ class Server(threading.Thread):
         """Answer one client."""
         with self._listening:
             connection, _ = self._listening.accept()
-        connection.settimeout(5)
+        connection.settimeout(30)
         try:
             if self._begins_with_tls:
                 connection = self._secured(connection)
@@ -121,7 +121,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail, "TIMEOUT_S", 2)
+    monkeypatch.setattr(mail, "TIMEOUT_S", 20)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Server
     started = Server(tls, **manner)
     started.start()
     yield started
-    started.join(10)
+    started.join(60)
     assert not started.is_alive()
 
 
