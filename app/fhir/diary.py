@@ -9,15 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.fhir.elements import LOINC, Tree, codes, listed
+from app.fhir.elements import LOINC, Tree, codes
+from app.fhir.labels import with_label
 from app.fhir.release import Release
 from app.fhir.self_measured import TYPED
-
-CONFIDENTIALITY = {
-    Release.STU3: "http://hl7.org/fhir/v3/Confidentiality",
-    Release.R4: "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
-}
-_RESTRICTED, _VERY_RESTRICTED = "R", "V"
 
 
 class DiaryKind(StrEnum):
@@ -55,21 +50,14 @@ def diary_observation(entry: DiaryEntry, release: Release, patient_id: str) -> T
     """Return a new Observation about the Patient of the record, who wrote it."""
     patient = {"reference": f"Patient/{patient_id}"}
     made: Tree = {"resourceType": "Observation", "status": "final", "subject": patient, "performer": [patient]}
-    return _with_label({**made, "extension": [TYPED], **_content(entry)}, release, is_sensitive=entry.is_sensitive)
+    return with_label({**made, "extension": [TYPED], **_content(entry)}, release, is_sensitive=entry.is_sensitive)
 
 
 def diary_amended(tree: Tree, entry: DiaryEntry, release: Release) -> Tree:
     """Return an Observation of a diary as its person corrects it."""
     kept = {name: value for name, value in tree.items() if name not in ("text", "_valueString", "_effectiveDateTime")}
     changed = {**kept, **_content(entry), "status": "amended"}
-    return _with_label(changed, release, is_sensitive=entry.is_sensitive)
-
-
-def is_restricted(tree: Tree) -> bool:
-    """Return whether its person said that it is sensitive."""
-    labels = listed((tree.get("meta") or {}).get("security"))
-    known = {(system, code) for system in CONFIDENTIALITY.values() for code in (_RESTRICTED, _VERY_RESTRICTED)}
-    return any((one.get("system"), one.get("code")) in known for one in labels)
+    return with_label(changed, release, is_sensitive=entry.is_sensitive)
 
 
 def _content(entry: DiaryEntry) -> Tree:
@@ -78,14 +66,3 @@ def _content(entry: DiaryEntry) -> Tree:
         "effectiveDateTime": entry.at.isoformat(timespec="seconds"),
         "valueString": entry.text,
     }
-
-
-def _with_label(tree: Tree, release: Release, *, is_sensitive: bool) -> Tree:
-    """Return a resource with the label that says it is sensitive, or without; other labels stay."""
-    if is_restricted(tree) == is_sensitive:
-        return tree
-    meta = dict(tree.get("meta") or {})
-    others = [one for one in listed(meta.pop("security", None)) if one.get("system") not in CONFIDENTIALITY.values()]
-    label = [{"system": CONFIDENTIALITY[release], "code": _RESTRICTED}] if is_sensitive else []
-    security = {"security": [*others, *label]} if others or label else {}
-    return {**tree, "meta": {**meta, **security}}

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.fhir.elements import Tree, listed, referred, words
+from app.fhir.labels import with_label
 from app.fhir.release import Release
 from app.fhir.self_measured import OWN, UCUM
 
@@ -96,6 +97,7 @@ class OwnGoal:
     due: date | None = None
     range: Range | None = None
     keeps_target: bool = False
+    is_sensitive: bool = False
 
     @property
     def resource_type(self) -> str:
@@ -106,7 +108,7 @@ class OwnGoal:
         """Return a new Goal."""
         patient = {"reference": moment.patient}
         status = {"lifecycleStatus": "active"} if release is Release.R4 else {"status": "in-progress"}
-        return {
+        made = {
             "resourceType": GOAL,
             "meta": {"profile": [f"{OWN}care-goal"]},
             **status,
@@ -115,6 +117,7 @@ class OwnGoal:
             "expressedBy": patient,
             **self._content(release),
         }
+        return with_label(made, release, is_sensitive=self.is_sensitive)
 
     def fits(self, tree: Tree) -> bool:
         """Return whether it is one of the person's own."""
@@ -124,10 +127,11 @@ class OwnGoal:
         """Return a Goal with these words instead of its own."""
         del moment
         stale = {"text", "description", "_description", "note", *(() if self.keeps_target else ("target",))}
-        return {
+        changed = {
             **{name: value for name, value in tree.items() if name not in stale},
             **as_it_stood(self._content(release), tree),
         }
+        return with_label(changed, release, is_sensitive=self.is_sensitive)
 
     def _content(self, release: Release) -> Tree:
         content: Tree = {"description": {"text": self.text}}
@@ -159,6 +163,7 @@ class OwnAction:
     often: str = ""
     until: date | None = None
     keeps_timing: bool = False
+    is_sensitive: bool = False
 
     @property
     def resource_type(self) -> str:
@@ -168,7 +173,7 @@ class OwnAction:
     def new(self, release: Release, moment: Moment) -> Tree:
         """Return a new Task."""
         patient = {"reference": moment.patient}
-        return {
+        made = {
             "resourceType": TASK,
             "meta": {"profile": [f"{OWN}care-task"]},
             "status": "in-progress",
@@ -179,6 +184,7 @@ class OwnAction:
             "owner": patient,
             **self._content(moment, moment.day),
         }
+        return with_label(made, release, is_sensitive=self.is_sensitive)
 
     def fits(self, tree: Tree) -> bool:
         """Return whether it is one of the person's own."""
@@ -186,7 +192,6 @@ class OwnAction:
 
     def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
         """Return a Task with these words instead of its own."""
-        del release
         stale = {"text", "description", "_description", "note", *(() if self.keeps_timing else ("input",))}
         kept = {name: value for name, value in tree.items() if name not in stale}
         others = [part for part in tree.get("input", []) if "valueTiming" not in part]
@@ -195,7 +200,7 @@ class OwnAction:
         content = as_it_stood(self._content(moment, begun, "" if starts == begun else starts), tree)
         if not self.keeps_timing and others:
             content["input"] = [*others, *content.get("input", [])]
-        return {**kept, **content}
+        return with_label({**kept, **content}, release, is_sensitive=self.is_sensitive)
 
     def _content(self, moment: Moment, begun: str, starts: str = "") -> Tree:
         content: Tree = {"description": self.text, "lastModified": moment.at}

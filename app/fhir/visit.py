@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.fhir.elements import Tree, day_of, extension, listed, named, referred
+from app.fhir.labels import is_restricted, with_label
 from app.fhir.own_plan import Moment
 from app.fhir.release import Release
 from app.fhir.self_measured import OWN
@@ -45,6 +46,7 @@ class Visit:
     about: tuple[Subject, ...]
     day: date | None
     base: str
+    is_sensitive: bool = False
 
     @property
     def resource_type(self) -> str:
@@ -61,7 +63,7 @@ class Visit:
         known = dict(self.practice.organizations)
         if release in known:
             recipient["reference"] = f"Organization/{known[release]}"
-        return {
+        made = {
             "resourceType": COMMUNICATION,
             "meta": {"profile": [PROFILE]},
             "status": "completed",
@@ -71,6 +73,7 @@ class Visit:
             "reasonCode": _REASON,
             **self._content(release, moment),
         }
+        return with_label(made, release, is_sensitive=self.is_sensitive)
 
     def fits(self, tree: Tree) -> bool:
         """Return whether it is one of the person's own to this practice, and not withdrawn."""
@@ -84,7 +87,7 @@ class Visit:
         content = self._content(release, moment)
         if extensions := [*others, *content.pop("extension", [])]:
             content["extension"] = extensions
-        return {**kept, **content}
+        return with_label({**kept, **content}, release, is_sensitive=self.is_sensitive)
 
     def _content(self, release: Release, moment: Moment) -> Tree:
         content: Tree = {
@@ -129,6 +132,7 @@ class Prepared:
     questions: tuple[str, ...]
     about: tuple[Subject, ...]
     is_withdrawn: bool
+    is_sensitive: bool
 
     def is_over(self, today: date) -> bool:
         """Return whether the day of the visit went by."""
@@ -154,6 +158,7 @@ def prepared_of(tree: Tree, release: Release) -> Prepared | None:
         questions=tuple(str(part["contentString"]) for part in payload if part.get("contentString")),
         about=tuple(_subjects(payload, release)),
         is_withdrawn=tree.get("status") != "completed",
+        is_sensitive=is_restricted(tree),
     )
 
 

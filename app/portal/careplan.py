@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from app.fhir.agreed_plan import AGREED
 from app.fhir.elements import Tree, amount, codes, day_of, listed, named, referred, words
+from app.fhir.labels import is_restricted
 from app.fhir.own_plan import is_own
 from app.portal.formats import quantity
 from app.portal.kinds import KINDS, Kind, Target, is_open_goal, kind_of, target_of, targets_of
@@ -60,6 +61,7 @@ class GoalView:
     lines: tuple[TargetLine, ...]
     own: str = ""
     agreed: str = ""
+    is_sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Activity:
     due_week: int
     own: str = ""
     agreed: str = ""
+    is_sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree]
                     lines=tuple(_lines(goal, last, results, language)),
                     own=str(goal["id"]) if is_own(goal) else "",
                     agreed=f"goals/{goal['id']}" if "id" in goal and not is_own(goal) else "",
+                    is_sensitive=is_restricted(goal),
                 )
             )
     return sorted(found, key=lambda one: (bool(one.own), not one.lines, one.text.casefold()))
@@ -222,6 +226,7 @@ def _activity(resource: Tree, timing: Tree | None, today: date, language: Langua
         due_week=due_in_week(timing, today),
         own=str(resource["id"]) if is_own(resource) else "",
         agreed=_agreed(resource),
+        is_sensitive=is_restricted(resource),
     )
 
 

@@ -16,8 +16,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from app.errors import AccessDeniedError, DuplicateError, NotFoundError, PreconditionFailedError
-from app.fhir.diary import CODES, DiaryEntry, DiaryKind, diary_kind_of, is_restricted
+from app.fhir.diary import CODES, DiaryEntry, DiaryKind, diary_kind_of
 from app.fhir.elements import Tree, effective
+from app.fhir.labels import is_restricted
 from app.fhir.release import Release
 from app.fhir.self_measured import is_own
 from app.interactions.self_measured import Change
@@ -33,7 +34,7 @@ from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
-from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, typed_in
+from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, may_mark, typed_in
 from app.portal.view import reading_for, trace_of
 
 DIARY = "/diary"
@@ -162,6 +163,7 @@ def _form(
         problem=problem,
         stands=stands,
         text_length_max=TEXT_LENGTH_MAX,
+        may_mark=may_mark(person),
         whose=mark_of(parts.settings, person),
         changes=changes,
         is_back=is_back,

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from app.fhir import self_measured
 from app.fhir.elements import LOINC, Tree, day_of, has_code, listed, words
+from app.fhir.labels import is_restricted
 from app.fhir.own_plan import OFTEN, OwnAction, OwnGoal, Range
 from app.portal.formats import number, unit
 from app.portal.kinds import KINDS, Kind, Series, target_of
@@ -76,7 +77,7 @@ def goal_typed(texts: Mapping[str, str], today: date, language: Language, *, kee
     due = None if keeps_target else day_to_come(texts, today, found.errors, language)
     wanted = None if keeps_target else _range(texts, found, language)
     if not found.errors:
-        found.words = OwnGoal(text, why, due, wanted, keeps_target)
+        found.words = OwnGoal(text, why, due, wanted, keeps_target, "sensitive" in texts)
     return found
 
 
@@ -89,7 +90,7 @@ def action_typed(texts: Mapping[str, str], today: date, language: Language, *, k
     if often and often not in OFTEN:
         found.errors["often"] = language.gettext("Choose from the list.")
     if not found.errors:
-        found.words = OwnAction(text, why, often, until, keeps_timing)
+        found.words = OwnAction(text, why, often, until, keeps_timing, "sensitive" in texts)
     return found
 
 
@@ -153,7 +154,7 @@ def _range(texts: Mapping[str, str], found: Typed, language: Language) -> Range 
 
 def goal_fields(goal: Tree, language: Language) -> tuple[dict[str, str], bool]:
     """Return what stands in the form of a goal, and whether its targets fit in there."""
-    texts = {"text": words(goal.get("description")), "why": _notes(goal)}
+    texts = {"text": words(goal.get("description")), "why": _notes(goal), **_label(goal)}
     targets = listed(goal.get("target"))
     if not targets:
         return texts, True
@@ -177,7 +178,7 @@ def goal_fields(goal: Tree, language: Language) -> tuple[dict[str, str], bool]:
 
 def action_fields(task: Tree) -> tuple[dict[str, str], bool]:
     """Return what stands in the form of an action, and whether its timing fits in there."""
-    texts = {"text": str(task.get("description") or words(task.get("code"))), "why": _notes(task)}
+    texts = {"text": str(task.get("description") or words(task.get("code"))), "why": _notes(task), **_label(task)}
     timings = [part["valueTiming"] for part in task.get("input", []) if "valueTiming" in part]
     if not timings:
         return texts, True
@@ -194,6 +195,10 @@ def action_fields(task: Tree) -> tuple[dict[str, str], bool]:
     )
     fits = len(timings) == 1 and set(timings[0]) == {"repeat"} and (bool(often) or not repeat)
     return texts | {"often": often}, fits
+
+
+def _label(resource: Tree) -> dict[str, str]:
+    return {"sensitive": "on"} if is_restricted(resource) else {}
 
 
 def _notes(resource: Tree) -> str:

@@ -36,7 +36,7 @@ from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
-from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, typed_in
+from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, may_mark, typed_in
 from app.portal.view import reading_for, trace_of
 
 PLAN = "/care-plan"
@@ -121,6 +121,7 @@ def _form_page(
         often=OFTEN_WORDS,
         text_length_max=TEXT_LENGTH_MAX,
         why_length_max=WHY_LENGTH_MAX,
+        may_mark=may_mark(person),
         whose=mark_of(parts.settings, person),
         is_back=is_back,
     )

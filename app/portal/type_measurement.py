@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from app.access.categories import Category
 from app.access.smart_scope import Action
 from app.errors import AccessDeniedError, DuplicateError, NotFoundError
 from app.fhir.self_measured import MOMENTS
@@ -40,6 +41,11 @@ def may_add(person: SignedIn) -> bool:
 def may_change(person: SignedIn) -> bool:
     """Return whether to offer to correct measurements in the record in view."""
     return person.acting is None or Action.UPDATE in person.acting.actions
+
+
+def may_mark(person: SignedIn) -> bool:
+    """Return whether to offer to say that something is sensitive: who does not see such things would lose sight of it."""
+    return person.acting is None or Category.SENSITIVE in person.acting.categories
 
 
 def kind_with_form(key: str) -> Kind:

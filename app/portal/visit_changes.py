@@ -30,7 +30,7 @@ from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
-from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change
+from app.portal.type_measurement import KEY_LENGTH_MAX, may_add, may_change, may_mark
 from app.portal.view import reading_for, trace_of
 from app.portal.visit_form import QUESTIONS_LENGTH_MAX, Chosen, Offer, chosen, offered, to_practice, values_of
 from app.portal.visits import GROUPS, looked_up
@@ -85,7 +85,8 @@ class Sheet:
             groups=[(name, [one for one in self.offers if one.shown.group == key]) for key, name in GROUPS.items()],
             hidden=category_names(Category(sum(closed)), language_of(self.request)),
             ticked=values_of(form),
-            typed={name: text_of(form, name) for name in ("questions", "day", "key", "version")},
+            typed={name: text_of(form, name) for name in ("questions", "day", "key", "version", "sensitive")},
+            may_mark=may_mark(self.person) and (Category.SENSITIVE in self.to.categories or "sensitive" in form),
             errors=errors,
             problem=problem,
             changes=self.standing.prepared.source if self.standing else "",
@@ -270,6 +271,7 @@ def _as_it_stands(standing: Standing) -> FormData:
             ("day", str(prepared.day or "")),
             ("key", _new_key()),
             ("version", str(standing.found.version)),
+            *([("sensitive", "on")] if prepared.is_sensitive else []),
             *(("about", f"{release.path}/{name}") for release, name in prepared.about),
         ]
     )

@@ -145,7 +145,7 @@ def chosen(
         if day is None or not today <= day <= today + AHEAD_MAX:
             found.errors["day"] = language.gettext("Choose a day that is still to come.")
     if not found.errors:
-        found.visit = Visit(practice, questions, tuple(about), day, base)
+        found.visit = Visit(practice, questions, tuple(about), day, base, "sensitive" in form)
     return found
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.access.categories import Category
+from app.access.categories import EVERYTHING, Category
+from app.access.representation import Capacity
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
 from app.fhir.release import Release
 from tests.access.test_pages import form_token, session
@@ -299,3 +300,45 @@ async def test_a_representative_adds_in_the_name_of_the_person(world: World) -> 
     (stands,) = await own(world)
     assert stands["description"]["text"] == "Vaker buiten zijn"
     assert await own(world, "Goal", "maanlicht") == []
+
+
+@pytest.mark.parametrize(("path", "kind", "fields"), [(GOALS, "Goal", aim()), (ACTIONS, "Task", plan())])
+async def test_what_is_marked_as_sensitive_is_seen_by_those_only_who_were_given_that_too(
+    world: World, path: str, kind: str, fields: dict[str, str]
+) -> None:
+    await world.give("no grant", world.zonnestraal, EVERYTHING & ~Category.SENSITIVE)
+    await post(world, f"{path}/add", **fields, sensitive="on")
+    (kept,) = await own(world, kind)
+    form = (await page(world, f"{path}/{kept['id']}")).text
+    assert 'name="sensitive" checked' in form
+    assert "gevoelig" in (await page(world, "/care-plan")).text
+    assert await own(world, kind, "no grant") == []
+    await world.give("no grant", world.zonnestraal, EVERYTHING)
+    assert len(await own(world, kind, "no grant")) == 1
+    await post(
+        world,
+        f"{path}/{kept['id']}",
+        **fields | {"text": "Anders gezegd", "key": "second"},
+        version="1",
+        sensitive="on",
+    )
+    (kept,) = await own(world, kind)
+    assert (kept["meta"]["versionId"], [one["code"] for one in kept["meta"]["security"]]) == ("2", ["R"])
+    await post(world, f"{path}/{kept['id']}", **fields | {"key": "third"}, version="2")
+    (kept,) = await own(world, kind)
+    assert "security" not in kept["meta"]
+
+
+async def test_a_parent_who_changes_what_is_sensitive_leaves_it_so_and_a_helper_who_does_not_see_it_marks_nothing(
+    world: World,
+) -> None:
+    await post(world, f"{GOALS}/add", **aim(), sensitive="on")
+    (kept,) = await own(world)
+    for capacity, sees in ((Capacity.PARENT, True), (Capacity.CARER, False)):
+        parts = EVERYTHING if sees else EVERYTHING & ~Category.SENSITIVE
+        grant = await let_act(world, world.maanlicht, capacity, categories=parts)
+        async with await browser_of(world, world.maanlicht) as browser:
+            await go_in(browser, grant)
+            assert ('name="sensitive"' in (await browser.get(f"{GOALS}/add")).text) is sees
+            answer = await browser.get(f"{GOALS}/{kept['id']}")
+            assert ('name="sensitive" checked' in answer.text, answer.status_code) == (sees, 200 if sees else 404)

@@ -439,3 +439,21 @@ async def test_every_part_that_a_practice_is_offered_has_a_page(world: World) ->
     assert f"{person}/visit" in parts
     for path in parts:
         assert (await page(world, path, "gp of granted")).status_code == 200, path
+
+
+async def test_what_is_prepared_can_be_marked_as_sensitive_for_a_practice_that_sees_such_things(world: World) -> None:
+    await world.give("no grant", world.zonnestraal, ALL)
+    assert 'name="sensitive"' not in (await page(world, new(world))).text, "then the practice would not see it"
+    await world.give("no grant", world.zonnestraal, ALL | Category.SENSITIVE)
+    assert 'name="sensitive"' in (await page(world, new(world))).text
+    await world.give("partial", world.zonnestraal, ALL)
+    await post(world, NEW, **asks(world, sensitive="on"))
+    (kept,) = await prepared(world)
+    assert len(await prepared(world, "no grant")) == 1
+    assert await prepared(world, "partial") == []
+    assert "gevoelig" in (await page(world, "/visit")).text
+    change = f"/visit/{kept['id']}/change"
+    assert 'name="sensitive" checked' in (await page(world, change)).text
+    answer = await post(world, change, **asks(world, key="second", version="1"))
+    assert answer.status_code == 303
+    assert len(await prepared(world, "partial")) == 1

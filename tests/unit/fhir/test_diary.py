@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.fhir.diary import CONFIDENTIALITY, DiaryEntry, DiaryKind, diary_amended, diary_observation, is_restricted
+from app.fhir.diary import DiaryEntry, DiaryKind, diary_amended, diary_observation
+from app.fhir.labels import CONFIDENTIALITY, is_restricted
 from app.fhir.release import Release
 
 ENTRY = DiaryEntry(DiaryKind.COMPLAINT, "Hoofdpijn", datetime(2026, 3, 1, 8, tzinfo=UTC))
