@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import asyncpg
+import uvloop
 
 from app.db.citus import adapt
 from app.db.database import Row
@@ -31,7 +32,7 @@ from app.db.postgres_connections import (
     PostgresReader,
     is_lost,
 )
-from app.db.remembered import Seen
+from app.db.remembered import VERSION, Seen
 from app.db.statements import Statement
 from app.db.waiting import Gathered, Waiting, Writes, tell
 from app.errors import NO_NUL, BadRequestError, UnavailableError
@@ -45,7 +46,8 @@ WRITER_LOCK = 0x5265676966
 _RESTS_S = (0.2, 0.5, 1.0, 2.0)
 """Seconds between tries while the database is away."""
 
-_BEGIN = "SELECT pg_current_xact_id()::text FROM (SELECT pg_advisory_xact_lock($1)) AS held"
+_BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+_BEGUN = f"SELECT pg_current_xact_id()::text, ({VERSION.postgresql.text})"
 _STATUS = "SELECT pg_xact_status($1::text::xid8)"
 
 
@@ -62,7 +64,7 @@ class PostgresDatabase(Writes):
         self._connection: asyncpg.Connection | None = None
         self._spread = False
         self._texts: dict[Statement, str] = {}
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._loop = self._runner.get_loop()
         self._waiting: asyncio.Queue[Waiting | None] = asyncio.Queue()
         self._thread = threading.Thread(target=self._run, name="postgres-writer", daemon=True)
@@ -215,9 +217,11 @@ class PostgresDatabase(Writes):
     async def _begun(self) -> tuple[asyncpg.Connection, str, Lockstep]:
         """Return the connection with a transaction whose turn it is, the number of that, and what drives jobs in it."""
         connection = await self._connected()
-        await connection.execute("BEGIN")
-        number = await connection.fetchval(_BEGIN, WRITER_LOCK)
-        return connection, number, self.drives(connection, self._texts, Seen(self.remembered), spread=self._spread)
+        await connection.execute(_BEGIN)
+        # A statement of its own: what it reads has to be what was committed before the turn came.
+        number, version = await connection.fetchrow(_BEGUN)
+        seen = Seen(self.remembered, read=(version,))
+        return connection, number, self.drives(connection, self._texts, seen, spread=self._spread)
 
     async def _end(self, number: str, lockstep: Lockstep, left: Iterable[PostgresTransaction]) -> None:
         """Write what jobs left for the end, and commit."""

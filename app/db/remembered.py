@@ -10,7 +10,7 @@ It is read in the event loop and in the writer's thread: what is replaced is rep
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from app.db.access_version import access_version
 from app.db.database import Reader
@@ -18,7 +18,9 @@ from app.db.statements import hot
 from app.metrics import MEMORY
 
 T = TypeVar("T")
-_VERSION = hot(select(access_version.c.version).where(access_version.c.number == 1))
+VERSION = hot(select(access_version.c.version).where(access_version.c.number == literal_column("1")))
+"""The statement for the version of access."""
+
 KEPT_MAX = 32_768
 """What the values of one generation weigh. When it is as much, those that were not asked for since the last time are forgotten.
 
@@ -28,7 +30,7 @@ A value weighs 1, or what its ``weight`` says: the grants of a practice are some
 
 async def version_of(reader: Reader) -> int | None:
     """Return the version of access."""
-    row = await reader.one(_VERSION, {})
+    row = await reader.one(VERSION, {})
     return None if row is None else row[0]
 
 
@@ -119,12 +121,16 @@ class View:
 
 
 class Seen:
-    """What a group of transactions sees of access, from when it is first asked for; ``is_over`` once it changed something."""
+    """What a group of transactions sees of access, from when it is first asked for; ``is_over`` once it changed something.
 
-    __slots__ = ("_remembered", "_view", "is_over")
+    ``read`` has the version, if it was read when the group began.
+    """
 
-    def __init__(self, remembered: Remembered) -> None:
+    __slots__ = ("_read", "_remembered", "_view", "is_over")
+
+    def __init__(self, remembered: Remembered, *, read: tuple[int | None] | None = None) -> None:
         self._remembered = remembered
+        self._read = read
         self._view: View | None = None
         self.is_over = False
 
@@ -133,5 +139,6 @@ class Seen:
         if self.is_over:
             return View(self._remembered, _Known(None), reader)
         if self._view is None:
-            self._view = View(self._remembered, self._remembered.at(await version_of(reader)), reader)
+            version = await version_of(reader) if self._read is None else self._read[0]
+            self._view = View(self._remembered, self._remembered.at(version), reader)
         return self._view

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, func, insert, select, text
 
+from app.db.access_version import access_version
 from app.db.database import Transaction
 from app.db.health import Health
 from app.db.migrate import migrate
@@ -32,6 +33,7 @@ KILLS = 4
 WRITERS = 8
 CUTS = 12
 metadata = MetaData()
+access_version.to_metadata(metadata)
 # Without a key: what is written twice would be there twice.
 mark = Table("mark", metadata, Column("n", BigInteger, nullable=False))
 ADD = hot(insert(mark))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
 
+from app.db.access_version import access_version
 from app.db.database import Database, Transaction
 from app.db.rows import adding, adding_new, removing, replacing, setting
 from app.db.schema import in_transaction
@@ -19,6 +20,7 @@ from app.wiring import open_database
 from tests.support.database import new_url, taken_away
 
 metadata = MetaData()
+access_version.to_metadata(metadata)
 number = Table("number", metadata, Column("n", BigInteger, primary_key=True, autoincrement=False))
 thing = Table(
     "thing",

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
 
+from app.db.access_version import access_version
 from app.db.database import Database, Transaction
 from app.db.lockstep import Lockstep
 from app.db.postgres import GROUP_LIMIT, PostgresDatabase
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.own_database
 
 RECORDS = range(1, 9)
 metadata = MetaData()
+access_version.to_metadata(metadata)
 thing = Table(
     "thing",
     metadata,
