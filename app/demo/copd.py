@@ -8,6 +8,7 @@ It is long, as all that happened to one person stands in one place.
 
 from datetime import date
 
+from app.demo.background import ALCOHOL, DOES_NOT_WANT, NO_ALCOHOL, SMOKES, TOBACCO, Background, Relative
 from app.demo.care_plan import (
     Aim,
     Assignment,
@@ -204,6 +205,13 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         (22, "Controle COPD", [(HEMOGLOBIN, 9.0), (EOSINOPHILS, 0.21), (CREATININE, 82.0), (EGFR, 78.0)]),
     ):
         add_panel(cast, diary, days_ago, title, results)
+    known = Background(cast, diary, 349)
+    known.life(TOBACCO, SMOKES, "8 sigaretten per dag.")
+    known.life(ALCOHOL, NO_ALCOHOL)
+    known.wish(snomed("40617009", "beademing"), DOES_NOT_WANT, "Wil niet langdurig aan een beademingsmachine.")
+    known.relative(Relative("father", snomed("66839005", "vader"), snomed("13645005", "COPD")))
+    known.device(snomed("334980009", "voorzetkamer"), "Voor de inhalator.")
+    known.contact("Bezoek aan de longarts", summary.known["copd"].condition)
 
 
 def add_documents(cast: Cast, diary: Diary) -> None:

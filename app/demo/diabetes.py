@@ -8,6 +8,16 @@ It is long, as all that happened to one person stands in one place.
 
 from datetime import date
 
+from app.demo.background import (
+    ALCOHOL,
+    DRINKS,
+    HOME,
+    STOPPED_SMOKING,
+    TOBACCO,
+    WANTS,
+    Background,
+    Relative,
+)
 from app.demo.care_plan import (
     Aim,
     Assignment,
@@ -227,6 +237,16 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
         summary.procedure(code, kind, on, reason, worker=nurse, outcome=outcome)
     summary.vaccination(coding(ATC, "J07BB02", "Griepprik"), diary.day(35))
     add_laboratory(cast, diary)
+    known = Background(cast, diary, 89)
+    known.life(TOBACCO, STOPPED_SMOKING, "Gestopt in 2011.")
+    known.life(ALCOHOL, DRINKS, "In het weekend 1 of 2 glazen wijn.")
+    known.life(HOME, concept(text="Eengezinswoning, met haar man"))
+    known.functional(snomed("282097004", "kunnen lopen"), concept(text="Loopt een uur zonder hulp"))
+    known.wish(snomed("89666000", "reanimatie"), WANTS, "Besproken met de huisarts. Zij wil er later weer over praten.")
+    mother = snomed("72705000", "moeder")
+    known.relative(Relative("mother", mother, snomed("44054006", "diabetes mellitus type 2")))
+    known.device(snomed("337414009", "bloedsuikermeter"), "Krijgt elk half jaar nieuwe strips.")
+    known.contact("Bezoek aan de oogarts", summary.known["diabetes"].condition)
 
 
 def add_documents(cast: Cast, diary: Diary) -> None:

@@ -109,7 +109,7 @@ class Entries:
                 "status": "generated",
                 "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{escape(summary, quote=False)}</div>',
             },
-            "identifier": own if resource_type == "Composition" else [own],
+            "identifier": own if resource_type in ("Composition", "Consent") else [own],
             **elements,
         }
         full_url = f"urn:uuid:{name}"

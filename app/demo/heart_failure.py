@@ -9,6 +9,7 @@ It is long, as all that happened to one person stands in one place.
 from datetime import date
 from decimal import Decimal
 
+from app.demo.background import ALCOHOL, DOES_NOT_WANT, DRINKS, NEVER_SMOKED, TOBACCO, Background, Relative
 from app.demo.care_plan import (
     Aim,
     Assignment,
@@ -221,6 +222,14 @@ def add_gp_summary(cast: Cast, diary: Diary) -> None:
     summary.vaccination(coding(ATC, "J07BB02", "Griepprik"), diary.day(36))
     summary.vaccination(coding(ATC, "J07AL02", "Prik tegen pneumokokken"), diary.day(310))
     add_laboratory(cast, diary)
+    known = Background(cast, diary, 241)
+    known.life(TOBACCO, NEVER_SMOKED)
+    known.life(ALCOHOL, DRINKS, "Op verjaardagen een glas.")
+    known.functional(snomed("282097004", "kunnen lopen"), concept(text="Loopt met een rollator"))
+    known.wish(snomed("89666000", "reanimatie"), DOES_NOT_WANT, "Besproken met de huisarts en haar dochter.")
+    known.relative(Relative("brother", snomed("70924004", "broer"), snomed("22298006", "hartinfarct")))
+    known.device(snomed("266731002", "rollator"), "Van de thuiszorgwinkel.")
+    known.contact("Bezoek aan de cardioloog", summary.known["heart-failure"].condition)
 
 
 def add_documents(cast: Cast, diary: Diary) -> None:

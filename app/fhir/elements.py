@@ -3,6 +3,7 @@
 The tree was checked when it was stored; what a reader needs and does not find is left out.
 """
 
+import html
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,7 @@ _FINEST_EXPONENT = -12
 _FINEST = Decimal(1).scaleb(_FINEST_EXPONENT)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TO_THE_SECOND = len("2026-11-25T07:15:00+01:00")
+_TAG = re.compile(r"<[^>]*>")
 _PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
 
 
@@ -126,6 +128,11 @@ def rounded(value: Decimal) -> Decimal:
     """Return ``value`` with at most twelve decimals: more are what a computation left, and more than a page can write."""
     exponent = value.as_tuple().exponent
     return value.quantize(_FINEST) if isinstance(exponent, int) and exponent < _FINEST_EXPONENT else value
+
+
+def plain(narrative: Tree | None) -> str:
+    """Return what a Narrative says without its marks, in one line; empty for none."""
+    return " ".join(html.unescape(_TAG.sub(" ", str((narrative or {}).get("div", "")))).split())
 
 
 def extension(resource: Tree, name: str) -> Tree | None:

@@ -38,6 +38,7 @@ from app.interactions.own_words import RELEASES, Edit, add_own, change_own
 from app.interactions.read import read
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
+from app.interactions.search_of_types import search_of_types
 from app.interactions.self_measured import Change, Typed, add_measurements, change_measurement
 from app.interactions.series import Choose, Sampled, Series, series
 from app.interactions.shared import (
@@ -74,6 +75,12 @@ class Interactions:
     ) -> Stored:
         """Return the current version of a resource."""
         return await read(self._context, requester, trace, release, resource_type, resource_id)
+
+    async def search_of_types(
+        self, requester: Requester, trace: Trace, release: Release, pairs: Sequence[tuple[str, str]]
+    ) -> Page:
+        """Return a page of what matches in several types."""
+        return await search_of_types(self._context, requester, trace, release, pairs)
 
     async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> list[list[Stored]]:
         """Return for each search the latest that match, in one look."""

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.consent.categorize import CORRECTION
-from app.fhir.elements import Tree, day_of, named, referred, words
+from app.fhir.elements import Tree, day_of, extension, named, own_name, referred, words
 from app.fhir.release import Release
 from app.interactions.corrections import Correction
 from app.portal.language import marked
@@ -22,6 +22,7 @@ from app.portal.my_data import HERE
 from app.portal.open_session import text_of
 from app.portal.page import page
 from app.portal.parts import Parts
+from app.portal.reading import Reading
 from app.portal.session import SignedIn, checked_form, signed_in
 from app.portal.view import reading_for, trace_of
 
@@ -29,7 +30,16 @@ CORRECTIONS = f"{HERE}/corrections"
 ABOUT = frozenset(
     "Condition EpisodeOfCare AllergyIntolerance MedicationRequest MedicationStatement MedicationDispense Observation".split()
 )
-"""What has a link of its own to here."""
+"""What a request can be about."""
+
+PARTS_OF_PAGES = {
+    "problems": ("Condition", "EpisodeOfCare"),
+    "allergies": ("AllergyIntolerance",),
+    "medicines": ("MedicationRequest", "MedicationStatement", "MedicationDispense"),
+}
+"""The parts of pages that have a link to here, and the types of what stands there."""
+
+CHOICES_MAX = 100
 
 RESOURCE_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 TOPIC_LENGTH_MAX, TEXT_LENGTH_MAX = 120, 2000
@@ -84,15 +94,33 @@ def asked_of(tasks: list[Tree], messages: list[Tree]) -> list[Asked]:
     return sorted(found, key=lambda one: one.on or date.min, reverse=True)
 
 
-def _checked(form: FormData, offered: set[str], about: tuple[Release, str] | None) -> tuple[Correction, str]:
-    """Return what was asked, and what is wrong with it, empty if nothing is."""
+def _name_of(tree: Tree) -> str:
+    """Return what a problem, an allergy or a medicine is called."""
+    name = words(tree.get("code")) or words(tree.get("medicationCodeableConcept"))
+    title = extension(tree, "EpisodeOfCare-Title") or {}
+    return name or named(tree.get("medicationReference")) or str(title.get("valueString", ""))
+
+
+def _checked(form: FormData, offered: set[str], source: tuple[Release, str, str] | None) -> tuple[Correction, str]:
+    """Return what was asked, and what is wrong with it, empty if nothing is; without own words it is about what was chosen."""
     topic, wrong, right = (text_of(form, name).strip() for name in ("topic", "wrong", "right"))
+    topic = topic or (source[2] if source else "")
+    about = source[:2] if source else None
     wanted = Correction(text_of(form, "practice"), topic, f"{wrong}\n\n{right}", about)
     if not (topic and wrong and right):
         return wanted, MISSING
     if len(topic) > TOPIC_LENGTH_MAX or max(len(wrong), len(right)) > TEXT_LENGTH_MAX:
         return wanted, TOO_LONG
     return wanted, "" if wanted.practice_id in offered else NO_PRACTICE
+
+
+async def _choices(reading: Reading, part: str, about: str) -> list[tuple[str, str]]:
+    """Return what of a part of a page can be wrong, each name once: ``Type/id`` and the name; ``about`` comes first."""
+    trees = [one for several in await reading.several(*PARTS_OF_PAGES.get(part, ())) for one in several]
+    named_ones = sorted((_name_of(tree), own_name(tree)) for tree in trees)
+    by_name = {name: source for name, source in reversed(named_ones) if name}
+    by_name |= {name: source for name, source in named_ones if name and source == about}
+    return [(source, name) for name, source in sorted(by_name.items())][:CHOICES_MAX]
 
 
 def router(parts: Parts) -> APIRouter:
@@ -110,8 +138,7 @@ def router(parts: Parts) -> APIRouter:
             )
             for one in found.matches:
                 tree = one.tree()
-                name = words(tree.get("code")) or words(tree.get("medicationCodeableConcept"))
-                return release, about, (name or named(tree.get("medicationReference")))[:TOPIC_LENGTH_MAX]
+                return release, about, _name_of(tree)[:TOPIC_LENGTH_MAX]
         return None
 
     async def shown(
@@ -122,10 +149,13 @@ def router(parts: Parts) -> APIRouter:
         messages = await reading.all("Communication") if tasks else []
         offered = await parts.interactions.practices_to_ask(person.requester())
         filled = {
-            name: text_of(form, name) if form else "" for name in ("topic", "wrong", "right", "practice", "about")
+            name: text_of(form, name) if form else ""
+            for name in ("topic", "wrong", "right", "practice", "about", "part")
         }
         if form is None and (source := await sought(request, person, request.query_params.get("about", ""))):
             _, filled["about"], filled["topic"] = source
+        if form is None and (part := request.query_params.get("part", "")) in PARTS_OF_PAGES:
+            filled["part"] = part
         requests = asked_of(tasks, messages)
         status = 422 if problem else 200
         return page(
@@ -136,6 +166,7 @@ def router(parts: Parts) -> APIRouter:
             practices=offered,
             problem=problem,
             filled=filled,
+            choices=await _choices(reading, filled["part"], filled["about"]),
         )
 
     @routes.get(CORRECTIONS)
@@ -150,7 +181,7 @@ def router(parts: Parts) -> APIRouter:
     ) -> Response:
         offered = {one.practice_id for one in await parts.interactions.practices_to_ask(person.requester())}
         source = await sought(request, person, text_of(form, "about"))
-        wanted, problem = _checked(form, offered, source[:2] if source else None)
+        wanted, problem = _checked(form, offered, source)
         if problem:
             return await shown(request, person, problem, form)
         await parts.interactions.ask_for_correction(person.requester(), trace_of(request), wanted)

@@ -180,6 +180,12 @@ class Interactions(Protocol):
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, resource_id: str
     ) -> Found: ...
 
+    async def search_of_types(
+        self, requester: Requester, trace: Trace, release: Release, pairs: Sequence[tuple[str, str]]
+    ) -> ResultPage:
+        """Return a page of what matches in the types that ``_type`` names."""
+        ...
+
     async def newest_of_each(self, requester: Requester, trace: Trace, wanted: Newest) -> Sequence[Sequence[Found]]:
         """Return for each search the latest by date that match, or all if they are few; together they are one look."""
         ...

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import ALL_PARTS, EVERYTHING, Category
 from app.access.grant import Grant
 from app.access.representation import NO_POWERS, Power
 from app.access.smart_scope import LOOK
@@ -110,6 +110,9 @@ NAVIGATION = (
         WHO,
     ),
     Entry("/my-data", marked("My data"), marked("My data"), "folder", marked("Take your record along."), MINE),
+    Entry(
+        "/other", marked("Other data"), marked("Other"), "file", marked("What does not stand on another page."), MINE
+    ),
 )
 """The navigation of a person, in the order of the page; a group's lines follow each other."""
 
@@ -152,6 +155,7 @@ PAGES_OF_PARTS = {
     "/questionnaires": Category.QUESTIONNAIRES,
     "/summary": Category.GP_SUMMARY | Category.ALLERGIES | Category.LABORATORY | Category.VACCINATIONS,
     "/documents": Category.DOCUMENTS,
+    "/other": ALL_PARTS,
 }
 """The pages of a record that somebody else may see in part, each with the parts of which one has to be open."""
 

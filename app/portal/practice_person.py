@@ -23,6 +23,7 @@ from app.identity.staff_looks import StaffLook
 from app.portal.document_pages import file_of, show_document, show_documents
 from app.portal.measurements import show_kind, show_measurements
 from app.portal.open_session import text_of
+from app.portal.other_data import show_other
 from app.portal.page import language_of, page
 from app.portal.plan_proposals import SAVED
 from app.portal.practice import PEOPLE, view_of
@@ -87,6 +88,7 @@ def router(parts: LoginParts) -> APIRouter:
     add("/medication", show_medication)
     add("/summary", show_summary)
     add("/documents", show_documents)
+    add("/other", show_other)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/visit")
     async def visits(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:

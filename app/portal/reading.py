@@ -79,6 +79,28 @@ class Reading:
         )
         return [one for several in found for one in several[:most]]
 
+    async def some(self, resource_type: str, most: int, *pairs: tuple[str, str]) -> tuple[list[Tree], bool]:
+        """Return ``most`` of each release that the search parameters match, and whether there are more."""
+        asked = [*pairs, ("_count", str(most))]
+        releases = ONE_RELEASE.get(resource_type, tuple(Release))
+        found = await asyncio.gather(
+            *(self._interactions.search(self._requester, self._trace, one, resource_type, asked) for one in releases)
+        )
+        return [one.tree() for page in found for one in page.matches], any(page.next is not None for page in found)
+
+    async def of_types(self, types: Callable[[Release], Sequence[str]], most: int) -> tuple[list[Tree], bool]:
+        """Return what was changed last of the types of each release, ``most`` of each, and whether there is more."""
+        order = [("_sort", "-_lastUpdated"), ("_count", str(most))]
+        found = await asyncio.gather(
+            *(
+                self._interactions.search_of_types(
+                    self._requester, self._trace, release, [("_type", ",".join(types(release))), *order]
+                )
+                for release in Release
+            )
+        )
+        return [one.tree() for page in found for one in page.matches], any(page.next is not None for page in found)
+
     async def series(self, wanted: Callable[[Release], Series], choose: Choose) -> list[Sampled]:
         """Return what each release has of some series of Observations."""
         return await asyncio.gather(

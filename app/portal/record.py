@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.fhir.elements import Tree, day_of, named, newest_first, person_name, words
-from app.portal import careplan, medication, results, summary
+from app.fhir.elements import Tree, day_of, named, newest_first, person_name, referred, words
+from app.portal import background, careplan, medication, other_data, results, summary
 from app.portal.document_pages import bases, newest_documents
 from app.portal.documents import documents_in
 from app.portal.kinds import BY_KEY, KINDS, by_kind
@@ -111,12 +111,27 @@ async def show_medication_list(request: Request, reading: Reading) -> HTMLRespon
 async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
     """Return the page of the GP summary: what there is of each part, and the newest of what there may be much of."""
     language = language_of(request)
-    conditions, episodes, allergies, vaccinations, procedures, flags = await reading.several(
-        "Condition", "EpisodeOfCare", "AllergyIntolerance", "Immunization", "Procedure", "Flag"
+    conditions, episodes, allergies, vaccinations, procedures, flags, histories, uses = await reading.several(
+        "Condition",
+        "EpisodeOfCare",
+        "AllergyIntolerance",
+        "Immunization",
+        "Procedure",
+        "Flag",
+        "FamilyMemberHistory",
+        "DeviceUseStatement",
     )
     laboratory = await reading.newest("Observation", [[("category", ",".join(results.LABORATORY))]], RESULTS_READ)
     compositions = await reading.newest("Composition", [[]], CONTACTS_READ)
+    encounters = await reading.newest("Encounter", [[]], 2 * CONTACTS_READ)
     lines = await reading.newest("Observation", [[("code", "E,P")]], 3 * CONTACTS_READ)
+    ways = [[("code", ",".join(background.LIFE))], [("category", ",".join(background.LIFE_CATEGORIES))]]
+    life = await reading.newest("Observation", ways, CONTACTS_READ)
+    named_ones = ",".join(one.partition("/")[2] for use in uses for one in referred(use.get("device")))
+    products = await reading.all("Device", ("patient:missing", "false"))
+    products += await reading.all("Device", ("_id", named_ones)) if named_ones else []
+    wishes = await reading.all("Consent", ("category", ",".join(background.WISHES)))
+    contacts = summary.contacts(compositions, lines, encounters, summary.problem_names(conditions, episodes))
     return page(
         request,
         "summary.html",
@@ -126,8 +141,13 @@ async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTML
         no_allergies=summary.says_no_allergies(allergies),
         results=results.results(laboratory, reading.zone, language),
         procedures=summary.done(procedures),
-        contacts=summary.contacts(compositions, lines),
+        contacts=contacts,
+        contacts_of=summary.by_problem(contacts),
         vaccinations=summary.vaccinations(vaccinations),
+        life=background.life(life, language),
+        wishes=background.wishes(wishes, language),
+        family=background.family(histories, language),
+        devices=background.devices(uses, products),
         documents=documents_in(await newest_documents(reading, DOCUMENTS_SHOWN), bases(request))[:DOCUMENTS_SHOWN],
         **near(request, reading.now),
         **frame,
@@ -135,7 +155,7 @@ async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTML
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the routes ``/care-plan``, ``/medication``, ``/summary`` and ``/menu``."""
+    """Return the routes ``/care-plan``, ``/medication``, ``/summary``, ``/other`` and ``/menu``."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/care-plan")
@@ -161,6 +181,10 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/summary")
     async def gp_summary(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
         return await show_summary(request, reading_for(parts, request, person))
+
+    @routes.get(other_data.HERE)
+    async def other(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
+        return await other_data.show_other(request, reading_for(parts, request, person))
 
     @routes.get("/menu")
     async def menu(request: Request, _: Annotated[LoggedIn, Depends(logged_in)]) -> HTMLResponse:

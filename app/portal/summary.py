@@ -3,7 +3,7 @@
 Laboratory results are in ``results.py``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -17,6 +17,7 @@ from app.fhir.elements import (
     named,
     newest_first,
     own_name,
+    plain,
     referred,
     words,
 )
@@ -26,8 +27,8 @@ NO_ALLERGIES = ("716186003", "no-known-allergies")
 
 _NOT_TRUE = frozenset({"entered-in-error", "refuted"})
 _OPEN = frozenset({"active", "recurrence", "relapse", ""})
-_FOR_THE_PERSON = frozenset({"E", "P"})
-"""Lines of a GP's report that a person reads; S and O are the GP's own notes (MedMij GP data 2.0)."""
+_LINES, _FOR_THE_PERSON = frozenset({"S", "O", "E", "P"}), frozenset({"E", "P"})
+"""Lines of a GP's report, and those that a person reads; S and O are the GP's own notes (MedMij GP data 2.0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,6 @@ class AllergyView:
     note: str
     is_severe: bool
     since: date | None
-    source: str = field(default="", compare=False)
-    """``Type/id`` of where it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +68,13 @@ class DoneView:
 
 @dataclass(frozen=True, slots=True)
 class ContactView:
-    """A contact with the practice, with the lines of its report that are for the person."""
+    """A contact with who gives care: the lines of its report that are for the person, and the names of the problems it was about."""
 
     on: date | None
     what: str
     who: str
     lines: tuple[tuple[str, str], ...]
+    about: tuple[str, ...] = ()
 
 
 def _code(resource: Tree, element: str) -> str:
@@ -88,6 +88,8 @@ def _code(resource: Tree, element: str) -> str:
 def problems(conditions: Iterable[Tree], episodes: Iterable[Tree]) -> list[ProblemView]:
     """Return the problems, open ones first; the same problem in both releases, or also as an episode, is shown once."""
     found: dict[str, ProblemView] = {}
+    conditions = [*conditions]
+    names = problem_names(conditions, ())
     for condition in conditions:
         if _code(condition, "verificationStatus") in _NOT_TRUE:
             continue
@@ -103,8 +105,7 @@ def problems(conditions: Iterable[Tree], episodes: Iterable[Tree]) -> list[Probl
         if view.name and (known is None or (view.note and not known.note)):
             found[view.name] = view
     for episode in episodes:
-        title = extension(episode, "EpisodeOfCare-Title") or {}
-        name = str(title.get("valueString") or named([part["condition"] for part in episode.get("diagnosis", [])]))
+        name = _episode_name(episode, names)
         if name and name not in found and episode.get("status") not in ("entered-in-error", "cancelled"):
             period = episode.get("period") or {}
             found[name] = ProblemView(
@@ -136,7 +137,6 @@ def allergies(resources: Iterable[Tree]) -> list[AllergyView]:
             " ".join(note["text"] for note in resource.get("note", []) if note.get("text")),
             resource.get("criticality") == "high" or any(one.get("severity") == "severe" for one in reactions),
             day_of(resource.get("onsetDateTime") or resource.get("assertedDate") or resource.get("recordedDate")),
-            own_name(resource),
         )
         found.setdefault(view.name, view)
     return sorted(found.values(), key=lambda one: (not one.is_severe, one.name.casefold()))
@@ -174,25 +174,88 @@ def done(procedures: Iterable[Tree], most: int = 30) -> list[DoneView]:
     return [one for one in views if one.name]
 
 
-def contacts(compositions: Iterable[Tree], lines: Iterable[Tree], most: int = 50) -> list[ContactView]:
-    """Return the newest contacts that have a report; ``lines`` are Observations that its sections refer to.
+def contacts(
+    compositions: Iterable[Tree],
+    lines: Iterable[Tree],
+    encounters: Iterable[Tree] = (),
+    names: Mapping[str, str] | None = None,
+    most: int = 50,
+) -> list[ContactView]:
+    """Return the newest contacts, with their report where there is one; ``lines`` are Observations that its sections refer to.
 
-    A line that is not for the person is never shown, whatever the practice sent.
+    ``names`` are those of problems by ``Type/id``. A line that is not for the person is never shown, whatever the practice sent.
     """
     texts = {f"Observation/{line['id']}": str(line["valueString"]) for line in lines if "valueString" in line}
+    known, reported = {own_name(one): one for one in encounters}, set[str]()
     found = []
-    for composition in newest_first(compositions, "date")[:most]:
+    for composition in compositions:
         shown = []
         for section in composition.get("section", []):
             letters = {code for _, code in codes(section.get("code"))} & _FOR_THE_PERSON
             texts_of = [texts[one] for entry in section.get("entry", []) for one in referred(entry) if one in texts]
-            if letters and texts_of:
-                shown.append((str(section.get("title") or words(section.get("code"))), " ".join(texts_of)))
-        what = words(composition.get("type"))
-        found.append(
-            ContactView(day_of(composition.get("date")), what, named(listed(composition.get("author"))), tuple(shown))
-        )
-    return found
+            text = " ".join(texts_of) or plain(section.get("text"))
+            is_line = {code for _, code in codes(section.get("code"))} & _LINES
+            if text and (letters or not is_line):
+                shown.append((str(section.get("title") or words(section.get("code"))), text))
+        held = [known[one] for one in referred(composition.get("encounter")) if one in known]
+        reported |= {own_name(one) for one in held}
+        entries = [entry for section in composition.get("section", []) for entry in section.get("entry", [])]
+        about = _about([*entries, *(one for encounter in held for one in _reasons(encounter))], names or {})
+        what = next((_way(one) for one in held), "") or words(composition.get("type"))
+        who = named(listed(composition.get("author")))
+        found.append(ContactView(day_of(composition.get("date")), what, who, tuple(shown), about))
+    for name, encounter in known.items():
+        if name in reported or encounter.get("status") in ("entered-in-error", "cancelled"):
+            continue
+        workers = [part.get("individual") for part in encounter.get("participant", []) if part.get("individual")]
+        who = named(workers) or named(encounter.get("serviceProvider"))
+        why = words(encounter.get("reason") or encounter.get("reasonCode"))
+        about = _about(_reasons(encounter), names or {})
+        lines_of = (("", why),) if why and why not in about else ()
+        on = day_of((encounter.get("period") or {}).get("start"))
+        found.append(ContactView(on, _way(encounter), who, lines_of, about))
+    return sorted(found, key=lambda one: one.on or date.min, reverse=True)[:most]
+
+
+def by_problem(found: Iterable[ContactView]) -> dict[str, list[ContactView]]:
+    """Return the contacts by the names of the problems that they were about."""
+    sorted_out: dict[str, list[ContactView]] = {}
+    for one in found:
+        for name in one.about:
+            sorted_out.setdefault(name, []).append(one)
+    return sorted_out
+
+
+def problem_names(conditions: Iterable[Tree], episodes: Iterable[Tree]) -> dict[str, str]:
+    """Return the names of problems by ``Type/id``, as ``problems`` shows them."""
+    found = {own_name(one): words(one.get("code")) for one in conditions}
+    return found | {own_name(one): _episode_name(one, found) for one in episodes}
+
+
+def _episode_name(episode: Tree, known: Mapping[str, str]) -> str:
+    ills = [part["condition"] for part in episode.get("diagnosis", []) if "condition" in part]
+    title = extension(episode, "EpisodeOfCare-Title") or {}
+    by_reference = next((known[one] for one in referred(ills) if known.get(one)), "")
+    return by_reference or str(title.get("valueString") or named(ills) or words(episode.get("type")))
+
+
+def _reasons(encounter: Tree) -> list[Tree]:
+    """Return the references from a contact to what it was about."""
+    ills = [part["condition"] for part in encounter.get("diagnosis", []) if "condition" in part]
+    return [*ills, *listed(encounter.get("reasonReference")), *listed(encounter.get("episodeOfCare"))]
+
+
+def _about(references: Iterable[Tree], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the problems among what is referred to, each once."""
+    kinds = ("Condition/", "EpisodeOfCare/")
+    found = [(one, target) for one in references for target in referred(one) if target.startswith(kinds)]
+    return tuple(dict.fromkeys(name for one, target in found if (name := names.get(target) or named(one))))
+
+
+def _way(encounter: Tree) -> str:
+    """Return how a contact was: the words of its type, or else of its class, a Coding in both releases."""
+    act = encounter.get("class") or {}
+    return words(encounter.get("type")) or str(act.get("display", ""))
 
 
 def vaccinations(resources: Iterable[Tree]) -> list[tuple[str, date | None]]:

@@ -169,12 +169,25 @@ async def test_what_is_wrong_is_named_by_its_reference_in_either_release(world: 
     async with await session(world, "zonnestraal") as browser:
         summary = (await browser.get("/summary", headers=DUTCH)).text
         shown = (await browser.get(f"{HERE}?about={about}", headers=DUTCH)).text
-    assert "/my-data/corrections?about=Condition/" in summary
+        problems = (await browser.get(f"{HERE}?part=problems", headers=DUTCH)).text
+    assert summary.count("/my-data/corrections?part=problems#ask") == 1
     assert f'name="about" value="{about}"' in shown
+    assert '<select id="about" name="about"><option value="Condition/' in problems
     assert (await ask(world, practice_id, about=about)).status_code == 303
     (message,) = await found(world, "no grant", "Communication")
     (reference,) = (one["reference"] for one in message["about"])
     assert reference.endswith(f"/fhir/{release.path}/{about}") or (release is Release.R4 and reference == about)
+
+
+async def test_what_was_chosen_of_a_part_needs_no_words_for_what_it_is(world: World) -> None:
+    practice_id = await open_messages(world)
+    about = f"Condition/{world.zonnestraal.ids[Release.R4, 'condition']}"
+    assert (await ask(world, practice_id, about="", topic="")).status_code == 422
+    again = await ask(world, practice_id, about=about, topic="", part="problems", wrong="")
+    assert (again.status_code, f'<option value="{about}" selected>' in again.text) == (422, True)
+    assert (await ask(world, practice_id, about=about, topic="", part="problems")).status_code == 303
+    (task,) = await found(world, "no grant", "Task")
+    assert task["description"]
 
 
 @pytest.mark.parametrize("about", ["Patient/1", "Condition/%%", "Condition/not-there", "x" * 300])

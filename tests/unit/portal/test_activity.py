@@ -96,7 +96,7 @@ def test_entries_without_a_request_are_not_thrown_together() -> None:
             "Meetmaatje heeft gegevens gestuurd: metingen",
         ),
         (
-            event(action="create", resource_type="Device"),
+            event(action="create", resource_type="Substance"),
             "Praktijk De Proef heeft gegevens toegevoegd: andere delen van het dossier",
         ),
         (event(action="read", resource_type=""), "Praktijk De Proef heeft gekeken naar het dossier"),

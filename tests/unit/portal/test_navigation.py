@@ -19,4 +19,4 @@ def test_the_bar_on_a_phone_has_four_pages_that_people_use_most_and_the_menu() -
 
 def test_the_bar_in_the_record_of_another_is_filled_up_with_what_is_open_there() -> None:
     lines = navigation_of_another(NO_POWERS | Power.LOG, Category.LABORATORY)
-    assert [entry.path for entry in tabs(lines)] == ["/", "/summary", "/activity", "/menu"]
+    assert [entry.path for entry in tabs(lines)] == ["/", "/summary", "/activity", "/other", "/menu"]
