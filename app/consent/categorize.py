@@ -6,7 +6,7 @@ The rules are the two tables below. The code systems of both releases are recogn
 Specs: https://hl7.org/fhir/R4/security-labels.html, https://hl7.org/fhir/STU3/security-labels.html
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from app.access.categories import ALL_PARTS, EVERYTHING, Category
@@ -100,12 +100,12 @@ SENSITIVE_LABELS = _codes(_CONFIDENTIALITY, "R V") | _codes(
 
 
 def _made_at_home(observation: dict[str, Any]) -> bool:
-    categories, codes = set(_codings(observation.get("category"))), set(_codings(observation.get("code")))
     if not _by_the_person(observation):
         return False
-    if categories & LABORATORY:
-        return bool(codes & BLOOD_GLUCOSE)
-    return bool(categories & HOME_CATEGORIES or codes & SELF_MEASURED)
+    categories, codes = _codings(observation.get("category")), _codings(observation.get("code"))
+    if not LABORATORY.isdisjoint(categories):
+        return not BLOOD_GLUCOSE.isdisjoint(codes)
+    return not (HOME_CATEGORIES.isdisjoint(categories) and SELF_MEASURED.isdisjoint(codes))
 
 
 def _is_laboratory(resource: dict[str, Any]) -> bool:
@@ -154,7 +154,7 @@ def _is_sensitive(resource: Any) -> bool:
     """Return whether a label says so; a contained resource should have none, but one that has is no less sensitive."""
     meta = resource.get("meta") if isinstance(resource, dict) else None
     labels = meta.get("security") if isinstance(meta, dict) else None
-    return not SENSITIVE_LABELS.isdisjoint(_codings({"coding": labels}))
+    return labels is not None and not SENSITIVE_LABELS.isdisjoint(_codings({"coding": labels}))
 
 
 def possible(resource_type: str | None) -> Category:
@@ -193,11 +193,14 @@ def _type_of(reference: str) -> str | None:
     return parts[-2] if len(parts) >= 2 else None
 
 
-def _codings(concepts: Any) -> Iterator[Coding]:
-    """Yield the codings of a CodeableConcept or a list of them."""
-    for concept in concepts if isinstance(concepts, list) else [concepts]:
+def _codings(concepts: Any) -> list[Coding]:
+    """Return the codings of a CodeableConcept or a list of them."""
+    found: list[Coding] = []
+    for concept in concepts if isinstance(concepts, list) else (concepts,):
         codings = concept.get("coding") if isinstance(concept, dict) else None
-        for coding in codings if isinstance(codings, list) else []:
-            if isinstance(coding, dict) and isinstance(coding.get("code"), str):
-                system = coding.get("system")
-                yield (system if isinstance(system, str) else "", coding["code"])
+        if isinstance(codings, list):
+            for coding in codings:
+                if isinstance(coding, dict) and isinstance(code := coding.get("code"), str):
+                    system = coding.get("system")
+                    found.append((system if isinstance(system, str) else "", code))
+    return found

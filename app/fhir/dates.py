@@ -25,6 +25,8 @@ _DATE_TIME = re.compile(
     r"(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
+# What nearly all times are: to the second, with a zone.
+_TO_THE_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)", re.ASCII)
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,6 +41,14 @@ def interval(text: str, zone: ZoneInfo) -> Interval:
     A time without seconds is understood too, as searches may leave them out.
     Raises: ValueError, with a message that doesn't repeat ``text``.
     """
+    if _TO_THE_SECOND.fullmatch(text):
+        try:
+            since = datetime.fromisoformat(text) - _EPOCH
+        except ValueError:  # a leap second, or no day of the calendar, of which the rest tells
+            pass
+        else:
+            low = (since.days * 86_400 + since.seconds) * _SECOND
+            return low, low + _SECOND - 1
     found = _DATE_TIME.fullmatch(text)
     if found is None:
         raise ValueError("not a FHIR date or time")

@@ -93,5 +93,5 @@ _kept = lru_cache(maxsize=16_384)(_localized)
 
 def is_to_any(text: str, resource_types: Iterable[str]) -> bool:
     """Return whether ``text`` names a resource of one of ``resource_types``; False where the text tells no type."""
-    parsed = parse_reference(text)
+    parsed = localize(text, ())
     return isinstance(parsed, LiteralReference) and parsed.resource_type in resource_types

@@ -167,8 +167,7 @@ def _demanded(statement: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _placed(issue: Issue, resource_type: str, location: str) -> Issue:
     """Return an issue with the place of the resource in what was sent before its own."""
-    if issue.expression is None:
-        return replace(issue, expression=location)
-    if location == resource_type:
+    if location == resource_type and issue.expression is not None:
         return issue
-    return replace(issue, expression=location + issue.expression[len(resource_type) :])
+    inside = "" if issue.expression is None else issue.expression[len(resource_type) :]
+    return Issue(issue.severity, issue.code, issue.diagnostics, location + inside)

@@ -4,7 +4,7 @@ Spec: https://hl7.org/fhir/R4/search.html#string, https://hl7.org/fhir/R4/search
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
@@ -113,18 +113,25 @@ def _unit(quantity: Mapping[str, Any]) -> tuple[str, str]:
 
 def _converted(low: Any, high: Any, system: str, code: str) -> Iterator[Amount]:
     """Yield the row or rows of one interval; None is an open end."""
-    ends = [None if end is None else Decimal(end) for end in (low, high)]
-    if not all(end is None or is_comparable(end) for end in ends):
+    first = _decimal(low)
+    last = first if high is low else _decimal(high)
+    if not ((first is None or is_comparable(first)) and (last is first or last is None or is_comparable(last))):
         return
-    raw_low = -_LARGEST if ends[0] is None else float(ends[0])
-    raw_high = _LARGEST if ends[1] is None else float(ends[1])
     found = _kept if len(system) + len(code) <= KEPT_LENGTH_MAX else _units
     as_written, converted, conversion = found(system, code)
-    yield raw_low, raw_high, as_written
+    yield *_interval(first, last, float), as_written
     if converted is not None and conversion is not None:
-        canonical_low = -_LARGEST if ends[0] is None else conversion.convert(ends[0])
-        canonical_high = _LARGEST if ends[1] is None else conversion.convert(ends[1])
-        yield canonical_low, canonical_high, converted
+        yield *_interval(first, last, conversion.convert), converted
+
+
+def _decimal(end: Any) -> Decimal | None:
+    return end if end is None or type(end) is Decimal else Decimal(end)
+
+
+def _interval(first: Decimal | None, last: Decimal | None, number: Callable[[Decimal], float]) -> tuple[float, float]:
+    """Return both ends; most often they are one value, which is worked out once."""
+    low = -_LARGEST if first is None else number(first)
+    return low, low if last is first and last is not None else _LARGEST if last is None else number(last)
 
 
 def _units(system: str, code: str) -> tuple[Unit, Unit | None, CanonicalUnit | None]:

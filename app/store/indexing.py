@@ -25,7 +25,7 @@ from app.fhir.reference import (
 from app.fhir.release import Release
 from app.fhir.search.definitions import INDEXED_TYPES, Definitions, SearchParameter, definitions
 from app.store.hashes import exact_hash, system_hash
-from app.store.index_values import ROWS_MAX, date_intervals, quantities, refuse_many, strings
+from app.store.index_values import ROWS_MAX, Unit, date_intervals, quantities, refuse_many, strings
 
 ExactRow = tuple[int, int, int]
 DateRow = tuple[int, int, int]
@@ -86,8 +86,10 @@ def index_rows(
             leaf.emit(rows, leaf.parameters, fhir_type, value)
     _check(rows)  # one concept alone may have too many codes
     exact, told = rows.exact, program.told_by
-    lean = [row for row in exact if row[0] not in told or (told[row[0]], *row[1:]) not in exact]
-    return IndexRows(lean, list(rows.dates), list(rows.quantities), list(rows.texts))
+    for row in [row for row in exact if row[0] in told]:
+        if (told[row[0]], *row[1:]) in exact:
+            del exact[row]
+    return IndexRows(list(exact), list(rows.dates), list(rows.quantities), list(rows.texts))
 
 
 def rows_of(
@@ -151,6 +153,9 @@ class _Rows:
         self.add_exact(parameters, ((exact_hash(self.key, "p"), system),))
 
 
+_KNOWN_MAX = 64
+"""How many sorts of objects, by the names of their members, are remembered for a place."""
+
 Emit = Callable[[_Rows, tuple[SearchParameter, ...], str, Any], None]
 
 
@@ -171,13 +176,24 @@ class _Edge(NamedTuple):
 
 
 class _Node:
-    """A place in a resource that parameters look at or beyond."""
+    """A place in a resource that parameters look at or beyond.
 
-    __slots__ = ("children", "leaves")
+    ``known`` tells of the names that an object here may have which of its members to look at.
+    """
+
+    __slots__ = ("children", "known", "leaves")
 
     def __init__(self) -> None:
         self.children: dict[str, list[_Edge]] = {}
         self.leaves: list[_Leaf] = []
+        self.known: dict[tuple[str, ...], list[tuple[str, list[_Edge]]]] = {}
+
+    def to_look_at(self, names: tuple[str, ...]) -> list[tuple[str, list[_Edge]]]:
+        """Return what ``known`` has for an object with these members; most objects have the same few."""
+        if len(self.known) >= _KNOWN_MAX:
+            self.known.clear()
+        self.known[names] = found = [(name, self.children[name]) for name in names if name in self.children]
+        return found
 
 
 class _Program(NamedTuple):
@@ -222,11 +238,10 @@ def _program(searched: Definitions, resource_type: str) -> _Program:
 
 
 def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
-    children = node.children
-    for member, value in tree.items():
-        edges = children.get(member)
-        if edges is None:
-            continue
+    names = tuple(tree)
+    found = node.known.get(names)
+    for member, edges in node.to_look_at(names) if found is None else found:
+        value = tree[member]
         is_list = type(value) is list
         items = value if is_list else (value,)
         if len(items) > ROWS_MAX:
@@ -239,7 +254,7 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
                     emit(rows, parameters, fhir_type, item)
                 if child.children and type(item) is dict:
                     _visit(child, item, rows)
-        if is_list:
+        if is_list and len(items) > 1:
             _check(rows)
 
 
@@ -366,17 +381,25 @@ def _quantity(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: s
     key = rows.key
     found = []
     for low, high, unit in quantities(fhir_type, value):
-        if unit.canonical is not None:
-            both = exact_hash(key, "k", unit.canonical)
-        else:
-            both = exact_hash(key, "m", unit.system, unit.code)
-        found.append((low, high, exact_hash(key, "q", unit.code) if unit.as_written else 0, both))
+        hashes = _kept_unit if len(unit.system) + len(unit.code) <= KEPT_LENGTH_MAX else _unit_hashes
+        found.append((low, high, *hashes(key, unit)))
     for parameter in parameters:
         for row in found:
             rows.quantities[(parameter.number, *row)] = None
     if not found:
         rows.add_present(parameters)
 
+
+def _unit_hashes(key: bytes, unit: Unit) -> tuple[int, int]:
+    """Return the hash of the code of a unit, 0 for that of a converted value, and that of what it is compared by."""
+    if unit.canonical is not None:
+        both = exact_hash(key, "k", unit.canonical)
+    else:
+        both = exact_hash(key, "m", unit.system, unit.code)
+    return exact_hash(key, "q", unit.code) if unit.as_written else 0, both
+
+
+_kept_unit = lru_cache(maxsize=4096)(_unit_hashes)
 
 _EMITTERS: dict[str, Emit] = {
     "token": _token,

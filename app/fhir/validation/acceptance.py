@@ -23,6 +23,9 @@ from app.fhir.validation.primitives import is_base64
 from app.fhir.validation.structs import has_plain_sibling, structs
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_KNOWN_MAX = 64
+"""How many sorts of objects, by the names of their members, are remembered for a type."""
+
 _TEXT_CHECKS: Mapping[str, Callable[[str], bool]] = {"xhtml": is_safe_narrative, "base64Binary": is_base64}
 
 
@@ -54,11 +57,25 @@ class _Step:
 
 @dataclass(slots=True)
 class _Walk:
-    """The members of a type that need a look; ``required`` has the bits of choices that must be made."""
+    """The members of a type that need a look; ``required`` has the bits of choices that must be made.
+
+    ``known`` tells of the names that an object may have which of its values to look at; None where choices are made twice or not.
+    """
 
     steps: dict[str, _Step] = field(default_factory=dict)
     required: int = 0
     is_needed: bool = True
+    known: dict[tuple[str, ...], list[tuple[str, _Step]] | None] = field(default_factory=dict)
+
+    def to_look_at(self, names: tuple[str, ...]) -> list[tuple[str, _Step]] | None:
+        """Return what ``known`` has for an object with these members; most objects have the same few."""
+        if len(self.known) >= _KNOWN_MAX:
+            self.known.clear()
+        found = [(name, step) for name in names if (step := self.steps.get(name)) is not None]
+        chosen = [step.choice for _, step in found if step.choice]
+        is_right = len(chosen) == len(set(chosen)) and not self.required & ~sum(chosen)
+        self.known[names] = [(name, step) for name, step in found if step.goes_deeper] if is_right else None
+        return self.known[names]
 
 
 @cache
@@ -132,18 +149,12 @@ class _Walks:
         """Return whether nothing under ``node`` breaks a rule that a Struct can't express."""
         if room < 0:
             return False
-        seen = 0
-        steps = walk.steps
-        for name, value in node.items():
-            step = steps.get(name)
-            if step is None:
-                continue
-            if step.choice:
-                if seen & step.choice:
-                    return False
-                seen |= step.choice
-            if not step.goes_deeper:
-                continue
+        names = tuple(node)
+        steps = walk.known[names] if names in walk.known else walk.to_look_at(names)
+        if steps is None:
+            return False
+        for name, step in steps:
+            value = node[name]
             if type(value) is not list:
                 if not self.holds(step, value, room):
                     return False
@@ -154,7 +165,7 @@ class _Walks:
             for item in items:
                 if not self.holds(step, item, room - 1):
                     return False
-        return not walk.required & ~seen
+        return True
 
     def holds(self, step: _Step, value: Any, room: int) -> bool:
         """Return whether one value of a member is as it should be."""

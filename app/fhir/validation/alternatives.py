@@ -1,8 +1,7 @@
 """The quick yes of rules in FHIRPath: many hold already because an element is absent, or because it is there."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from app.fhir.releases.definitions import TypeDefinition
 
@@ -30,8 +29,8 @@ def silent_without(rule: str, definition: TypeDefinition) -> Alternatives:
     return tuple((_names(name, definition), True) for name in compared.groups()) if compared else ()
 
 
-def surely_holds(alternatives: Alternatives, node: Mapping[str, Any]) -> bool:
-    """Return whether a rule holds for a value by one of its alternatives; False leaves it open."""
+def surely_holds(alternatives: Alternatives, node: Collection[str]) -> bool:
+    """Return whether a rule holds for a value by one of its alternatives; False leaves it open. Only the names in it matter."""
     for names, are_absent in alternatives:  # noqa: SIM110 - a third quicker than any()
         if names.isdisjoint(node) is are_absent:
             return True

@@ -23,6 +23,9 @@ from app.fhir.validation.profile_run import Item
 from app.fhir.validation.structure import Parsed
 
 STEPS_MAX = 1_000_000
+_KNOWN_MAX = 64
+"""How many sorts of objects, by the names of their members, are remembered for a type."""
+
 _Path = tuple[Any, ...]
 """The way to a value: (the way before it, a name, an index or None); empty at the resource."""
 
@@ -53,13 +56,25 @@ class _Step:
 
 @dataclass(slots=True)
 class _Walk:
-    """The rules about a type, and the members of it that lead to more."""
+    """The rules about a type, and the members of it that lead to more; ``known`` tells which of both matter to an object."""
 
     kind: str
     rules: list[_Rule] = field(default_factory=list)
     steps: dict[str, _Step] = field(default_factory=dict)
     has_own_rule: bool = False
     is_needed: bool = True
+    known: dict[tuple[str, ...], tuple[list[_Rule], list[tuple[str, _Step]]]] = field(default_factory=dict)
+
+    def to_look_at(self, names: tuple[str, ...]) -> tuple[list[_Rule], list[tuple[str, _Step]]]:
+        """Return the rules that do not surely hold for an object with these members, and the steps; most have the same few."""
+        if len(self.known) >= _KNOWN_MAX:
+            self.known.clear()
+        there = frozenset(names)
+        self.known[names] = found = (
+            [rule for rule in self.rules if not surely_holds(rule.alternatives, there)],
+            [(name, step) for name in names if (step := self.steps.get(name)) is not None],
+        )
+        return found
 
 
 def broken_rules(release: Release, parsed: Parsed, location: str) -> list[Issue]:
@@ -109,16 +124,14 @@ class _Search:
 
     def visit(self, node: dict[str, Any], walk: _Walk, path: _Path, resource: Item, root: dict[str, Any]) -> None:
         """Look at a value of a complex type and at what is in it."""
-        for rule in walk.rules:
-            if not surely_holds(rule.alternatives, node):
-                self.hold(rule, Item(node, None, "", walk.kind), path, resource)
+        names = tuple(node)
+        rules, steps = walk.known.get(names) or walk.to_look_at(names)
+        for rule in rules:
+            self.hold(rule, Item(node, None, "", walk.kind), path, resource)
         if walk.has_own_rule:
             self.own_rule(node, walk, path, root)
-        steps = walk.steps
-        for name, value in node.items():
-            step = steps.get(name)
-            if step is None:
-                continue
+        for name, step in steps:
+            value = node[name]
             if type(value) is list:
                 for index, one in enumerate(value):
                     if one is not None:

@@ -3,8 +3,16 @@
 Spec: https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/STU3/references.html
 """
 
-from collections.abc import Iterable
+from functools import cache
 from typing import Any
+
+from app.fhir.release import Release
+from app.fhir.releases.definitions import definitions
+
+Ways = dict[str, "Ways | None"]
+"""The members of an object that lead to links, and the ways from there; None where all have to be looked at."""
+
+_LINKS = frozenset({"reference", "url"})
 
 
 def references(tree: dict[str, Any]) -> list[tuple[str, str]]:
@@ -16,49 +24,91 @@ def references(tree: dict[str, Any]) -> list[tuple[str, str]]:
     return references_and_addresses(tree)[0]
 
 
-def references_and_addresses(
-    tree: dict[str, Any], members: Iterable[str] | None = None
-) -> tuple[list[tuple[str, str]], list[str]]:
+def references_and_addresses(tree: dict[str, Any], ways: Ways | None = None) -> tuple[list[tuple[str, str]], list[str]]:
     """Return what ``references`` does, and the value of every ``url`` in the resource, an attachment's among them.
 
-    ``members`` are those of the resource outside which there are none; None for any.
+    ``ways`` are those of its type, where there are no extensions; None for a look at everything.
     """
     found: list[tuple[str, str]] = []
     addresses: list[str] = []
-    looked_at = tree if members is None else {name: tree[name] for name in members}
-    _gather(looked_at, [str(tree.get("resourceType", ""))], found, addresses)
+    _gather(tree, ways, [str(tree.get("resourceType", ""))], found, addresses)
     return found, addresses
 
 
-def _gather(node: dict[str, Any], way: list[str | int], found: list[tuple[str, str]], addresses: list[str]) -> None:
+@cache
+def ways_to_links(release: Release) -> "_OfTypes":
+    """Return for each type the ways from it to references and a ``url`` that are in no extension."""
+    return _OfTypes(release)
+
+
+class _OfTypes(dict[str, Ways]):
+    """The ways of the types of a release, found out when a type is first met; they may go round in circles."""
+
+    def __init__(self, release: Release) -> None:
+        self._types = definitions(release)
+
+    def __missing__(self, kind: str) -> Ways:
+        made: Ways = {}
+        self[kind] = made
+        for member in self._types[kind].members.values():
+            if member.name in _LINKS or member.type == "Resource":
+                made[member.name] = None
+            elif not member.is_primitive and self._leads_on(member.type):
+                made[member.name] = self[member.type]
+        return made
+
+    def _leads_on(self, kind: str) -> bool:
+        seen, waiting = {"Extension"}, {kind} - {"Extension"}
+        while waiting:
+            name = waiting.pop()
+            seen.add(name)
+            for member in self._types[name].members.values():
+                if member.name in _LINKS or member.type == "Resource":
+                    return True
+                if not member.is_primitive and member.type not in seen:
+                    waiting.add(member.type)
+        return False
+
+
+def _gather(
+    node: dict[str, Any], ways: Ways | None, way: list[str | int], found: list[tuple[str, str]], addresses: list[str]
+) -> None:
     """Add the references and addresses in ``node``; ``way`` leads to it, and is left as it was."""
     for name, value in node.items():
+        if ways is None:
+            deeper = None
+        elif name in ways:
+            deeper = ways[name]
+        else:
+            continue
         kind = type(value)
         if kind is dict:
             way.append(name)
-            _gather(value, way, found, addresses)
+            _gather(value, deeper, way, found, addresses)
             way.pop()
         elif kind is list:
             way.append(name)
-            _gather_in_list(value, way, found, addresses)
+            _gather_in_list(value, deeper, way, found, addresses)
             way.pop()
         elif name == "reference":
             if kind is str:
-                steps = "".join(f"[{step}]" if type(step) is int else f".{step}" for step in way)
+                steps = "".join([f"[{step}]" if type(step) is int else f".{step}" for step in way])
                 found.append((f"{steps[1:]}.reference", value))
         elif name == "url" and kind is str:
             addresses.append(value)
 
 
-def _gather_in_list(items: list[Any], way: list[str | int], found: list[tuple[str, str]], addresses: list[str]) -> None:
+def _gather_in_list(
+    items: list[Any], ways: Ways | None, way: list[str | int], found: list[tuple[str, str]], addresses: list[str]
+) -> None:
     for index, item in enumerate(items):
         if type(item) is dict:
             way.append(index)
-            _gather(item, way, found, addresses)
+            _gather(item, ways, way, found, addresses)
             way.pop()
         elif type(item) is list:
             way.append(index)
-            _gather_in_list(item, way, found, addresses)
+            _gather_in_list(item, ways, way, found, addresses)
             way.pop()
 
 

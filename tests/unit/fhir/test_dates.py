@@ -115,3 +115,21 @@ def test_a_timing_is_its_outer_limits() -> None:
 )
 def test_a_duration_is_added_in_its_unit(text: str, amount: str, unit: str, wanted: str | None) -> None:
     assert later(text, Decimal(amount), unit) == wanted
+
+
+@given(MOMENTS, st.integers(-14 * 60, 14 * 60))
+def test_a_time_to_the_second_begins_where_one_with_a_fraction_does(moment: datetime, minutes: int) -> None:
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    second, zone = moment.strftime("%Y-%m-%dT%H:%M:%S").zfill(19), f"{sign}{hours:02d}:{rest:02d}"
+    low, high = interval(f"{second}{zone}", AMSTERDAM)
+    assert low == interval(f"{second}.0{zone}", AMSTERDAM)[0]
+    assert high == low + 999_999
+
+
+def test_a_leap_second_is_a_time() -> None:
+    assert interval("2016-12-31T23:59:60Z", AMSTERDAM)[0] == interval("2017-01-01T00:00:00Z", AMSTERDAM)[0]
+
+
+def test_a_day_that_does_not_exist_is_refused_without_being_told() -> None:
+    with pytest.raises(ValueError, match="day is out of range"):
+        interval("2024-02-30T08:30:15+01:00", AMSTERDAM)

@@ -1,6 +1,8 @@
 """What a narrative may hold when it is shown to a person."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.fhir.validation.narrative import is_safe_narrative
 
@@ -82,3 +84,12 @@ def test_what_acts_fetches_or_says_nothing_is_refused(inside: str) -> None:
 )
 def test_a_narrative_is_one_div_of_xhtml_without_a_document_type(whole: str) -> None:
     assert not is_safe_narrative(whole)
+
+
+@given(
+    st.text(
+        st.characters(exclude_categories=["Cs"]) | st.sampled_from(" \t\n\x00\x0b<>&]'\"\x85\xa0\ufffe"), max_size=8
+    )
+)
+def test_plain_text_is_judged_as_it_is_beside_an_element(text: str) -> None:
+    assert is_safe_narrative(div(text)) is is_safe_narrative(div(f"<b></b>{text}"))

@@ -5,8 +5,9 @@ import pytest
 from app.errors import MalformedError
 from app.fhir.release import Release
 from app.fhir.validation.bundles import parse_bundle
-from app.fhir.validation.references import references, target_type
-from app.fhir.validation.structure import parse
+from app.fhir.validation.references import references, references_and_addresses, target_type, ways_to_links
+from app.fhir.validation.structure import is_resource_type, parse
+from tests.support.examples import published_examples
 
 
 def test_every_reference_is_found_with_its_place() -> None:
@@ -23,6 +24,19 @@ def test_every_reference_is_found_with_its_place() -> None:
         ("Observation.contained[0].extension[0].valueReference.reference", "Organization/2"),
         ("Observation.component[0].extension[0].valueReference.reference", "urn:uuid:c"),
     ]
+
+
+@pytest.mark.parametrize("release", Release)
+def test_the_ways_of_a_type_lead_to_all_that_is_in_no_extension(release: Release) -> None:
+    plain = [
+        tree
+        for _, tree in published_examples(release)
+        if is_resource_type(release, tree["resourceType"]) and "xtension" not in str(tree)
+    ]
+    assert len(plain) > 20
+    ways = ways_to_links(release)
+    for tree in plain:
+        assert references_and_addresses(tree, ways[tree["resourceType"]]) == references_and_addresses(tree)
 
 
 @pytest.mark.parametrize(
