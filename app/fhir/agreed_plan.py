@@ -1,4 +1,4 @@
-"""What a practice writes in somebody's care plan: goals, what is done, and what is measured at home; pure.
+"""What a practice writes in somebody's care plan: the plan itself, goals, what is done, and what is measured at home; pure.
 
 Each is a resource of its own, beside what the person wrote for themselves, which is not a practice's to change here. Who wrote
 it stands in it as a name; which login it was, and what it said before, is in the history of the record.
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from app.fhir.agreed_care_plan import CARE_PLAN, ended, is_made_here
 from app.fhir.elements import Tree
 from app.fhir.own_plan import (
     GOAL,
@@ -159,6 +160,8 @@ class AgreedEnd:
 
     def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
         """Return what ended."""
+        if tree["resourceType"] == CARE_PLAN:
+            return ended(tree, self.how, release, moment)
         if tree["resourceType"] in REQUESTS.values():
             return {**tree, "status": _ENDED_REQUEST[release] if self.how == STOPPED else "completed"}
         return Ended(self.how).amended(tree, release, moment)
@@ -192,6 +195,7 @@ def _is_request(tree: Tree) -> bool:
 
 
 AGREED = {
+    "plans": AgreedKind((CARE_PLAN,), is_made_here),
     "goals": AgreedKind((GOAL,), _is_goal),
     "actions": AgreedKind((TASK,), _is_task),
     "measuring": AgreedKind(tuple(REQUESTS.values()), _is_request),

@@ -11,6 +11,7 @@ from app.access.scope import DIRECTORY
 from app.audit.events import Event, Trace
 from app.consent.requests import Wanted
 from app.db.database import Transaction
+from app.fhir.agreed_care_plan import AgreedPlan
 from app.fhir.elements import Tree
 from app.fhir.own_plan import New
 from app.fhir.release import Release
@@ -34,7 +35,7 @@ from app.interactions.misfits import misfits_of
 from app.interactions.newest import Newest, newest_of_each
 from app.interactions.news import mark_seen
 from app.interactions.operations.as_seen_by import Preview, SeenBy, preview
-from app.interactions.own_words import RELEASES, Edit, add_own, change_own
+from app.interactions.own_words import RELEASES, Edit, add_own, add_plan, change_own
 from app.interactions.read import read
 from app.interactions.restore import Brought
 from app.interactions.search import Page, search
@@ -105,6 +106,12 @@ class Interactions:
     ) -> Written:
         """Return what somebody wrote in a form; with a key that came before, that of the first time."""
         return await add_own(self._context, requester, trace, words, key, releases)
+
+    async def add_plan(
+        self, requester: Requester, trace: Trace, plan: AgreedPlan, parts: Sequence[New], key: str
+    ) -> list[Written]:
+        """Return a care plan, last, and what was made with it; with a key that came before, those of the first time."""
+        return await add_plan(self._context, requester, trace, plan, parts, key)
 
     async def change_own(self, requester: Requester, trace: Trace, edit: Edit, key: str) -> Written:
         """Return the new version of what a person wrote; with a key that came before, that of the first time."""

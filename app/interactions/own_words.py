@@ -1,6 +1,6 @@
 """What a person writes in their own record by a form, kept once, and changed only as it stood when they opened it.
 
-A practice writes in the record that it looks at in the same way. Goals, actions and what they want to discuss end here. A new one is of R4 where the record has a Patient in R4, else of STU3.
+A practice writes in the record that it looks at in the same way. Plans, goals, actions and what they want to discuss end here. A new one is of R4 where the record has a Patient in R4, else of STU3.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from app.access.requester import Requester
 from app.audit.events import Trace
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, UnprocessableError
+from app.fhir.agreed_care_plan import AgreedPlan
 from app.fhir.elements import Tree
 from app.fhir.own_plan import Amended, Moment, New
 from app.fhir.release import Release
@@ -48,15 +49,9 @@ async def add_own(
     """
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
-        record_id = requester.only_record if requester.record_id is None else requester.record_id
-        patients = {} if record_id is None else await patients_of(transaction, record_id)
-        release = next((one for one in releases if one in patients), None)
-        if release is None:
-            raise UnprocessableError("The record has no Patient.")
-        tree = words.new(release, Moment(_now(context), f"Patient/{patients[release]}"))
+        release, moment = await _where(context, transaction, requester, releases)
         changes = Changes(context, transaction, requester, release, decide)
-        parsed = parse(release, encode_tree(tree))
-        written = await changes.create(parsed, NO_CONDITIONS, location=parsed.resource_type)
+        written = await _create(changes, release, words.new(release, moment))
         await changes.finish()
         return [written]
 
@@ -64,6 +59,28 @@ async def add_own(
     digest = request_hash("add own", repr(words))
     (written,) = await write_once(context, requester, trace, deed, act, key, digest)
     return written
+
+
+async def add_plan(
+    context: Context, requester: Requester, trace: Trace, plan: AgreedPlan, parts: Sequence[New], key: str
+) -> list[Written]:
+    """Return the new resources of ``parts`` and the plan that they belong to, last; all of them are kept, once, or none.
+
+    Raises: as ``add_own``.
+    """
+
+    async def act(transaction: Transaction, decide: Decide) -> list[Written]:
+        release, moment = await _where(context, transaction, requester, RELEASES)
+        changes = Changes(context, transaction, requester, release, decide)
+        written = [await _create(changes, release, one.new(release, moment)) for one in parts]
+        made = [f"{one.version.resource_type}/{one.version.id}" for one in written]
+        written.append(await _create(changes, release, plan.new(release, moment, made)))
+        await changes.finish()
+        return written
+
+    deed = Deed("create", None, plan.resource_type)
+    digest = request_hash("add plan", repr(plan), repr(parts))
+    return await write_once(context, requester, trace, deed, act, key, digest)
 
 
 async def change_own(context: Context, requester: Requester, trace: Trace, edit: Edit, key: str) -> Written:
@@ -89,6 +106,23 @@ async def change_own(context: Context, requester: Requester, trace: Trace, edit:
     digest = request_hash("change own", resource_type, resource_id, str(edit.version), repr(edit.words))
     (written,) = await write_once(context, requester, trace, deed, act, key, digest)
     return written
+
+
+async def _where(
+    context: Context, transaction: Transaction, requester: Requester, releases: Sequence[Release]
+) -> tuple[Release, Moment]:
+    """Return the first of ``releases`` in which the record has a Patient, and who that is now. Raises: UnprocessableError."""
+    record_id = requester.only_record if requester.record_id is None else requester.record_id
+    patients = {} if record_id is None else await patients_of(transaction, record_id)
+    for release in releases:
+        if release in patients:
+            return release, Moment(_now(context), f"Patient/{patients[release]}")
+    raise UnprocessableError("The record has no Patient.")
+
+
+async def _create(changes: Changes, release: Release, tree: Tree) -> Written:
+    parsed = parse(release, encode_tree(tree))
+    return await changes.create(parsed, NO_CONDITIONS, location=parsed.resource_type)
 
 
 def _now(context: Context) -> str:

@@ -3,15 +3,17 @@
 A care plan is a CarePlan with its activities, or the Goals, ServiceRequests and Tasks themselves: all are shown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import repeat
 
 from app.fhir.agreed_plan import AGREED
-from app.fhir.elements import Tree, amount, codes, day_of, listed, named, referred, words
+from app.fhir.elements import Tree, amount, codes, day_of, listed, named, own_name, referred, words
 from app.fhir.labels import is_restricted
 from app.fhir.own_plan import is_own
+from app.fhir.release import Release
 from app.portal.formats import quantity
 from app.portal.kinds import KINDS, Kind, Target, is_open_goal, kind_of, target_of, targets_of
 from app.portal.language import Language
@@ -23,6 +25,7 @@ Last = tuple[Decimal, date]
 ASKED = ("ServiceRequest", "ProcedureRequest", "Task")
 """The types that ask for something, beside the activities inside a CarePlan."""
 
+STATES_PAUSED = frozenset({"on-hold", "suspended"})
 OVER = frozenset({"completed", "cancelled", "stopped", "revoked", "entered-in-error", "rejected", "failed", "unknown"})
 
 
@@ -49,9 +52,8 @@ class TargetLine:
 class GoalView:
     """A goal: its sentence in the person's or team's words, by when, about which problem, and its targets.
 
-    ``own`` is the id of the Goal that the person wrote for themselves, empty for one that was made together.
-
-    ``agreed`` is the path to the form in which a practice changes it, empty for the own of the person.
+    ``own`` is the path, below the care plan, to the form of the person whose own goal it is, ``agreed`` to that in which a practice
+    changes one that was made together; each is empty for the other. ``plans`` are the titles of the plans that it belongs to.
     """
 
     text: str
@@ -62,14 +64,15 @@ class GoalView:
     own: str = ""
     agreed: str = ""
     is_sensitive: bool = False
+    plans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
     """Something to do: what, when, by whom (empty for the person); ``kind`` is the measurement that it asks for.
 
-    ``due`` is how often it is asked today, ``due_week`` how often this week without saying on which days. ``own`` is the id of
-    the Task that the person wrote for themselves, empty for what was agreed.
+    ``due`` is how often it is asked today, ``due_week`` how often this week without saying on which days. ``own`` and ``agreed``
+    are paths as of a goal.
     """
 
     what: str
@@ -83,6 +86,23 @@ class Activity:
     own: str = ""
     agreed: str = ""
     is_sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan that goes on: its title, what it is for and about, its period in words, whose team, and by whom.
+
+    ``agreed`` is the path to the form in which a practice changes it, empty for one that a system keeps.
+    """
+
+    title: str
+    why: str
+    about: tuple[str, ...]
+    period: str
+    is_paused: bool
+    team: str
+    by: str
+    agreed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +184,23 @@ def _lines(goal: Tree, last: dict[str, Last], results: list[Tree], language: Lan
     return lines
 
 
-def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree], language: Language) -> list[GoalView]:
+def goal_views(
+    goals: Iterable[Tree],
+    last: dict[str, Last],
+    results: list[Tree],
+    language: Language,
+    releases: Iterable[Release] = repeat(Release.R4),
+    plans: Sequence[tuple[Release, Tree]] = (),
+) -> list[GoalView]:
     """Return the open goals, those with something to measure first, the person's own last.
 
-    ``last`` has the newest value of each series by its code; ``results`` are laboratory results, newest first.
+    ``last`` has the newest value of each series by its code; ``results`` are laboratory results, newest first. ``releases`` are
+    those of the goals, in their order; ``plans`` go on.
     """
     found = []
-    for goal in goals:
+    for goal, release in zip(goals, releases, strict=False):
         if is_open_goal(goal):
+            place = f"goals/{release.path}/{goal['id']}" if "id" in goal else ""
             due = (day_of(part.get("dueDate")) for part in listed(goal.get("target")))
             found.append(
                 GoalView(
@@ -180,9 +209,14 @@ def goal_views(goals: Iterable[Tree], last: dict[str, Last], results: list[Tree]
                     about=named(goal.get("addresses")),
                     note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
                     lines=tuple(_lines(goal, last, results, language)),
-                    own=str(goal["id"]) if is_own(goal) else "",
-                    agreed=f"goals/{goal['id']}" if "id" in goal and not is_own(goal) else "",
                     is_sensitive=is_restricted(goal),
+                    own=place if is_own(goal) else "",
+                    agreed=place if not is_own(goal) else "",
+                    plans=tuple(
+                        str(plan.get("title", ""))
+                        for of, plan in plans
+                        if of is release and own_name(goal) in referred(plan.get("goal"))
+                    ),
                 )
             )
     return sorted(found, key=lambda one: (bool(one.own), not one.lines, one.text.casefold()))
@@ -200,13 +234,15 @@ def _measured(resource: Tree) -> Kind | None:
     return None
 
 
-def _agreed(resource: Tree) -> str:
-    """Return the path, below the care plan, of what a practice can change: a kind of words and an id; empty for anything else."""
+def agreed_place(resource: Tree, release: Release) -> str:
+    """Return the path, below the care plan, of what a practice can change: a kind of words, a release and an id; empty for anything else."""
     what = next((what for what, kind in AGREED.items() if kind.is_one(resource)), "")
-    return f"{what}/{resource['id']}" if what else ""
+    return f"{what}/{release.path}/{resource['id']}" if what else ""
 
 
-def _activity(resource: Tree, timing: Tree | None, today: date, language: Language) -> Activity:
+def _activity(
+    resource: Tree, timing: Tree | None, today: date, language: Language, release: Release = Release.R4
+) -> Activity:
     notes = [note["text"] for note in listed(resource.get("note")) if note.get("text")]
     said = resource.get("patientInstruction") or next(iter(notes), "")
     first, last = (day_of((resource.get("occurrencePeriod") or {}).get(end)) for end in ("start", "end"))
@@ -224,14 +260,23 @@ def _activity(resource: Tree, timing: Tree | None, today: date, language: Langua
         kind=_measured(resource),
         due=due_on(timing, today),
         due_week=due_in_week(timing, today),
-        own=str(resource["id"]) if is_own(resource) else "",
-        agreed=_agreed(resource),
         is_sensitive=is_restricted(resource),
+        own=f"actions/{release.path}/{resource['id']}" if is_own(resource) else "",
+        agreed=agreed_place(resource, release),
     )
 
 
-def activities(plans: Iterable[Tree], requests: Iterable[Tree], today: date, language: Language) -> list[Activity]:
-    """Return what is to be done: activities inside the plans, then requests and tasks; what is over is left out."""
+def activities(
+    plans: Iterable[Tree],
+    requests: Iterable[Tree],
+    today: date,
+    language: Language,
+    releases: Iterable[Release] = repeat(Release.R4),
+) -> list[Activity]:
+    """Return what is to be done: activities inside the plans, then requests and tasks; what is over is left out.
+
+    ``releases`` are those of the requests, in their order.
+    """
     found = []
     for plan in plans:
         for part in plan.get("activity", []):
@@ -239,8 +284,8 @@ def activities(plans: Iterable[Tree], requests: Iterable[Tree], today: date, lan
             if detail and plan.get("status") not in OVER and detail.get("status") not in OVER:
                 found.append(_activity(detail, detail.get("scheduledTiming"), today, language))
     found += [
-        _activity(request, _timing(request), today, language)
-        for request in requests
+        _activity(request, _timing(request), today, language, release)
+        for request, release in zip(requests, releases, strict=False)
         if request.get("status") not in OVER
     ]
     unique: dict[tuple[str, str, str], Activity] = {}
@@ -258,6 +303,28 @@ def _timing(request: Tree) -> Tree | None:
         if "valueTiming" in part:
             return dict(part["valueTiming"])
     return None
+
+
+def plan_views(plans: Iterable[tuple[Release, Tree]], teams: Sequence[Tree], language: Language) -> list[PlanView]:
+    """Return the plans that go on, with the release of each; ``teams`` may be named in them."""
+    names = {own_name(team): str(team.get("name", "")) for team in teams}
+    found = []
+    for release, plan in plans:
+        team = next((names[one] for one in referred(plan.get("careTeam")) if names.get(one)), "")
+        about = dict.fromkeys(named([one]) for one in plan.get("addresses", []))
+        found.append(
+            PlanView(
+                title=str(plan.get("title") or words(plan.get("category"))),
+                why=str(plan.get("description", "")),
+                about=tuple(name for name in about if name),
+                period=bounds_in_words({"repeat": {"boundsPeriod": plan.get("period") or {}}}, language),
+                is_paused=plan.get("status") in STATES_PAUSED,
+                team=team or named(plan.get("careTeam")),
+                by=named(plan.get("author")),
+                agreed=agreed_place(plan, release),
+            )
+        )
+    return found
 
 
 def members(teams: Iterable[Tree]) -> list[Member]:

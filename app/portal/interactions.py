@@ -16,6 +16,7 @@ from app.audit.events import Event, Trace
 from app.audit.log import LogEntry
 from app.consent.requests import Wanted
 from app.db.database import Transaction
+from app.fhir.agreed_care_plan import AgreedPlan
 from app.fhir.elements import Tree
 from app.fhir.own_plan import New
 from app.fhir.release import Release
@@ -217,6 +218,12 @@ class Interactions(Protocol):
 
         Raises: DuplicateError (the key came with other words), AccessDeniedError, UnprocessableError (the record has no Patient).
         """
+        ...
+
+    async def add_plan(
+        self, requester: Requester, trace: Trace, plan: AgreedPlan, parts: Sequence[New], key: str
+    ) -> Sequence[object]:
+        """Keep a care plan and its ``parts`` together, once: with a ``key`` that came before nothing is written. Raises: as ``add_own``."""
         ...
 
     async def change_own(self, requester: Requester, trace: Trace, edit: Edit, key: str) -> object:

@@ -70,9 +70,9 @@ def is_open(tree: dict[str, object]) -> bool:
     return is_open_goal(tree) if tree["resourceType"] == GOAL else tree.get("status") not in OVER
 
 
-async def _standing(reading: Reading, what: str, resource_id: str, language: Language) -> Standing:
+async def _standing(reading: Reading, what: str, release: str, resource_id: str, language: Language) -> Standing:
     """Return one of the person's own that goes on. Raises: NotFoundError."""
-    for one in await reading.found(KINDS_OF_WORDS[what], ("_id", resource_id)):
+    for one in await reading.known(release, [KINDS_OF_WORDS[what]], resource_id):
         tree = one.tree()
         if is_own(tree) and is_open(tree):
             fields, fits = goal_fields(tree, language) if what == "goals" else action_fields(tree)
@@ -104,7 +104,7 @@ def _form_page(
 ) -> HTMLResponse:
     language = language_of(request)
     errors = found.errors if found else {}
-    resource_id = str(standing.found.tree()["id"]) if standing else ""
+    place = f"{standing.found.release.path}/{standing.found.tree()['id']}" if standing else ""
     return page(
         request,
         "own_plan.html",
@@ -115,8 +115,8 @@ def _form_page(
         problem=problem,
         fits=standing is None or standing.fits,
         stands=standing.fields["text"] if standing and problem else "",
-        changes=resource_id,
-        action=f"{PLAN}/{what}/{resource_id or 'add'}",
+        changes=place,
+        action=f"{PLAN}/{what}/{place or 'add'}",
         measures=[(code, one.name(language)) for code, one in MEASURES.items()],
         often=OFTEN_WORDS,
         text_length_max=TEXT_LENGTH_MAX,
@@ -188,12 +188,12 @@ def router(parts: Parts) -> APIRouter:
     ) -> Response:
         return await _add(request, parts, person, _known(what), typed_in(form))
 
-    @routes.get(f"{PLAN}/{{what}}/{{resource_id}}")
+    @routes.get(f"{PLAN}/{{what}}/{{release}}/{{resource_id}}")
     async def form_to_change(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], what: str, resource_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], what: str, release: str, resource_id: str
     ) -> HTMLResponse:
         reading = reading_for(parts, request, person)
-        standing = await _standing(reading, _known(what), resource_id, language_of(request))
+        standing = await _standing(reading, _known(what), release, resource_id, language_of(request))
         if not may_change(person):
             raise AccessDeniedError("The care plan can't be changed by this login.")
         before = typed_in(typed_before(request, person))
@@ -204,19 +204,24 @@ def router(parts: Parts) -> APIRouter:
         forget_typed(request, answer)
         return answer
 
-    @routes.post(f"{PLAN}/{{what}}/{{resource_id}}")
+    @routes.post(f"{PLAN}/{{what}}/{{release}}/{{resource_id}}")
     async def change(
-        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], what: str, resource_id: str
+        request: Request,
+        form: KeptForm,
+        person: Annotated[SignedIn, Depends(in_record)],
+        what: str,
+        release: str,
+        resource_id: str,
     ) -> Response:
         reading, typed = reading_for(parts, request, person), typed_in(form)
         how, known = typed.get("do", ""), _known(what)
         if how not in ("", REACHED, STOPPED):
             raise NotFoundError("There is no such end of a goal.")
         try:
-            standing = await _standing(reading, known, resource_id, language_of(request))
+            standing = await _standing(reading, known, release, resource_id, language_of(request))
         except NotFoundError:
             # Sent twice, the first time ended it: the second time has nothing more to do.
-            ended = await reading.found(KINDS_OF_WORDS[what], ("_id", resource_id))
+            ended = await reading.known(release, [KINDS_OF_WORDS[what]], resource_id)
             if how and any(is_own(one.tree()) for one in ended):
                 return RedirectResponse(f"{PLAN}?saved={what}-{how}", 303)
             raise

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from app.access.categories import Category
 from app.consent.categorize import categorize
-from app.fhir.elements import Tree, amount, day_of, has_code, listed, named, words
-from app.portal.careplan import ASKED, members, range_in_words
+from app.fhir.elements import Tree, amount, day_of, has_code, listed, named, own_name, referred, words
+from app.fhir.release import Release
+from app.portal.careplan import ASKED, STATES_PAUSED, members, range_in_words
 from app.portal.formats import day, joined
 from app.portal.interactions import AuthoredVersion
 from app.portal.kinds import KINDS, Target, is_open_goal, target_of
@@ -43,9 +44,7 @@ _DEEDS = {
 """What is said of a change, by what it is of and what was done; what somebody is asked to do is called like a Task."""
 
 _REACHED = frozenset({"completed", "achieved"})
-_STOPPED = frozenset(
-    {"cancelled", "stopped", "revoked", "suspended", "inactive", "rejected", "failed", "entered-in-error"}
-)
+_STOPPED = frozenset({"cancelled", "stopped", "revoked", "inactive", "rejected", "failed", "entered-in-error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,11 @@ def _targets(goal: Tree, language: Language) -> str:
     return joined(found, language)
 
 
-def facts(tree: Tree, language: Language) -> dict[str, str]:
-    """Return what a page shows of a part of the plan, by its name in English; what is not said is left out."""
+def facts(tree: Tree, language: Language, called: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a page shows of a part of the plan, by its name in English; what is not said is left out.
+
+    ``called`` is what goals, agreements and teams are called that a plan refers to; others are not told of.
+    """
     notes = " ".join(one["text"] for one in listed(tree.get("note")) if one.get("text"))
     match tree["resourceType"]:
         case "Goal":
@@ -115,12 +117,18 @@ def facts(tree: Tree, language: Language) -> dict[str, str]:
                 marked("Note"): notes,
             }
         case "CarePlan":
-            details = [part.get("detail") or {} for part in tree.get("activity", [])]
-            doing = [words(one.get("code")) or str(one.get("description", "")) for one in details]
+            doing = [part.get("detail") or {} for part in tree.get("activity", [])]
+            said = [str(one.get("description") or words(one.get("code"))) for one in doing]
+            asked = [part["reference"] for part in tree.get("activity", []) if "reference" in part]
+            about = dict.fromkeys(named([one]) for one in tree.get("addresses", []))
             told = {
                 marked("Name"): str(tree.get("title") or words(tree.get("category"))),
-                marked("About"): str(tree.get("description", "")),
-                marked("What is done"): joined([one for one in doing if one], language),
+                marked("About"): joined([one for one in about if one], language),
+                marked("What it is for"): str(tree.get("description", "")),
+                marked("Period"): bounds_in_words({"repeat": {"boundsPeriod": tree.get("period") or {}}}, language),
+                marked("Care team"): joined(_called(tree.get("careTeam"), called), language),
+                marked("Goals"): joined(_called(tree.get("goal"), called), language),
+                marked("What is done"): joined([one for one in said if one] + _called(asked, called), language),
             }
         case "CareTeam":
             team = members([{**tree, "status": "active"}])
@@ -135,7 +143,19 @@ def facts(tree: Tree, language: Language) -> dict[str, str]:
                 marked("Note"): str(tree.get("patientInstruction") or notes),
                 marked("Who"): named(tree.get("performer")),
             }
+    if tree.get("status") in STATES_PAUSED:
+        told[marked("How it goes on")] = language.gettext("On hold for now")
     return {name: text for name, text in told.items() if text}
+
+
+def _called(references: object, called: Mapping[str, str] | None) -> list[str]:
+    return [text for one in referred(references) if (text := (called or {}).get(one))]
+
+
+def _description(tree: Tree) -> str:
+    """Return the description of a Goal, which is a concept, or of a Task."""
+    said = tree.get("description", "")
+    return said if isinstance(said, str) else words(said)
 
 
 def lines_of(
@@ -147,13 +167,17 @@ def lines_of(
     """
     found: list[tuple[int, Line]] = []
     before: dict[tuple[object, str, str], Tree] = {}
+    called: dict[Release, dict[str, str]] = {release: {} for release in Release}
     for one in sorted(versions, key=lambda each: each.version.seq):
         version = one.version
         key = (version.release, version.resource_type, version.id)
         tree = {} if version.deleted else version.tree()
         if tree and Category.CARE_PLAN not in categorize(version.resource_type, tree):
             continue
-        line = _line(one, before.get(key), tree, names, zone, language)
+        if tree:
+            text = str(tree.get("name") or words(tree.get("code")) or "")
+            called[version.release][own_name(tree)] = text or _description(tree)
+        line = _line(one, before.get(key), tree, called[version.release], names, zone, language)
         if line is not None:
             found.append((version.seq, line))
         if tree:
@@ -165,6 +189,7 @@ def _line(
     one: AuthoredVersion,
     before: Tree | None,
     tree: Tree,
+    called: Mapping[str, str],
     names: Mapping[str, str],
     zone: ZoneInfo,
     language: Language,
@@ -172,7 +197,7 @@ def _line(
     version = one.version
     if not tree and before is None:
         return None
-    was, now = facts(before, language) if before else {}, facts(tree, language) if tree else {}
+    was, now = (facts(each, language, called) if each else {} for each in (before, tree))
     deed, differences = "removed", list[Difference]()
     if tree:
         state = status_of(tree)

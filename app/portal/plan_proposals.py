@@ -6,18 +6,16 @@ A proposal fills in a form and no more. It names no values: which range is right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.fhir.agreed_plan import AGREED
 from app.fhir.own_plan import REACHED, STOPPED
 from app.portal.language import Language, marked
 
 SAVED = {
-    **{
-        f"{what}-added": marked("Kept. The person sees it in their care plan.")
-        for what in ("goals", "actions", "measuring")
-    },
-    **{f"{what}-changed": marked("Changed. The person sees who did it.") for what in ("goals", "actions", "measuring")},
+    **{f"{what}-added": marked("Kept. The person sees it in their care plan.") for what in AGREED},
+    **{f"{what}-changed": marked("Changed. The person sees who did it.") for what in AGREED},
     **{
         f"{what}-{how}": marked("Ended. It stays in the history of the plan.")
-        for what in ("goals", "actions", "measuring")
+        for what in AGREED
         for how in (REACHED, STOPPED)
     },
 }
@@ -96,8 +94,13 @@ ILLNESSES: Mapping[str, Illness] = {
 }
 
 
+def proposals_for(illness: str) -> tuple[Proposal, ...]:
+    """Return what is often agreed on with an illness, nothing for one that there is not."""
+    return ILLNESSES[illness].proposals if illness in ILLNESSES else ()
+
+
 def proposed(key: str) -> Proposal | None:
     """Return the proposal that a page calls ``illness.number``, None for anything else."""
     illness, _, number = key.partition(".")
-    proposals = ILLNESSES[illness].proposals if illness in ILLNESSES else ()
+    proposals = proposals_for(illness)
     return proposals[int(number)] if number.isdecimal() and len(number) < 3 and int(number) < len(proposals) else None

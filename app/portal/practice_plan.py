@@ -1,9 +1,10 @@
-"""The forms in which somebody of a practice writes in a person's care plan: goals, what is done, and what is measured at home.
+"""The forms in which somebody of a practice writes in a person's care plan: the plan, goals, what is done and measured at home.
 
 What the person wrote for themselves is not changed here. Whether it may be done is decided at the gate, by the grant and the
 role; the pages offer what that allows.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,14 +16,26 @@ from starlette.responses import Response
 
 from app.access.smart_scope import SmartScopes
 from app.errors import AccessDeniedError, DuplicateError, NotFoundError, PreconditionFailedError
+from app.fhir.agreed_care_plan import AgreedPlan
 from app.fhir.agreed_plan import AGREED, AgreedAction, AgreedEnd, AgreedGoal, AskedMeasuring
 from app.fhir.own_plan import REACHED, STOPPED, OwnAction, OwnGoal
 from app.interactions.own_words import Edit
 from app.portal.asked_measuring import measuring_fields, measuring_typed
+from app.portal.care_plan_form import (
+    AGREEMENTS_LENGTH_MAX,
+    BELONGING,
+    NO_CHOICES,
+    Choices,
+    begun_with,
+    choices_of,
+    parts_proposed,
+    plan_fields,
+    plan_typed,
+)
 from app.portal.careplan import OVER
 from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, own_mark, typed_by
-from app.portal.kinds import KINDS, is_open_goal
+from app.portal.kinds import BY_KEY, KINDS, is_open_goal
 from app.portal.language import Language, marked
 from app.portal.own_goals import (
     MEASURES,
@@ -35,7 +48,7 @@ from app.portal.own_goals import (
     goal_typed,
 )
 from app.portal.page import language_of, page
-from app.portal.plan_proposals import ILLNESSES, proposed
+from app.portal.plan_proposals import ILLNESSES, proposals_for, proposed
 from app.portal.practice import PEOPLE
 from app.portal.practice_person import looking_at, page_about
 from app.portal.reading import Reading
@@ -44,36 +57,45 @@ from app.portal.type_measurement import KEY_LENGTH_MAX, typed_in
 from app.portal.view import trace_of
 
 PLAN = "/care-plan"
-PLANNING = SmartScopes.of("user/*.rs user/Goal.cu user/Task.cu user/ServiceRequest.cu user/ProcedureRequest.cu")
+PLANNING = SmartScopes.of(
+    "user/*.rs user/CarePlan.cu user/Goal.cu user/Task.cu user/ServiceRequest.cu user/ProcedureRequest.cu"
+)
 SENT_BEFORE = marked("This form was kept before, with other words. Keep it again to add these too.")
 CHANGED = marked("This was changed in the meantime. Your words are still here. Keep them if they are right.")
 
-Words = AgreedGoal | AgreedAction | AskedMeasuring
+Words = AgreedPlan | AgreedGoal | AgreedAction | AskedMeasuring
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands in the plan, the fields of its form, and whether all of it fits in there."""
+    """What stands in the plan, the fields of its form, whether all of it fits in there, and what can belong to a whole plan."""
 
     found: Found
     fields: dict[str, str]
     fits: bool
+    choices: Choices = NO_CHOICES
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form of the plan, as it came or is to be shown: of which kind, by whom, what was typed."""
+    """One form of the plan, as it came or is to be shown: of which kind, by whom, what was typed, and about what of which release."""
 
     who: AtWork
     grant_id: str
     what: str
     typed: dict[str, str]
+    release: str = ""
     resource_id: str = ""
 
     @property
     def by(self) -> str:
         """Return who writes, as it stands in the plan."""
         return f"{self.who.member.described.name}, {self.who.practice.name}"
+
+    @property
+    def place(self) -> str:
+        """Return the path of the form below the care plan."""
+        return f"{self.what}/{self.release}/{self.resource_id}" if self.resource_id else f"{self.what}/add"
 
 
 def router(parts: LoginParts) -> APIRouter:
@@ -99,23 +121,29 @@ def router(parts: LoginParts) -> APIRouter:
         filled = Form(who, grant_id, what, typed_in(form))
         return await page_about(parts, request, who, grant_id, forms.add, PLAN, filled)
 
-    @routes.get(f"{one}/{{what}}/{{resource_id}}")
+    @routes.get(f"{one}/{{what}}/{{release}}/{{resource_id}}")
     async def form_to_change(
-        request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, what: str, resource_id: str
+        request: Request,
+        who: Annotated[AtWork, Depends(at_work)],
+        grant_id: str,
+        what: str,
+        release: str,
+        resource_id: str,
     ) -> Response:
-        form = Form(who, grant_id, what, {}, resource_id)
+        form = Form(who, grant_id, what, {}, release, resource_id)
         return await page_about(parts, request, who, grant_id, forms.to_change, PLAN, form)
 
-    @routes.post(f"{one}/{{what}}/{{resource_id}}")
+    @routes.post(f"{one}/{{what}}/{{release}}/{{resource_id}}")
     async def change(
         request: Request,
         form: KeptForm,
         who: Annotated[AtWork, Depends(at_work)],
         grant_id: str,
         what: str,
+        release: str,
         resource_id: str,
     ) -> Response:
-        filled = Form(who, grant_id, what, typed_in(form), resource_id)
+        filled = Form(who, grant_id, what, typed_in(form), release, resource_id)
         return await page_about(parts, request, who, grant_id, forms.change, PLAN, filled)
 
     return routes
@@ -124,8 +152,7 @@ def router(parts: LoginParts) -> APIRouter:
 async def _show_proposals(request: Request, _: Reading, **frame: Any) -> Response:
     if not frame["shared"].may_add_to_plan:
         raise AccessDeniedError("Nothing may be added to this care plan.")
-    kinds = {kind.key: kind for kind in KINDS}
-    return page(request, "practice_proposals.html", illnesses=ILLNESSES, kinds=kinds, often=OFTEN_WORDS, **frame)
+    return page(request, "practice_proposals.html", illnesses=ILLNESSES, kinds=BY_KEY, often=OFTEN_WORDS, **frame)
 
 
 class Forms:
@@ -134,12 +161,14 @@ class Forms:
     def __init__(self, parts: LoginParts) -> None:
         self._parts = parts
 
-    async def to_add(self, request: Request, _: Reading, form: Form, **frame: Any) -> Response:
+    async def to_add(self, request: Request, reading: Reading, form: Form, **frame: Any) -> Response:
         """Return an empty form, or one with a proposal in it, or with what was typed when the login ended."""
         self._check(form, may=frame["shared"].may_add_to_plan)
         before = typed_in(typed_by(request, self._whose(form)))
-        proposal = proposed(request.query_params.get("proposal", ""))
-        begun = proposal.fields(language_of(request)) if proposal and proposal.what == form.what else {}
+        proposal, language = proposed(request.query_params.get("proposal", "")), language_of(request)
+        begun = proposal.fields(language) if proposal and proposal.what == form.what else {}
+        if form.what == "plans":
+            begun = begun_with(request.query_params.get("illness", ""), reading.today, language)
         shown = replace(form, typed=before or {"key": _new_key(), **begun})
         answer = self._page(request, shown, frame, is_back=bool(before))
         forget_typed(request, answer)
@@ -148,15 +177,19 @@ class Forms:
     async def add(self, request: Request, reading: Reading, form: Form, **frame: Any) -> Response:
         """Keep what was typed, once; or return the form with what is wrong."""
         self._check(form, may=frame["shared"].may_add_to_plan)
-        words, errors = _read(form, reading, language_of(request), fits=True, is_new=True)
-        key = form.typed.get("key", "")[:KEY_LENGTH_MAX] or _new_key()
+        key, language = form.typed.get("key", "")[:KEY_LENGTH_MAX] or _new_key(), language_of(request)
+        form = replace(form, typed={**form.typed, "key": key})
+        words, errors = _read(form, reading, language, None)
         if words is None:
-            return self._page(request, replace(form, typed={**form.typed, "key": key}), frame, errors=errors)
+            return self._page(request, form, frame, errors=errors)
         requester = replace(await looking_at(self._parts, form.who, form.grant_id), scopes=PLANNING)
+        interactions, once = self._parts.interactions, f"plan {form.grant_id} {form.what} {key}"
         try:
-            await self._parts.interactions.add_own(
-                requester, trace_of(request), words, f"plan {form.grant_id} {form.what} {key}"
-            )
+            if isinstance(words, AgreedPlan):
+                parts = parts_proposed(form.typed, language, form.by)
+                await interactions.add_plan(requester, trace_of(request), words, parts, once)
+            else:
+                await interactions.add_own(requester, trace_of(request), words, once)
         except DuplicateError:
             shown = replace(form, typed={**form.typed, "key": _new_key()})
             return self._page(request, shown, frame, problem=SENT_BEFORE)
@@ -185,7 +218,7 @@ class Forms:
         standing = await _standing(reading, form, language, also_over=bool(how))
         if not _is_open(standing.found.tree()):
             return RedirectResponse(done, 303)  # sent twice, the first time ended it
-        words, errors = _read(form, reading, language, fits=standing.fits, is_new=False) if not how else (None, {})
+        words, errors = (None, {}) if how else _read(form, reading, language, standing)
         if errors:
             return self._page(request, form, frame, errors=errors, standing=standing)
         version, key = form.typed.get("version", ""), form.typed.get("key", "")[:KEY_LENGTH_MAX] or _new_key()
@@ -227,7 +260,7 @@ class Forms:
         language = language_of(request)
         return page(
             request,
-            "practice_plan.html",
+            "practice_care_plan.html" if form.what == "plans" else "practice_plan.html",
             status=409 if problem else 422 if errors else 200,
             what=form.what,
             typed=form.typed,
@@ -237,9 +270,13 @@ class Forms:
             stands=standing.fields["text"] if standing and problem else "",
             measured=standing.fields["text"] if standing else "",
             changes=form.resource_id,
-            action=f"{PEOPLE}/{form.grant_id}{PLAN}/{form.what}/{form.resource_id or 'add'}",
+            action=f"{PEOPLE}/{form.grant_id}{PLAN}/{form.place}",
+            choices=standing.choices if standing else NO_CHOICES,
+            proposals=proposals_for(form.typed.get("illness", "")) if standing is None else (),
             measures=[(code, one.name(language)) for code, one in MEASURES.items()],
             kinds=KINDS,
+            kinds_by_key=BY_KEY,
+            agreements_length_max=AGREEMENTS_LENGTH_MAX,
             often=OFTEN_WORDS,
             text_length_max=TEXT_LENGTH_MAX,
             why_length_max=WHY_LENGTH_MAX,
@@ -256,31 +293,35 @@ def _is_open(tree: Mapping[str, object]) -> bool:
 async def _standing(reading: Reading, form: Form, language: Language, *, also_over: bool = False) -> Standing:
     """Return what a practice wrote and goes on, or, with ``also_over``, went on once. Raises: NotFoundError."""
     kind = AGREED[form.what]
-    for resource_type in kind.types:
-        for one in await reading.found(resource_type, ("_id", form.resource_id)):
-            tree = one.tree()
-            if kind.is_one(tree) and (also_over or _is_open(tree)):
-                fields, fits = (
-                    goal_fields(tree, language)
-                    if form.what == "goals"
-                    else action_fields(tree)
-                    if form.what == "actions"
-                    else measuring_fields(tree)
-                )
-                return Standing(one, fields, fits)
+    for one in await reading.known(form.release, kind.types, form.resource_id):
+        tree = one.tree()
+        if kind.is_one(tree) and (also_over or _is_open(tree)):
+            if form.what == "plans":
+                several = await asyncio.gather(*(reading.found(one) for one in BELONGING))
+                choices = choices_of(one.release, several, language)
+                return Standing(one, plan_fields(tree, choices), fits=True, choices=choices)
+            if form.what == "goals":
+                return Standing(one, *goal_fields(tree, language))
+            return Standing(one, *(action_fields(tree) if form.what == "actions" else measuring_fields(tree)))
     raise NotFoundError("There is no such goal or action of a practice.")
 
 
 def _read(
-    form: Form, reading: Reading, language: Language, *, fits: bool, is_new: bool
+    form: Form, reading: Reading, language: Language, standing: Standing | None
 ) -> tuple[Words | None, Mapping[str, str]]:
-    """Return what was typed, None if something is wrong; and what that is, by field."""
+    """Return what was typed, None if something is wrong; and what that is, by field. ``standing`` is None for a new one."""
+    keeps = standing is not None and not standing.fits
+    if form.what == "plans":
+        stands, choices = (standing.found.tree(), standing.choices) if standing else ({}, NO_CHOICES)
+        return plan_typed(form.typed, stands, choices, reading.today, language, form.by)
     if form.what == "measuring":
-        return measuring_typed(form.typed, reading.today, language, form.by, is_new=is_new, keeps_timing=not fits)
+        return measuring_typed(
+            form.typed, reading.today, language, form.by, is_new=standing is None, keeps_timing=keeps
+        )
     if form.what == "goals":
-        found = goal_typed(form.typed, reading.today, language, keeps_target=not fits)
+        found = goal_typed(form.typed, reading.today, language, keeps_target=keeps)
     else:
-        found = action_typed(form.typed, reading.today, language, keeps_timing=not fits)
+        found = action_typed(form.typed, reading.today, language, keeps_timing=keeps)
     if isinstance(found.words, OwnGoal):
         return AgreedGoal(found.words, form.by), {}
     return AgreedAction(found.words, form.by) if isinstance(found.words, OwnAction) else None, found.errors

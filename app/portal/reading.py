@@ -1,7 +1,7 @@
 """How a page reads the record: always through the interactions, as the person, with one trace for the whole page."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -50,6 +50,16 @@ class Reading:
         releases = ONE_RELEASE.get(resource_type, tuple(Release))
         found = await asyncio.gather(*(self._of_release(release, resource_type, list(pairs)) for release in releases))
         return [one for several in found for one in several]
+
+    async def known(self, release: str, resource_types: Iterable[str], resource_id: str) -> list[Found]:
+        """Return what has an id in the release with the path ``release``, of any of the types: an id may be in both releases."""
+        return [
+            one
+            for resource_type in resource_types
+            for wanted in ONE_RELEASE.get(resource_type, tuple(Release))
+            if wanted.path == release
+            for one in await self._of_release(wanted, resource_type, [("_id", resource_id)])
+        ]
 
     async def newest(self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int) -> list[Tree]:
         """Return the ``most`` latest resources that each search matches, or all if they are few, of both releases in one look."""

@@ -1,13 +1,13 @@
 """The pages about the record: care plan, medicines, GP summary."""
 
+import asyncio
 from datetime import timedelta
-from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.fhir.elements import Tree, day_of, named, newest_first, person_name, referred, words
+from app.fhir.elements import Tree, day_of, newest_first, person_name, referred, words
 from app.portal import background, careplan, medication, other_data, results, summary
 from app.portal.document_pages import bases, newest_documents
 from app.portal.documents import documents_in
@@ -21,6 +21,7 @@ from app.portal.session import LoggedIn, SignedIn, in_record, logged_in
 from app.portal.type_measurement import may_add, may_change
 from app.portal.view import reading_for
 
+PARTS_OF_PLAN = ("Goal", "CarePlan", "CareTeam", *careplan.ASKED)
 RESULTS_READ, CONTACTS_READ, DOCUMENTS_SHOWN = 400, 50, 3
 
 
@@ -46,21 +47,37 @@ async def newest_of_series(reading: Reading, back: timedelta) -> list[Tree]:
 async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
     """Return the page of the care plan; ``frame`` has what is around it."""
     language = language_of(request)
-    goals, plans, teams, *asked = await reading.several("Goal", "CarePlan", "CareTeam", *careplan.ASKED)
+    goals, plans, teams, *several = await asyncio.gather(*(reading.found(one) for one in PARTS_OF_PLAN))
+    wishes, asked = [one.tree() for one in goals], [one for found in several for one in found]
     last = last_of(await newest_of_series(reading, timedelta(days=400)), reading)
-    codes = careplan.result_codes(goals)
+    codes = careplan.result_codes(wishes)
     results = await reading.all("Observation", ("code", ",".join(codes))) if codes else []
-    shown = [plan for plan in newest_first(plans, "created", "period") if plan.get("status") not in careplan.OVER]
-    about = dict.fromkeys(named([one]) for plan in shown for one in plan.get("addresses", []))
+    open_plans = [(one.release, tree) for one in plans if (tree := one.tree()).get("status") not in careplan.OVER]
+    open_plans.sort(
+        key=lambda one: str(one[1].get("created") or (one[1].get("period") or {}).get("start")), reverse=True
+    )
+    trees = [one.tree() for one in teams]
     return page(
         request,
         "care_plan.html",
         **{"may_add": False, "may_change": False, "saved": "", **frame},
-        titles=[(plan.get("title") or words(plan.get("category")), plan.get("description", "")) for plan in shown],
-        about=[name for name in about if name],
-        goals=careplan.goal_views(goals, last, newest_first(results, "effectiveDateTime"), language),
-        activities=careplan.activities(plans, chain(*asked), reading.today, language),
-        members=careplan.members(teams),
+        plans=careplan.plan_views(open_plans, trees, language),
+        goals=careplan.goal_views(
+            wishes,
+            last,
+            newest_first(results, "effectiveDateTime"),
+            language,
+            [one.release for one in goals],
+            open_plans if len(open_plans) > 1 else (),
+        ),
+        activities=careplan.activities(
+            [plan for _, plan in open_plans],
+            [one.tree() for one in asked],
+            reading.today,
+            language,
+            [one.release for one in asked],
+        ),
+        members=careplan.members(trees),
         **near(request, reading.now),
     )
 

@@ -119,7 +119,7 @@ async def test_the_same_form_with_other_words_keeps_nothing_until_it_is_sent_aga
 async def test_a_goal_is_changed_and_a_second_tab_does_not_write_over_it(world: World) -> None:
     await post(world, f"{GOALS}/add", **aim(measure="29463-7", high="85"))
     (kept,) = await own(world)
-    place = f"{GOALS}/{kept['id']}"
+    place = f"{GOALS}/r4/{kept['id']}"
     form = (await page(world, place)).text
     assert "Weer naar mijn zus fietsen" in form
     assert 'value="85"' in form
@@ -177,7 +177,7 @@ async def test_a_record_in_stu3_alone_gets_them_in_stu3(world: World) -> None:
     made = await world.caller("zonnestraal", Release.STU3).made(
         goal(Release.STU3, patient, expressedBy={"reference": patient}, description={"text": "Minder moe zijn"})
     )
-    place = f"{GOALS}/{made['id']}"
+    place = f"{GOALS}/r4/{made['id']}"
     assert "Minder moe zijn" in (await page(world, place)).text
     answer = await post(world, place, **aim(text="Fit zijn", version="1", measure="8867-4", high="80"))
     assert answer.status_code == 303
@@ -198,7 +198,7 @@ async def test_targets_that_have_no_fields_stay_as_they_are(world: World) -> Non
     made = await world.caller("zonnestraal").made(
         goal(Release.R4, patient["reference"], expressedBy=patient, target=targets)
     )
-    place = f"{GOALS}/{made['id']}"
+    place = f"{GOALS}/r4/{made['id']}"
     assert 'name="measure"' not in (await page(world, place)).text
     assert (await post(world, place, **aim(text="Beter in mijn vel", version="1"))).status_code == 303
     stands = await world.caller("zonnestraal").get(f"/Goal/{made['id']}")
@@ -207,7 +207,7 @@ async def test_targets_that_have_no_fields_stay_as_they_are(world: World) -> Non
 
 async def test_a_goal_of_the_practice_has_no_form(world: World) -> None:
     for release in Release:
-        place = f"{GOALS}/{world.zonnestraal.ids[release, 'goal']}"
+        place = f"{GOALS}/{release.path}/{world.zonnestraal.ids[release, 'goal']}"
         assert place not in (await page(world, "/care-plan")).text
         assert (await page(world, place)).status_code == 404
         for fields in (aim(version="1"), {"do": "reached", "version": "1"}):
@@ -221,14 +221,14 @@ async def test_a_goal_of_the_practice_has_no_form(world: World) -> None:
 async def test_there_are_no_other_parts(world: World, what: str) -> None:
     assert (await page(world, f"/care-plan/{what}/add")).status_code == 404
     assert (await post(world, f"/care-plan/{what}/add", **aim())).status_code == 404
-    assert (await post(world, f"{GOALS}/anything", do="erase")).status_code == 404
-    assert (await post(world, f"/care-plan/{what}/anything", **aim())).status_code == 404
+    assert (await post(world, f"{GOALS}/r4/anything", do="erase")).status_code == 404
+    assert (await post(world, f"/care-plan/{what}/r4/anything", **aim())).status_code == 404
 
 
 async def test_nobody_opens_or_changes_the_goal_of_another(world: World) -> None:
     await post(world, f"{GOALS}/add", **aim())
     (kept,) = await own(world)
-    place = f"{GOALS}/{kept['id']}"
+    place = f"{GOALS}/r4/{kept['id']}"
     assert (await page(world, place, "maanlicht")).status_code == 404
     assert (await post(world, place, "maanlicht", **aim(version="1"))).status_code == 404
     assert (await post(world, place, "maanlicht", do="reached", version="1")).status_code == 404
@@ -264,7 +264,7 @@ async def test_a_helper_who_may_not_add_is_shown_no_form_and_adds_nothing(world:
 async def test_a_helper_who_may_not_change_changes_and_ends_nothing(world: World, actions: Action) -> None:
     await post(world, f"{GOALS}/add", **aim())
     (kept,) = await own(world)
-    place = f"{GOALS}/{kept['id']}"
+    place = f"{GOALS}/r4/{kept['id']}"
     grant = await let_act(world, world.maanlicht, actions=actions)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
@@ -281,7 +281,7 @@ async def test_a_helper_without_the_care_plan_gets_no_page(world: World) -> None
     grant = await let_act(world, world.maanlicht, categories=Category.OWN_MEASUREMENTS, actions=ALL_ACTIONS)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
-        for path in (f"{GOALS}/add", f"{GOALS}/{kept['id']}"):
+        for path in (f"{GOALS}/add", f"{GOALS}/r4/{kept['id']}"):
             answer = await browser.get(path)
             assert answer.status_code == 403
             assert "fietsen" not in answer.text
@@ -295,7 +295,7 @@ async def test_a_representative_adds_in_the_name_of_the_person(world: World) -> 
         await go_in(browser, grant)
         assert (await send(browser, f"{GOALS}/add", **aim())).status_code == 303
         (kept,) = await own(world)
-        changed = await send(browser, f"{GOALS}/{kept['id']}", **aim(text="Vaker buiten zijn", version="1", key="b"))
+        changed = await send(browser, f"{GOALS}/r4/{kept['id']}", **aim(text="Vaker buiten zijn", version="1", key="b"))
         assert changed.status_code == 303
     (stands,) = await own(world)
     assert stands["description"]["text"] == "Vaker buiten zijn"

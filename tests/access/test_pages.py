@@ -79,7 +79,7 @@ def filled(route: str, world: World) -> tuple[str, str]:
     """Return method and URL of a route, with Zonnestraal's ids where it takes any."""
     method, path = route.split(" ")
     grant = world.made.grants["granted of zonnestraal"].grant_id
-    values = {"grant_id": grant, "request_id": never_made(), "key": "weight", "number": "1"}
+    values = {"grant_id": grant, "request_id": never_made(), "key": "weight", "number": "1", "release": "stu3"}
     values["resource_id"] = world.zonnestraal.ids[Release.STU3, "weight"]
     for name, value in values.items():
         path = path.replace(f"{{{name}}}", value)

@@ -17,7 +17,7 @@ HISTORY = "/care-plan/history"
 async def test_what_the_person_changed_is_told_with_how_it_was_and_is(world: World) -> None:
     await post(world, f"{GOALS}/add", **aim(measure="29463-7", high="85"))
     (kept,) = await own(world)
-    place = f"{GOALS}/{kept['id']}"
+    place = f"{GOALS}/r4/{kept['id']}"
     await post(world, place, **aim(text="Elke week fietsen", measure="29463-7", high="82", version="1", key="a"))
     await post(world, place, do="reached", version="2", key="b")
     shown = (await page(world, HISTORY)).text

@@ -80,7 +80,7 @@ async def test_what_was_agreed_is_changed_and_a_second_tab_does_not_write_over_i
     async with at_work(world, "gp of granted") as browser, at_work(world, "nurse of granted") as colleague:
         await sent(browser, f"{plan}/{what}/add", **FORMS[what])
         (one,) = await kept(world, what)
-        url = f"{plan}/{what}/{one['id']}"
+        url = f"{plan}/{what}/r4/{one['id']}"
         assert url in (await browser.get(plan)).text
         opened = (await colleague.get(url)).text
         version = re.search(r'name="version" value="([0-9]+)"', opened)
@@ -148,7 +148,7 @@ async def refused_everywhere(world: World, who: str, plan: str, status: int, res
     """Ask for every page and send every form of the plan, and be refused with one status."""
     async with at_work(world, who) as browser:
         for what, form in FORMS.items():
-            for url in (f"{plan}/{what}/add", f"{plan}/{what}/{resource_id}"):
+            for url in (f"{plan}/{what}/add", f"{plan}/{what}/r4/{resource_id}"):
                 assert (await browser.get(url)).status_code == status, url
                 answer = await sent(browser, url, **form | {"version": "1"})
                 assert answer.status_code == status, url
@@ -190,8 +190,8 @@ async def test_a_grant_to_add_lets_nobody_change(world: World) -> None:
     async with at_work(world, "gp of granted") as browser:
         await sent(browser, f"{plan}/goals/add", **AIM)
         (one,) = await kept(world, "goals")
-        assert (await browser.get(f"{plan}/goals/{one['id']}")).status_code == 403
-        answer = await sent(browser, f"{plan}/goals/{one['id']}", text="Iets anders", version="1", key="k")
+        assert (await browser.get(f"{plan}/goals/r4/{one['id']}")).status_code == 403
+        answer = await sent(browser, f"{plan}/goals/r4/{one['id']}", text="Iets anders", version="1", key="k")
         assert answer.status_code == 403
     assert await kept(world, "goals") == [one]
 
@@ -241,14 +241,14 @@ async def test_what_the_person_wrote_and_what_is_of_another_are_like_what_never_
     async with at_work(world, "gp of granted") as browser:
         texts = set()
         for resource_id in (own["id"], foreign, never_made(), never_made(world.zonnestraal)):
-            answer = await browser.get(f"{plan}/goals/{resource_id}")
+            answer = await browser.get(f"{plan}/goals/r4/{resource_id}")
             assert answer.status_code == 404
             texts.add(answer.text.replace(answer.headers["x-request-id"], "REQUEST").replace(resource_id, "ID"))
-            changed = await sent(browser, f"{plan}/goals/{resource_id}", text="Iets anders", version="1", key="k")
+            changed = await sent(browser, f"{plan}/goals/r4/{resource_id}", text="Iets anders", version="1", key="k")
             assert changed.status_code == 404
         assert len(texts) == 1
         assert (await browser.get(f"{plan}/wishes/add")).status_code == 404
-        assert (await browser.get(f"{plan}/actions/{world.zonnestraal.ids[Release.R4, 'goal']}")).status_code == 404
+        assert (await browser.get(f"{plan}/actions/r4/{world.zonnestraal.ids[Release.R4, 'goal']}")).status_code == 404
     assert (await me.get(f"/Goal/{own['id']}"))["meta"]["versionId"] == "1"
 
 

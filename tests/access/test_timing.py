@@ -172,7 +172,7 @@ WAYS: dict[str, Ask] = {
     "conditional update": _conditional_update,
     "batch": _batch,
     "cursor of another": _cursor,
-    "goal on a practice's page": _on_a_practices_page("/care-plan/goals/{id}"),
+    "goal on a practice's page": _on_a_practices_page("/care-plan/goals/r4/{id}"),
     "answers on a practice's page": _on_a_practices_page("/questionnaires/answers/{id}"),
     "grant to another practice": _grant_of_another,
 }

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from app.demo.people import demo_people
+from app.fhir.agreed_care_plan import AgreedPlan
 from app.fhir.agreed_plan import AgreedAction, AgreedGoal, AskedMeasuring
 from app.fhir.asked_answers import AskedAnswers
 from app.fhir.own_plan import Moment, OwnAction, OwnGoal, Range
@@ -117,6 +118,7 @@ def test_what_a_practice_writes_keeps_the_profile_that_it_claims(release: Releas
         "Ik weeg minder", "Samen afgesproken", date(2026, 9, 1), Range(reference, ("kg", "kg"), None, Decimal(85))
     )
     written = (
+        AgreedPlan("Op adem", "COPD", "", date(2026, 3, 1), None, ("Bellen",), by, "1", goals=("Goal/1",)),
         AgreedGoal(aim, by),
         AgreedAction(OwnAction("Wandelen", "Elke dag wat verder", "week-5", date(2026, 9, 1)), by),
         AskedMeasuring(reference, "week-2", by, "Zonder schoenen", date(2026, 9, 1)),

@@ -100,7 +100,7 @@ NOT_FOUND = "/nowhere"
 BESIDE = {
     "/diary/{resource_id}": "needs something that the person wrote down",
     "/measurements/{key}/{resource_id}": "needs a measurement that the person typed",
-    "/care-plan/{what}/{resource_id}": "needs a goal or an action that the person wrote",
+    "/care-plan/{what}/{release}/{resource_id}": "needs a goal or an action that the person wrote",
     "/visit/{resource_id}": "needs what was prepared",
     "/visit/{resource_id}/change": "needs what was prepared",
     "/questionnaires/{resource_id}": "needs a questionnaire of a practice",
@@ -111,7 +111,7 @@ BESIDE = {
     "/practice/people/{grant_id}/questionnaires/answers/{resource_id}": "needs answers to a questionnaire",
     "/practice/people/{grant_id}/care-plan/proposals": "needs a grant to add",
     "/practice/people/{grant_id}/care-plan/{what}/add": "needs a grant to add",
-    "/practice/people/{grant_id}/care-plan/{what}/{resource_id}": "needs a grant to change",
+    "/practice/people/{grant_id}/care-plan/{what}/{release}/{resource_id}": "needs a grant to change",
     "/practice/join": "needs an invitation",
     "/login/code": "is there between two steps of the login only",
     "/login/reset": "needs the link of a mail",

@@ -154,6 +154,57 @@ def test_a_practice_writes_a_goal_into_the_care_plan_and_the_person_sees_it(
 
 
 @every_way
+def test_a_practice_makes_a_plan_with_proposals_changes_it_and_ends_it(site: Site, browser: Browser, way: Way) -> None:
+    practice, person = site.demo["practices"][0]["name"], site.demo["people"][1]["name"]
+    title, agreed, later = (
+        f"{what} {uuid4().hex[:8]}" for what in ("Rustig ademen", "Elke week bellen", "Minder bellen")
+    )
+    who = walker(site, browser, way, WALKER)
+    give(who, practice, "Care plan", "Personal details", ways=("Look", "Add data", "Change data"))
+    doctor = walker(site, browser, way, PRACTICE)
+    doctor.goes_to("/practice")
+    doctor.page.get_by_role("main").get_by_role("link", name=person).press("Enter")
+    doctor.comes_to_page_of(person)
+    doctor.follow("Care plan", doctor.page.get_by_role("navigation", name=doctor.say("Parts of the record")))
+    doctor.follow("Proposals per illness")
+    doctor.comes_to("Proposals per illness")
+    copd = doctor.page.get_by_role("region", name="COPD")
+    copd.get_by_role("link", name=doctor.say("Make a plan with these")).press("Enter")
+    doctor.comes_to("Make a plan")
+    doctor.fill("What is the plan called?", title)
+    doctor.fill("What did you agree on?", agreed)
+    for number in (0, 1, 3, 4, 5):
+        doctor.page.locator(f"[name='proposal {number}']").press("Space")
+    doctor.press("Keep")
+    doctor.is_told("Kept. The person sees it in their care plan.")
+    doctor.sees(agreed)
+    who.goes_to("/care-plan")
+    who.sees(title)
+    who.sees(agreed)
+    card = doctor.page.locator(".sheet", has_text=title).filter(
+        has_text=doctor.say("Change this plan, or what belongs to it")
+    )
+    doctor.follow("Change this plan, or what belongs to it", card)
+    doctor.comes_to("Change the plan")
+    doctor.fill("What did you agree on?", later)
+    doctor.press("Keep")
+    doctor.is_told("Changed. The person sees who did it.")
+    doctor.sees(later)
+    expect(doctor.page.locator("main").get_by_text(agreed)).to_have_count(0)
+    doctor.follow("Change this plan, or what belongs to it", card)
+    doctor.press("Stop the plan")
+    doctor.is_told("Ended. It stays in the history of the plan.")
+    expect(doctor.page.locator("main").get_by_text(title)).to_have_count(0)
+    doctor.is_done()
+    who.goes_to("/care-plan/history")
+    who.sees(title)
+    who.sees(agreed)
+    who.goes_to("/access")
+    stop(who, practice)
+    who.is_done()
+
+
+@every_way
 def test_a_person_reads_a_letter_and_prints_the_list_of_medicines(site: Site, browser: Browser, way: Way) -> None:
     who = walker(site, browser, way, WALKER)
     who.goes_to("/documents")

@@ -57,7 +57,7 @@ def test_an_action_comes_back_into_its_form(release: Release) -> None:
     assert is_own(tree)
     assert action_fields(tree) == (texts | {"due-before": "2027-03-01"}, True)
     (shown,) = activities([], [tree], TODAY, DUTCH)
-    assert (shown.what, shown.when, shown.due, shown.own, shown.who) == ("Wandelen", "elke dag", 1, "1", "")
+    assert (shown.what, shown.when, shown.due, shown.own, shown.who) == ("Wandelen", "elke dag", 1, "actions/r4/1", "")
 
 
 def test_an_action_with_another_rhythm_keeps_it() -> None:
@@ -132,7 +132,7 @@ def test_a_target_that_was_agreed_counts_before_an_own_one() -> None:
         (target,) = targets_of(BY_KEY["weight"], goals)
         assert target is not None
         assert target.high == Decimal(85)
-        assert [one.own for one in goal_views(goals, {}, [], DUTCH)] == ["", "1"]
+        assert [one.own for one in goal_views(goals, {}, [], DUTCH)] == ["", "goals/r4/1"]
 
 
 @pytest.mark.parametrize(
