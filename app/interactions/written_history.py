@@ -1,4 +1,4 @@
-"""The history of some types in one person's record, with who wrote each version, for the person and who acts for them."""
+"""The history of some types in one person's record, with who wrote each version: for the person, who acts for them, and who looks at a practice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +26,16 @@ class Authored:
 async def written_history(
     context: Context, requester: Requester, trace: Trace, release: Release, resource_type: str, count: int
 ) -> list[Authored]:
-    """Return the newest ``count`` versions of a type in the requester's record. Raises: AccessDeniedError."""
+    """Return the newest ``count`` versions of a type in the record that the requester is about, or looks at as one of a practice.
+
+    Raises: AccessDeniedError, for who is about no record in particular too.
+    """
+    record_id = requester.record_id if requester.has_one_record else requester.only_record
 
     async def action(scope: AccessScope) -> tuple[list[Authored], Sequence[Touched]]:
-        access = None if requester.record_id is None else scope.of(requester.record_id)
-        if access is None or not requester.has_one_record:
-            message = "Who wrote what is told to the person it is about, and who acts for them."
+        access = None if record_id is None else scope.of(record_id)
+        if access is None:
+            message = "Who wrote what is told of one record at a time."
             raise AccessDeniedError(message)
         reader, window = context.database.reader, HistoryWindow()
         versions, _ = await read_versions(reader, access, release, resource_type, None, window=window, size=count)

@@ -1,10 +1,16 @@
-"""The page with the history of the care plan, for the person and who acts for them."""
+"""The page with the history of the care plan: for the person and who acts for them, and for a practice that sees the plan.
+
+A practice reads who changed something by name of its own people only: who else has access is not its to know.
+"""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
+from starlette.responses import Response
 
 from app.access.requester import RequesterKind
 from app.db.database import Reader
@@ -14,9 +20,11 @@ from app.oauth import clients
 from app.portal.language import Language
 from app.portal.own_plan import PLAN
 from app.portal.page import language_of, near, page
-from app.portal.parts import Parts
 from app.portal.plan_history import TYPES, lines_of
-from app.portal.session import SignedIn, in_record
+from app.portal.practice import PEOPLE
+from app.portal.practice_person import page_about
+from app.portal.reading import Reading
+from app.portal.session import AtWork, LoginParts, SignedIn, at_work, in_record
 from app.portal.view import reading_for
 
 VERSIONS_READ, LINES_SHOWN = 200, 100
@@ -51,24 +59,58 @@ async def names_of(reader: Reader, actors: set[str], person: SignedIn, language:
     return found
 
 
-def router(parts: Parts) -> APIRouter:
-    """Return the route ``/care-plan/history``."""
+async def names_at_work(reader: Reader, actors: set[str], who: AtWork, language: Language) -> dict[str, str]:
+    """Return who somebody is to the people of a practice, by what the log calls them."""
+    others = {
+        RequesterKind.PERSON.value: language.gettext("The person"),
+        RequesterKind.REPRESENTATIVE.value: language.gettext("Somebody who helps this person"),
+        RequesterKind.PRACTICE.value: language.gettext("Another practice"),
+        RequesterKind.APP.value: language.gettext("An app"),
+    }
+    found = {}
+    for actor in actors:
+        kind, _, number = actor.partition(":")
+        practice_id, _, staff_id = number.partition(":")
+        if kind == RequesterKind.PRACTICE.value and practice_id == who.practice.practice_id:
+            name = await name_of(reader, staff_id) if staff_id else None
+            is_self = staff_id == who.account_id
+            found[actor] = language.gettext("You") if is_self else name or language.gettext("A system of your practice")
+        else:
+            found[actor] = others.get(kind, language.gettext("Who runs this system"))
+    return found
+
+
+async def show_history(
+    request: Request, reading: Reading, names: Callable[[set[str]], Awaitable[dict[str, str]]], **frame: Any
+) -> HTMLResponse:
+    """Return the page of a record; ``names`` gives who somebody is to who reads, by what the log calls them."""
+    several = await asyncio.gather(*(reading.history(one, VERSIONS_READ) for one in TYPES))
+    versions = [one for found in several for one in found]
+    actors = {one.actor for one in versions}
+    lines = lines_of(versions, await names(actors) if actors else {}, reading.zone, language_of(request))
+    return page(
+        request,
+        "plan_history.html",
+        lines=lines[:LINES_SHOWN],
+        is_cut=len(lines) > LINES_SHOWN or any(len(found) >= VERSIONS_READ for found in several),
+        **near(request, reading.now),
+        **frame,
+    )
+
+
+def router(parts: LoginParts) -> APIRouter:
+    """Return the routes ``/care-plan/history`` and that of a practice."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(f"{PLAN}/history")
     async def history(request: Request, person: Annotated[SignedIn, Depends(in_record)]) -> HTMLResponse:
-        reading, language = reading_for(parts, request, person), language_of(request)
-        several = await asyncio.gather(*(reading.history(one, VERSIONS_READ) for one in TYPES))
-        versions = [one for found in several for one in found]
-        actors = {one.actor for one in versions}
-        names = await names_of(parts.database.reader, actors, person, language) if actors else {}
-        lines = lines_of(versions, names, reading.zone, language)
-        return page(
-            request,
-            "plan_history.html",
-            lines=lines[:LINES_SHOWN],
-            is_cut=len(lines) > LINES_SHOWN or any(len(found) >= VERSIONS_READ for found in several),
-            **near(request, reading.now),
-        )
+        reader, language = parts.database.reader, language_of(request)
+        names = partial(names_of, reader, person=person, language=language)
+        return await show_history(request, reading_for(parts, request, person), names)
+
+    @routes.get(f"{PEOPLE}/{{grant_id}}{PLAN}/history")
+    async def history_at_work(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
+        names = partial(names_at_work, parts.database.reader, who=who, language=language_of(request))
+        return await page_about(parts, request, who, grant_id, show_history, PLAN, names)
 
     return routes

@@ -28,7 +28,7 @@ from app.portal.page import language_of, page
 from app.portal.plan_proposals import SAVED
 from app.portal.practice import PEOPLE, view_of
 from app.portal.reading import Reading
-from app.portal.record import show_care_plan, show_medication, show_summary
+from app.portal.record import show_care_plan, show_medication, show_medication_list, show_summary
 from app.portal.session import AtWork, LoginParts, at_work, checked_form
 from app.portal.view import trace_of
 from app.portal.visit import show_visits
@@ -76,9 +76,9 @@ def router(parts: LoginParts) -> APIRouter:
     """Return the routes below ``/practice/people``."""
     routes = APIRouter(include_in_schema=False)
 
-    def add(path: str, show: Show) -> None:
+    def add(path: str, show: Show, part: str | None = None) -> None:
         async def one(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
-            return await page_about(parts, request, who, grant_id, show, path)
+            return await page_about(parts, request, who, grant_id, show, path if part is None else part)
 
         routes.add_api_route(f"{PEOPLE}/{{grant_id}}{path}", one, methods=["GET"], response_model=None)
 
@@ -86,6 +86,7 @@ def router(parts: LoginParts) -> APIRouter:
     add("/measurements", show_measurements)
     add("/care-plan", _care_plan)
     add("/medication", show_medication)
+    add("/medication/list", show_medication_list, "/medication")
     add("/summary", show_summary)
     add("/documents", show_documents)
     add("/other", show_other)

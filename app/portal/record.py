@@ -107,7 +107,7 @@ async def show_medication(request: Request, reading: Reading, **frame: Any) -> H
     )
 
 
-async def show_medication_list(request: Request, reading: Reading) -> HTMLResponse:
+async def show_medication_list(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
     """Return the list of medicines to print and take along: whose it is, of which day, what is used and what will start."""
     overview = await _medicines(request, reading)
     patients, allergies = await reading.several("Patient", "AllergyIntolerance")
@@ -122,6 +122,7 @@ async def show_medication_list(request: Request, reading: Reading) -> HTMLRespon
         allergies=summary.allergies(allergies),
         today=reading.today,
         **near(request, reading.now),
+        **frame,
     )
 
 

@@ -5,6 +5,7 @@ import json
 from app.access.categories import Category
 from app.access.representation import Capacity
 from tests.access.test_pages import session
+from tests.access.test_practice_pages import at_work, person_url
 from tests.support.acting import browser_of, go_in, let_act
 from tests.support.world import World
 
@@ -69,3 +70,26 @@ async def test_who_helps_prints_only_the_parts_that_were_shared(world: World) ->
         grant = await let_act(world, world.maanlicht, Capacity.CARER, categories=Category.GP_SUMMARY)
         await go_in(browser, grant)
         assert (await browser.get("/medication/list")).status_code == 403
+
+
+async def test_a_practice_prints_only_the_parts_that_were_shared_with_its_people(world: World) -> None:
+    await written(world)
+    url = f"{person_url(world)}/medication/list"
+    async with at_work(world, "gp of granted") as browser:
+        assert (await browser.get(url)).status_code == 403, "medicines were not shared"
+        grant = await world.give("granted", world.zonnestraal, Category.MEDICATION)
+        shown = (await browser.get(url)).text
+        assert "Verzonnenol" in shown
+        assert "Gestoptine" not in shown
+        assert "Allergies were not shared" in shown
+        assert "Verzonnen pinda" not in shown
+        await world.give("granted", world.zonnestraal, Category.ALLERGIES)
+        shown = (await browser.get(url)).text
+        for text in ("17 May 1964", "Verzonnen pinda", world.zonnestraal.family):
+            assert text in shown, text
+        assert url in (await browser.get(f"{person_url(world)}/medication")).text
+        await world.withdraw(grant)
+        assert (await browser.get(url)).status_code == 403
+    for who, status in (("assistant of granted", 403), ("gp of no grant", 404)):
+        async with at_work(world, who) as browser:
+            assert (await browser.get(url)).status_code == status, who

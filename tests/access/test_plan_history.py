@@ -1,5 +1,6 @@
 """The history of the care plan: what changed, when and by whom, for the person and who acts for them, and for nobody else."""
 
+import httpx
 import pytest
 
 from app.access.categories import Category
@@ -8,8 +9,10 @@ from app.fhir.agreed_plan import AskedMeasuring
 from app.fhir.own_plan import Moment
 from app.fhir.release import Release
 from tests.access.test_own_plan import ACTIONS, GOALS, aim, own, page, plan, post
+from tests.access.test_practice_pages import at_work, person_url
+from tests.access.test_practice_plan import sent
 from tests.support.acting import browser_of, go_in, let_act
-from tests.support.world import World, goal, restricted
+from tests.support.world import World, goal, restricted, staff_name
 
 HISTORY = "/care-plan/history"
 
@@ -101,3 +104,50 @@ async def test_nobody_gets_the_history_of_another(world: World) -> None:
     await post(world, f"{GOALS}/add", **aim())
     assert "mijn zus" not in (await page(world, HISTORY, "maanlicht")).text
     assert (await page(world, HISTORY, "gp of granted")).status_code == 303
+
+
+async def history_at(world: World, who: str) -> httpx.Response:
+    async with at_work(world, who) as browser:
+        return await browser.get(f"{person_url(world)}{HISTORY}")
+
+
+async def test_a_practice_reads_the_history_and_the_names_of_its_own_people_only(world: World) -> None:
+    writes = LOOK | Action.CREATE | Action.UPDATE
+    await world.give("granted", world.zonnestraal, Category.CARE_PLAN, writes)
+    await world.give("no grant", world.zonnestraal, Category.CARE_PLAN, writes)
+    patient, other = world.zonnestraal.patient(), world.caller("no grant")
+    await other.made(goal(Release.R4, patient, description={"text": "Van een andere praktijk"}))
+    await world.caller("granted").made(goal(Release.R4, patient, description={"text": "Van ons systeem"}))
+    await post(world, f"{GOALS}/add", **aim())
+    async with at_work(world, "nurse of granted") as browser:
+        await sent(browser, f"{person_url(world)}/care-plan/goals/add", text="Vaker naar buiten", key="n")
+    answer = await history_at(world, "gp of granted")
+    assert answer.status_code == 200
+    for text, who in (
+        ("Vaker naar buiten", staff_name("nurse of granted")),
+        ("Van een andere praktijk", "Another practice"),
+        ("Van ons systeem", "A system of your practice"),
+        (aim()["text"], "The person"),
+    ):
+        assert who in answer.text.partition(text)[2].partition("</li>")[0], text
+    assert "no grant" not in answer.text.casefold()
+    shown = (await page(world, "/activity?who=all")).text
+    assert staff_name("gp of granted") in shown
+
+
+async def test_a_practice_reads_no_history_of_what_was_not_granted_or_is_sensitive_now(world: World) -> None:
+    assert (await history_at(world, "gp of granted")).status_code == 403, "the care plan was not granted"
+    grant = await world.give("granted", world.zonnestraal, Category.CARE_PLAN)
+    me, patient = world.caller("zonnestraal"), world.zonnestraal.patient()
+    made = await me.made(goal(Release.R4, patient, description={"text": "Iets heel gevoeligs"}))
+    assert "Iets heel gevoeligs" in (await history_at(world, "gp of granted")).text
+    hidden = goal(Release.R4, patient, id=made["id"], meta=restricted(), description={"text": "Nog gevoeliger"})
+    assert (await me("PUT", f"/Goal/{made['id']}", hidden)).status_code == 200
+    shown = (await history_at(world, "gp of granted")).text
+    assert "Minder zout eten" in shown
+    assert "evoelig" not in shown
+    for who, status in (("assistant of granted", 403), ("administrator of granted", 403), ("gp of no grant", 404)):
+        answer = await history_at(world, who)
+        assert (answer.status_code, "zout" in answer.text) == (status, False), who
+    await world.withdraw(grant)
+    assert (await history_at(world, "gp of granted")).status_code == 403
