@@ -63,9 +63,10 @@ async def _own(
     raise NotFoundError("There is no such measurement.")
 
 
-async def is_taken_back(reading: Reading, resource_id: str) -> bool:
-    """Return whether this is what the person typed, and took back."""
-    found = [one.tree() for one in await reading.found("Observation", ("_id", resource_id))]
+async def is_taken_back(reading: Reading, resource_id: str, release: str = "") -> bool:
+    """Return whether this, of any release unless one is named by its path, is what the person typed, and took back."""
+    every = await reading.found("Observation", ("_id", resource_id))
+    found = [one.tree() for one in every if release in ("", one.release.path)]
     return any(is_own(tree) and tree.get("status") in WRONG for tree in found)
 
 

@@ -3,6 +3,7 @@
 It is one module, as all its pages share one form and one way to keep what it says.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -321,17 +322,24 @@ async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id
 
     async def job(transaction: Transaction, leave: Leave) -> list[Event]:
         await leave.to(Action.DELETE)
-        before = await grants.one(transaction, person.record_id, grant_id)
-        if before is not None:
-            await leave.to_change(before)
-        grant = await grants.withdraw(transaction, person.record_id, grant_id, now)
-        if grant.withdrawn_at != now:
-            return []
-        await tokens.revoke_of_grant(transaction, person.record_id, grant_id, now)
-        await notify_of(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now, grant)
-        return [event_of(request, person, "withdraw", grant)]
+        found = await end(transaction, leave, person, grant_id, now)
+        if found is not None:
+            await notify_of(transaction, request, person, NoticeKind.ACCESS_WITHDRAWN, now, found)
+        return [] if found is None else [event_of(request, person, "withdraw", found)]
 
     await parts.interactions.change_access(person.requester(), trace_of(request), "withdraw", job)
+
+
+async def end(transaction: Transaction, leave: Leave, person: SignedIn, grant_id: str, now: datetime) -> Grant | None:
+    """Return a grant that ended now, with what rested on it, None if it was over before. Raises: NotFoundError, AccessDeniedError."""
+    before = await grants.one(transaction, person.record_id, grant_id)
+    if before is not None:
+        await leave.to_change(before)
+    grant = await grants.withdraw(transaction, person.record_id, grant_id, now)
+    if grant.withdrawn_at != now:
+        return None
+    await tokens.revoke_of_grant(transaction, person.record_id, grant_id, now)
+    return grant
 
 
 async def named(parts: Parts, request: Request, person: SignedIn, grant_id: str) -> Access:
@@ -414,12 +422,18 @@ def router(parts: Parts) -> APIRouter:
         past = [access for access in found if access not in current]
         is_own = person.acting is None
         waiting = await waiting_for(parts, person.record_id, language_of(request)) if is_own else []
+        has = Counter(one.grantee_id for one in current if one.may_change and one.kind is Grantee.PRACTICE)
+        has.update(one.practice_id for one in waiting)
         return page(
             request,
             "access.html",
             current=current,
             past=past,
             waiting=waiting,
+            of_practice=next(
+                (one.grantee_id for one in found if one.grant_id == grant and one.kind is Grantee.PRACTICE), ""
+            ),
+            several={practice_id for practice_id, number in has.items() if number > 1},
             may_see_log=is_own,
             done=done,
             others=beside(found, grant),

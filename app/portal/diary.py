@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from app.errors import AccessDeniedError, DuplicateError, NotFoundError, PreconditionFailedError
 from app.fhir.diary import CODES, DiaryEntry, DiaryKind, diary_kind_of
-from app.fhir.elements import Tree, effective
+from app.fhir.elements import effective
 from app.fhir.labels import is_restricted
 from app.fhir.release import Release
 from app.fhir.self_measured import is_own
@@ -59,7 +59,7 @@ SENT_BEFORE = marked("This form was kept before, with another text. Keep it agai
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the diary, at a local instant; ``source`` is the id of its Observation."""
+    """A line of the diary, at a local instant; ``source`` is the id of its Observation of ``release``."""
 
     at: datetime
     kind: DiaryKind
@@ -67,6 +67,12 @@ class Line:
     source: str
     is_own: bool
     is_sensitive: bool
+    release: Release
+
+    @property
+    def place(self) -> str:
+        """Return the path below the diary at which it is corrected: an id may be in both releases."""
+        return f"{self.release.path}/{self.source}"
 
     @property
     def name(self) -> str:
@@ -79,13 +85,15 @@ class Line:
         return self.at.date()
 
 
-def lines_of(resources: Iterable[Tree], zone: ZoneInfo) -> list[Line]:
+def lines_of(resources: Iterable[Found], zone: ZoneInfo) -> list[Line]:
     """Return the lines that these Observations are, newest first."""
     found = []
-    for tree in resources:
+    for one in resources:
+        tree = one.tree()
         kind, at = diary_kind_of(tree), effective(tree, zone)
         if kind is not None and at is not None and tree.get("status") not in WRONG:
-            found.append(Line(at, kind, tree["valueString"], tree["id"], is_own(tree), is_restricted(tree)))
+            own, hidden = is_own(tree), is_restricted(tree)
+            found.append(Line(at, kind, tree["valueString"], tree["id"], own, hidden, one.release))
     return sorted(found, key=lambda line: line.at, reverse=True)
 
 
@@ -95,21 +103,21 @@ async def newest_lines(reading: Reading, first: date | None, last: date, most: i
     return [line for line in lines if (first is None or first <= line.day) and line.day <= last][:most]
 
 
-async def _newest(reading: Reading, first: date | None, last: date, most: int) -> list[Tree]:
+async def _newest(reading: Reading, first: date | None, last: date, most: int) -> list[Found]:
     """Return at least the ``most`` newest Observations that may be lines of these days, or all."""
     # What was taken back would take the place of a line.
     asked = [("code", CODES), ("status:not", ",".join(sorted(WRONG)))]
     if last < reading.today:  # else the newest are those of the diary: few have its codes, and many its days
         asked += [("date", f"lt{_begin(last + timedelta(days=1), reading.zone)}")]
         asked += [("date", f"ge{_begin(first, reading.zone)}")] if first else []
-    return await reading.newest("Observation", [asked], most)
+    return await reading.newest_found("Observation", [asked], most)
 
 
 async def _newest_days(reading: Reading, last: date) -> tuple[list[Line], date | None]:
     """Return the lines of some whole days, the newest up to ``last``, and the last day of the page before them, if there is one."""
     found = await _newest(reading, None, last, SHOWN_MAX + 1)
     lines = [line for line in lines_of(found, reading.zone) if line.day <= last]
-    days = [day for one in found if (at := effective(one, reading.zone)) and (day := at.date()) <= last]
+    days = [day for one in found if (at := effective(one.tree(), reading.zone)) and (day := at.date()) <= last]
     if len(found) <= SHOWN_MAX or not days:
         return lines, None
     cut = sorted(days, reverse=True)[: SHOWN_MAX + 1][-1]  # of which there may be more
@@ -170,19 +178,14 @@ def _form(
     )
 
 
-async def _own(parts: Parts, request: Request, person: SignedIn, resource_id: str) -> tuple[Found, dict[str, str]]:
+async def _own(reading: Reading, release: str, resource_id: str) -> tuple[Found, dict[str, str]]:
     """Return a line that the person may correct, and its fields. Raises: NotFoundError, when there is none."""
-    reading = reading_for(parts, request, person)
-    for release in Release:
-        found = await parts.interactions.search(
-            person.requester(), trace_of(request), release, "Observation", [("_id", resource_id)]
-        )
-        for one in found.matches:
-            for line in lines_of([one.tree()], reading.zone):
-                if line.is_own:
-                    word = next(word for word, (kind, _, _) in KINDS.items() if kind is line.kind)
-                    fields = {"kind": word, "text": line.text, "day": str(line.day), "clock": f"{line.at:%H:%M}"}
-                    return one, fields | ({"sensitive": "on"} if line.is_sensitive else {})
+    for one in await reading.known(release, ["Observation"], resource_id):
+        for line in lines_of([one], reading.zone):
+            if line.is_own:
+                word = next(word for word, (kind, _, _) in KINDS.items() if kind is line.kind)
+                fields = {"kind": word, "text": line.text, "day": str(line.day), "clock": f"{line.at:%H:%M}"}
+                return one, fields | ({"sensitive": "on"} if line.is_sensitive else {})
     raise NotFoundError("There is no such line in the diary.")
 
 
@@ -241,32 +244,36 @@ def router(parts: Parts) -> APIRouter:
 
 
 def _add_corrections(routes: APIRouter, parts: Parts) -> None:
-    @routes.get(f"{DIARY}/{{resource_id}}")
+    @routes.get(f"{DIARY}/{{release}}/{{resource_id}}")
     async def correct_form(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], release: str, resource_id: str
     ) -> HTMLResponse:
-        one, fields = await _own(parts, request, person, resource_id)
+        one, fields = await _own(reading_for(parts, request, person), release, resource_id)
         if not may_change(person):
             raise AccessDeniedError("The diary can't be changed by this login.")
         before = typed_in(typed_before(request, person))
         is_back = bool(before) and before.get("do") != "take-back"
         typed = before if is_back else {**fields, "version": str(one.version)}
-        answer = _form(request, parts, person, typed, changes=resource_id, is_back=is_back)
+        answer = _form(request, parts, person, typed, changes=f"{release}/{resource_id}", is_back=is_back)
         forget_typed(request, answer)
         return answer
 
-    @routes.post(f"{DIARY}/{{resource_id}}")
+    @routes.post(f"{DIARY}/{{release}}/{{resource_id}}")
     async def correct(
-        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request,
+        form: KeptForm,
+        person: Annotated[SignedIn, Depends(in_record)],
+        release: str,
+        resource_id: str,
     ) -> Response:
         reading, typed = reading_for(parts, request, person), typed_in(form)
-        takes_back = typed.get("do") == "take-back"
-        if takes_back and await is_taken_back(reading, resource_id):
+        takes_back, place = typed.get("do") == "take-back", f"{release}/{resource_id}"
+        if takes_back and await is_taken_back(reading, resource_id, release):
             return RedirectResponse(f"{DIARY}?saved=taken-back", 303)  # sent twice, the first time took it back
-        one, fields = await _own(parts, request, person, resource_id)
+        one, fields = await _own(reading, release, resource_id)
         entry, errors = (None, {}) if takes_back else checked_entry(typed, reading.now, language_of(request))
         if errors:
-            return _form(request, parts, person, typed, errors, changes=resource_id)
+            return _form(request, parts, person, typed, errors, changes=place)
         try:
             if text_of(form, "version") != str(one.version):
                 raise PreconditionFailedError("This was changed in the meantime.")
@@ -276,5 +283,5 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
             stands, _ = checked_entry(fields, reading.now, language_of(request))
             if entry is None or entry != stands:  # else it was sent twice
                 shown = {**(fields if takes_back else typed), "version": str(one.version)}
-                return _form(request, parts, person, shown, problem=CHANGED, stands=fields["text"], changes=resource_id)
+                return _form(request, parts, person, shown, problem=CHANGED, stands=fields["text"], changes=place)
         return RedirectResponse(f"{DIARY}?saved={'taken-back' if takes_back else 'corrected'}", 303)

@@ -63,6 +63,12 @@ class Reading:
 
     async def newest(self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int) -> list[Tree]:
         """Return the ``most`` latest resources that each search matches, or all if they are few, of both releases in one look."""
+        return [one.tree() for one in await self.newest_found(resource_type, searches, most)]
+
+    async def newest_found(
+        self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int
+    ) -> list[Found]:
+        """Return what ``newest`` does, with version and release."""
         found = await asyncio.gather(
             *(
                 self._interactions.newest_of_each(
@@ -71,7 +77,7 @@ class Reading:
                 for release in ONE_RELEASE.get(resource_type, tuple(Release))
             )
         )
-        return [one.tree() for searched in found for matches in searched for one in matches]
+        return [one for searched in found for matches in searched for one in matches]
 
     async def read(self, release: Release, resource_type: str, resource_id: str) -> Found:
         """Return one resource. Raises: NotFoundError, GoneError, AccessDeniedError."""

@@ -9,7 +9,7 @@ from datetime import date
 from textwrap import shorten
 
 from app.fhir.diary import diary_kind_of
-from app.fhir.elements import Tree, named, words
+from app.fhir.elements import named, words
 from app.fhir.visit import COMMUNICATION, Prepared, Subject, prepared_of
 from app.portal.diary import lines_of
 from app.portal.formats import near_day, near_moment, unit
@@ -86,15 +86,16 @@ def shown_of(found: Found, products: dict[str, str], reading: Reading, language:
     tree = found.tree()
     subject = (found.release, f"{tree['resourceType']}/{tree['id']}")
     group = "complaints" if diary_kind_of(tree) else GROUP_OF[tree["resourceType"]]
-    text, detail, path = _told(tree, products, reading, language)
+    text, detail, path = _told(found, products, reading, language)
     return Shown(subject, group, text, detail, path) if text else None
 
 
-def _told(tree: Tree, products: dict[str, str], reading: Reading, language: Language) -> tuple[str, str, str]:
+def _told(found: Found, products: dict[str, str], reading: Reading, language: Language) -> tuple[str, str, str]:
     """Return what a resource is, more about it, and its page."""
+    tree = found.tree()
     match tree["resourceType"]:
         case "Observation":
-            if lines := lines_of([tree], reading.zone):
+            if lines := lines_of([found], reading.zone):
                 return (
                     shorten(lines[0].text, LINE_LENGTH_MAX, placeholder="…"),
                     near_day(lines[0].day, reading.today, language),

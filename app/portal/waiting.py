@@ -17,6 +17,7 @@ class Waiting:
     """A request: of which practice, who asked for it (empty if it was its system), and until when it waits, local."""
 
     request_id: str
+    practice_id: str
     practice: str
     place: str
     by: str
@@ -36,6 +37,7 @@ async def waiting_of(parts: Parts, found: Sequence[AccessRequest], language: Lan
         shown.append(
             Waiting(
                 one.request_id,
+                one.practice_id,
                 name,
                 practice.city if practice else "",
                 "" if one.asked_by == name else one.asked_by,

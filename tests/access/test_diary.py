@@ -87,7 +87,7 @@ async def test_what_can_not_be_kept_comes_back_with_its_place(world: World, fiel
 async def test_its_person_corrects_it_and_takes_it_back_and_the_history_stays(world: World) -> None:
     await post(world, ADD, **typed())
     (one,) = await kept(world)
-    path = f"/diary/{one['id']}"
+    path = f"/diary/stu3/{one['id']}"
     assert TEXT in (await page(world, path)).text
     for _ in range(2):
         answer = await post(world, path, **typed(text="Het ging\nbeter.", kind="remark", version="1"))
@@ -124,7 +124,7 @@ async def test_what_is_sensitive_is_seen_by_those_only_who_were_given_that_too(w
     await world.give("no grant", world.zonnestraal, EVERYTHING)
     assert len(await kept(world, who="no grant")) == 1
     (one,) = await kept(world)
-    await post(world, f"/diary/{one['id']}", **typed(version="1"))
+    await post(world, f"/diary/stu3/{one['id']}", **typed(version="1"))
     assert len(await kept(world, who="granted")) == 1
 
 
@@ -190,8 +190,8 @@ async def test_a_helper_who_may_not_add_writes_nothing_and_sees_only_what_was_op
 
 async def test_a_measurement_is_not_corrected_as_a_line_of_the_diary(world: World) -> None:
     weight_id = world.zonnestraal.ids[Release.STU3, "weight"]
-    assert (await page(world, f"/diary/{weight_id}")).status_code == 404
-    assert (await post(world, f"/diary/{weight_id}", **typed(version="1"))).status_code == 404
+    assert (await page(world, f"/diary/stu3/{weight_id}")).status_code == 404
+    assert (await post(world, f"/diary/stu3/{weight_id}", **typed(version="1"))).status_code == 404
 
 
 async def test_it_stands_beside_the_measurements_of_its_days_and_as_a_mark_in_their_chart(world: World) -> None:
@@ -215,3 +215,24 @@ async def test_a_practice_that_may_see_measurements_sees_the_diary_beside_them_a
         refused = await doctor.get(f"/practice/people/{grant.grant_id}/measurements/weight", headers=DUTCH)
     assert refused.status_code == 403
     assert TEXT not in refused.text
+
+
+async def test_a_line_with_the_same_id_in_both_releases_is_corrected_in_its_own(world: World) -> None:
+    chosen, at = "5a1ad000-0000-4000-8000-00000000beef", datetime.now(UTC) - timedelta(hours=3)
+    for release in Release:
+        patient = {"reference": world.zonnestraal.patient(release)}
+        said = f"Regel van {release.path}."
+        line = written(world, at, id=chosen, valueString=said, subject=patient, performer=[patient])
+        made = await world.caller("zonnestraal", release)("PUT", f"/Observation/{chosen}", line)
+        assert made.status_code == 201, made.text
+    shown = (await page(world)).text
+    for release in Release:
+        path = f"/diary/{release.path}/{chosen}"
+        assert path in shown
+        assert f"Regel van {release.path}.</textarea>" in (await page(world, path)).text
+        answer = await post(world, path, **typed(text=f"Anders in {release.path}.", version="1"))
+        assert answer.headers.get("location") == "/diary?saved=corrected", answer.text
+        assert f"Anders in {release.path}." in (await page(world)).text
+    assert (await post(world, f"/diary/r4/{chosen}", do="take-back", version="2")).status_code == 303
+    assert (await page(world, f"/diary/r4/{chosen}")).status_code == 404
+    assert (await page(world, f"/diary/stu3/{chosen}")).status_code == 200

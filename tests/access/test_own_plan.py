@@ -147,7 +147,7 @@ async def test_what_ended_leaves_the_plan_and_stays_in_the_record(
 ) -> None:
     await post(world, f"{path}/add", **(aim() if path == GOALS else plan()))
     (kept,) = await own(world, resource_type)
-    place = f"{path}/{kept['id']}"
+    place = f"{path}/r4/{kept['id']}"
     for _ in range(2):
         answer = await post(world, place, do=how, version="1", key="end")
         assert answer.headers["location"] == f"/care-plan?saved={path.rpartition('/')[2]}-{how}"
@@ -177,7 +177,7 @@ async def test_a_record_in_stu3_alone_gets_them_in_stu3(world: World) -> None:
     made = await world.caller("zonnestraal", Release.STU3).made(
         goal(Release.STU3, patient, expressedBy={"reference": patient}, description={"text": "Minder moe zijn"})
     )
-    place = f"{GOALS}/r4/{made['id']}"
+    place = f"{GOALS}/stu3/{made['id']}"
     assert "Minder moe zijn" in (await page(world, place)).text
     answer = await post(world, place, **aim(text="Fit zijn", version="1", measure="8867-4", high="80"))
     assert answer.status_code == 303
@@ -309,7 +309,7 @@ async def test_what_is_marked_as_sensitive_is_seen_by_those_only_who_were_given_
     await world.give("no grant", world.zonnestraal, EVERYTHING & ~Category.SENSITIVE)
     await post(world, f"{path}/add", **fields, sensitive="on")
     (kept,) = await own(world, kind)
-    form = (await page(world, f"{path}/{kept['id']}")).text
+    form = (await page(world, f"{path}/r4/{kept['id']}")).text
     assert 'name="sensitive" checked' in form
     assert "gevoelig" in (await page(world, "/care-plan")).text
     assert await own(world, kind, "no grant") == []
@@ -317,14 +317,14 @@ async def test_what_is_marked_as_sensitive_is_seen_by_those_only_who_were_given_
     assert len(await own(world, kind, "no grant")) == 1
     await post(
         world,
-        f"{path}/{kept['id']}",
+        f"{path}/r4/{kept['id']}",
         **fields | {"text": "Anders gezegd", "key": "second"},
         version="1",
         sensitive="on",
     )
     (kept,) = await own(world, kind)
     assert (kept["meta"]["versionId"], [one["code"] for one in kept["meta"]["security"]]) == ("2", ["R"])
-    await post(world, f"{path}/{kept['id']}", **fields | {"key": "third"}, version="2")
+    await post(world, f"{path}/r4/{kept['id']}", **fields | {"key": "third"}, version="2")
     (kept,) = await own(world, kind)
     assert "security" not in kept["meta"]
 
@@ -340,5 +340,27 @@ async def test_a_parent_who_changes_what_is_sensitive_leaves_it_so_and_a_helper_
         async with await browser_of(world, world.maanlicht) as browser:
             await go_in(browser, grant)
             assert ('name="sensitive"' in (await browser.get(f"{GOALS}/add")).text) is sees
-            answer = await browser.get(f"{GOALS}/{kept['id']}")
+            answer = await browser.get(f"{GOALS}/r4/{kept['id']}")
             assert ('name="sensitive" checked' in answer.text, answer.status_code) == (sees, 200 if sees else 404)
+
+
+async def test_a_goal_with_the_same_id_in_both_releases_is_opened_and_changed_in_its_own(world: World) -> None:
+    chosen = "5a1ad000-0000-4000-8000-00000000beef"
+    for release in Release:
+        patient = world.zonnestraal.patient(release)
+        words = {"description": {"text": f"Wens van {release.path}"}, "expressedBy": {"reference": patient}}
+        made = await world.caller("zonnestraal", release)(
+            "PUT", f"/Goal/{chosen}", goal(release, patient, id=chosen, **words)
+        )
+        assert made.status_code == 201, made.text
+    shown = (await page(world, "/care-plan")).text
+    for release in Release:
+        place = f"{GOALS}/{release.path}/{chosen}"
+        assert place in shown
+        assert f">Wens van {release.path}</textarea>" in (await page(world, place)).text
+        answer = await post(world, place, **aim(text=f"Anders in {release.path}", version="1", key=release.path))
+        assert answer.status_code == 303
+        kept = await world.caller("zonnestraal", release).get(f"/Goal/{chosen}")
+        assert kept["description"]["text"] == f"Anders in {release.path}"
+    for nowhere in ("r5", "R4", "..", ""):
+        assert (await page(world, f"{GOALS}/{nowhere}/{chosen}")).status_code == 404

@@ -47,6 +47,7 @@ PLACES = {
         "/access/{grant}/change",
         "/access/{grant}/seen",
         "/access/{grant}/withdraw",
+        "/access/{grant}/stop-all",
         "/activity?who=all",
         "/activity/check",
         "/activity/misfits",
@@ -100,7 +101,7 @@ NOT_FOUND = "/nowhere"
 """The one place that answers 404."""
 
 BESIDE = {
-    "/diary/{resource_id}": "needs something that the person wrote down",
+    "/diary/{release}/{resource_id}": "needs something that the person wrote down",
     "/measurements/{key}/{resource_id}": "needs a measurement that the person typed",
     "/care-plan/{what}/{release}/{resource_id}": "needs a goal or an action that the person wrote",
     "/visit/{resource_id}": "needs what was prepared",
