@@ -43,3 +43,20 @@ addEventListener("pageshow", () => {
 });
 
 for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
+
+// A form that was refused is the answer to a POST, to which no browser goes back without asking. Its place in the history becomes
+// that of the page with the form, and keeps what was typed; on the way back it stands there again, for whose it was only.
+const form = document.querySelector("main form:has(input[name=whose])");
+const fields = () => [...form.elements].filter((one) => one.name && !["hidden", "submit"].includes(one.type));
+
+if (form && document.querySelector("main [role=alert]:not([hidden])")) {
+  const typed = fields().map(({ name, value, checked }) => ({ name, value, checked }));
+  history.replaceState({ whose: form.elements.whose.value, typed }, "");
+} else if (form && history.state?.whose === form.elements.whose.value) {
+  for (const { name, value, checked } of history.state.typed) {
+    for (const one of fields().filter((field) => field.name === name)) {
+      if (!["checkbox", "radio"].includes(one.type)) one.value = value;
+      else if (one.value === value) one.checked = checked;
+    }
+  }
+}
