@@ -22,7 +22,7 @@ HOW_ARE_YOU = {
 }
 
 
-def ask(program: Program, patient: str, key: str) -> None:
+def ask(program: Program, patient: str, key: str, title: str = str(HOW_ARE_YOU["title"])) -> None:
     """Ask a person to fill in the questionnaire, by a Task; ``key`` is a UUID that is not used for another one."""
     asked_as = f"urn:uuid:{key}"
     task = {
@@ -34,7 +34,7 @@ def ask(program: Program, patient: str, key: str) -> None:
         "input": [{"type": {"text": "Questionnaire"}, "valueReference": {"reference": asked_as}}],
     }
     entries = [
-        {"fullUrl": asked_as, "resource": HOW_ARE_YOU},
+        {"fullUrl": asked_as, "resource": {**HOW_ARE_YOU, "title": title}},
         {"fullUrl": uuid5(UUID(key), "task").urn, "resource": task},
     ]
     file = program.folder / "asked.json"

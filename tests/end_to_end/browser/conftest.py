@@ -5,16 +5,23 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from tests.end_to_end.browser.flows import not_gone_through
 from tests.end_to_end.browser.site import Site
 from tests.support.browser import chromium
+from tests.support.ports import free_port
 from tests.support.running import running
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give a server with the invented people."""
-    # Those who sign up each have an address of their own, as of one only a few may.
-    with running(tmp_path_factory.mktemp("site"), REGIE_TRUST_FORWARDED="true") as program:
+    folder, port = tmp_path_factory.mktemp("site"), free_port()
+    settings = {
+        "REGIE_BASE_URL": f"http://localhost:{port}",  # no browser has passkeys for an IP address
+        "REGIE_MAIL_URL": f"file:{folder / 'mail'}",
+        "REGIE_TRUST_FORWARDED": "true",  # who signs up has an address of their own, as of one only a few may
+    }
+    with running(folder, port, **settings) as program:
         yield Site(program, tmp_path_factory.mktemp("logins"))
 
 
@@ -25,3 +32,17 @@ def browser(site: Site) -> Iterator[Browser]:
     with chromium() as opened:
         site.prepare(opened)
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def goes_through_what_is_listed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a walk that did not press what ``flows.py`` says of it."""
+    if "way" not in request.fixturenames:
+        yield
+        return
+    site: Site = request.getfixturevalue("site")
+    failed = request.session.testsfailed
+    site.gone_through.clear()
+    yield
+    if request.session.testsfailed == failed:
+        assert not_gone_through(request.function.__name__, site.gone_through) == []

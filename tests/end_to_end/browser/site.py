@@ -38,13 +38,14 @@ OFFLINE_KEPT = """async () => {
 class Site:
     """A server with the invented people; their logins are kept in ``folder``.
 
-    A code of a phone is good once, so that each logs in once.
+    A code of a phone is good once, so that each logs in once. ``gone_through`` has the routes that the walkers of a test went through.
     """
 
     program: Program
     folder: Path
     demo: dict[str, Any] = field(init=False)
     names: dict[str, str] = field(default_factory=dict)
+    gone_through: list[str] = field(default_factory=list)
     logged_in_at: float = float("-inf")
 
     def __post_init__(self) -> None:
@@ -54,7 +55,12 @@ class Site:
     @property
     def url(self) -> str:
         """Where the server is, without a slash at the end."""
-        return self.program.url
+        return self.program.environment.get("REGIE_BASE_URL", self.program.url)
+
+    @property
+    def mail(self) -> Path:
+        """Where mail goes, if ``REGIE_MAIL_URL`` was said so."""
+        return self.program.folder / "mail"
 
     def login_of(self, who: str) -> Path:
         """Return the file with the cookies of somebody."""

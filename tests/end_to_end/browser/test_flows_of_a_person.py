@@ -1,6 +1,5 @@
 """What a person does with their record, from the first page to the last: in both languages, at three widths, by keys, without scripts."""
 
-from ipaddress import ip_network
 from uuid import uuid4
 
 import pytest
@@ -8,38 +7,12 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.end_to_end.browser.asked import HOW_ARE_YOU, ask
 from tests.end_to_end.browser.giving import card_of, give, stop
+from tests.end_to_end.browser.newcomers import NAME, PASSWORD, newcomer
 from tests.end_to_end.browser.places import WALKER
 from tests.end_to_end.browser.site import OFFLINE_KEPT, Site, code_of
 from tests.end_to_end.browser.walker import WAYS, Walker, Way, every_way, walker, with_scripts
 
 pytestmark = pytest.mark.browser
-
-NAME = "Lotte Dauwdruppelmorgenlichtweidebloemengeurenpracht-Testpersoon"
-"""Wider than a phone."""
-
-PASSWORD = "vier losse woorden samen"
-ADDRESSES = map(str, ip_network("198.18.0.0/15").hosts())
-"""Each newcomer has one of their own: from one address only a few may sign up in an hour."""
-
-
-def newcomer(site: Site, browser: Browser, way: Way) -> tuple[Walker, str, str]:
-    """Return somebody who has just started a record, their login name, and the secret of their phone."""
-    login = f"dauw-{uuid4().hex[:12]}"
-    who = walker(site, browser, way, address=next(ADDRESSES))
-    who.goes_to("/")
-    who.follow("Start your record")
-    who.comes_to("Start your record")
-    who.fill("Your name", NAME)
-    who.fill("Login name", login)
-    who.fill("Password", PASSWORD)
-    who.fill("The same password again", PASSWORD)
-    who.press("Continue")
-    who.comes_to("Connect your phone")
-    secret = who.page.get_by_role("main").locator("code").inner_text().replace(" ", "")
-    who.fill("Code of 6 digits", code_of(secret))
-    who.press("Start your record")
-    who.comes_to("Recovery codes")
-    return who, login, secret
 
 
 @every_way
@@ -306,6 +279,8 @@ def test_a_person_asks_a_practice_for_a_correction(site: Site, browser: Browser,
     who.press("Send to the practice")
     asked = who.page.locator("section[aria-labelledby=asked] li", has_text=topic)
     expect(asked).to_contain_text(who.say("Asked"))
+    who.goes_to("/my-data/corrections/letter")
+    who.comes_to("Letter to a practice")
     who.goes_to("/access")
     stop(who, practice)
     who.is_done()

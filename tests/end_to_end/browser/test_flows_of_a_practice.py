@@ -7,40 +7,18 @@ from playwright.sync_api import Browser, expect
 
 from app.demo import diabetes
 from tests.end_to_end.browser.giving import card_of, stop
+from tests.end_to_end.browser.newcomers import colleague
 from tests.end_to_end.browser.places import PRACTICE, WALKER
-from tests.end_to_end.browser.site import Site, code_of
-from tests.end_to_end.browser.walker import WAYS, Way, every_way, walker
+from tests.end_to_end.browser.site import Site
+from tests.end_to_end.browser.walker import Way, every_way, walker
 
 pytestmark = pytest.mark.browser
-
-PASSWORD = "vier losse woorden samen"
 
 
 @every_way
 def test_a_colleague_joins_finds_a_person_and_looks_at_what_is_shared(site: Site, browser: Browser, way: Way) -> None:
     name = f"P. Passer-Testarts {uuid4().hex[:8]}"
-    inviting = walker(site, browser, way, PRACTICE)
-    inviting.goes_to("/practice/staff")
-    inviting.comes_to("Colleagues")
-    inviting.fill("Name, as people will read it", name)
-    inviting.tick("GP")
-    inviting.press("Make the invitation")
-    inviting.is_told("The invitation was made.")
-    link = inviting.page.locator("code.long").inner_text()
-    inviting.is_done()
-
-    joining = walker(site, browser, way, address=f"192.0.2.{101 + WAYS.index(way)}")
-    joining.goes_to(link)
-    joining.comes_to("Your login for work")
-    joining.fill("Login name", f"passer-{uuid4().hex[:12]}")
-    joining.fill("Password", PASSWORD)
-    joining.fill("The same password again", PASSWORD)
-    joining.press("Continue")
-    joining.comes_to("Connect your phone")
-    secret = joining.page.get_by_role("main").locator("code").inner_text().replace(" ", "")
-    joining.fill("Code of 6 digits", code_of(secret))
-    joining.press("Make my login")
-    joining.comes_to("People")
+    joining = colleague(site, browser, way, name)
     person = site.demo["people"][0]
     joining.open("Find somebody")
     joining.fill("Date of birth", diabetes.WHO.birth_date.isoformat())

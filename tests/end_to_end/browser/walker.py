@@ -7,17 +7,20 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 from babel.messages.pofile import read_po
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
 
 from app.portal.language import CATALOG, language
 from tests.end_to_end.browser import checks
+from tests.end_to_end.browser.flows import route_of
 from tests.end_to_end.browser.places import NOBODY
 from tests.end_to_end.browser.site import Site
 
 HEIGHT = 900
+SEE_OTHER = 303
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,13 @@ def walker(site: Site, browser: Browser, way: Way, who: str = NOBODY, *, address
         java_script_enabled=way.has_scripts,
         extra_http_headers={"X-Forwarded-For": address},
     )
+
+    def note(response: Response) -> None:
+        route = route_of(response.request.method, urlsplit(response.url).path)
+        if route is not None and response.ok | (response.status == SEE_OTHER):
+            site.gone_through.append(route)
+
+    context.on("response", note)
     return Walker(site, context, context.new_page(), way)
 
 
