@@ -10,7 +10,7 @@ from app.db.database import Reader
 from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
-from app.store.pages import SEQ, inline, numbered, read_rows
+from app.store.pages import SEQ, inline, read_of, read_rows
 from app.store.resources import Stored
 from app.store.rules import check_rules
 from app.store.tables import change, current, date_index
@@ -75,8 +75,7 @@ async def read_numbered(reader: Reader, access: RecordAccess, numbers: Sequence[
 
     What was current once is there as long as its record is.
     """
-    values = {**parameters(access), "seqs": f"[{','.join(map(str, numbers))}]", "inline": inline(len(numbers))}
-    rows = await reader.all(numbered(access.types is not None), values)
+    rows = await read_of(reader, access, numbers, inline(len(numbers)))
     place = reader, access
     found, read = await read_rows(rows, lambda _: place)
     return found, len(numbers) if read == len(rows) else numbers.index(rows[read][SEQ])

@@ -4,16 +4,17 @@ A statement gives the bodies of small versions with their rows, and of the other
 afterwards, as many as there is room for. A page ends before the body that would make it too large, and has one at least.
 """
 
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import BigInteger, bindparam, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, func, select
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader, Row
-from app.db.dialects import listed
+from app.db.dialects import gathered, listed
 from app.db.statements import Statement, hot
-from app.store.resources import Stored, columns, scoped, stored
+from app.store.resources import Stored, columns, stored
 from app.store.tables import change
 from app.store.visible import parameters, visible
 
@@ -24,7 +25,11 @@ SEQ, BODY = 5, 8
 """Where the number of the change and the body are in a row."""
 
 _LENGTH = 9
+_SPARSE = 4
+"""How many changes are walked over for each that is wanted, before each is looked up instead."""
+
 _WHOLE = 2**30
+Where = Literal["all", "most", "some"]
 PAGE_COLUMNS = 10
 """How many columns ``page_columns`` are."""
 
@@ -104,14 +109,37 @@ async def _late(
         if row[BODY] is None:
             wanted.append(row[SEQ])
     reader, access = here
-    values = {**parameters(access), "seqs": f"[{','.join(map(str, wanted))}]", "inline": _WHOLE}
-    return {(row[0], row[SEQ]): row for row in await reader.all(numbered(access.types is not None), values)}
+    found = await read_of(reader, access, sorted(wanted), _WHOLE)
+    return {(row[0], row[SEQ]): row for row in found}
 
 
-@scoped
-def numbered(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
-    """Return the statement for the versions that the changes ``seqs`` made, in order."""
+async def read_of(reader: Reader, access: RecordAccess, numbers: Sequence[int], inline_max: int) -> list[Row]:
+    """Return the rows of the versions that these changes made, whose ``numbers`` rise, with bodies of at most ``inline_max`` bytes."""
+    first, last = numbers[0], numbers[-1]
+    span = last - first + 1
+    where: Where = "all" if span == len(numbers) else "most" if span <= _SPARSE * len(numbers) else "some"
+    values = {
+        **parameters(access),
+        "first": first,
+        "last": last,
+        "seqs": f"[{','.join(map(str, numbers))}]",
+        "inline": inline_max,
+    }
+    return await reader.all(_numbered(access.types is not None, where), values)
+
+
+@functools.cache
+def _numbered(limited_types: bool, where: Where) -> Statement:  # noqa: FBT001 - a form that is kept
+    """Return the statement for the versions that changes made, in order.
+
+    Those that stand together are walked over, ``all`` or the ``most`` of which are wanted; where only ``some`` are, each is looked up.
+    """
+    together = change.c.seq.between(bindparam("first"), bindparam("last"))
     wanted = change.c.seq.in_(listed("seqs", BigInteger()))
-    return hot(
-        select(*page_columns(change)).where(visible(change, limited_types=limited_types), wanted).order_by(change.c.seq)
-    )
+    conditions: dict[Where, list[ColumnElement[bool]]] = {
+        "all": [together],
+        "most": [together, gathered(wanted)],
+        "some": [wanted],
+    }
+    seen = visible(change, limited_types=limited_types)
+    return hot(select(*page_columns(change)).where(seen, *conditions[where]).order_by(change.c.seq))

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from app.access.categories import ALL_PARTS, Category
 from app.access.scope import RecordAccess
 from app.db.database import Reader
 from app.errors import AccessDeniedError, GoneError
 from app.fhir.release import Release
 from app.interactions.operations import everything as everythings
-from app.store.everything import read_numbered
+from app.store.everything import numbers_of_everything, read_numbered
 from app.store.resources import Stored
 from tests.support.world import Caller, World, tree_of, weight
 
@@ -105,6 +106,23 @@ async def test_a_record_that_is_erased_meanwhile_breaks_the_answer_off(
     after_the_first_part(monkeypatch, first)
     with pytest.raises(GoneError):
         await me("GET", ALL)
+
+
+async def test_versions_are_read_by_their_numbers_whether_those_stand_together_or_apart(
+    world: World, me: Caller, patient: str
+) -> None:
+    for _ in range(8):
+        await me.made(weight(R4, patient))
+    reader, record_id = world.parts.context.database.reader, world.zonnestraal.record_id
+    access = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "own record")
+    every = await numbers_of_everything(reader, access, R4, after=0, limit=100)
+    last = [*range(every[-1] - 7, every[-1] + 1)]
+    for wanted in (last, last[::2], [every[0], last[0], last[-1]], [last[3]]):
+        found, read = await read_numbered(reader, access, wanted)
+        assert ([one.seq for one in found], read) == (wanted, len(wanted))
+    nothing = RecordAccess(record_id, Category(0), Category(0), None, "none")
+    for wanted in (last, last[::2], [every[0], last[-1]]):
+        assert await read_numbered(reader, nothing, wanted) == ([], len(wanted))
 
 
 def is_refused_everything(event: dict[str, Any]) -> bool:
