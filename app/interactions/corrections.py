@@ -6,6 +6,7 @@ A practice sees both under a grant with messages, and answers by the Task's stat
 Specs: http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication, https://hl7.org/fhir/R4/task.html
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ from app.identity.practices import Practice
 from app.interactions.conditions import NO_CONDITIONS
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed
+from app.interactions.repeat import earlier, keep, request_hash
 from app.interactions.single import wrote
 from app.interactions.write import Changes
 from app.interactions.written import Written
@@ -73,17 +75,31 @@ async def practices_to_ask(reader: Reader, record_id: int, now: datetime) -> lis
 
 
 async def ask(
-    context: Context, requester: Requester, trace: Trace, wanted: Correction, record_of: int | None = None
+    context: Context,
+    requester: Requester,
+    trace: Trace,
+    wanted: Correction,
+    record_of: int | None = None,
+    key: str | None = None,
 ) -> None:
     """Put the message and its Task into the requester's own record, or for an operator into the one that is named.
 
-    Raises: AccessDeniedError (this practice would not see it, or it is not the own record), UnprocessableError (no Patient in R4).
+    With a ``key`` that came before nothing more is put there.
+    Raises: AccessDeniedError (this practice would not see it, or it is not the own record), UnprocessableError (no Patient in
+    R4), DuplicateError (that key came with other words).
     """
     by_operator = requester.kind is RequesterKind.OPERATOR and record_of is not None
     record_id = record_of if by_operator and record_of is not None else own_record(requester)
     now = instant_text(context.now_us())
+    digest = request_hash("ask for a correction", repr(wanted))
+
+    def told(found: Iterable[Written]) -> list[Event]:
+        return [wrote(requester, trace, Deed("create", Release.R4, one.version.resource_type), one) for one in found]
 
     async def job(transaction: Transaction, decide: Decide) -> tuple[None, list[Event]]:
+        before = None if key is None else await earlier(transaction, requester, key, digest, decide)
+        if before is not None:
+            return None, told(one for one in before if isinstance(one, Written))
         asked = await practices_to_ask(transaction, record_id, context.clock())
         practice = next((one for one in asked if one.practice_id == wanted.practice_id), None)
         if practice is None:
@@ -99,10 +115,9 @@ async def ask(
         )
         task = await _create(changes, _task(wanted, patient, _organization(practice), now, message.version.id))
         await changes.finish()
-        return None, [
-            wrote(requester, trace, Deed("create", Release.R4, written.version.resource_type), written)
-            for written in (message, task)
-        ]
+        if key is not None:
+            await keep(transaction, requester, key, digest, context.now_us(), [message, task])
+        return None, told((message, task))
 
     await context.gate.change(requester, trace, Deed("create", Release.R4, "Communication"), job)
 

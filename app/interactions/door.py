@@ -193,9 +193,9 @@ class Interactions:
             context.database.reader, corrections.own_record(requester), context.clock()
         )
 
-    async def ask_for_correction(self, requester: Requester, trace: Trace, wanted: Correction) -> None:
-        """Ask a practice for a correction."""
-        await corrections.ask(self._context, requester, trace, wanted)
+    async def ask_for_correction(self, requester: Requester, trace: Trace, wanted: Correction, key: str) -> None:
+        """Ask a practice for a correction, once for each key."""
+        await corrections.ask(self._context, requester, trace, wanted, key=key)
 
     async def erase(self, requester: Requester, trace: Trace, record_id: int, language: str) -> bytes:
         """Return the proof that a record was erased."""

@@ -111,7 +111,7 @@ def who_words(event: Event, language: Language, *, is_own: bool) -> str:
         return language.gettext("You")
     name = event.display or language.gettext("Someone who is not known")
     if event.kind == "operator" and event.display:
-        name = language.gettext("Who runs this system")
+        name = language.gettext("Who runs this website")
     role = next((language.gettext(name) for role, name in ROLES.items() if role.value == event.role), "")
     about = ", ".join(part for part in (role, event.organisation) if part)
     if about:
@@ -160,7 +160,7 @@ def _ground(event: Event, language: Language) -> str:
     if event.ground.startswith("grant "):
         return language.gettext("You gave access")
     if event.ground == "operator":
-        return language.gettext("Maintenance of this system")
+        return language.gettext("Maintenance of this website")
     return ""
 
 

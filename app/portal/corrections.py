@@ -4,6 +4,7 @@ What somebody measured or filled in themselves they correct themselves, where th
 """
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
@@ -14,6 +15,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.consent.categorize import CORRECTION
+from app.errors import DuplicateError
 from app.fhir.elements import Tree, day_of, extension, named, own_name, referred, words
 from app.fhir.release import Release
 from app.interactions.corrections import Correction
@@ -24,6 +26,7 @@ from app.portal.page import page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.type_measurement import KEY_LENGTH_MAX
 from app.portal.view import reading_for, trace_of
 
 CORRECTIONS = f"{HERE}/corrections"
@@ -45,6 +48,7 @@ RESOURCE_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 TOPIC_LENGTH_MAX, TEXT_LENGTH_MAX = 120, 2000
 MISSING = marked("Fill in what it is about, what is wrong, and what it should be.")
 TOO_LONG = marked("This is too long. Say it in fewer words.")
+SENT_BEFORE = marked("This was sent before, with other words. Send it again to ask for this too.")
 NO_PRACTICE = marked("Choose a practice that may see your messages.")
 STATES = {
     "requested": marked("Asked"),
@@ -123,23 +127,29 @@ async def _choices(reading: Reading, part: str, about: str) -> list[tuple[str, s
     return [(source, name) for name, source in sorted(by_name.items())][:CHOICES_MAX]
 
 
+def _key_of(form: FormData | None) -> str:
+    """Return the key of a form that was sent, or a new one."""
+    return (text_of(form, "key")[:KEY_LENGTH_MAX] if form else "") or secrets.token_urlsafe(16)
+
+
+async def _sought(parts: Parts, request: Request, person: SignedIn, about: str) -> tuple[Release, str, str] | None:
+    """Return release, ``Type/id`` and name of a resource of the record that can be wrong, None if there is none."""
+    resource_type, _, resource_id = about.partition("/")
+    if resource_type not in ABOUT or not RESOURCE_ID.fullmatch(resource_id):
+        return None
+    for release in Release:
+        found = await parts.interactions.search(
+            person.requester(), trace_of(request), release, resource_type, [("_id", resource_id)]
+        )
+        for one in found.matches:
+            tree = one.tree()
+            return release, about, _name_of(tree)[:TOPIC_LENGTH_MAX]
+    return None
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes below ``/my-data/corrections``."""
     routes = APIRouter(include_in_schema=False)
-
-    async def sought(request: Request, person: SignedIn, about: str) -> tuple[Release, str, str] | None:
-        """Return release, ``Type/id`` and name of a resource of the record that can be wrong, None if there is none."""
-        resource_type, _, resource_id = about.partition("/")
-        if resource_type not in ABOUT or not RESOURCE_ID.fullmatch(resource_id):
-            return None
-        for release in Release:
-            found = await parts.interactions.search(
-                person.requester(), trace_of(request), release, resource_type, [("_id", resource_id)]
-            )
-            for one in found.matches:
-                tree = one.tree()
-                return release, about, _name_of(tree)[:TOPIC_LENGTH_MAX]
-        return None
 
     async def shown(
         request: Request, person: SignedIn, problem: str = "", form: FormData | None = None
@@ -152,7 +162,7 @@ def router(parts: Parts) -> APIRouter:
             name: text_of(form, name) if form else ""
             for name in ("topic", "wrong", "right", "practice", "about", "part")
         }
-        if form is None and (source := await sought(request, person, request.query_params.get("about", ""))):
+        if form is None and (source := await _sought(parts, request, person, request.query_params.get("about", ""))):
             _, filled["about"], filled["topic"] = source
         if form is None and (part := request.query_params.get("part", "")) in PARTS_OF_PAGES:
             filled["part"] = part
@@ -167,6 +177,8 @@ def router(parts: Parts) -> APIRouter:
             problem=problem,
             filled=filled,
             choices=await _choices(reading, filled["part"], filled["about"]),
+            key=_key_of(None if problem == SENT_BEFORE else form),
+            is_sent=request.query_params.get("done") == "sent",
         )
 
     @routes.get(CORRECTIONS)
@@ -180,12 +192,17 @@ def router(parts: Parts) -> APIRouter:
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
         offered = {one.practice_id for one in await parts.interactions.practices_to_ask(person.requester())}
-        source = await sought(request, person, text_of(form, "about"))
+        source = await _sought(parts, request, person, text_of(form, "about"))
         wanted, problem = _checked(form, offered, source)
         if problem:
             return await shown(request, person, problem, form)
-        await parts.interactions.ask_for_correction(person.requester(), trace_of(request), wanted)
-        return RedirectResponse(CORRECTIONS, 303)
+        try:
+            await parts.interactions.ask_for_correction(
+                person.requester(), trace_of(request), wanted, f"correction {_key_of(form)}"
+            )
+        except DuplicateError:
+            return await shown(request, person, SENT_BEFORE, form)
+        return RedirectResponse(f"{CORRECTIONS}?done=sent", 303)
 
     @routes.get(f"{CORRECTIONS}/letter")
     async def letter(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:

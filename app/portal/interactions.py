@@ -300,8 +300,8 @@ class Interactions(Protocol):
         """Return the practices that can be asked for a correction. Raises: AccessDeniedError."""
         ...
 
-    async def ask_for_correction(self, requester: Requester, trace: Trace, wanted: Correction) -> None:
-        """Ask a practice for a correction. Raises: AccessDeniedError, UnprocessableError."""
+    async def ask_for_correction(self, requester: Requester, trace: Trace, wanted: Correction, key: str) -> None:
+        """Ask a practice for a correction, once for each key. Raises: AccessDeniedError, DuplicateError, UnprocessableError."""
         ...
 
     async def erase(self, requester: Requester, trace: Trace, record_id: int, language: str) -> bytes:

@@ -55,7 +55,7 @@ async def names_of(reader: Reader, actors: set[str], person: SignedIn, language:
             case RequesterKind.APP.value:
                 found[actor] = apps.get(number, language.gettext("An app"))
             case _:
-                found[actor] = language.gettext("Who runs this system")
+                found[actor] = language.gettext("Who runs this website")
     return found
 
 

@@ -69,7 +69,9 @@ async def found(world: World, who: str, resource_type: str) -> list[dict[str, An
 
 async def test_a_request_reaches_the_practice_and_its_answer_the_person(world: World) -> None:
     practice_id = await open_messages(world)
-    assert (await ask(world, practice_id)).status_code == 303
+    for _ in range(2):
+        answer = await ask(world, practice_id, key="first")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{HERE}?done=sent")
     assert "Gevraagd" in await page(world)
     (message,), (task,) = await found(world, "no grant", "Communication"), await found(world, "no grant", "Task")
     assert message["payload"][0]["contentString"] == "Er staat 720 kg.\n\nHet is 72 kg."
@@ -215,3 +217,15 @@ async def test_an_operator_asks_in_the_name_of_who_can_not(world: World) -> None
     assert [entry.event.kind for entry in entries if entry.event.request_id == "of-the-operator"] == ["operator"] * 2
     with pytest.raises(AccessDeniedError):
         await corrections.ask(world.parts.context, operator, Trace("without"), wanted)
+
+
+async def test_that_it_was_sent_is_said_and_other_words_by_the_same_form_are_asked_about(world: World) -> None:
+    practice_id = await open_messages(world)
+    sent = await ask(world, practice_id, key="first")
+    async with await session(world, "zonnestraal") as browser:
+        assert "Verstuurd naar de praktijk." in (await browser.get(sent.headers["location"], headers=DUTCH)).text
+    again = await ask(world, practice_id, key="first", topic="Mijn lengte")
+    assert again.status_code == 422
+    assert "Dit is al eens verstuurd" in again.text
+    assert 'value="first"' not in again.text
+    assert len(await found(world, "no grant", "Task")) == 1

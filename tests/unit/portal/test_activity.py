@@ -59,7 +59,7 @@ def test_a_search_that_showed_nothing_is_not_said_to_be_a_look_at_it() -> None:
 
 def test_an_import_that_added_nothing_is_not_said_to_have_added_something() -> None:
     brought = event(kind="operator", actor="operator", display="operator", action="import-resources", ground="operator")
-    who = "De beheerder van dit systeem heeft"
+    who = "De beheerder van deze website heeft"
     assert said(brought) == [f"{who} gegevens uit een bestand toegevoegd"]
     assert said(event(brought, count=0)) == [f"{who} een bestand met het dossier vergeleken, en niets toegevoegd"]
     assert said(event(brought, count=0), brought) == [f"{who} gegevens uit een bestand toegevoegd"]
