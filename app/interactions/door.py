@@ -213,9 +213,9 @@ class Interactions:
         """Return who of them was born on a day."""
         return await people_born(self._context, requester, trace, sought)
 
-    async def people_in_need(self, requester: Requester, trace: Trace) -> SharedPage:
+    async def people_in_need(self, requester: Requester, trace: Trace, after: str | None = None) -> SharedPage:
         """Return who of them needs attention."""
-        return await people_in_need(self._context, requester, trace)
+        return await people_in_need(self._context, requester, trace, after)
 
     async def mark_seen(self, requester: Requester, trace: Trace, look: StaffLook) -> None:
         """Keep that the requester saw what changed of the person that they look at."""

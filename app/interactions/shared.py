@@ -8,6 +8,7 @@ everybody, since all are looked through for it (decision 32).
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,7 +21,7 @@ from app.access.scope import DIRECTORY, AccessScope
 from app.access.smart_scope import Action
 from app.audit.events import Trace
 from app.consent import grants
-from app.errors import AccessDeniedError, NotFoundError
+from app.errors import AccessDeniedError, BadRequestError, NotFoundError
 from app.fhir.release import Release
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
@@ -36,6 +37,7 @@ PAGE = 25
 TURN = 50
 """People who are looked at before others get their turn."""
 
+PLACE = re.compile(r"(0|-[0-9]{1,6})/(0|-1)/(0|-[0-9]{1,6})/([A-Za-z0-9.-]{1,64})")
 FOUND_MAX = 50
 """People that a search shows; who finds more says more of whom they look for."""
 
@@ -100,7 +102,7 @@ class SharedPage:
 async def shared_people(context: Context, requester: Requester, trace: Trace, after: str | None = None) -> SharedPage:
     """Return a page of those who shared something with the requester's practice, who did so last first.
 
-    On a page those come first who need attention. Raises: NotFoundError, when ``after`` is no key of this list (any more).
+    Raises: NotFoundError, when ``after`` is no key of this list (any more).
     """
 
     async def action(scope: AccessScope, people: People) -> tuple[SharedPage, Sequence[Touched]]:
@@ -116,7 +118,7 @@ async def shared_people(context: Context, requester: Requester, trace: Trace, af
         patients = await _patients(context, part)
         shown = await _shown(context, requester, part, chosen, patients)
         following = chosen[-1][0].grant_id if first + PAGE < len(every) else None
-        return SharedPage(_by_attention(shown), following), _saw_patients(part, patients) + _saw_news(part, shown)
+        return SharedPage(tuple(shown), following), _saw_patients(part, patients) + _saw_news(part, shown)
 
     return await _people(context, requester, trace, action)
 
@@ -138,16 +140,18 @@ async def people_born(context: Context, requester: Requester, trace: Trace, soug
         chosen = [given for record_id, given in people.items() if record_id in named]
         shown = await _shown(context, requester, scope, chosen[:FOUND_MAX], named)
         touched = _saw_patients(part, born) + _saw_news(scope, shown)
-        return SharedPage(_by_attention(shown), is_cut=len(chosen) > FOUND_MAX), touched
+        return SharedPage(tuple(sorted(shown, key=_place)), is_cut=len(chosen) > FOUND_MAX), touched
 
     return await _people(context, requester, trace, action)
 
 
-async def people_in_need(context: Context, requester: Requester, trace: Trace) -> SharedPage:
-    """Return those of all who shared something who need attention: an alarm, or something new since who looks saw them last.
+async def people_in_need(context: Context, requester: Requester, trace: Trace, after: str | None = None) -> SharedPage:
+    """Return a page of those of all who shared something who need attention: an alarm, or something new since who looks saw them last.
 
-    Everybody is looked at for that. Raises: TooCostlyError, among too many people.
+    They stand in the order of their attention over all pages. Everybody is looked at for each page, so that it is of this moment.
+    Raises: TooCostlyError, among too many people; BadRequestError, when ``after`` is none that a page gave.
     """
+    before = None if after is None else _read_place(after)
 
     async def action(scope: AccessScope, people: People) -> tuple[SharedPage, Sequence[Touched]]:
         check_number_of_people(scope)
@@ -158,13 +162,14 @@ async def people_in_need(context: Context, requester: Requester, trace: Trace) -
                 await asyncio.sleep(0)
             if given := people.get(access.record_id):
                 found.append(_shared(requester, given, None, await news_of(context, requester, access, searches)))
-        needing = [one for one in _by_attention(found) if any(one.attention)]
-        chosen = needing[:FOUND_MAX]
+        needing = sorted((one for one in found if any(one.attention)), key=_place)
+        left = [one for one in needing if before is None or _place(one) > before]
+        chosen = left[:PAGE]
         part = scope.only(one.record_id for one in chosen)
         patients = await _patients(context, part)
         shown = [replace(one, patient=patients.get(one.record_id)) for one in chosen]
-        touched = _saw_patients(part, patients) + _saw_news(scope, found)
-        return SharedPage(tuple(shown), is_cut=len(needing) > FOUND_MAX), touched
+        following = "/".join(map(str, _place(chosen[-1]))) if len(left) > PAGE else None
+        return SharedPage(tuple(shown), following), _saw_patients(part, patients) + _saw_news(scope, found)
 
     return await _people(context, requester, trace, action)
 
@@ -259,9 +264,18 @@ async def _shown(
     return found
 
 
-def _by_attention(people: Sequence[Shared]) -> tuple[Shared, ...]:
-    """Return those first who need attention most; among the others the order stays."""
-    return tuple(sorted(people, key=lambda one: one.attention, reverse=True))
+def _place(one: Shared) -> tuple[int, int, int, str]:
+    """Return where somebody stands in the order of attention: who needs most first, each at a place of their own."""
+    alarms, is_new, count = one.attention
+    return -alarms, -is_new, -count, one.key
+
+
+def _read_place(text: str) -> tuple[int, int, int, str]:
+    """Return a place that stood in the link to the next page. Raises: BadRequestError."""
+    found = PLACE.fullmatch(text)
+    if found is None:
+        raise BadRequestError("This is not a place in the list.")
+    return int(found[1]), int(found[2]), int(found[3]), found[4]
 
 
 def _saw_patients(scope: AccessScope, patients: Mapping[int, Stored]) -> list[Touched]:

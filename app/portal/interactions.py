@@ -324,8 +324,8 @@ class Interactions(Protocol):
         """Return who of them was born on a day. Raises: TooCostlyError."""
         ...
 
-    async def people_in_need(self, requester: Requester, trace: Trace) -> SharedPage:
-        """Return who of them needs attention. Raises: TooCostlyError."""
+    async def people_in_need(self, requester: Requester, trace: Trace, after: str | None = None) -> SharedPage:
+        """Return a page of who of them needs attention, who needs most first. Raises: TooCostlyError, BadRequestError."""
         ...
 
     async def mark_seen(self, requester: Requester, trace: Trace, look: StaffLook) -> None:

@@ -185,8 +185,12 @@ def router(parts: LoginParts) -> APIRouter:
         return await shown(request, who, EVERYBODY, wanted)
 
     @routes.get(f"{WORK}/attention")
-    async def in_need(request: Request, who: Annotated[AtWork, Depends(at_work)]) -> HTMLResponse:
-        wanted = partial(parts.interactions.people_in_need, who.requester(), trace_of(request))
+    async def in_need(
+        request: Request,
+        who: Annotated[AtWork, Depends(at_work)],
+        after: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> HTMLResponse:
+        wanted = partial(parts.interactions.people_in_need, who.requester(), trace_of(request), after)
         return await shown(request, who, IN_NEED, wanted)
 
     @routes.get(f"{WORK}/find")

@@ -15,6 +15,7 @@ from app.db.database import Transaction
 from app.fhir.release import Release
 from app.identity import sessions, staff
 from app.interactions import search as searches
+from app.interactions import shared
 from tests.access.test_pages import routes_of, session
 from tests.support.world import DAY, Person, Tree, World, condition, goal, restricted, staff_name, weight
 
@@ -253,6 +254,35 @@ async def test_an_alarm_stands_first_where_it_is_shared_and_holds(world: World) 
     async with at_work(world, "assistant of granted") as browser:
         for url in ("/practice", "/practice/attention", person_url(world)):
             assert "Valt vaak" not in (await browser.get(url)).text, "the GP summary is not for this role"
+
+
+async def test_who_needs_attention_most_stands_first_over_all_pages_and_who_was_seen_takes_nobody_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "PAGE", 1)
+    alarm: Tree = {"resourceType": "Flag", "status": "active", "code": {"text": "Valt vaak"}}
+    for person, alarms in ((world.zonnestraal, 1), (world.maanlicht, 2)):
+        for _ in range(alarms):
+            await world.caller(person.name).made(alarm | {"subject": {"reference": person.patient()}})
+    further = re.compile(r'href="(/practice/attention\?after=[^"]+)"')
+
+    def people(page: httpx.Response) -> list[str]:
+        return [one for one in (world.maanlicht.family, world.zonnestraal.family) if one in page.text]
+
+    async with at_work(world, "gp of both") as browser:
+        first = await browser.get("/practice/attention")
+        (url,) = further.findall(first.text)
+        second = await browser.get(url)
+        assert (people(first), people(second)) == ([world.maanlicht.family], [world.zonnestraal.family])
+        assert further.findall(second.text) == []
+        for flag in (await world.caller("maanlicht").get("/Flag"))["entry"]:
+            over = flag["resource"] | {"status": "inactive"}
+            await world.caller("maanlicht")("PUT", f"/Flag/{over['id']}", over)
+        assert people(await browser.get(url)) == [world.zonnestraal.family], "it begins after a place, not a person"
+        for wrong in ("x", "0/0/0", "1/0/0/a", "0/0/0/" + "a" * 65, ""):
+            assert (await browser.get(f"/practice/attention?after={wrong}")).status_code == 400, wrong
+    looks = await looks_at(world, world.zonnestraal, "gp of both")
+    assert looks.count(("operation-delta", "", 1)) == 3, "each page is a look at everybody"
 
 
 async def test_an_alarm_that_holds_is_shown_however_many_came_after_it_and_are_over(world: World) -> None:

@@ -184,9 +184,7 @@ def test_a_practice_makes_a_plan_with_proposals_changes_it_and_ends_it(site: Sit
     who.goes_to("/care-plan")
     who.sees(title)
     who.sees(agreed)
-    card = doctor.page.locator(".sheet", has_text=title).filter(
-        has_text=doctor.say("Change this plan, or what belongs to it")
-    )
+    card = doctor.page.get_by_role("main").locator("li.goal", has_text=title).first
     doctor.follow("Change this plan, or what belongs to it", card)
     doctor.comes_to("Change the plan")
     doctor.fill("What did you agree on?", later)
@@ -202,6 +200,50 @@ def test_a_practice_makes_a_plan_with_proposals_changes_it_and_ends_it(site: Sit
     who.goes_to("/care-plan/history")
     who.sees(title)
     who.sees(agreed)
+    who.goes_to("/access")
+    stop(who, practice)
+    who.is_done()
+
+
+@every_way
+def test_a_person_stops_all_that_a_practice_has_at_once(site: Site, browser: Browser, way: Way) -> None:
+    practice = site.demo["practices"][0]["name"]
+    who = walker(site, browser, way, WALKER)
+    for part in ("Care plan", "Medicines"):
+        give(who, practice, part)
+    who.follow("Stop everything", who.page.locator("li.goal", has_text=practice).first)
+    who.comes_to("Stop everything of %(name)s?", name=practice)
+    who.sees(who.say("All of this ends at once."))
+    for part in ("Care plan", "Medicines"):
+        who.sees(who.say(part))
+    who.press("Stop everything")
+    who.is_told("All access of this practice was stopped.")
+    expect(who.page.locator("li.goal", has_text=practice)).to_have_count(0)
+    who.follow("See what they looked at")
+    who.comes_to("Who looked")
+    who.is_done()
+
+
+@every_way
+def test_a_practice_reads_the_history_of_the_plan_and_prints_the_list_of_medicines(
+    site: Site, browser: Browser, way: Way
+) -> None:
+    practice, person = site.demo["practices"][0]["name"], site.demo["people"][1]["name"]
+    who = walker(site, browser, way, WALKER)
+    give(who, practice, "Care plan", "Medicines", "Personal details")
+    doctor = walker(site, browser, way, PRACTICE)
+    doctor.goes_to("/practice")
+    doctor.page.get_by_role("main").get_by_role("link", name=person).press("Enter")
+    doctor.comes_to_page_of(person)
+    doctor.follow("Care plan", doctor.page.get_by_role("navigation", name=doctor.say("Parts of the record")))
+    doctor.follow("History of the care plan")
+    doctor.comes_to("History of the care plan")
+    doctor.follow("Medicines", doctor.page.get_by_role("navigation", name=doctor.say("Parts of the record")))
+    doctor.follow("List to print")
+    doctor.comes_to("List of medicines")
+    expect(doctor.page.get_by_role("rowheader").first).to_be_visible()
+    doctor.sees(doctor.say("Allergies were not shared with your practice."))
+    doctor.is_done()
     who.goes_to("/access")
     stop(who, practice)
     who.is_done()
