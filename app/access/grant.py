@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from app.access.categories import Category
-from app.access.representation import Mandate, ends_by_law
-from app.access.smart_scope import Action
+from app.access.categories import EVERYTHING, Category
+from app.access.representation import ALL_POWERS, Mandate, ends_by_law
+from app.access.smart_scope import ALL_ACTIONS, Action
 
 
 class Grantee(StrEnum):
@@ -47,6 +47,18 @@ class Grant:
         """Return when it is over by itself: at its ``until``, or where the law ends a representation before."""
         by_law = None if self.mandate is None else ends_by_law(self.mandate)
         return self.until if by_law is None else min(self.until, by_law)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether who acts on it stands for the person in what is about the record as a whole.
+
+        So does who acts by law, if nothing is left out: until twelve a parent, later only where the child chose all of it.
+        """
+        return (
+            self.mandate is not None
+            and self.mandate.capacity.is_by_law
+            and (self.categories, self.actions, self.mandate.powers) == (EVERYTHING, ALL_ACTIONS, ALL_POWERS)
+        )
 
     def is_in_force(self, now: datetime) -> bool:
         """Return whether the grant opens anything at ``now``; it ends at, not after, its ``ends_at``.

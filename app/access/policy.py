@@ -50,7 +50,7 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], now: datet
         return AccessScope(directory or (whole_directory(types, narrowed),), everyone)
     if requester.kind is RequesterKind.PERSON:
         own_record = RecordAccess(
-            _own(requester), ALL_PARTS, ALL_PARTS, types, "own record", narrowed, powers=ALL_POWERS
+            _own(requester), ALL_PARTS, ALL_PARTS, types, "own record", narrowed, powers=ALL_POWERS, is_whole=True
         )
         return AccessScope((own_record, *directory))
     own = _granted(requester, wish, grants, (types, narrowed), now)
@@ -101,7 +101,7 @@ def _granted(
     types, narrowed = limits
     masks: dict[int, tuple[Category, Category]] = {}
     reasons: dict[int, list[str]] = {}
-    powers = NO_POWERS
+    powers, is_whole = NO_POWERS, False
     for grant in grants:
         if not grant.is_in_force(now) or not _is_theirs(requester, grant):
             continue
@@ -109,7 +109,7 @@ def _granted(
         if not seen & ALL_PARTS:
             continue
         if grant.mandate is not None:
-            powers = grant.mandate.powers
+            powers, is_whole = grant.mandate.powers, grant.is_whole
         parts, unlocked = masks.get(grant.record_id, (Category(0), Category(0)))
         seen_parts = seen & ALL_PARTS
         masks[grant.record_id] = (
@@ -119,7 +119,9 @@ def _granted(
         ground = "grant" if grant.mandate is None else "representation"
         reasons.setdefault(grant.record_id, []).append(f"{ground} {grant.grant_id}")
     return tuple(
-        RecordAccess(record_id, *opened, types, ", ".join(reasons[record_id]), narrowed, powers=powers)
+        RecordAccess(
+            record_id, *opened, types, ", ".join(reasons[record_id]), narrowed, powers=powers, is_whole=is_whole
+        )
         for record_id, opened in sorted(masks.items())
     )
 

@@ -25,6 +25,7 @@ class RecordAccess:
 
     Of the types in ``narrowed`` only what has the tokens of one of them; ``rows`` are, for each of them, the index rows that
     say so, and until they are filled in nothing of these types is inside. ``powers`` are what may be done besides.
+    ``is_whole``: also what is about the record as a whole, such as taking it along.
     """
 
     record_id: int
@@ -35,6 +36,7 @@ class RecordAccess:
     narrowed: tuple[Narrowed, ...] = ()
     rows: tuple[tuple[str, tuple[IndexRow, ...]], ...] = ()
     powers: Power = NO_POWERS
+    is_whole: bool = False
 
     @property
     def narrowed_types(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ A practice sees both under a grant with messages, and answers by the Task's stat
 Specs: http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication, https://hl7.org/fhir/R4/task.html
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,9 @@ import msgspec
 
 from app.access.categories import Category
 from app.access.grant import Grantee
+from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
+from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Event, Trace
 from app.consent import grants
@@ -30,7 +32,7 @@ from app.identity import practices
 from app.identity.practices import Practice
 from app.interactions.conditions import NO_CONDITIONS
 from app.interactions.context import Context
-from app.interactions.gate import Decide, Deed
+from app.interactions.gate import Decide, Deed, Touched
 from app.interactions.repeat import earlier, keep, request_hash
 from app.interactions.single import wrote
 from app.interactions.write import Changes
@@ -38,6 +40,7 @@ from app.interactions.written import Written
 from app.store.changes import patients_of
 
 PROFILE = "http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication"
+CONSENT = "Consent"
 _NEEDED = Action.READ | Action.SEARCH
 
 
@@ -54,15 +57,27 @@ class Correction:
     about: tuple[Release, str] | None = None
 
 
-def own_record(requester: Requester) -> int:
-    """Return the record of a person. Raises: AccessDeniedError, for anybody else: a correction is asked by its person."""
-    if requester.record_id is None or requester.kind is not RequesterKind.PERSON:
+def _whole(requester: Requester, scope: AccessScope) -> RecordAccess:
+    """Return what is open of the record of a person. Raises: AccessDeniedError, unless they or who stands for them by law ask."""
+    access = None if requester.record_id is None else scope.of(requester.record_id)
+    if access is None or not access.is_whole:
         raise AccessDeniedError("A correction is asked for by the person it is about.")
-    return requester.record_id
+    return access
 
 
-async def practices_to_ask(reader: Reader, record_id: int, now: datetime) -> list[Practice]:
-    """Return the practices that see messages in this record now, by name."""
+async def practices_to_ask(context: Context, requester: Requester, trace: Trace) -> list[Practice]:
+    """Return the practices that see messages in the requester's record now, by name. Raises: AccessDeniedError."""
+
+    async def action(scope: AccessScope) -> tuple[list[Practice], Sequence[Touched]]:
+        access = _whole(requester, scope)
+        found = await _practices(context.database.reader, access.record_id, context.clock())
+        return found, (Touched(access.record_id, access.reason, len(found)),)
+
+    deed = Deed("search-type", None, CONSENT)
+    return await context.gate.look(requester, trace, Wish(Action.READ, CONSENT), deed, action)
+
+
+async def _practices(reader: Reader, record_id: int, now: datetime) -> list[Practice]:
     found = {
         grant.grantee_id
         for grant in await grants.of_record(reader, record_id)
@@ -88,8 +103,7 @@ async def ask(
     Raises: AccessDeniedError (this practice would not see it, or it is not the own record), UnprocessableError (no Patient in
     R4), DuplicateError (that key came with other words).
     """
-    by_operator = requester.kind is RequesterKind.OPERATOR and record_of is not None
-    record_id = record_of if by_operator and record_of is not None else own_record(requester)
+    by_operator = requester.kind is RequesterKind.OPERATOR
     now = instant_text(context.now_us())
     digest = request_hash("ask for a correction", repr(wanted))
 
@@ -97,17 +111,21 @@ async def ask(
         return [wrote(requester, trace, Deed("create", Release.R4, one.version.resource_type), one) for one in found]
 
     async def job(transaction: Transaction, decide: Decide) -> tuple[None, list[Event]]:
+        if by_operator and record_of is not None:
+            record_id = record_of
+        else:
+            record_id = _whole(requester, await decide(Wish(Action.CREATE))).record_id
         before = None if key is None else await earlier(transaction, requester, key, digest, decide)
         if before is not None:
             return None, told(one for one in before if isinstance(one, Written))
-        asked = await practices_to_ask(transaction, record_id, context.clock())
+        asked = await _practices(transaction, record_id, context.clock())
         practice = next((one for one in asked if one.practice_id == wanted.practice_id), None)
         if practice is None:
             raise AccessDeniedError("This practice does not see messages in this record.")
         patient_id = (await patients_of(transaction, record_id)).get(Release.R4)
         if patient_id is None:
             raise UnprocessableError("The record has no Patient in R4.")
-        name = {} if by_operator else {"display": requester.display}
+        name = {} if by_operator else {"display": requester.on_behalf_of or requester.display}
         patient = {"reference": f"Patient/{patient_id}", "type": "Patient", **name}
         changes = Changes(context, transaction, requester, Release.R4, decide)
         message = await _create(

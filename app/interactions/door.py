@@ -186,12 +186,9 @@ class Interactions:
         with self._turns.of(DIRECTORY if requester.record_id is None else requester.record_id):
             return await bring_in_archive(self._context, requester, trace, file, trusted)
 
-    async def practices_to_ask(self, requester: Requester) -> list[Practice]:
+    async def practices_to_ask(self, requester: Requester, trace: Trace) -> list[Practice]:
         """Return the practices that the requester can ask for a correction."""
-        context = self._context
-        return await corrections.practices_to_ask(
-            context.database.reader, corrections.own_record(requester), context.clock()
-        )
+        return await corrections.practices_to_ask(self._context, requester, trace)
 
     async def ask_for_correction(self, requester: Requester, trace: Trace, wanted: Correction, key: str) -> None:
         """Ask a practice for a correction, once for each key."""

@@ -171,7 +171,7 @@ async def taken(context: Context, requester: Requester, trace: Trace, record_id:
     async def action(scope: AccessScope) -> tuple[tuple[AccessScope, RecordAccess, Standing], Sequence[Touched]]:
         access = scope.of(record_id)
         # What an app or a practice was granted has no log in it, even if it is all the rest.
-        if requester.kind not in (RequesterKind.PERSON, RequesterKind.OPERATOR) or access is None or access.types:
+        if access is None or access.types or not (access.is_whole or requester.kind is RequesterKind.OPERATOR):
             raise AccessDeniedError("Only who may see all of a record can take it along.")
         found = await standing_of(reader, record_id)
         if found is None:

@@ -25,7 +25,7 @@ from app.portal.open_session import text_of
 from app.portal.page import page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
-from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.session import SignedIn, checked_form, decides
 from app.portal.type_measurement import KEY_LENGTH_MAX
 from app.portal.view import reading_for, trace_of
 
@@ -157,7 +157,7 @@ def router(parts: Parts) -> APIRouter:
         reading = reading_for(parts, request, person)
         tasks = await reading.all("Task", ("code", "|".join(CORRECTION)))
         messages = await reading.all("Communication") if tasks else []
-        offered = await parts.interactions.practices_to_ask(person.requester())
+        offered = await parts.interactions.practices_to_ask(person.requester(), trace_of(request))
         filled = {
             name: text_of(form, name) if form else ""
             for name in ("topic", "wrong", "right", "practice", "about", "part")
@@ -182,16 +182,18 @@ def router(parts: Parts) -> APIRouter:
         )
 
     @routes.get(CORRECTIONS)
-    async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def overview(request: Request, person: Annotated[SignedIn, Depends(decides)]) -> HTMLResponse:
         return await shown(request, person)
 
     @routes.post(CORRECTIONS)
     async def ask(
         request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
+        person: Annotated[SignedIn, Depends(decides)],
         form: Annotated[FormData, Depends(checked_form)],
     ) -> Response:
-        offered = {one.practice_id for one in await parts.interactions.practices_to_ask(person.requester())}
+        offered = {
+            one.practice_id for one in await parts.interactions.practices_to_ask(person.requester(), trace_of(request))
+        }
         source = await _sought(parts, request, person, text_of(form, "about"))
         wanted, problem = _checked(form, offered, source)
         if problem:
@@ -205,7 +207,11 @@ def router(parts: Parts) -> APIRouter:
         return RedirectResponse(f"{CORRECTIONS}?done=sent", 303)
 
     @routes.get(f"{CORRECTIONS}/letter")
-    async def letter(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
-        return page(request, "correction_letter.html", name=person.name)
+    async def letter(request: Request, person: Annotated[SignedIn, Depends(decides)]) -> HTMLResponse:
+        return page(
+            request,
+            "correction_letter.html",
+            name=person.acting.mandate.represented if person.acting and person.acting.mandate else person.name,
+        )
 
     return routes

@@ -296,7 +296,7 @@ class Interactions(Protocol):
         """Return what an archive brought in; ``trusted`` are names of keys. Raises: UnknownServerError, UnprocessableError."""
         ...
 
-    async def practices_to_ask(self, requester: Requester) -> list[Practice]:
+    async def practices_to_ask(self, requester: Requester, trace: Trace) -> list[Practice]:
         """Return the practices that can be asked for a correction. Raises: AccessDeniedError."""
         ...
 

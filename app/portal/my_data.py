@@ -16,7 +16,7 @@ from app.portal.open_session import text_of
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.printed import summary_in
-from app.portal.session import SignedIn, checked_form, freshly_signed_in, signed_in
+from app.portal.session import SignedIn, checked_form, decides, freshly_decides, freshly_signed_in
 from app.portal.view import trace_of
 from app.web.middleware import FORM_SIZE_MAX
 
@@ -62,23 +62,23 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(HERE)
-    async def overview(request: Request, person: Annotated[SignedIn, Depends(signed_in)]) -> HTMLResponse:
+    async def overview(request: Request, _: Annotated[SignedIn, Depends(decides)]) -> HTMLResponse:
         done = DONE.get(request.query_params.get("done", ""), "")
-        return page(request, "my_data.html", done=done, is_own=person.acting is None)
+        return page(request, "my_data.html", done=done)
 
     @routes.get(f"{HERE}/archive")
-    async def choose(request: Request, _: Annotated[SignedIn, Depends(freshly_signed_in)]) -> HTMLResponse:
+    async def choose(request: Request, _: Annotated[SignedIn, Depends(freshly_decides)]) -> HTMLResponse:
         return page(request, "archive.html")
 
     @routes.get(f"{HERE}/archive.zip")
-    async def archive(request: Request, person: Annotated[SignedIn, Depends(freshly_signed_in)]) -> StreamingResponse:
+    async def archive(request: Request, person: Annotated[SignedIn, Depends(freshly_decides)]) -> StreamingResponse:
         paper = summary_in(_wanted(request))
         pieces = parts.interactions.archive(person.requester(), trace_of(request), person.record_id, paper)
         name = f"regie-{parts.clock():%Y-%m-%d}.zip"
         return StreamingResponse(await _begun(pieces), media_type="application/zip", headers=_file(name))
 
     @routes.get(f"{HERE}/summary.pdf")
-    async def summary(request: Request, person: Annotated[SignedIn, Depends(freshly_signed_in)]) -> Response:
+    async def summary(request: Request, person: Annotated[SignedIn, Depends(freshly_decides)]) -> Response:
         paper = summary_in(_wanted(request))
         pdf = await parts.interactions.printed(person.requester(), trace_of(request), person.record_id, paper)
         name = f"regie-{parts.clock():%Y-%m-%d}.pdf"

@@ -169,9 +169,13 @@ def seen_by(acting: Grant | None) -> Category:
     return acting.categories if LOOK in acting.actions else Category(0)
 
 
-def navigation_of_another(powers: Power, opens: Category) -> tuple[Entry, ...]:
-    """Return the lines of the navigation in the record of another, for who has these powers and sees these parts there."""
-    needed = [(entry, _NEEDS.get(entry.path, NO_POWERS)) for entry in NAVIGATION]
+def navigation_of_another(powers: Power, opens: Category, *, is_whole: bool = False) -> tuple[Entry, ...]:
+    """Return the lines of the navigation in the record of another, for who has these powers and sees these parts there.
+
+    ``is_whole``: they decide about all of it.
+    """
+    needs = _NEEDS | ({"/my-data": NO_POWERS} if is_whole else {})
+    needed = [(entry, needs.get(entry.path, NO_POWERS)) for entry in NAVIGATION]
     return tuple(
         entry
         for entry, power in needed

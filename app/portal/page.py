@@ -83,7 +83,7 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
     if person is not None and person.is_at_work:
         navigation = PRACTICE_NAVIGATION if person.is_administrator else PRACTICE_NAVIGATION[:2]
     elif acting is not None:
-        navigation = navigation_of_another(acting.mandate.powers, opens)
+        navigation = navigation_of_another(acting.mandate.powers, opens, is_whole=acting.is_whole)
     display = display_of(request)
     account = None if person is None or person.account.record_id is None else person.account
     frame = {

@@ -76,7 +76,7 @@ async def names_at_work(reader: Reader, actors: set[str], who: AtWork, language:
             is_self = staff_id == who.account_id
             found[actor] = language.gettext("You") if is_self else name or language.gettext("A system of your practice")
         else:
-            found[actor] = others.get(kind, language.gettext("Who runs this system"))
+            found[actor] = others.get(kind, language.gettext("Who runs this website"))
     return found
 
 

@@ -322,6 +322,17 @@ async def signed_in(request: Request) -> SignedIn:
     return person
 
 
+async def decides(request: Request) -> SignedIn:
+    """Return the person who is signed in, if they decide about all of the record in view: their own, or by law that of another.
+
+    A dependency. Raises: as ``in_record``; OwnRecordNeededError, in the record of another of which they don't.
+    """
+    person = await in_record(request)
+    if person.acting is not None and not person.acting.is_whole:
+        raise OwnRecordNeededError
+    return person
+
+
 async def in_record(request: Request) -> SignedIn:
     """Return the person who is signed in, with the record in view: their own, or that of whom they act for. A dependency.
 
@@ -352,6 +363,16 @@ async def freshly_signed_in(
     """Return the person who is signed in and showed a second factor a short time ago. A dependency.
 
     Raises: as ``signed_in`` and ``freshly_proven``.
+    """
+    return person
+
+
+async def freshly_decides(
+    person: Annotated[SignedIn, Depends(decides)], _: Annotated[LoggedIn, Depends(freshly_proven)]
+) -> SignedIn:
+    """Return who decides about all of the record in view, and showed a second factor a short time ago. A dependency.
+
+    Raises: as ``decides`` and ``freshly_proven``.
     """
     return person
 

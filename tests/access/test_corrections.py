@@ -20,6 +20,7 @@ from app.fhir.release import Release
 from app.interactions import corrections
 from app.interactions.corrections import Correction
 from tests.access.test_pages import form_token, session
+from tests.support.acting import browser_of, go_in, let_act, send
 from tests.support.world import World
 
 NEWEST = (1 << 62, 1 << 62)
@@ -229,3 +230,19 @@ async def test_that_it_was_sent_is_said_and_other_words_by_the_same_form_are_ask
     assert "Dit is al eens verstuurd" in again.text
     assert 'value="first"' not in again.text
     assert len(await found(world, "no grant", "Task")) == 1
+
+
+async def test_a_parent_asks_for_the_child_as_the_child_could_and_the_log_has_both_names(world: World) -> None:
+    him, her, practice_id = world.zonnestraal, world.maanlicht, await open_messages(world)
+    grant = await let_act(world, her)
+    async with await browser_of(world, her) as browser:
+        await go_in(browser, grant)
+        answer = await send(browser, HERE, HERE, practice=practice_id, **WISH)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{HERE}?done=sent")
+        assert WISH["topic"] in (await browser.get(HERE)).text
+        assert him.family in (await browser.get(f"{HERE}/letter")).text
+    (message,) = await found(world, "no grant", "Communication")
+    assert (message["sender"]["display"], message["sender"]["reference"]) == (him.family, him.patient())
+    newest = [one.event for one in await entries_of(world.parts.database.reader, him.record_id, NEWEST, 20)]
+    (made,) = [one for one in newest if (one.action, one.resource_type) == ("create", "Task")]
+    assert (made.kind, made.display, made.on_behalf_of) == ("representative", her.family, him.family)

@@ -12,14 +12,19 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.access.categories import EVERYTHING, Category
+from app.access.representation import Capacity, Power
+from app.access.smart_scope import LOOK
+from app.audit.log import entries_of
 from app.db.database import Transaction
 from app.db.migrate import migrate
 from app.identity import sessions
+from app.interactions.log import END
 from app.interactions.people import new_person
 from app.main import Regie, create_app
 from app.settings import Settings
 from app.web.middleware import FORM_SIZE_MAX
-from tests.support.acting import browser_of, go_in, let_act
+from tests.support.acting import browser_of, go_in, let_act, send
 from tests.support.world import World, world_in
 
 PLACES = ("/my-data/archive", "/my-data/archive.zip", "/my-data/summary.pdf", "/my-data/import")
@@ -145,17 +150,46 @@ async def test_only_this_form_may_be_large(world: World) -> None:
         assert answer.status_code == 413
 
 
-async def test_a_parent_in_the_record_of_a_child_takes_nothing_along_and_brings_nothing_in(world: World) -> None:
+@pytest.mark.parametrize("capacity", [Capacity.PARENT, Capacity.LEGAL])
+async def test_who_acts_by_law_takes_all_along_with_both_names_in_the_log_and_brings_nothing_in(
+    world: World, capacity: Capacity
+) -> None:
+    him, her = world.zonnestraal, world.maanlicht
     data = await archive_of(world, "zonnestraal")
-    grant = await let_act(world, world.maanlicht)
+    grant = await let_act(world, her, capacity)
+    async with await browser_of(world, her) as client:
+        await go_in(client, grant)
+        assert 'href="/my-data"' in (await client.get("/menu")).text
+        page = (await client.get("/my-data")).text
+        assert [place in page for place in ("/my-data/archive", "/my-data/corrections")] == [True, True]
+        assert [place in page for place in ("/my-data/import", "/my-data/erase")] == [False, False]
+        taken = await client.get("/my-data/archive.zip")
+        assert taken.status_code == 200
+        assert b"zonnestraal" in files_of(taken.content)["record.ndjson"].lower()
+        assert (await client.get("/my-data/summary.pdf")).status_code == 200
+        assert (await sent(client, data)).status_code == 403
+    newest = [one.event for one in await entries_of(world.parts.database.reader, him.record_id, (END, END), 20)]
+    (first, *_) = [one for one in newest if one.action == "export"]
+    assert (first.kind, first.display, first.on_behalf_of) == ("representative", her.family, him.family)
+
+
+@pytest.mark.parametrize("case", ["carer with everything", "no power", "not what is sensitive", "looks only"])
+async def test_who_acts_for_less_than_all_or_not_by_law_takes_nothing_along(world: World, case: str) -> None:
+    left = {
+        "carer with everything": {"capacity": Capacity.CARER},
+        "no power": {"powers": Power.GIVE},
+        "not what is sensitive": {"categories": EVERYTHING & ~Category.SENSITIVE},
+        "looks only": {"actions": LOOK},
+    }[case]
+    grant = await let_act(world, world.maanlicht, **left)  # type: ignore[arg-type]  # each for its own parameter
     async with await browser_of(world, world.maanlicht) as client:
         await go_in(client, grant)
-        assert "/my-data/archive" not in (await client.get("/my-data")).text
-        for place in ("/my-data/archive.zip", "/my-data/summary.pdf"):
+        assert 'href="/my-data"' not in (await client.get("/menu")).text
+        for place in ("/my-data", "/my-data/archive.zip", "/my-data/summary.pdf", "/my-data/corrections"):
             answer = await client.get(place)
             assert answer.status_code == 403, place
             assert world.zonnestraal.bsn not in answer.text
-        assert (await sent(client, data)).status_code == 403
+        assert (await send(client, "/my-data/corrections", topic="a", wrong="b", right="c")).status_code == 403
 
 
 async def test_a_form_without_the_token_of_the_session_brings_in_nothing(world: World) -> None:

@@ -178,7 +178,7 @@ async def test_a_page_about_ones_own_record_is_not_shown_in_that_of_another(worl
     grant = await let_act(world, world.maanlicht)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
-        for page in ("/my-data", "/helpers", "/helpers/new", "/helping", "/apps", "/helpers/new"):
+        for page in ("/my-data/import", "/my-data/erase", "/helpers", "/helpers/new", "/helping", "/apps"):
             answer = await browser.get(page)
             assert answer.status_code == 403, page
             assert "This page is about your own record" in answer.text, page
