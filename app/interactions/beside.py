@@ -23,4 +23,8 @@ async def beside(work: Callable[[], T]) -> T:
 
 async def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Return what ``work`` returns, done in a thread with an event loop, and so a reader, of its own; or at once, as above."""
-    return await asyncio.to_thread(lambda: asyncio.run(work())) if can_wait() else await work()
+
+    async def begun() -> T:
+        return await work()  # called in that event loop: whose reader it takes is whose it is then
+
+    return await asyncio.to_thread(lambda: asyncio.run(begun())) if can_wait() else await work()
