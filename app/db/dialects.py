@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     Select,
     TableValuedAlias,
+    Text,
     and_,
     bindparam,
     case,
@@ -49,6 +50,14 @@ class _Member(FunctionElement[Any]):
         super().__init__(value)
         self.place = place
         self.type = kind
+
+
+class _InOne(FunctionElement[str]):
+    """All values of a column in one array of JSON, as a text."""
+
+    name = "in_one"
+    inherit_cache = True
+    type = Text()
 
 
 class _Place(FunctionElement[int]):
@@ -114,6 +123,16 @@ def _member_in_postgresql(element: _Member, compiler: SQLCompiler, **options: An
     return f"CAST({found} AS {compiler.dialect.type_compiler_instance.process(element.type)})"
 
 
+@compiles(_InOne, "sqlite")
+def _in_one_in_sqlite(element: _InOne, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_group_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_InOne, "postgresql")
+def _in_one_in_postgresql(element: _InOne, compiler: SQLCompiler, **options: Any) -> str:
+    return f"coalesce(CAST(json_agg({compiler.process(element.clauses, **options)}) AS TEXT), '[]')"
+
+
 @compiles(_Place, "sqlite")
 def _place_in_sqlite(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
     return f"instr({compiler.process(element.clauses, **options)})"
@@ -123,6 +142,11 @@ def _place_in_sqlite(element: _Place, compiler: SQLCompiler, **options: Any) -> 
 def _place_in_postgresql(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
     whole, part = element.clauses
     return f"position({compiler.process(part, **options)} IN {compiler.process(whole, **options)})"
+
+
+def in_one(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return all values of a column in one array of JSON, as a text; two such columns of one statement are in the same order."""
+    return _InOne(column)
 
 
 def holds(whole: ColumnElement[Any], part: str) -> ColumnElement[bool]:

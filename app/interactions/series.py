@@ -1,51 +1,71 @@
 """Measurements of a period for a chart: all values from the index, and whole only those that are chosen of them; one look.
 
-Of 20,000 measurements the index takes a tenth of the time that their bodies do.
+Of 20,000 measurements the index takes a twentieth of the time that their bodies do.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.access.policy import Wish
 from app.access.requester import Requester
-from app.access.scope import AccessScope
+from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action
 from app.audit.events import Trace
+from app.db.database import Reader
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
+from app.fhir.search.expression import TokenValue
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
-from app.interactions.prepared import Pairs, ready
 from app.store.everything import every_numbered
 from app.store.resources import Stored
-from app.store.series import Period, Value, dates_in, values_of
+from app.store.rules import check_rules
+from app.store.series import Period, Tokens, dates_in, having, seen_of, values_of
 
 OBSERVATION = "Observation"
-Choose = Callable[[Sequence[Sequence[Value]]], set[int]]
-"""Returns the changes to read whole, by the values (when, value, place of the unit, change) of each series."""
+_ASKED = ("code", "status", "date", "value-quantity")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Values, oldest first: when each was (microseconds UTC), the value, and the number of the change that it is of."""
+
+    at: Sequence[int] = ()
+    value: Sequence[float] = ()
+    seq: Sequence[int] = ()
+
+
+Choose = Callable[[Sequence[Values]], set[int]]
+"""Returns the changes to read whole, by the values of each series."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What is looked for: for each search a series, without what ``wrong`` finds, in these units; at most ``few`` are all read whole.
+    """What is looked for: the codes of each series, without what has a status of ``wrong``, in these units.
 
-    ``start`` and ``end`` are in microseconds UTC, both included.
+    Of ``starts``, the earliest first, that counts since which at most ``many`` were measured, else the last; at most ``few`` are
+    read whole. ``told`` returns a value of the unit at a place in that of the series. ``starts`` and ``end`` are in microseconds UTC,
+    included.
     """
 
     release: Release
-    searches: Sequence[Pairs]
-    wrong: Pairs
+    codes: Sequence[Sequence[TokenValue]]
+    wrong: Sequence[str]
     units: Sequence[str]
-    start: int
+    told: Callable[[float, int], float]
+    starts: Sequence[int]
     end: int
+    many: int
     few: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The values of each series, oldest first, and the bodies of those that were chosen; ``is_whole``: those are all."""
+    """The values since ``start`` of each series, and the bodies of those that were chosen; ``is_whole``: there are bodies only, of all."""
 
-    values: Sequence[Sequence[Value]]
+    start: int
+    values: Sequence[Values]
     chosen: Sequence[Stored]
     is_whole: bool
 
@@ -53,34 +73,64 @@ class Sampled:
 async def series(context: Context, requester: Requester, trace: Trace, wanted: Series, choose: Choose) -> Sampled:
     """Return the values, and whole what ``choose`` says, by the numbers of the changes; or whole all, if these are few.
 
-    They are all if their values are not in the index in these units, too. Raises: AccessDeniedError, UnavailableError.
+    A value that is not in the index in these units is left out, of more than few. Raises: AccessDeniedError, UnavailableError,
+    BadRequestError (there is too much).
     """
-    reader, known = context.database.reader, definitions(wanted.release).of(OBSERVATION)
-    runs = [ready(context, wanted.release, OBSERVATION, one, lenient=False).run for one in wanted.searches]
-    wrong = ready(context, wanted.release, OBSERVATION, wanted.wrong, lenient=False).run
+    reader = context.database.reader
 
     async def action(scope: AccessScope) -> tuple[Sampled, Sequence[Touched]]:
         record_id = requester.only_record if requester.record_id is None else requester.record_id
         access = None if record_id is None else scope.of(record_id)
         if access is None or (access.types is not None and OBSERVATION not in access.types):
-            return Sampled([[] for _ in runs], (), is_whole=True), ()
-        dated = await dates_in(reader, access, known["date"], Period(wanted.start, wanted.end))
-        every: set[int] = set()
-        matches = []
-        for run in runs:
-            numbers = await run.plan.numbers(reader, scope, access)
-            matches.append([one for one in numbers if one in dated and one not in every])
-            every.update(matches[-1])
-        is_whole = len(every) <= wanted.few
-        found: list[list[Value]] = [[] for _ in runs]
-        if not is_whole:
-            every.difference_update(await wrong.plan.numbers(reader, scope, access))
-            values = await values_of(reader, access, known["value-quantity"], dated, wanted.units, context.index_key)
-            found = [sorted([values[one] for one in several if one in every and one in values]) for several in matches]
-            is_whole = sum(map(len, found)) < len(every)
-        wanted_whole = sorted(every if is_whole else every & choose(found))
-        chosen = [version async for version in every_numbered(reader, access, wanted_whole)]
-        return Sampled(found, chosen, is_whole=is_whole), [Touched(access.record_id, access.reason, len(every))]
+            return Sampled(wanted.starts[0], (), (), is_whole=True), ()
+        found = await _sampled(reader, access, context.index_key, wanted, choose)
+        return found, [Touched(access.record_id, access.reason, _count(found))]
 
     deed = Deed("search-type", wanted.release, OBSERVATION)
     return await context.gate.look(requester, trace, Wish(Action.SEARCH, OBSERVATION), deed, action)
+
+
+def _count(found: Sampled) -> int:
+    return len(found.chosen) if found.is_whole else sum(len(values.seq) for values in found.values)
+
+
+async def _sampled(reader: Reader, access: RecordAccess, key: bytes, wanted: Series, choose: Choose) -> Sampled:
+    record_id, known = access.record_id, definitions(wanted.release).of(OBSERVATION)
+    await check_rules(reader, record_id, [part.number for name in _ASKED for part in known[name].stored_in])
+    dated = await dates_in(reader, record_id, known["date"], Period(wanted.starts[0], wanted.end))
+    wrong = Tokens(known["status"], [TokenValue(None, status) for status in wanted.wrong])
+    *coded, mistaken = await having(
+        reader, record_id, key, [*(Tokens(known["code"], one) for one in wanted.codes), wrong]
+    )
+    every = set().union(*coded).intersection(dated) - mistaken
+    if len(every) > wanted.few:  # before they are counted: how many there are tells something too
+        every = await seen_of(reader, access, wanted.release, OBSERVATION, every)
+    in_time = sorted(dated, key=dated.__getitem__)
+    instants = [dated[one] for one in in_time if one in every]
+    start = next(
+        (one for one in wanted.starts if len(every) - bisect_left(instants, one) <= wanted.many), wanted.starts[-1]
+    )
+    if start > wanted.starts[0]:
+        every = {one for one in every if dated[one] >= start}
+    measured = (
+        await values_of(reader, record_id, known["value-quantity"], wanted.units, key)
+        if len(every) > wanted.few
+        else None
+    )
+    if measured is None:
+        return Sampled(start, (), await _whole(reader, access, every), is_whole=True)
+    value_of: dict[int, float] = {}
+    for (value, unit), numbers in measured.items():
+        value_of.update(dict.fromkeys(numbers, wanted.told(value, unit)))
+    every &= value_of.keys()
+    found = []
+    for several in coded:
+        ordered = [one for one in in_time if one in every and one in several]
+        every -= several
+        found.append(Values([dated[one] for one in ordered], [value_of[one] for one in ordered], ordered))
+    chosen = choose(found).intersection(number for values in found for number in values.seq)
+    return Sampled(start, found, await _whole(reader, access, chosen), is_whole=False)
+
+
+async def _whole(reader: Reader, access: RecordAccess, numbers: set[int]) -> list[Stored]:
+    return [version async for version in every_numbered(reader, access, sorted(numbers))]

@@ -1,8 +1,10 @@
 """The pages with measurements: an overview of cards, and per kind a chart, what it says in words, and a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,11 +13,12 @@ from fastapi.responses import HTMLResponse
 from app.errors import NotFoundError
 from app.fhir.elements import LOINC, Tree
 from app.fhir.release import Release
+from app.fhir.search.expression import TokenValue
 from app.identity.instants import to_us
-from app.interactions.series import Series
+from app.interactions.series import Series, Values
 from app.portal import dense, formats
 from app.portal.diary import newest_lines
-from app.portal.kinds import BY_KEY, KINDS, WRONG, Kind, by_kind, measurements_of, targets_of, units_of
+from app.portal.kinds import BY_KEY, KINDS, WRONG, Kind, Measurement, by_kind, measurements_of, targets_of, units_of
 from app.portal.language import marked
 from app.portal.measurements_shown import (
     ROWS_MAX,
@@ -48,12 +51,12 @@ USUAL = "quarter"
 DENSE = 800
 """Values from which a chart of a period is slow to make and hard to read: then a shorter one is shown first."""
 
+WHOLE = 400
+"""Values that are read whole, at most; of more the index tells when they were, and what they are."""
+
 FOREVER_US = 2**62
 DIARY_MAX = 20
 """Lines of the diary beside the values of a period, the newest."""
-
-SHORT_DAYS = 92
-"""Days of a period that is looked for by its dates."""
 
 SAVED = {
     "added": marked("Kept. You find it in the chart and in the table."),
@@ -98,25 +101,18 @@ def _since(day: date) -> tuple[str, str]:
     return "date", f"ge{day - timedelta(days=1)}"
 
 
-async def _period(reading: Reading, kind: Kind, key: str, last: date, upto: Sequence[tuple[str, str]]) -> Period:
-    """Return the period of this key; for none the usual one, or a shorter one of which a chart can be read.
-
-    It ends on ``last``, and ``upto`` is what says so of a search.
+def _periods(key: str) -> tuple[Period, ...]:
+    """Return the periods of which one is shown, the longest first: that of this key; for none the usual one or a shorter one.
 
     Raises: NotFoundError.
     """
-    by_key = {one.key: one for one in PERIODS}
-    if key:
-        if key not in by_key:
-            raise NotFoundError("There is no such period.")
-        return by_key[key]
-    usual = by_key[USUAL]
-    shorter = [one for one in reversed(PERIODS) if one.days <= usual.days]
-    for one in shorter[:-1]:
-        first = last - timedelta(days=one.days - 1)
-        if await reading.count("Observation", ("code", codes_of(kind)), _since(first), *upto) <= DENSE:
-            return one
-    return shorter[-1]
+    if not key:
+        usual = next(one for one in PERIODS if one.key == USUAL)
+        return tuple(one for one in reversed(PERIODS) if one.days <= usual.days)
+    found = tuple(one for one in PERIODS if one.key == key)
+    if not found:
+        raise NotFoundError("There is no such period.")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,38 +137,62 @@ class Window:
         return min(self.last + timedelta(days=self.period.days), today) if self.last < today else None
 
 
-async def _sampled(
-    reading: Reading, kind: Kind, window: Window
-) -> tuple[list[Tree], list[Sequence[dense.Plain]] | None]:
-    """Return the measurements of a window; of very many only those that are shown each, and then (else None) the values of all."""
-    codes = [f"{LOINC}|{one.code}" for one in kind.series] if len(kind.series) > 1 else [codes_of(kind)]
-    start, end = (
-        to_us(datetime.combine(day, time(), reading.zone)) for day in (window.first, window.last + timedelta(days=1))
-    )
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The measurements of a window; of very many those of the table only, and (else None) the values of all, for each series."""
 
-    # Of a year nearly all are found: the index of dates is gone through once, not by each search too.
-    upto = [("date", f"le{window.last + timedelta(days=1)}")] if window.last < reading.today else []
-    dates = [_since(window.first), *upto] if window.period.days <= SHORT_DAYS else []
+    window: Window
+    measured: list[Measurement]
+    every: list[Values] | None = None
+
+
+async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: date) -> Found:
+    """Return what was measured in the first of the periods of which a chart can be read, else the last; it ends on ``last``."""
+    if kind.is_pair:
+        window = Window(periods[0], last)
+        upto = [("date", f"le{last + timedelta(days=1)}")] if last < reading.today else []
+        found = await reading.all("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
+        return Found(window, _within(window, measurements_of(kind, found, reading.zone), reading.today))
+    windows = [Window(period, last) for period in periods]
+    starts = [to_us(datetime.combine(window.first, time(), reading.zone)) for window in windows]
+    tokens = [[TokenValue(LOINC, one.code)] for one in kind.series]
+    end = to_us(datetime.combine(last + timedelta(days=1), time(), reading.zone))
 
     def wanted(release: Release) -> Series:
         return Series(
             release,
-            [[("code", code), *dates] for code in codes],
-            [("code", codes_of(kind)), ("status", ",".join(sorted(WRONG)))],
+            tokens if len(tokens) > 1 else [[TokenValue(*code) for code in kind.codes]],
+            sorted(WRONG),
             [unit for unit, _ in units_of(kind)],
-            start,
-            FOREVER_US if window.last == reading.today else end - 1,
+            partial(dense.told, kind),
+            starts,
+            FOREVER_US if last == reading.today else end - 1,
             DENSE,
+            WHOLE,
         )
 
-    sampled = await reading.series(
-        wanted, lambda values: dense.chosen([dense.plain_values(kind, one) for one in values])
-    )
-    found = [one.tree() for of_release in sampled for one in of_release.chosen]
-    if all(one.is_whole for one in sampled):
-        return found, None
-    series = zip(*(one.values for one in sampled), strict=True)
-    return found, [dense.together([dense.plain_values(kind, one) for one in several]) for several in series]
+    sampled = await reading.series(wanted, dense.newest)
+    start = max(one.start for one in sampled)
+    window = windows[starts.index(start)]
+    bodies = [[one.tree() for one in of_release.chosen] for of_release in sampled]
+    values = []
+    if not all(one.is_whole for one in sampled):
+        for place, of_release in enumerate(sampled):
+            if of_release.is_whole:
+                own = measurements_of(kind, bodies[place], reading.zone)
+                values.append(dense.of_measured(kind, own))
+                bodies[place] = [one.resource for one in own[-ROWS_MAX:]]
+            else:
+                values.append(of_release.values)
+    measured = _within(window, measurements_of(kind, chain(*bodies), reading.zone), reading.today)
+    every = [dense.since(start, dense.together(several)) for several in zip(*values, strict=True)]
+    return Found(window, measured, every if any(one.at for one in every) else None)
+
+
+def _within(window: Window, measured: Iterable[Measurement], today: date) -> list[Measurement]:
+    """Return what was measured in a window; one that ends today has what is later too."""
+    last = date.max if window.last == today else window.last
+    return [one for one in measured if window.first <= one.at.date() <= last]
 
 
 async def show_kind(request: Request, reading: Reading, key: str, period: str, **frame: Any) -> HTMLResponse:
@@ -182,18 +202,8 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         raise NotFoundError("There is no such kind of measurement.")
     until = day_typed(request.query_params.get("until", ""))
     last = min(until, reading.today) if until and until >= FIRST_DAY else reading.today
-    upto = [("date", f"le{last + timedelta(days=1)}")] if last < reading.today else []
-    window = Window(await _period(reading, kind, period, last, upto), last)
-    if kind.is_pair:
-        found = await reading.all("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
-        every = None
-    else:
-        found, every = await _sampled(reading, kind, window)
-    measured = [
-        one
-        for one in measurements_of(kind, found, reading.zone)
-        if window.first <= one.at.date() and (one.at.date() <= last or last == reading.today)
-    ]
+    found = await _found(reading, kind, _periods(period), last)
+    window, measured, every = found.window, found.measured, found.every
     targets = targets_of(kind, await reading.all("Goal"))
     diary = await newest_lines(reading, window.first, last, DIARY_MAX)
     marks = [
@@ -201,13 +211,15 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         for line in diary
     ]
     chart, profile = None, None
-    if measured and every is None:
+    if every is None and measured:
         chart = draw(kind, measured, targets, window.period, last, reading.today, language, marks=marks)
         profile = profile_of(kind, measured, targets, language) if kind.key == "glucose" else None
-    elif measured and every is not None:
-        means = [dense.means(series, window.period.bucket_days, reading.zone) for series in every]
-        chart = draw(kind, measured, targets, window.period, last, reading.today, language, means, marks)
-        profile = dense.profile(kind, every, measured, targets, language) if kind.key == "glucose" else None
+    elif every is not None:
+        dots = dense.dots(kind, every, targets, digits_of(measured), reading.zone, reading.today, language)
+        means = [dense.means(values, window.period.bucket_days, reading.zone) for values in every]
+        sampled = list(zip(dots, means, strict=True))
+        chart = draw(kind, measured, targets, window.period, last, reading.today, language, sampled, marks)
+        profile = dense.profile(kind, every, dots, targets, reading.zone, language) if kind.key == "glucose" else None
     return page(
         request,
         "measurement.html",
@@ -227,7 +239,7 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         goals=list(dict.fromkeys(target.goal for target in targets if target and target.goal)),
         rows=rows_of(kind, measured, targets, language),
         rows_open=ROWS_OPEN,
-        rows_left=max((len(measured) if every is None else sum(map(len, every))) - ROWS_MAX, 0),
+        rows_left=max((len(measured) if every is None else sum(len(one.at) for one in every)) - ROWS_MAX, 0),
         **near(request, reading.now),
         **{**NO_FORMS, **frame},
     )

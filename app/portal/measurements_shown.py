@@ -144,6 +144,14 @@ SIDES = {-1: marked("Below target"), 0: "", 1: marked("Above target")}
 """What is said of a measurement by its state."""
 
 
+def label_of(said: str, at: datetime, state: int | None, today: date, language: Language) -> str:
+    """Return what is said on pointing at a measurement: when it was, what it was, and on which side of its target."""
+    side = SIDES[state or 0]
+    return f"{formats.capital(formats.near_moment(at, today, language))}: {said}" + (
+        f". {language.gettext(side)}." if side else ""
+    )
+
+
 def _points(
     kind: Kind,
     index: int,
@@ -157,12 +165,10 @@ def _points(
         value = one.values[index]
         if value is None:
             continue
-        moment = formats.capital(formats.near_moment(one.at, today, language))
         more = f" ({language.gettext(one.moment)})" if one.moment else ""
         shown = f"{written(kind, one.values, language)}\N{NO-BREAK SPACE}{formats.unit(kind.unit, language)}"
         said = shown if kind.is_pair else formats.quantity(value, kind.unit, language)
-        side = SIDES[state_of(one.values, targets) or 0]
-        label = f"{moment}: {said}{more}" + (f". {language.gettext(side)}." if side else "")
+        label = label_of(f"{said}{more}", one.at, state_of(one.values, targets), today, language)
         yield Point(one.at, value, label, beyond=state_of([value], [targets[index]]) not in (0, None))
 
 
@@ -189,30 +195,21 @@ def draw(
     last: date,
     today: date,
     language: Language,
-    means: Sequence[Sequence[Point]] | None = None,
+    sampled: Sequence[tuple[Sequence[Point], Sequence[Point]]] | None = None,
     marks: Iterable[tuple[datetime, str]] = (),
 ) -> Chart:
-    """Return the chart of the period that ends on ``last``; ``measured`` has at least one measurement, oldest first.
+    """Return the chart of the period that ends on ``last``; there is at least one measurement in it, oldest first.
 
-    ``means`` are the averages of each series, where ``measured`` are not all; ``marks`` what else was at a moment.
+    ``sampled`` are the dots and the averages of each series, where ``measured`` are not all; ``marks`` what else was at a moment.
     """
     start = last - timedelta(days=period.days - 1)
     name_of = formats.month if period.days >= 150 else formats.short_day
-    present = [[one for one in measured if one.values[index] is not None] for index in range(len(kind.series))]
-    most = DOTS_MAX // max(sum(1 for some in present if some), 1)
-    series = []
-    for index, one in enumerate(kind.series):
-        plain = [Point(some.at, value) for some in present[index] if (value := some.values[index]) is not None]
-        kept = [present[index][place] for place in peaks(plain, most)]
-        dots = list(_points(kind, index, kept, targets, today, language))
-        series.append(
-            Values(
-                language.gettext(one.name),
-                dots,
-                means[index] if means else averages(plain, period.bucket_days),
-                one.has_line,
-            )
-        )
+    if sampled is None:
+        sampled = _sampled(kind, measured, targets, period.bucket_days, today, language)
+    series = [
+        Values(language.gettext(one.name), dots, means, one.has_line)
+        for one, (dots, means) in zip(kind.series, sampled, strict=True)
+    ]
     return time_chart(
         series,
         ranges_of(targets),
@@ -222,6 +219,25 @@ def draw(
         written=axis_of(kind, [point for values in series for point in values.points], targets, language),
         marks=marks,
     )
+
+
+def _sampled(
+    kind: Kind,
+    measured: Sequence[Measurement],
+    targets: Sequence[Target | None],
+    days: int,
+    today: date,
+    language: Language,
+) -> list[tuple[Sequence[Point], Sequence[Point]]]:
+    """Return the dots of each series, not too many, and its averages over so many days."""
+    present = [[one for one in measured if one.values[index] is not None] for index in range(len(kind.series))]
+    most = DOTS_MAX // max(sum(1 for some in present if some), 1)
+    found: list[tuple[Sequence[Point], Sequence[Point]]] = []
+    for index in range(len(kind.series)):
+        plain = [Point(some.at, value) for some in present[index] if (value := some.values[index]) is not None]
+        kept = [present[index][place] for place in peaks(plain, most)]
+        found.append((list(_points(kind, index, kept, targets, today, language)), averages(plain, days)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +328,7 @@ def digits_of(measured: Iterable[Measurement]) -> int:
 
 
 def _digits(values: Iterable[Decimal]) -> int:
-    return max(0, *(-int(value.as_tuple().exponent) for value in values))
+    return max([0, *(-int(value.as_tuple().exponent) for value in values)])
 
 
 def rows_of(

@@ -1,4 +1,7 @@
-"""A person of the demo who measured more than 20,000 times in a year, and a practice that looks at them: what pages are held to."""
+"""A person of the demo who measured more than 20,000 times in a year, and a practice that looks at them: what pages are held to.
+
+A sensor measured glucose each 26 minutes, and they their blood pressure twice a day, besides what the demo has of a year.
+"""
 
 import json
 from collections.abc import AsyncIterator
@@ -23,7 +26,7 @@ from tests.end_to_end.browser.places import NOT_FOUND, PERSON, PLACES, PRACTICE
 from tests.support.importing import imported
 from tests.support.world import BASE_URL, DAY, World, world_in
 
-GLUCOSE, PRESSURES = 20_000, 2_000
+GLUCOSE, PRESSURES = 20_000, 730
 UCUM = "http://unitsofmeasure.org"
 
 
