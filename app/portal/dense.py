@@ -195,7 +195,7 @@ def hours(shown: Sequence[int], values: Sequence[float]) -> list[Stretch]:
 def together(of_releases: Sequence[Values]) -> Values:
     """Return the values of both releases, oldest first; one that came in both is there once."""
     several, *others = sorted(of_releases, key=lambda values: -len(values.at))
-    at, value, seq = (list(column) for column in (several.at, several.value, several.seq))
+    at, value, seq = list(several.at), list(several.value), list(several.seq)
     for one in others:
         for instant, number, change in zip(one.at, one.value, one.seq, strict=True):
             begin, end = bisect_left(several.at, instant), bisect_right(several.at, instant)

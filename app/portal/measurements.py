@@ -175,7 +175,7 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
     start = max(one.start for one in sampled)
     window = windows[starts.index(start)]
     bodies = [[one.tree() for one in of_release.chosen] for of_release in sampled]
-    values = []
+    values: list[Sequence[Values]] = []
     if not all(one.is_whole for one in sampled):
         for place, of_release in enumerate(sampled):
             if of_release.is_whole:
