@@ -21,7 +21,6 @@ from app.portal.questions import Question, Values, asked, compared, option_text,
 Typed = Mapping[str, list[str]]
 """The texts of a form by the names of the fields."""
 
-LENGTH_MAX = 4000
 ANSWERS_MAX = 50
 OTHER = "other"
 
@@ -98,7 +97,7 @@ def _chosen(question: Question, texts: list[str], typed: Typed, language: Langua
 
 
 def _short(question: Question, text: str, language: Language) -> str:
-    most = min(int(question.item.get("maxLength") or LENGTH_MAX), LENGTH_MAX)
+    most = question.length_max
     if len(text) > most:
         raise WrongAnswerError(language.gettext("This is too long. It may have %(most)s characters.") % {"most": most})
     least = question.extended("minLength")

@@ -21,6 +21,7 @@ from app.fhir.elements import Tree, listed, words
 from app.fhir.release import Release
 from app.interactions.answers import Answers
 from app.portal.answering import answers_of, field_of, in_words, items_of, missing, typed_of, values_given
+from app.portal.conditions import rules_of
 from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.language import marked
@@ -127,6 +128,7 @@ def form_page(
     """
     code = language_of(request).code
     shown = [one for one in form.questions if one.name in open_now and not one.is_hidden]
+    possible = [one for one in form.questions if not one.is_hidden]
     return page(
         request,
         "questionnaire.html",
@@ -135,11 +137,14 @@ def form_page(
         title=said(form.tree, "title", code) or words(form.tree.get("code")),
         about=said(form.tree, "description", code) if not form.task else "",
         questions=shown,
+        possible=possible,
+        open_now=open_now,
+        rules=rules_of(form.questions) if any("enableWhen" in one.item for one in form.questions) else {},
         may_be_more=len(open_now) < len(form.questions),
         field_of=field_of,
         in_words=lambda value: in_words(value, ZoneInfo(parts.settings.time_zone), language_of(request)),
         loop_index=form.questions.index,
-        ends=ends_of(shown),
+        ends=ends_of(possible),
         times_max=TIMES_MAX,
         typed=typed,
         errors=errors or {},

@@ -5,9 +5,10 @@ A questionnaire that is too long or too deep is refused: the page would not be o
 Spec: https://hl7.org/fhir/R4/questionnaire.html, https://hl7.org/fhir/STU3/questionnaire.html
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from app.errors import UnprocessableError
 from app.fhir.elements import Tree, listed
@@ -26,6 +27,11 @@ ANSWERABLE = frozenset(
     {"boolean", "decimal", "integer", "date", "dateTime", "time", "string", "text", "url"}
     | {"choice", "open-choice", "quantity"}
 )
+
+NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+"""A text that is compared as a number."""
+
+LENGTH_MAX = 4000
 
 Values = Mapping[str, list[Tree]]
 """The answers by the names of their questions, each as ``{"valueString": ...}``."""
@@ -63,6 +69,11 @@ class Question:
     def is_required(self) -> bool:
         """Return whether the questionnaire can't be sent without it."""
         return self.item.get("required") is True and self.is_answerable and not self.is_fixed
+
+    @property
+    def length_max(self) -> int:
+        """Return how many characters an answer in words may have."""
+        return min(int(self.item.get("maxLength") or LENGTH_MAX), LENGTH_MAX)
 
     @property
     def repeats(self) -> bool:
@@ -241,11 +252,12 @@ def asked(questions: Iterable[Question], values: Values) -> set[str]:
 
 def _is_enabled(item: Tree, values: Values) -> bool:
     conditions = listed(item.get("enableWhen"))
-    met = (_is_met(one, values.get(str(one.get("question")), [])) for one in conditions)
+    met = (is_met(one, values.get(str(one.get("question")), [])) for one in conditions)
     return not conditions or (all(met) if item.get("enableBehavior") == "all" else any(met))
 
 
-def _is_met(condition: Tree, values: list[Tree]) -> bool:
+def is_met(condition: Tree, values: list[Tree]) -> bool:
+    """Return whether an ``enableWhen`` is met by the answers to its question."""
     if "hasAnswer" in condition:
         return bool(condition["hasAnswer"]) is bool(values)
     wanted = next((value for key, value in condition.items() if key.startswith("answer")), None)
@@ -255,8 +267,12 @@ def _is_met(condition: Tree, values: list[Tree]) -> bool:
     signs = [compared(next(iter(one.values()), None), wanted) for one in values]
     if operator == "!=":
         return 0 not in signs
-    meant = {"=": (0,), ">": (1,), "<": (-1,), ">=": (0, 1), "<=": (0, -1)}.get(str(operator), ())
-    return any(sign in meant for sign in signs)
+    return any(sign in meant_by(str(operator)) for sign in signs)
+
+
+def meant_by(operator: str) -> tuple[int, ...]:
+    """Return what ``compared`` may say for an operator to hold; nothing for one that is not known."""
+    return {"=": (0,), ">": (1,), "<": (-1,), ">=": (0, 1), "<=": (0, -1)}.get(operator, ())
 
 
 def compared(value: object, other: object) -> int | None:
@@ -271,8 +287,8 @@ def compared(value: object, other: object) -> int | None:
         value, other = value.get("value"), other.get("value")
     if isinstance(value, bool) or isinstance(other, bool):
         return 0 if value is other else None
-    try:
-        one, two = Decimal(str(value)), Decimal(str(other))
-    except InvalidOperation:
-        return (str(value) > str(other)) - (str(value) < str(other))
-    return (one > two) - (one < two)
+    first, second = str(value), str(other)
+    if all(isinstance(each, int | Decimal) or NUMBER.fullmatch(str(each)) for each in (value, other)):
+        one, two = Decimal(first), Decimal(second)
+        return (one > two) - (one < two)
+    return (first > second) - (first < second)

@@ -76,6 +76,11 @@ def hidden(text: str, name: str) -> list[str]:
     return re.findall(rf'name="{name}" value="([^"]*)"', text)
 
 
+def seen(text: str) -> str:
+    """Return a page without what stands in it for its program only."""
+    return re.sub(r"<template.*?</template>", "", text, flags=re.DOTALL)
+
+
 async def post(
     world: World,
     path: str,
@@ -88,7 +93,7 @@ async def post(
     async with await session(world, who) as browser:
         data: dict[str, Any] = {
             "csrf_token": await form_token(browser),
-            "shown": hidden(shown.text, "shown"),
+            "shown": hidden(seen(shown.text), "shown"),
             "key": (hidden(shown.text, "key") or [""])[0],
             "draft": (hidden(shown.text, "draft") or [""])[0],
             "do": fields.pop("do", "send"),
@@ -106,11 +111,11 @@ async def test_a_questionnaire_is_asked_answered_in_steps_and_shown(world: World
     form = await page(world, path)
     assert "Hoe gaat het &lt;met u&gt;?" in form.text
     assert "Goed" in form.text
-    assert "Waar hebt u pijn?" not in form.text
+    assert "Waar hebt u pijn?" not in seen(form.text)
     assert "Deze vraag kunt u hier niet beantwoorden" in form.text
     longer = await post(world, path, form, how="0", pain="true")
     assert longer.status_code == 200
-    assert "Waar hebt u pijn?" in longer.text
+    assert "Waar hebt u pijn?" in seen(longer.text)
     assert await responses(world, release) == []
     for _ in range(2):
         answer = await post(world, path, longer, how="0", pain="true", where="In mijn <knie>")

@@ -1,0 +1,169 @@
+// Questionnaires: what is asked because of an answer comes and goes at once, by the rule of questions.py on the server.
+// What is not asked stands in no form, so that its answer is not sent. Without this file the form comes back with more questions.
+
+const ROUNDS = 20;
+const NUMBER = /^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?$/;
+const TYPED = /^-?[0-9]{1,9}([.,][0-9]{1,6})?$/;
+const SPACE = /[ \t\n\r\f\v\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+
+const USUAL = { inside: "", when: [], all: false, open: false, chosen: false, repeats: false, fixed: false, empty: false, low: [], high: [], least: 0 };
+
+const words = (text) => text.split(SPACE).filter(Boolean).join(" ");
+
+function byNumber(one, two) {
+  const digits = (one.split(".")[1] ?? "").length, others = (two.split(".")[1] ?? "").length;
+  const whole = (text, places) => BigInt(text.replace(/^\+/, "").replace(".", "") + "0".repeat(Math.max(digits, others) - places));
+  const first = whole(one, digits), second = whole(two, others);
+  return (first > second) - (first < second);
+}
+
+function sign(one, two) {
+  if (NUMBER.test(one) && NUMBER.test(two)) return byNumber(one, two);
+  const first = [...one].map((sign) => sign.codePointAt(0)), second = [...two].map((sign) => sign.codePointAt(0));
+  const place = first.findIndex((sign, at) => sign !== second[at]);
+  if (place < 0) return first.length === second.length ? 0 : -1;
+  return place >= second.length || first[place] > second[place] ? 1 : -1;
+}
+
+class Asked {
+  constructor(holder) {
+    this.rule = { ...USUAL, ...JSON.parse(holder.dataset.asked) };
+    this.anchor = document.createComment("");
+    holder.before(this.anchor);
+    this.parts = holder.matches("template") ? [...holder.content.childNodes] : [holder];
+    this.isOpen = !holder.matches("template");
+    if (!this.isOpen) holder.remove();
+  }
+
+  show(isOpen) {
+    if (isOpen === this.isOpen) return false;
+    this.isOpen = isOpen;
+    if (isOpen) this.anchor.after(...this.parts);
+    else for (const part of this.parts) part.remove();
+    return isOpen;
+  }
+
+  texts(suffix = "") {
+    const wanted = `a-${this.rule.name}${suffix}`;
+    const every = this.parts.flatMap((part) => (part.querySelectorAll ? [...part.querySelectorAll("input, select, textarea")] : []));
+    return every.filter((one) => one.name === wanted && (!["radio", "checkbox"].includes(one.type) || one.checked)).map((one) => one.value);
+  }
+
+  within(text) {
+    const { low, high } = this.rule;
+    return low.every((end) => sign(text, end) >= 0) && high.every((end) => sign(text, end) <= 0);
+  }
+
+  chosen(texts) {
+    const found = [...new Set(texts.filter((text) => text !== "other"))].map((place) => ({ place }));
+    const own = this.rule.kind === "open-choice" ? words(this.texts("-other").join("")) : "";
+    if (own) {
+      if (!this.fits(own)) return [];
+      found.push({ text: own });
+    } else if (texts.includes("other")) return [];
+    return found.length > 1 && !this.rule.repeats ? [] : found;
+  }
+
+  fits(text) {
+    const { least, most } = this.rule, length = [...text].length;
+    return length >= least && length <= most;
+  }
+
+  one(raw) {
+    const { kind } = this.rule, text = raw.trim();
+    if (kind === "string" || kind === "text") {
+      const plain = kind === "text" ? text.replaceAll("\r\n", "\n") : words(text);
+      return this.fits(plain) ? plain : null;
+    }
+    if (kind === "integer" || kind === "decimal" || kind === "quantity") {
+      if (!TYPED.test(text)) return null;
+      const number = text.replace(",", ".");
+      if (kind === "integer" && byNumber(number, number.split(".")[0])) return null;
+      return this.within(number) ? number : null;
+    }
+    if (kind === "time") return text.length === 5 ? `${text}:00` : text;
+    if (kind === "date" || kind === "dateTime") return this.within(text) ? text : null;
+    if (kind === "url") return /^https?:\/\/[^\s<>"]{1,1900}$/.test(text) ? text : null;
+    return text;
+  }
+
+  /** The answers that count: places of options, or texts; a text that is no answer makes all of them none. */
+  values() {
+    const { kind, chosen, repeats } = this.rule;
+    if (this.rule.fixed) return [{}];
+    if (this.rule.open || this.rule.empty) return [];
+    const texts = this.texts().filter((text) => text.trim());
+    if (chosen) return this.chosen(texts);
+    if (kind === "boolean") return texts.slice(0, 1).map((place) => ({ place }));
+    const lines = repeats && !["dateTime", "quantity"].includes(kind) ? texts.flatMap((text) => text.split(/\r\n|[\n\r]/)).filter((line) => line.trim()) : texts.slice(0, 1);
+    if (lines.length > 50) return [];
+    const found = lines.map((line) => this.one(line));
+    return found.includes(null) ? [] : found.map((text) => ({ text }));
+  }
+}
+
+/** Whether a condition is met; null where only the server can tell. */
+function isMet(condition, values) {
+  if (!values.length) return condition.none;
+  if ("some" in condition) return condition.some;
+  if (condition.later) return null;
+  const { signs } = condition;
+  const hits = values.map((one) => {
+    if ("place" in one) return condition.in.includes(one.place);
+    return typeof condition.than === "string" && signs.includes(sign(one.text, condition.than));
+  });
+  return condition.not ? !hits.includes(true) : hits.includes(true);
+}
+
+function isEnabled(one, values) {
+  const met = one.rule.when.map((condition) => isMet(condition, values.get(condition.on) ?? []));
+  if (!met.length) return true;
+  const decisive = !one.rule.all;
+  if (met.includes(decisive)) return decisive;
+  return met.includes(null) ? one.isOpen : !decisive;
+}
+
+/** The names of what is asked, in the same rounds as on the server. */
+function askedNow(every) {
+  const values = new Map(), byName = new Map(every.map((one) => [one.rule.name, one]));
+  for (const one of every) values.set(one.rule.name, one.values());
+  let now = new Set();
+  for (let round = 0; round < ROUNDS; round++) {
+    const counting = new Map([...values].filter(([name]) => now.has(name)));
+    const then = new Set();
+    for (const one of every) {
+      const around = byName.get(one.rule.inside);
+      const isReached = !around || (then.has(around.rule.name) && (one.rule.kind === "display" || around.rule.open || values.get(around.rule.name).length > 0));
+      if (isReached && isEnabled(one, counting)) then.add(one.rule.name);
+    }
+    const isSame = then.size === now.size && [...then].every((name) => now.has(name));
+    now = then;
+    if (isSame) break;
+  }
+  return now;
+}
+
+for (const form of document.querySelectorAll("form[data-asking]")) {
+  const every = [...form.querySelectorAll("[data-asked]")].map((holder) => new Asked(holder));
+  const beside = [...form.querySelectorAll("[data-beside]")].map((holder) => {
+    holder.dataset.asked = JSON.stringify({ name: holder.dataset.beside });
+    return new Asked(holder);
+  });
+  const told = document.createElement("p");
+  told.className = "unseen";
+  told.setAttribute("role", "status");
+  form.after(told);
+  const decide = () => {
+    const now = askedNow(every);
+    let isMore = false;
+    for (const one of every) isMore = one.show(now.has(one.rule.name)) || isMore;
+    for (const one of beside) one.show(now.has(one.rule.name));
+    if (isMore) told.textContent = form.dataset.asking;
+    return isMore;
+  };
+  for (const one of form.querySelectorAll("[data-without-program]")) one.remove();
+  form.addEventListener("input", () => { told.textContent = ""; decide(); });
+  form.addEventListener("change", decide);
+  addEventListener("pageshow", decide);
+  decide();
+}
