@@ -5,12 +5,13 @@ Spec: https://hl7.org/fhirpath/N1/#functions
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from types import NoneType
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from app.fhir.dates import interval
 from app.fhir.release import Release
@@ -34,8 +35,7 @@ class NotUnderstoodError(ValueError):
     """A rule, or what it meets in a resource, that is beyond what is understood here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """What ``%resource``, ``%context`` and ``$this`` stand for; ``step`` is told of the work that is done."""
 
     release: Release
@@ -43,6 +43,10 @@ class Scope:
     context: Item
     this: Item
     step: Callable[[int], None]
+
+    def about(self, this: Item) -> "Scope":
+        """Return the scope of what is said of one item: ``replace`` would take ten times as long."""
+        return Scope(self.release, self.resource, self.context, this, self.step)
 
 
 Evaluate = Callable[[Scope, list[Item]], list[Item]]
@@ -225,7 +229,7 @@ def _is_type(items: list[Item], name: str) -> list[Item]:
 
 def _where(items: list[Item], scope: Scope, arguments: list[Evaluate]) -> list[Item]:
     (criterion,) = arguments
-    return [item for item in items if truth(criterion(replace(scope, this=item), [item])) is True]
+    return [item for item in items if truth(criterion(scope.about(item), [item])) is True]
 
 
 def _text(items: list[Item]) -> str | None:
@@ -277,7 +281,7 @@ def _extensions(items: list[Item], scope: Scope, arguments: list[Evaluate]) -> l
 
 def _select(items: list[Item], scope: Scope, arguments: list[Evaluate]) -> list[Item]:
     (part,) = arguments
-    return [found for item in items for found in part(replace(scope, this=item), [item])]
+    return [found for item in items for found in part(scope.about(item), [item])]
 
 
 def _are_distinct(items: list[Item], scope: Scope, _: list[Evaluate]) -> list[Item]:

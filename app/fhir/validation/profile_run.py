@@ -134,6 +134,8 @@ def items_of(node: Any, members: Members, place: str) -> list[Item]:
     if type(node) is not dict:
         return found
     for name, kind, sibling_name in members:
+        if name not in node and sibling_name not in node:
+            continue  # as with most of what a choice may be called
         value, sibling = node.get(name), node.get(sibling_name)
         if sibling is not None:
             found += _with_siblings(value, sibling, f"{place}.{name}", kind)
