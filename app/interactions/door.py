@@ -154,10 +154,16 @@ class Interactions:
         return await misfits_of(self._context, requester, trace)
 
     async def log_of(
-        self, requester: Requester, trace: Trace, before: str | None, count: int, wanted: SoughtEntry | None = None
+        self,
+        requester: Requester,
+        trace: Trace,
+        before: str | None,
+        count: int,
+        wanted: SoughtEntry | None = None,
+        after_us: int = 0,
     ) -> LogPage:
         """Return part of the requester's own log."""
-        return await log_of(self._context, requester, trace, before, count, wanted)
+        return await log_of(self._context, requester, trace, before, count, wanted, after_us)
 
     def log_lines(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:
         """Return the requester's own log as sealed lines of JSON."""

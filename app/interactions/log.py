@@ -66,8 +66,11 @@ async def log_of(
     before: str | None,
     count: int,
     wanted: SoughtEntry | None = None,
+    after_us: int = 0,
 ) -> LogPage:
     """Return the newest ``count`` entries about the requester's record that are ``wanted``, behind the cursor ``before``.
+
+    Those of ``after_us`` (microseconds UTC) and before are not gone through.
 
     It looks at ``LOOKED_MAX`` entries at most: there may be more behind the cursor of a page that is not full.
     Raises: BadRequestError, for a cursor that was not made here.
@@ -82,7 +85,7 @@ async def log_of(
                 message = "This _cursor was not made here: follow the next link as it came."
                 raise BadRequestError(message)
             place = (int(given[1]), int(given[2]))
-        page = await _page(context.database.reader, record_id, place, min(count, LOG_PAGE_MAX), wanted)
+        page = await _page(context.database.reader, record_id, place, min(count, LOG_PAGE_MAX), wanted, after_us)
         return page, (Touched(record_id, ground, len(page.entries)),)
 
     deed = Deed("log", None, "AuditEvent")
@@ -90,7 +93,7 @@ async def log_of(
 
 
 async def _page(
-    reader: Reader, record_id: int, place: tuple[int, int], size: int, wanted: SoughtEntry | None
+    reader: Reader, record_id: int, place: tuple[int, int], size: int, wanted: SoughtEntry | None, after_us: int
 ) -> LogPage:
     found: list[LogEntry] = []
     first: frozenset[int] = frozenset()
@@ -101,6 +104,8 @@ async def _page(
         first |= await firsts(reader, record_id, entries)
         for number, entry in enumerate(entries, 1):
             place = (entry.event.instant, entry.n)
+            if entry.event.instant <= after_us:
+                return LogPage(tuple(found), None, first)
             if wanted is None or wanted(entry, is_first=entry.n in first):
                 found.append(entry)
                 if len(found) == size:

@@ -19,6 +19,7 @@ from app.audit.unusual import Unusual, unusual
 from app.consent import grants
 from app.errors import NotFoundError
 from app.identity import practices
+from app.identity.instants import to_us
 from app.oauth import clients
 from app.portal.formats import joined
 from app.portal.interactions import LogPage
@@ -227,9 +228,16 @@ def _day(text: str) -> date | None:
 
 
 async def entries(
-    parts: Parts, request: Request, person: SignedIn, wanted: Filter, before: str | None = None, *, most: int
+    parts: Parts,
+    request: Request,
+    person: SignedIn,
+    wanted: Filter,
+    before: str | None = None,
+    *,
+    most: int,
+    after: datetime | None = None,
 ) -> LogPage:
-    """Return at most ``most`` entries that are wanted, newest first; there may be more behind a page that is not full."""
+    """Return at most ``most`` entries that are wanted, newest first, and came ``after`` that; a page that is not full may not be the last."""
     zone = ZoneInfo(parts.settings.time_zone)
 
     def takes(entry: LogEntry, *, is_first: bool) -> bool:
@@ -238,7 +246,9 @@ async def entries(
         day = _instant(entry.event.instant, zone).date()
         return wanted.takes(entry.event, day, _signs(entry.event, zone, is_first=is_first))
 
-    return await parts.interactions.log_of(person.requester(), trace_of(request), before, most, takes)
+    return await parts.interactions.log_of(
+        person.requester(), trace_of(request), before, most, takes, to_us(after) if after else 0
+    )
 
 
 async def parties(parts: Parts, person: SignedIn) -> list[tuple[str, str]]:

@@ -269,7 +269,13 @@ class Interactions(Protocol):
         ...
 
     async def log_of(
-        self, requester: Requester, trace: Trace, before: str | None, count: int, wanted: SoughtEntry | None = None
+        self,
+        requester: Requester,
+        trace: Trace,
+        before: str | None,
+        count: int,
+        wanted: SoughtEntry | None = None,
+        after_us: int = 0,
     ) -> LogPage: ...
 
     def log_lines(self, requester: Requester, trace: Trace) -> AsyncIterator[bytes]:

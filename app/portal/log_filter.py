@@ -26,7 +26,7 @@ DEEDS = (
     ("login", marked("Logging in")),
 )
 CHANGES = frozenset(
-    "create update patch delete batch transaction import operation-meta-add operation-meta-delete".split()
+    "create update patch delete batch transaction import import-resources operation-meta-add operation-meta-delete".split()
 )
 ACCESS = frozenset(
     "grant change-grant withdraw token access-code decline-request reopen-requests operation-request-access invite represent".split()

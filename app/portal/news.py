@@ -28,7 +28,6 @@ NEWS_SHOWN = 5
 
 SIGNS_SHOWN = 2
 
-_ADDED = frozenset({*CHANGES, "import-resources"})
 _PAGES = {
     "/measurements": "Observation",
     "/care-plan": "CarePlan Goal CareTeam ServiceRequest ProcedureRequest Task",
@@ -74,7 +73,7 @@ def news_of(entries: Iterable[LogEntry], since: datetime | None, zone: ZoneInfo,
         at = from_us(event.instant)
         if since is None or at <= since:
             break
-        if event.action not in _ADDED or event.outcome != "success" or is_person(event):
+        if event.action not in CHANGES or event.outcome != "success" or is_person(event):
             continue
         path = _PAGE_OF.get(event.resource_type, _ANYTHING)
         if path == "/measurements" and event.kind == "practice":

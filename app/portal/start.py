@@ -11,9 +11,11 @@ from starlette.responses import Response
 from app.access.categories import Category
 from app.access.representation import Power
 from app.audit.log import LogEntry
+from app.identity.instants import from_us
 from app.portal import careplan, news
 from app.portal.activity import entries, looks
 from app.portal.connections import accesses
+from app.portal.interactions import LogPage
 from app.portal.kinds import Measurement, by_kind
 from app.portal.language import Language
 from app.portal.log_filter import Filter
@@ -32,7 +34,7 @@ NEWEST_READ = 30
 """Measurements of a kind that are read for the first page: as many as a plan asks in a week, and a small line shows."""
 
 LOOKS_SHOWN, LOOKS_READ = 3, 200
-"""Lines of who looked, and entries of the log that are read for them and for what is new: others' newest."""
+"""Lines of who looked, and entries of the log that are read for them and for what is new: others' newest, and then only changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,17 @@ def greeting(now: datetime, language: Language) -> str:
     return language.gettext("Good morning") if now.hour < 12 else language.gettext("Good afternoon")
 
 
+async def _changed_before(parts: Parts, request: Request, person: SignedIn, read: LogPage) -> tuple[LogEntry, ...]:
+    """Return what others changed since the last visit and before what was ``read``: looks must not hide it."""
+    since = person.seen_before
+    if person.acting is not None or since is None or read.next is None:
+        return ()
+    if read.entries and from_us(read.entries[-1].event.instant) <= since:
+        return ()
+    changed = Filter("others", deed="changes")
+    return (await entries(parts, request, person, changed, read.next, most=LOOKS_READ, after=since)).entries
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the route ``/``."""
     routes = APIRouter(include_in_schema=False)
@@ -94,10 +107,12 @@ def router(parts: Parts) -> APIRouter:
         measured = by_kind(observations, reading.zone)
         activities = careplan.activities(plans, [*chain(*requested), *tasks], reading.today, language)
         others: tuple[LogEntry, ...] = ()
+        older: tuple[LogEntry, ...] = ()
         firsts: frozenset[int] = frozenset()
         if person.may(Power.LOG):
             of_log = await entries(parts, request, person, Filter("others"), most=LOOKS_READ)
             others, firsts = of_log.entries, of_log.firsts
+            older = await _changed_before(parts, request, person, of_log)
         given = await accesses(parts, request, person) if person.may(Power.GIVE) else []
         in_force = [one for one in given if one.state == "in-force"]
         is_own, since = person.acting is None, person.seen_before
@@ -124,7 +139,7 @@ def router(parts: Parts) -> APIRouter:
             forms=FORMS if may_add(person) and sees_measurements else {},
             messages=messages,
             since=since.astimezone(reading.zone) if since and is_own else None,
-            news=news.news_of(others, since, reading.zone, language) if is_own else [],
+            news=news.news_of(chain(others, older), since, reading.zone, language) if is_own else [],
             beginning=news.BEGINNING if is_own and not (cards or asked or given or others) else (),
             accesses=in_force,
             may_give=person.may(Power.GIVE),

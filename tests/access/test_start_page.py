@@ -66,6 +66,17 @@ async def test_what_a_practice_added_since_the_last_visit_is_told_once_with_from
     assert "Granted-Test" not in part(await start(world, "maanlicht"), "new")
 
 
+async def test_what_was_changed_is_told_however_often_others_looked_since(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.portal.start.LOOKS_READ", 5)
+    await here_before(world)
+    await finding(world)
+    for _ in range(12):
+        await world.caller("granted").get("/Condition")
+    assert part(await start(world), "new").count("Van Praktijk Granted-Test") == 1
+
+
 async def test_what_came_before_the_last_visit_is_not_new(world: World) -> None:
     await finding(world)
     await here_before(world, timedelta(seconds=-1))
