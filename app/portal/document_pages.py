@@ -14,6 +14,7 @@ from app.errors import NotFoundError
 from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.portal.documents import (
+    PLAIN,
     UNKNOWN,
     attachments,
     binary_of,
@@ -106,7 +107,7 @@ async def file_of(
         "X-Frame-Options": "SAMEORIGIN",
     }
     answer = Response(content, headers=headers)
-    answer.headers["Content-Type"] = f"{kind}; charset=utf-8" if kind == "text/plain" else kind or UNKNOWN
+    answer.headers["Content-Type"] = "text/plain; charset=utf-8" if kind in PLAIN else kind or UNKNOWN
     return answer
 
 

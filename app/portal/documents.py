@@ -17,6 +17,7 @@ from app.fhir.reference import LiteralReference, localize
 
 UNKNOWN = "application/octet-stream"
 NAME_LENGTH_MAX = 80
+LARGE_BYTES = 3_000_000
 _FILES_MAX = 20
 _NOT_IN_A_NAME = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 
@@ -35,8 +36,14 @@ SHOWN: dict[str, tuple[str, Callable[[bytes], bool]]] = {
     "image/gif": (".gif", lambda content: content[:6] in (b"GIF87a", b"GIF89a")),
     "image/webp": (".webp", lambda content: content[:4] == b"RIFF" and content[8:12] == b"WEBP"),
     "text/plain": (".txt", _is_text),
+    **dict.fromkeys(
+        ("text/xml", "application/xml", "application/hl7-v3+xml", "application/cda+xml"), (".xml", _is_text)
+    ),
 }
 """What can be shown in a page: how its files end, and how its bytes are known."""
+
+PLAIN = frozenset({"text/plain", *(kind for kind in SHOWN if kind.endswith("xml"))})
+"""What is shown as the text that it is: nothing in it is read, of a CDA neither."""
 
 _ENDINGS = {
     "application/msword": ".doc",
@@ -47,22 +54,29 @@ _ENDINGS = {
     "image/tiff": ".tif",
     "image/svg+xml": ".svg",
     "text/html": ".html",
-    "text/xml": ".xml",
-    "application/xml": ".xml",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file of a document; ``is_here`` is whether it is kept in this record, ``kind`` one of SHOWN, else empty."""
+    """A file of a document; ``is_here`` is whether it is kept in this record, ``kind`` one of SHOWN, else empty.
+
+    ``megabytes`` is how large it is, None where it is small or nobody said.
+    """
 
     kind: str
     is_here: bool
+    megabytes: int | None = None
 
     @property
     def is_picture(self) -> bool:
         """Return whether a page shows it as a picture."""
         return self.kind.startswith("image/")
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether a page shows it as text; what is left is a PDF, which a phone shows in a page of its own."""
+        return self.kind in PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,12 @@ def attachments(document: Tree) -> list[Tree]:
     return [content["attachment"] for content in listed(document.get("content")) if "attachment" in content][
         :_FILES_MAX
     ]
+
+
+def _megabytes(attachment: Tree) -> int | None:
+    """Return the size of a file that takes long on a phone."""
+    size = int(attachment.get("size") or 0) or len(str(attachment.get("data", ""))) * 3 // 4
+    return round(size / 1_000_000) if size >= LARGE_BYTES else None
 
 
 def binary_of(attachment: Tree, base_urls: tuple[str, ...]) -> str:
@@ -116,6 +136,7 @@ def document_view(document: Tree, base_urls: tuple[str, ...]) -> DocumentView:
             FileView(
                 kind if (kind := kind_of_file(one)) in SHOWN else "",
                 bool(one.get("data") or binary_of(one, base_urls)),
+                _megabytes(one),
             )
             for one in files
         ),

@@ -1,6 +1,7 @@
 """Documents in the portal: listed, shown, kept; a hostile file never runs, and nobody sees another's."""
 
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from app.fhir.release import Release
 from tests.access.test_pages import session
 from tests.access.test_practice_pages import at_work, person_url
 from tests.support.acting import browser_of, go_in, let_act
-from tests.support.world import World
+from tests.support.world import World, world_in
 
 RELEASES = pytest.mark.parametrize("release", list(Release))
 PDF = b"%PDF-1.4\n%test"
@@ -56,7 +57,7 @@ async def test_a_pdf_is_listed_shown_in_a_page_and_kept(world: World, release: R
     assert f'href="/documents/{document}"' in (await get(world, "/documents")).text
     assert f'href="/documents/{document}"' in (await get(world, "/summary")).text
     page = await get(world, f"/documents/{document}")
-    assert f'<iframe class="viewer" src="/documents/{document}/shown?place=0"' in page.text
+    assert f'<iframe class="viewer letter" src="/documents/{document}/shown?place=0"' in page.text
     assert page.headers["content-security-policy"].endswith("; frame-src 'self'")
     shown = await get(world, f"/documents/{document}/shown")
     assert (shown.status_code, shown.content) == (200, PDF)
@@ -107,6 +108,51 @@ async def test_a_text_that_looks_like_a_page_is_shown_as_text_in_a_sandbox(world
     shown = await get(world, f"/documents/{document}/shown")
     assert shown.headers["content-type"] == "text/plain; charset=utf-8"
     assert shown.headers["content-security-policy"].endswith("; sandbox")
+
+
+CDA = b'<?xml version="1.0"?><?xml-stylesheet href="https://elsewhere.example/a.xsl"?><ClinicalDocument/>'
+
+
+@RELEASES
+@pytest.mark.parametrize("kind", ["text/xml", "application/hl7-v3+xml", "application/xml; charset=utf-8"])
+async def test_a_cda_is_shown_as_the_text_that_it_is_and_nothing_in_it_is_followed(
+    world: World, release: Release, kind: str
+) -> None:
+    document = await kept(world, release, CDA, kind)
+    for path in ("shown", "file"):
+        answer = await get(world, f"/documents/{document}/{path}")
+        assert answer.content == CDA
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"].endswith("; sandbox")
+    assert 'filename="Verzonnen brief.xml"' in answer.headers["content-disposition"]
+    page = (await get(world, f"/documents/{document}")).text
+    assert '<iframe class="viewer" src=' in page
+    assert "opens in a page of its own" not in page
+
+
+async def test_xml_of_another_encoding_is_handed_out_and_not_shown(world: World) -> None:
+    document = await kept(world, Release.R4, "<a>é</a>".encode("utf-16"), "text/xml")
+    assert (await get(world, f"/documents/{document}/shown")).status_code == 404
+    assert (await get(world, f"/documents/{document}/file")).headers["content-type"] == "application/octet-stream"
+
+
+@RELEASES
+async def test_a_file_of_twenty_megabytes_is_shown_and_its_size_is_said_before(
+    tmp_path: Path, release: Release
+) -> None:
+    large = PDF + b"\n%" + b"0" * 20_000_000
+    async with world_in(tmp_path, body_size_max=30_000_000) as world:
+        document = await kept(world, release, large)
+        me = world.caller("zonnestraal", release)
+        tree = await me.get(f"/DocumentReference/{document}")
+        tree["content"][0]["attachment"]["size"] = len(large)
+        assert (await me("PUT", f"/DocumentReference/{document}", tree)).status_code == 200
+        page = (await get(world, f"/documents/{document}")).text
+        shown = await get(world, f"/documents/{document}/shown")
+    assert "This file is 20 MB. It may take a while." in page
+    assert "On a phone this opens in a page of its own" in page
+    assert shown.content == large
 
 
 async def test_a_picture_is_shown_as_one(world: World) -> None:
