@@ -10,7 +10,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from app.access.staff import StaffRole
 from app.db.database import Reader, Row, Transaction
@@ -40,7 +41,7 @@ _CHANGE = hot(
     .values(role=bindparam("new_role"), is_administrator=bindparam("administers"))
 )
 _END = hot(update(staff).where(_columns.account_id == bindparam("which")).values(ended_at=bindparam("at")))
-_INVITE = hot(insert(staff_invitation))
+_INVITE = hot(insert(staff_invitation).on_conflict_do_nothing())
 _valid = _invited.expires_at > bindparam("now")
 _INVITATION = hot(select(staff_invitation).where(_invited.token_hash == bindparam("token_hash"), _valid))
 _INVITATIONS = hot(
@@ -109,11 +110,18 @@ class Invitation:
 async def invite(transaction: Transaction, practice_id: str, described: Described, by: str, now: datetime) -> str:
     """Return the secret of a new invitation, to be handed to the one it is for."""
     token = secrets.token_urlsafe(32)
+    await invite_with(token, transaction, practice_id, described, by, now)
+    return token
+
+
+async def invite_with(
+    token: str, transaction: Transaction, practice_id: str, described: Described, by: str, now: datetime
+) -> bool:
+    """Return whether the invitation with this secret is new; else it stands already, and stays as it is."""
     await transaction.run(_FORGET, {"now": to_us(now)})
     row = {"token_hash": _hashed(token), "practice_id": practice_id, **_row(described)}
     times = {"invited_at": to_us(now), "invited_by": by, "expires_at": to_us(now + LIFETIME)}
-    await transaction.run(_INVITE, {**row, **times})
-    return token
+    return await transaction.run(_INVITE, {**row, **times}) == 1
 
 
 async def invitation(reader: Reader, token: str, now: datetime) -> Invitation | None:

@@ -3,6 +3,9 @@
 Nobody changes what they may do themselves. Each change is in the log, and holds at the next request of whom it is about.
 """
 
+import base64
+import hmac
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -26,6 +29,7 @@ from app.portal.page import near, page
 from app.portal.session import WORK, AtWork, LoginParts, administers, checked_form
 from app.portal.view import trace_of
 from app.portal.wording import ROLE_TEXTS, ROLES
+from app.settings import Settings
 
 STAFF = f"{WORK}/staff"
 NO_SUCH_ROLE = marked("Choose a role, or administrator.")
@@ -59,6 +63,13 @@ def role_of(form: FormData) -> StaffRole:
     raise UnprocessableError("There is no such role.")
 
 
+def secret_of(settings: Settings, who: AtWork, key: str, described: Described) -> str:
+    """Return the secret of an invitation: the same for a form, by its ``key``, that is sent twice."""
+    asked = "\n".join((who.account_id, who.practice.practice_id, key or secrets.token_urlsafe(16), described.words))
+    made = hmac.digest(settings.key("staff invitations"), asked.encode(), "sha256")
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
+
+
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes below ``/practice/staff``."""
     routes = APIRouter(include_in_schema=False)
@@ -72,6 +83,7 @@ def router(parts: LoginParts) -> APIRouter:
             who=who,
             roles=ROLES,
             role_texts=ROLE_TEXTS,
+            key=secrets.token_urlsafe(16),
             chosen=None,
             is_administrator=False,
             members=await staff.of_practice(reader, practice_id),
@@ -97,12 +109,14 @@ def router(parts: LoginParts) -> APIRouter:
         except UnprocessableError as error:
             return await shown(request, who, error.status, NOT_RIGHT)
 
-        async def job(transaction: Transaction) -> str:
-            await parts.audit.record(transaction, entry_of(request, who, "staff-invited", described.words))
-            name, now = who.member.described.name, parts.clock()
-            return await staff.invite(transaction, who.practice.practice_id, described, name, now)
+        token = secret_of(parts.settings, who, text_of(form, "key"), described)
 
-        token = await parts.database.write(job)
+        async def job(transaction: Transaction) -> None:
+            name, practice_id = who.member.described.name, who.practice.practice_id
+            if await staff.invite_with(token, transaction, practice_id, described, name, parts.clock()):
+                await parts.audit.record(transaction, entry_of(request, who, "staff-invited", described.words))
+
+        await parts.database.write(job)
         return await shown(request, who, link=f"{parts.settings.base_url}{WORK}/join?token={token}")
 
     @routes.post(f"{STAFF}/invitation/{{key}}/withdraw")

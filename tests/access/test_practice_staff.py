@@ -1,5 +1,6 @@
 """Who looks after the logins of a practice and the keys of its systems: what they can do, what not, and that it is in the log."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -68,6 +69,19 @@ async def joined(browser: httpx.AsyncClient, link: str, **changed: str) -> httpx
     data = {"sealed": sealed[1], "code": pyotp.TOTP(secret[1].replace(" ", "")).now()}
     token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
     return await browser.post(link.replace("join?", "join/code?"), data={"csrf_token": token, **data})
+
+
+async def test_an_invitation_that_is_sent_twice_at_once_is_one(world: World) -> None:
+    async with freshly_at_work(world, ADMINISTRATOR) as browser:
+        form = {"csrf_token": await form_token(browser), "key": "of-this-form", **NEW}
+        answers = await asyncio.gather(*(browser.post("/practice/staff/invite", data=form) for _ in range(2)))
+        links = {re.findall(r"/practice/join\?token=([\w-]+)", answer.text)[0] for answer in answers}
+        assert len(links) == 1
+        again = await browser.post("/practice/staff/invite", data=form | {"name": "Akelei-Testmedewerker"})
+        assert not links & set(re.findall(r"/practice/join\?token=([\w-]+)", again.text))
+        assert again.text.count("/withdraw") == 2
+    entries = await entries_of(world.parts.database.reader, 0, (2**62, 2**62), 20)
+    assert [one.event.action for one in entries].count("staff-invited") == 2
 
 
 async def test_a_colleague_joins_by_a_link_and_looks_in_their_role(world: World) -> None:

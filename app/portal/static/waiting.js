@@ -41,8 +41,10 @@ export async function waitingOf(whose) {
   return (await waitingOfAll()).filter((entry) => entry.whose === whose).sort((one, other) => (one.at < other.at ? -1 : 1));
 }
 
+const TRIED_LATER = [401, 408, 429];
+
 // Returns what became of an entry: "kept", "stays" (no network, no login), or what is wrong with it in words.
-async function sent(entry, token) {
+async function sent(entry, token, refused) {
   const form = new URLSearchParams({ ...entry.fields, key: entry.key, kind: entry.kind, whose: entry.whose, csrf_token: token });
   let answer;
   try {
@@ -52,15 +54,18 @@ async function sent(entry, token) {
   }
   const isTold = answer.headers.get("content-type")?.startsWith("application/json");
   const { kept, problems } = isTold ? await answer.json() : {}; // a page is an error, or of what stands between
-  return problems ?? (kept === entry.key ? "kept" : "stays");
+  if (problems) return problems;
+  if (kept === entry.key) return "kept";
+  return answer.status >= 400 && answer.status < 500 && !TRIED_LATER.includes(answer.status) ? [refused] : "stays";
 }
 
-// Sends all that waits for `whose`, one tab at a time; returns how many were kept and how many still wait.
-export function sync(whose, token) {
+// Sends all that waits for `whose`, one tab at a time; returns how many were kept and how many still wait. What is not taken stays
+// with the reason, or with `refused` if none is given, and holds up nothing behind it.
+function sync(whose, token, refused) {
   return navigator.locks.request("sync", async () => {
     let kept = 0;
     for (const entry of await waitingOf(whose)) {
-      const result = await sent(entry, token);
+      const result = await sent(entry, token, refused);
       if (result === "kept") {
         await remove(entry.key);
         kept += 1;
@@ -102,7 +107,7 @@ function sendBeforeLogout(whose, token, place) {
       isBusy = true;
       let all = 0;
       try {
-        if (token && (await inTime(waitingOf(whose))).length) await inTime(sync(whose, token), SEND_MS).catch(console.warn);
+        if (token && (await inTime(waitingOf(whose))).length) await inTime(sync(whose, token, place.dataset.refused), SEND_MS).catch(console.warn);
         const entries = await inTime(waitingOfAll());
         all = entries.length;
         const left = entries.filter((entry) => entry.whose === whose).length;
@@ -121,7 +126,7 @@ function sendBeforeLogout(whose, token, place) {
 }
 
 async function begin(place) {
-  const { whose, token, look } = place.dataset;
+  const { whose, token, look, refused } = place.dataset;
   sendBeforeLogout(whose, token, place);
   await say("owner", whose);
   const { active } = await navigator.serviceWorker.register("/worker.js");
@@ -130,7 +135,7 @@ async function begin(place) {
     await say("look", look);
   }
   if (!token) return; // in the record of another nothing is sent
-  show(place, await sync(whose, token));
+  show(place, await sync(whose, token, refused));
   addEventListener("online", async () => show(place, await sync(whose, token)));
 }
 

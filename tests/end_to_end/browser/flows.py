@@ -52,13 +52,17 @@ FLOWS = (
         "diary",
         "write, correct, take back",
         "test_a_person_keeps_a_diary_corrects_it_and_takes_it_back",
-        ("POST /diary/add", "GET /diary/{resource_id}", "POST /diary/{resource_id}"),
+        ("POST /diary/add", "GET /diary/{release}/{resource_id}", "POST /diary/{release}/{resource_id}"),
     ),
     Flow(
         "care plan",
         "add own goals and actions, end them",
         "test_a_person_adds_a_goal_and_an_action_and_ends_them",
-        ("POST /care-plan/{what}/add", "GET /care-plan/{what}/{resource_id}", "POST /care-plan/{what}/{resource_id}"),
+        (
+            "POST /care-plan/{what}/add",
+            "GET /care-plan/{what}/{release}/{resource_id}",
+            "POST /care-plan/{what}/{release}/{resource_id}",
+        ),
     ),
     Flow(
         "medication, documents",
@@ -83,6 +87,12 @@ FLOWS = (
         "grant, preview, change, withdraw",
         "test_a_person_gives_access_sees_what_is_seen_changes_it_and_stops_it",
         ("POST /access/new", "POST /access/{grant_id}/change", "POST /access/{grant_id}/withdraw"),
+    ),
+    Flow(
+        "who may see what",
+        "stop all that a practice has at once",
+        "test_a_person_stops_all_that_a_practice_has_at_once",
+        ("POST /access/{grant_id}/stop-all",),
     ),
     Flow(
         "who may see what",
@@ -151,8 +161,8 @@ FLOWS = (
         "test_a_practice_writes_a_goal_into_the_care_plan_and_the_person_sees_it",
         (
             "POST /practice/people/{grant_id}/care-plan/{what}/add",
-            "GET /practice/people/{grant_id}/care-plan/{what}/{resource_id}",
-            "POST /practice/people/{grant_id}/care-plan/{what}/{resource_id}",
+            "GET /practice/people/{grant_id}/care-plan/{what}/{release}/{resource_id}",
+            "POST /practice/people/{grant_id}/care-plan/{what}/{release}/{resource_id}",
         ),
     ),
     Flow(

@@ -178,23 +178,6 @@ def test_somebody_starts_with_a_passkey_and_changes_it_for_another(site: Site, b
 
 
 @every_way
-def test_a_person_chooses_which_mails_come(site: Site, browser: Browser, way: Way) -> None:
-    who, _, _ = newcomer(site, browser, way)
-    who.goes_to("/settings")
-    who.comes_to("Settings")
-    who.follow("Mails to you")
-    who.comes_to("Mails to you")
-    night = who.page.get_by_label(who.say("A practice looks at night"))
-    expect(night).to_be_checked()
-    night.press(" ")
-    who.press("Keep")
-    who.is_told("Your choice is kept.")
-    expect(night).not_to_be_checked()
-    expect(who.page.get_by_label(who.say("A practice looks for the first time"))).to_be_checked()
-    who.is_done()
-
-
-@every_way
 def test_who_is_not_logged_in_chooses_a_language(site: Site, browser: Browser, way: Way) -> None:
     who = walker(site, browser, way)
     who.goes_to("/login")

@@ -140,6 +140,36 @@ def test_an_answer_that_does_not_say_that_it_is_kept_leaves_it_waiting(phone: Br
     assert times_kept(page, weight) == 1
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_the_record_does_not_take_holds_up_nothing_behind_it_and_says_so(
+    phone: BrowserContext, status: int
+) -> None:
+    refused, taken = f"87,{status % 100 + 10}", f"88,{status % 100 + 10}"
+    for weight in (refused, taken):
+        typed(phone, weight)
+    page = phone.new_page()
+
+    def answer(route: Route) -> None:
+        is_first = refused.replace(",", "%2C") in (route.request.post_data or "")
+        if is_first:
+            route.fulfill(status=status, content_type="text/html", body="<p>Nee")
+        else:
+            route.continue_()
+
+    page.route(SENDING, answer)
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text("Wat nog op deze telefoon wacht: 1.")
+    page.get_by_role("status").get_by_role("link", name="Kijken").click()
+    line = page.get_by_role("main").locator("li", has_text=refused)
+    expect(line).to_contain_text("Dit kon niet worden bewaard.")
+    expect(page.get_by_role("main").locator("li", has_text=taken)).to_have_count(0)
+    assert times_kept(page, taken) == 1
+    page.unroute(SENDING)
+    page.goto("/")
+    expect(page.get_by_role("status")).to_contain_text(SENT)
+    assert (times_kept(page, refused), times_kept(page, taken)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "answer", ["{ throw new DOMException('no room', 'QuotaExceededError'); }", "({})"], ids=["has no room", "is silent"]
 )
