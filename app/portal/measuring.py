@@ -7,7 +7,7 @@ The limits are ours and say nothing about what is healthy.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from app.fhir.self_measured import MOMENTS, Measured
@@ -210,7 +210,8 @@ def at_typed(key: str, texts: Mapping[str, str], now: datetime, found: Checked, 
         found.errors["clock"] = language.gettext("Write a time, such as 08:30.")
     if day is None or clock is None or found.errors.keys() & {"day", "clock"}:
         return None
-    at = datetime.combine(day, clock, now.tzinfo)
+    # A time that the clocks skip is the one an hour on: as it is read again, so that a form that comes twice says the same.
+    at = datetime.combine(day, clock, now.tzinfo).astimezone(UTC).astimezone(now.tzinfo)
     if at > now + AHEAD_MAX:
         found.errors["day"] = language.gettext("This moment is still to come.")
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from app.fhir.release import Release
 from tests.support.world import (
     SYSTEM,
+    UNTIL,
     Tree,
     World,
     bundle,
@@ -200,7 +201,7 @@ def _conditional_reference(world: World, release: Release, patient: str) -> Tree
 def _request(world: World, release: Release, patient: str) -> Tree:
     """Return a request with a code that is no good, or with Zonnestraal's: what is answered is the same."""
     code = world.made.codes["zonnestraal"] if patient == world.zonnestraal.patients[release] else "AAAA-AAAA"
-    values = {"valueString": code}, {"valueCode": "medication"}, {"valueDateTime": "2027-06-01"}
+    values = {"valueString": code}, {"valueCode": "medication"}, {"valueDateTime": str(UNTIL)}
     names = ("code", "category", "until")
     named = [{"name": name, **value} for name, value in zip(names, values, strict=True)]
     return {"resourceType": "Parameters", "parameter": named}

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -12,7 +14,7 @@ from app.access.grant import Grant
 from app.access.smart_scope import Action
 from app.consent import grants, requests
 from tests.access.test_pages import session
-from tests.support.world import Tree, World, world_in
+from tests.support.world import DAY, UNTIL, Tree, World, world_in
 
 PRACTICE = "no grant"
 NAME = "Praktijk No Grant-Test"
@@ -48,7 +50,7 @@ async def made_code(browser: httpx.AsyncClient) -> str:
 
 async def asked(world: World, browser: httpx.AsyncClient, **more: str) -> str:
     """Have the practice ask for medication and measurements, to read and to add; return the address of the request."""
-    values = {"code": await made_code(browser), "until": "2027-06-01", "text": WORDS, **more}
+    values = {"code": await made_code(browser), "until": str(UNTIL), "text": WORDS, **more}
     several = [("category", "medication"), ("category", "own-measurements"), ("action", "read"), ("action", "create")]
     named = [{"name": name, "valueString": value} for name, value in [*values.items(), *several]]
     body: Tree = {"resourceType": "Parameters", "parameter": named}
@@ -108,7 +110,7 @@ async def test_as_asked_is_all_of_it_until_then_and_no_longer(world: World, brow
     (grant,) = await given(world)
     assert grant.categories == Category.MEDICATION | Category.OWN_MEASUREMENTS
     assert grant.actions == Action.READ | Action.CREATE
-    assert grant.until.isoformat() == "2027-06-01T22:00:00+00:00"
+    assert grant.until == datetime.combine(UNTIL + DAY, time(), ZoneInfo("Europe/Amsterdam"))
     log = (await browser.get("/activity?who=all")).text
     assert "heeft u om toegang gevraagd" in log
     assert "heeft een code voor een praktijk gemaakt" in log
@@ -181,8 +183,10 @@ async def test_what_was_given_is_withdrawn_like_any_other_grant(world: World, br
 
 
 async def test_the_person_is_mailed_without_a_word_of_what_or_who(world: World, browser: httpx.AsyncClient) -> None:
+    await world.parts.watcher.watch()
     await asked(world, browser)
     waiting, _ = await requests.of_record(world.parts.database.reader, world.zonnestraal.record_id, world.parts.clock())
     assert len(waiting) == 1
+    await world.parts.watcher.watch()
     jobs = await world.parts.deliverer.waiting()
     assert jobs.jobs == 1

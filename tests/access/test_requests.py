@@ -19,7 +19,7 @@ from app.db.database import Transaction
 from app.fhir.release import Release
 from app.interactions.erase import erase_record
 from app.oauth.tokens import Holder
-from tests.support.world import Person, Tree, World, tree_of, world_in
+from tests.support.world import UNTIL, Person, Tree, World, tree_of, world_in
 
 MADE_ANEW = re.compile(r"urn:uuid:[0-9a-f-]{36}")
 ASK = "/Consent/$request-access"
@@ -33,7 +33,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 def request(code: str, /, **values: str) -> Tree:
     """Return Parameters that ask for medication."""
-    named = {"code": code} | {"category": "medication", "until": "2027-06-01", **values}
+    named = {"code": code} | {"category": "medication", "until": str(UNTIL), **values}
     return {
         "resourceType": "Parameters",
         "parameter": [{"name": name, "valueString": value} for name, value in named.items() if value],

@@ -385,10 +385,10 @@ async def test_how_much_there_is_now_does_not_shorten_a_window_in_the_past(
 ) -> None:
     monkeypatch.setattr(measurements, "DENSE", 3)
     me, now = world.caller("zonnestraal"), datetime.now(UTC)
-    for days in (1, 2, 3, 4, 400):
+    for days in (1, 2, 3, 4, 4000):
         day = str((now - timedelta(days=days)).date())
         await me.made(weight(Release.R4, world.zonnestraal.patient(), effectiveDateTime=day))
     chosen = re.compile(r'period=(\w+)" aria-current')
-    past = str((now - timedelta(days=390)).date())
+    past = str((now - timedelta(days=3990)).date())
     shown = [(await page(world, f"/measurements/weight{query}")).text for query in (f"?until={past}", "")]
     assert [chosen.findall(text) for text in shown] == [[measurements.USUAL], [measurements.PERIODS[0].key]]

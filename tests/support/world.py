@@ -51,6 +51,9 @@ SHARED_UUID = "5a1ad000-0000-4000-8000-00000000abcd"
 
 DAY = timedelta(days=1)
 """How long the template's tokens and sessions last: longer than the tests of a slow machine."""
+UNTIL = (datetime.now(UTC) + 200 * DAY).date()
+"""The last day that is asked for, where somebody asks for access."""
+
 APP_SCOPE = "patient/Observation.cruds patient/Patient.r patient/Condition.rs"
 CATEGORY_SYSTEM = {
     Release.STU3: "http://hl7.org/fhir/observation-category",

@@ -91,6 +91,13 @@ def test_a_phone_may_be_some_minutes_ahead_and_no_more() -> None:
     assert checked("weight", {**fields, "clock": "09:11"}, NOW, language("nl")).errors.keys() == {"day"}
 
 
+def test_a_time_that_the_clocks_skip_is_an_hour_on() -> None:
+    now = datetime(2027, 3, 28, 9, 0, tzinfo=NOW.tzinfo)
+    fields = {"value": "72", "day": "2027-03-28", "clock": "02:20"}
+    (weight,) = checked("weight", fields, now, language("nl")).measured
+    assert weight.at.isoformat() == "2027-03-28T03:20:00+02:00"
+
+
 def test_steps_are_of_a_day() -> None:
     (steps,) = checked("steps", {"value": "10.432", "day": "2026-11-25"}, NOW, language("nl")).measured
     assert (steps.values, steps.at.date()) == ((Decimal(10432),), date(2026, 11, 25))
