@@ -422,8 +422,9 @@ def router(parts: Parts) -> APIRouter:
         past = [access for access in found if access not in current]
         is_own = person.acting is None
         waiting = await waiting_for(parts, person.record_id, language_of(request)) if is_own else []
-        has = Counter(one.grantee_id for one in current if one.may_change and one.kind is Grantee.PRACTICE)
-        has.update(one.practice_id for one in waiting)
+        of_practices = [one for one in current if one.may_change and one.kind is Grantee.PRACTICE]
+        has = Counter([*(one.grantee_id for one in of_practices), *(one.practice_id for one in waiting)])
+        first = {one.grantee_id: one.grant_id for one in reversed(of_practices)}
         return page(
             request,
             "access.html",
@@ -433,7 +434,7 @@ def router(parts: Parts) -> APIRouter:
             of_practice=next(
                 (one.grantee_id for one in found if one.grant_id == grant and one.kind is Grantee.PRACTICE), ""
             ),
-            several={practice_id for practice_id, number in has.items() if number > 1},
+            several={practice_id: grant_id for practice_id, grant_id in first.items() if has[practice_id] > 1},
             may_see_log=is_own,
             done=done,
             others=beside(found, grant),

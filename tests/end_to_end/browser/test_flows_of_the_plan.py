@@ -211,7 +211,7 @@ def test_a_person_stops_all_that_a_practice_has_at_once(site: Site, browser: Bro
     who = walker(site, browser, way, WALKER)
     for part in ("Care plan", "Medicines"):
         give(who, practice, part)
-    who.follow("Stop everything", who.page.locator("li.goal", has_text=practice).first)
+    who.follow("Stop everything of this practice", who.page.locator("li.goal", has_text=practice).first)
     who.comes_to("Stop everything of %(name)s?", name=practice)
     who.sees(who.say("All of this ends at once."))
     for part in ("Care plan", "Medicines"):
