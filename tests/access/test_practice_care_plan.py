@@ -9,6 +9,7 @@ from app.access.categories import Category
 from app.access.smart_scope import LOOK, Action
 from app.fhir.agreed_care_plan import MADE_HERE
 from app.fhir.release import Release
+from app.interactions import own_words
 from tests.access.test_practice_pages import at_work, person_url
 from tests.access.test_practice_plan import plan, refused_everywhere, sent
 from tests.support.world import World, goal, never_made, restricted, staff_name
@@ -208,7 +209,22 @@ async def test_a_plan_that_a_system_sent_is_told_to_be_that_systems_and_not_chan
     assert kept == sent_by_api
 
 
-async def test_in_a_record_of_stu3_a_plan_is_of_stu3(world: World, plan: str) -> None:
+async def test_where_stu3_is_what_is_written_all_of_a_plan_is_made_in_stu3(
+    world: World, plan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_words, "RELEASES", (Release.STU3,))
+    ticked = {f"proposal {number}": "on" for number in range(7)} | {"illness": "diabetes-type-2"}
+    async with at_work(world, "gp of granted") as browser:
+        answer = await sent(browser, f"{plan}/plans/add", **TITLE, **ticked)
+        assert answer.headers.get("location") == f"{plan}?saved=plans-added", answer.text
+    assert await plans_of(world) == []
+    (made,) = await plans_of(world, Release.STU3)
+    assert made["subject"] == {"reference": world.zonnestraal.patient(Release.STU3)}
+    asked = [one["reference"]["reference"].split("/")[0] for one in made["activity"] if "reference" in one]
+    assert (len(made["goal"]), asked) == (3, ["ProcedureRequest", "ProcedureRequest", "Task", "Task"])
+
+
+async def test_to_a_plan_of_stu3_belongs_what_is_of_stu3(world: World, plan: str) -> None:
     async with at_work(world, "gp of granted") as browser:
         await sent(browser, f"{plan}/plans/add", **TITLE)
         (made,) = await plans_of(world)
