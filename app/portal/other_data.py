@@ -19,6 +19,7 @@ from app.fhir.diary import DiaryKind
 from app.fhir.elements import Tree, amount, codes, day_of, has_code, listed, person_name, plain, words
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
+from app.fhir.self_measured import OWN
 from app.fhir.validation.structure import resource_types
 from app.fhir.visit import PROFILE as VISIT
 from app.portal import background, results, summary
@@ -53,7 +54,6 @@ LEFT_OUT: dict[str, tuple[tuple[str, str], ...]] = {
 """Types of which a page leaves something out, and the search that finds that, or more."""
 
 _WRONG = frozenset({"entered-in-error", "error"})
-_GRANT = "https://regie.example/fhir/StructureDefinition/"
 _JOURNAL = ("S", "O", "E", "P")
 _NAMES = (
     "code vaccineCode codeCodeableConcept codeReference title name description type category serviceType serviceCategory "
@@ -143,7 +143,7 @@ def _is_shown_elsewhere(tree: Tree) -> bool:
     if tree["resourceType"] == "Flag":
         return bool(summary.alerts([tree]))
     if tree["resourceType"] == "Consent":
-        is_grant = any(one.startswith(_GRANT) for one in profiles)
+        is_grant = any(one.startswith(OWN) for one in profiles)
         return is_grant or (has_code(tree.get("category"), *background.WISHES) and tree.get("status") != "inactive")
     if tree["resourceType"] == "Communication":
         is_asked = any(CORRECTION in codes(one) for one in listed(tree.get("category")))
