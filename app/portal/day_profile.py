@@ -29,7 +29,7 @@ from app.portal.chart import (
 STRETCH_MIN = 3
 """Values that a stretch of the day has at least, to say something about it."""
 
-DOTS_MAX = 160
+DOTS_MAX = 100
 _MANY = 240
 """Values from which each hour is told by itself; of fewer, each two or three hours."""
 

@@ -1,6 +1,7 @@
 """A template with values becomes a page, in the reader's language."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from babel.dates import get_day_names
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from app.access.categories import PARTS
 from app.portal import formats
@@ -20,6 +22,7 @@ from app.portal.language import Language, chosen
 from app.portal.navigation import NAVIGATION, PRACTICE_NAVIGATION, Entry, grouped, navigation_of_another, seen_by, tabs
 
 TEMPLATES = Path(__file__).parent / "templates"
+ICON_USED = re.compile(r'<use href="#icon-(\w+)"')
 
 
 def _weekday(value: date, language: Language) -> str:
@@ -37,6 +40,12 @@ def _filters(language: Language) -> dict[str, Callable[..., str]]:
     return {name: partial(function, language=language) for name, function in by_name.items()}
 
 
+def _with_icons(body: str, drawn: Callable[[Iterable[str]], str]) -> Markup:
+    """Return the body of a page with the icons that it uses drawn at its beginning."""
+    names = dict.fromkeys(ICON_USED.findall(body))
+    return Markup("{}{}").format(Markup(drawn(names)), Markup(body))  # noqa: S704 - both come out of templates that escape
+
+
 @cache
 def environment(code: str) -> Environment:
     """Return the templates in one language; made once."""
@@ -52,6 +61,8 @@ def environment(code: str) -> Environment:
     )
     templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.filters.update(_filters(language))
+    icons: Any = templates.get_template("icons.html").module
+    templates.filters["with_icons"] = partial(_with_icons, drawn=icons.drawn)
     templates.filters["clock"] = formats.clock
     templates.filters["capital"] = formats.capital
     templates.globals.update(language=language, static=static)
