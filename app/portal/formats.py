@@ -65,7 +65,7 @@ def quantity(value: Decimal, code: str, language: Language) -> str:
 
 def day(value: date, language: Language) -> str:
     """Return a date in full: ``25 november 2026``."""
-    return str(format_date(value, "d MMMM y", locale=language.locale))
+    return _day(value, "d MMMM y", language)
 
 
 def short_day(value: date, language: Language) -> str:
@@ -94,7 +94,8 @@ def near_day(value: date, today: date, language: Language) -> str:
 
 @lru_cache(KEPT_MAX)
 def _day(value: date, pattern: str, language: Language) -> str:
-    return str(format_date(value, pattern, locale=language.locale))
+    # A day stays on its line: what begins with its number is read at once.
+    return str(format_date(value, pattern, locale=language.locale)).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def near_moment(value: datetime, today: date, language: Language) -> str:

@@ -42,7 +42,7 @@ async def test_the_list_says_whose_it_is_and_what_is_used_how_and_what_for(world
     async with await session(world, "zonnestraal") as browser:
         shown = (await browser.get("/medication/list", headers=ENGLISH)).text
     for text in (
-        world.zonnestraal.family, "born on 17 May 1964", "Verzonnenol", "1 keer per dag 1 tablet", "Hoge bloeddruk",
+        world.zonnestraal.family, "born on 17\u00a0May\u00a01964", "Verzonnenol", "1 keer per dag 1 tablet", "Hoge bloeddruk",
         "M. Meetlat-Testarts", "Verzonnen pinda",
     ):  # fmt: skip
         assert text in shown, text
@@ -85,7 +85,7 @@ async def test_a_practice_prints_only_the_parts_that_were_shared_with_its_people
         assert "Verzonnen pinda" not in shown
         await world.give("granted", world.zonnestraal, Category.ALLERGIES)
         shown = (await browser.get(url)).text
-        for text in ("17 May 1964", "Verzonnen pinda", world.zonnestraal.family):
+        for text in ("17\u00a0May\u00a01964", "Verzonnen pinda", world.zonnestraal.family):
             assert text in shown, text
         assert url in (await browser.get(f"{person_url(world)}/medication")).text
         await world.withdraw(grant)

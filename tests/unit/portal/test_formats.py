@@ -42,13 +42,13 @@ def test_a_quantity_has_the_unit_that_people_write(value: str, unit: str, expect
 def test_near_days_have_a_name() -> None:
     assert formats.near_day(TODAY, TODAY, DUTCH) == "vandaag"
     assert formats.near_day(date(2026, 11, 24), TODAY, DUTCH) == "gisteren"
-    assert formats.near_day(date(2026, 11, 3), TODAY, DUTCH) == "3 november"
-    assert formats.near_day(date(2025, 11, 3), TODAY, DUTCH) == "3 november 2025"
+    assert formats.near_day(date(2026, 11, 3), TODAY, DUTCH) == "3\u00a0november"
+    assert formats.near_day(date(2025, 11, 3), TODAY, DUTCH) == "3\u00a0november\u00a02025"
 
 
 def test_a_moment_is_said_in_full_and_short() -> None:
     moment = datetime(2026, 11, 3, 7, 5)  # noqa: DTZ001 - local already
-    assert formats.near_moment(moment, TODAY, DUTCH) == "3 november om 07:05"
+    assert formats.near_moment(moment, TODAY, DUTCH) == "3\u00a0november om 07:05"
     assert formats.short_moment(moment, TODAY, DUTCH).replace("\u00a0", " ") == "3 nov 07:05"
 
 

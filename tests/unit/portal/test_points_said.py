@@ -42,7 +42,7 @@ def drawing() -> Chart:
 
 def test_both_dots_of_a_blood_pressure_say_the_whole_measurement_and_how_it_lies_to_the_target() -> None:
     upper, lower = drawing().lines
-    said = ["2 maart om 07:00: 128/76\u00a0mmHg", "Vandaag om 08:15: 131/92\u00a0mmHg. Boven doel."]
+    said = ["2\u00a0maart om 07:00: 128/76\u00a0mmHg", "Vandaag om 08:15: 131/92\u00a0mmHg. Boven doel."]
     assert [dot.label for dot in upper.dots] == [dot.label for dot in lower.dots] == said
     assert [dot.beyond for dot in (*upper.dots, *lower.dots)] == [False, False, False, True]
 
@@ -59,4 +59,4 @@ def test_the_line_below_a_chart_is_there_from_the_first_moment_and_each_dot_has_
     shown = str(pieces.plot(drawing(), "time", "Bloeddruk", "In woorden", "Eén voor één", "Wijs een punt aan."))
     assert '<div class="read" data-points="Eén voor één">' in shown
     assert shown.rstrip().endswith('<p class="at-point soft with-program">Wijs een punt aan.</p>')
-    assert shown.count("<title>2 maart om 07:00: 128/76\u00a0mmHg</title></circle>") == 2
+    assert shown.count("<title>2\u00a0maart om 07:00: 128/76\u00a0mmHg</title></circle>") == 2

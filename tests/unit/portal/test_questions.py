@@ -202,7 +202,10 @@ def test_a_moment_is_shown_on_the_clock_of_its_person() -> None:
         text: in_words({"valueDateTime": text}, ZoneInfo("Europe/Amsterdam"), ENGLISH)
         for text in ("2026-02-01T07:30:00Z", "2026-02-01")
     }
-    assert shown == {"2026-02-01T07:30:00Z": "1 February 2026, 08:30", "2026-02-01": "1 February 2026"}
+    assert shown == {
+        "2026-02-01T07:30:00Z": "1\u00a0February\u00a02026, 08:30",
+        "2026-02-01": "1\u00a0February\u00a02026",
+    }
 
 
 def test_a_questionnaire_that_is_too_long_or_too_deep_is_refused() -> None:

@@ -45,9 +45,9 @@ def test_a_home_glucose_is_no_laboratory_result() -> None:
 def test_what_changed_is_said_in_words() -> None:
     before = result("2026-01-01", "4.1")
     for value, said in (
-        ("5.4", "Hoger dan op 1 januari 2026: 4,1."),
-        ("3.9", "Lager dan op 1 januari 2026: 4,1."),
-        ("4.10", "Hetzelfde als op 1 januari 2026."),
+        ("5.4", "Hoger dan op 1\u00a0januari\u00a02026: 4,1."),
+        ("3.9", "Lager dan op 1\u00a0januari\u00a02026: 4,1."),
+        ("4.10", "Hetzelfde als op 1\u00a0januari\u00a02026."),
     ):
         (row,) = results([before, result("2026-03-01", value)], AMSTERDAM, DUTCH)
         assert row.change == said
@@ -72,7 +72,7 @@ def test_the_course_has_a_dot_for_each_result_and_the_band_of_what_is_normal() -
     assert row.course.normal is not None
     top, bottom = row.course.normal.y, row.course.normal.y + row.course.normal.height
     assert row.course.dots[1].y < top < row.course.dots[0].y < bottom
-    assert row.course.said == "2 uitslagen: van 4,0 op 1 januari 2026 naar 6,0 op 1 februari 2026."
+    assert row.course.said == "2 uitslagen: van 4,0 op 1\u00a0januari\u00a02026 naar 6,0 op 1\u00a0februari\u00a02026."
 
 
 def test_results_at_one_moment_have_no_course() -> None:

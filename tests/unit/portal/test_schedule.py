@@ -67,8 +67,8 @@ def test_a_schedule_that_says_nothing_gives_no_words(timing: dict[str, Any] | No
 
 def test_the_period_of_a_schedule_is_said_in_words() -> None:
     timing = every(boundsPeriod={"start": "2026-02-27", "end": "2026-12-01"})
-    assert bounds_in_words(timing, DUTCH) == "van 27 februari 2026 tot en met 1 december 2026"
-    assert bounds_in_words(every(boundsPeriod={"start": "2026-02-27"}), DUTCH) == "vanaf 27 februari 2026"
+    assert bounds_in_words(timing, DUTCH) == "van 27\u00a0februari\u00a02026 tot en met 1\u00a0december\u00a02026"
+    assert bounds_in_words(every(boundsPeriod={"start": "2026-02-27"}), DUTCH) == "vanaf 27\u00a0februari\u00a02026"
     assert bounds_in_words(every(), DUTCH) == ""
 
 
