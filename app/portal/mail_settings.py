@@ -16,6 +16,7 @@ from app.audit.doings import Doing
 from app.audit.events import Event
 from app.audit.unusual import Unusual
 from app.db.database import Transaction
+from app.identity import mail_addresses
 from app.portal.language import marked
 from app.portal.page import near, page
 from app.portal.parts import Parts
@@ -61,6 +62,7 @@ def router(parts: Parts) -> APIRouter:
             new=NEW,
             stands_out=STANDS_OUT,
             always=ALWAYS,
+            has_address=bool(await mail_addresses.of_account(reader, person.account_id)),
             off=await alerts.switched_off(reader, person.record_id),
             told={sign: at.astimezone(zone) for sign, at in told.items()},
             is_kept=request.query_params.get("done") == "kept",

@@ -101,6 +101,14 @@ async def test_what_was_switched_off_is_not_mailed_and_its_page_still_tells_it(w
     assert await told(world) == [(him.name, "Iemand vraagt u om toegang")]
 
 
+async def test_who_has_no_address_is_told_that_no_mail_comes_and_where_to_give_one(world: World) -> None:
+    async with await browser_of(world, world.zonnestraal) as browser:
+        said = [(await browser.get("/settings/mails")).text]
+        await reachable(world, world.zonnestraal)
+        said.append((await browser.get("/settings/mails")).text)
+    assert ["So you get no mail." in text for text in said] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("age", "has_agreed", "childs"),
     [(12, False, "U beslist nu mee over uw dossier"), (16, True, "U beslist nu zelf over uw dossier")],
