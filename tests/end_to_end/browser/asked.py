@@ -17,6 +17,12 @@ HOW_ARE_YOU = {
             "type": "choice",
             "answerOption": [{"valueString": often} for often in ("Nooit", "Soms", "Elke dag")],
         },
+        {
+            "linkId": "why",
+            "text": "Waardoor was u elke dag moe?",
+            "type": "string",
+            "enableWhen": [{"question": "tired", "operator": "=", "answerString": "Elke dag"}],
+        },
         {"linkId": "more", "text": "Wat wilt u nog zeggen?", "type": "text"},
     ],
 }

@@ -77,6 +77,18 @@ FLOWS = (
         ("GET /questionnaires/{resource_id}", "POST /questionnaires/{resource_id}"),
     ),
     Flow(
+        "questionnaires",
+        "a question that follows from an answer",
+        "test_a_question_that_follows_from_an_answer_comes_and_goes",
+        ("POST /questionnaires/{resource_id}",),
+    ),
+    Flow(
+        "GP summary",
+        "all that is known, and what has no page of its own",
+        "test_a_person_reads_the_whole_of_what_is_known",
+        ("GET /other",),
+    ),
+    Flow(
         "prepare my visit",
         "choose what to discuss, for the practice to see; change it, withdraw it",
         "test_a_person_prepares_a_visit_and_the_practice_sees_it",
