@@ -24,7 +24,7 @@ from tests.benchmarks.replay import Limit, replay
 from tests.benchmarks.routine import invented
 from tests.benchmarks.server import on_cores, serving_time
 
-_WARM, RECORDED = range(1, 2), range(2, 26)
+_WARM, _RECORDED = range(1, 2), range(2, 26)
 """People whose SQL is recorded: one with whom the driver gets going, and those that count."""
 
 EMPTY = "empty"
@@ -126,7 +126,7 @@ async def _timed(people: Files, context: Context, process: int | None) -> tuple[
     return await people.into(context, usual_processes()), serving_time(process)
 
 
-def imports(where: Place, folder: Path, recorded: range = RECORDED) -> Imports:
+def imports(where: Place, folder: Path, recorded: range = _RECORDED) -> Imports:
     """Return what imports people, with the limit by those that are ``recorded``; ``folder`` is made."""
     folder.mkdir()
     url = where.make(EMPTY)

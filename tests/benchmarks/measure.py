@@ -13,7 +13,7 @@ import httpx
 
 from app.wiring import wire
 from tests.benchmarks.growth import Growth, growth
-from tests.benchmarks.importing import RECORDED, Imported, imports
+from tests.benchmarks.importing import Imported, imports
 from tests.benchmarks.kept import People, people, program_on, served
 from tests.benchmarks.load import load, prepare
 from tests.benchmarks.places import Place, place
@@ -240,7 +240,7 @@ def _one_core(measured: Measured, run: Run, calls: Calls, limits: dict[tuple[str
 
 
 def _imports(measured: Measured, where: Place, folder: Path, size: Size) -> None:
-    importing = imports(where, folder / "import", RECORDED[: size.imported // 2])
+    importing = imports(where, folder / "import")
     measured.imports[where.kind] = importing.imported("imported", size.imported)
     with _moved(where):
         found = importing.imported("importedonecore", size.imported // 4, WORKER_CORE)
