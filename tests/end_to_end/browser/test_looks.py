@@ -1,5 +1,7 @@
 """What somebody chose for their pages: all stays whole, on every page and on paper."""
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -48,6 +50,19 @@ def test_on_paper_stands_every_value_and_nothing_to_press(site: Site, browser: B
         expect(value).to_be_visible()
     expect(page.get_by_role("link", name="Verbeteren").first).to_be_hidden()
     assert page.locator("body").evaluate("body => getComputedStyle(body).color") == "rgb(0, 0, 0)"
+    page.goto("/measurements/blood-pressure")
+    week = page.get_by_role("region", name="Een week meten")
+    assert week.evaluate("week => getComputedStyle(week).breakInside") == "avoid"
+    page.context.close()
+
+
+def test_the_hours_of_a_day_stand_apart_in_large_print(site: Site, browser: Browser) -> None:
+    page = chosen(site, browser, "large.more")
+    page.goto("/measurements/glucose")
+    boxes = page.locator("section[aria-labelledby=curve] .plot text:not(.minor)", has_text=":00").all()
+    sides = sorted((box["x"], box["x"] + box["width"]) for one in boxes if (box := one.bounding_box()))
+    assert len(sides) == 5
+    assert all(right + 4 < left for (_, right), (left, _) in pairwise(sides))
     page.context.close()
 
 
