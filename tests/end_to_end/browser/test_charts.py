@@ -113,7 +113,7 @@ def test_the_day_of_glucose_and_the_course_of_a_result_are_read_alike(site: Site
     site.go(page, "/summary")
     before = height(page)
     page.get_by_role("slider").first.focus()
-    expect(words_of(page)).to_have_text(re.compile(r"^\d+ \w+ \d{4}: [\d,]+\s\S+"))
+    expect(words_of(page)).to_have_text(re.compile(r"^\d+\s\w+\s\d{4}: [\d,]+\s\S+"))
     assert height(page) == before
     context.close()
 
