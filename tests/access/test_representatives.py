@@ -1,5 +1,6 @@
 """Who acts for another: by every way in what the person themselves would see while it is in force, and nothing after that."""
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -52,7 +53,7 @@ async def over(world: World, state: str) -> Grant:
             grant = await let_act(world, world.maanlicht, birth_date=years_ago(world, 12))
         case "a child of 12 whose yes is of before":
             grant = await let_act(
-                world, world.maanlicht, birth_date=years_ago(world, 12), agreed_at=now.replace(year=now.year - 1)
+                world, world.maanlicht, birth_date=years_ago(world, 12), agreed_at=now - timedelta(days=365)
             )
         case "a child of 16":
             grant = await let_act(world, world.maanlicht, birth_date=years_ago(world, 16), agreed_at=now)

@@ -24,7 +24,8 @@ YEAR = timedelta(days=366)
 def years_ago(world: World, years: int, days: int = 0) -> date:
     """Return the birth date of somebody who is so many years and days old today."""
     today = world.parts.clock().date() - timedelta(days=days)
-    return today.replace(year=today.year - years, day=min(today.day, 28))
+    is_leap_day = (today.month, today.day) == (2, 29)
+    return today.replace(year=today.year - years, day=28 if is_leap_day else today.day)
 
 
 async def account_id(world: World, person: Person) -> str:
