@@ -1,5 +1,6 @@
 """What is checked of a page that is open in a browser; each check returns what is wrong in words, nothing if all is well."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -88,6 +89,20 @@ def making(page: Page) -> list[str]:
     if shift > SHIFT_MAX:
         found.append(f"moves by {shift}")
     return found
+
+
+_NAMELESS = re.compile(
+    r"^\s*- (button|checkbox|combobox|heading|link|navigation|radio|region|search|searchbox|switch|table|textbox)"
+    r"(?! \"[^\"]*\w)(?=[ :]|$).*",
+    re.MULTILINE,
+)
+"""What a screen reader names, and here can't: a line of the tree that the browser makes for it, without a name behind the role."""
+
+
+def aloud(page: Page) -> tuple[str, list[str]]:
+    """Return what a screen reader is given of a page, as indented lines, and what of it has no name."""
+    tree = page.locator("body").aria_snapshot()
+    return tree, [f"without a name: {found[0].strip()}" for found in _NAMELESS.finditer(tree)]
 
 
 _FOCUSED = """() => {

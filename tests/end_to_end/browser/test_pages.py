@@ -14,6 +14,9 @@ from tests.support.running import ROOT
 pytestmark = pytest.mark.browser
 
 SCREENSHOTS = ROOT / "var" / "screenshots"
+ALOUD = ROOT / "var" / "aloud"
+"""What a screen reader is given of each page, to be read by somebody who looks after it."""
+
 WIDTHS = (390, 768, 1440)
 HEIGHT = 900
 SEEN_MOST = ("/", "/measurements", "/measurements/blood-pressure", "/care-plan", "/medication")
@@ -52,6 +55,21 @@ def test_every_page_can_be_read_and_used_by_everyone(
     # The browser takes its viewer of PDFs out of itself, by addresses of its own.
     assert [address for address in asked if not address.startswith((site.url, "chrome:", "chrome-extension:"))] == []
     assert [text for text in said if "404" not in text] == []
+    context.close()
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_every_page_has_a_name_for_all_that_a_screen_reader_tells_of(site: Site, browser: Browser, who: str) -> None:
+    context = site.opened(browser, who)
+    page = context.new_page()
+    faults: list[str] = []
+    ALOUD.mkdir(parents=True, exist_ok=True)
+    for place in PLACES[who]:
+        site.go(page, place)
+        told, nameless = checks.aloud(page)
+        (ALOUD / f"{who}{re.sub(r'[^a-z]+', '-', place)}.txt").write_text(told, encoding="utf-8")
+        faults += [f"{place}: {fault}" for fault in nameless]
+    assert faults == []
     context.close()
 
 
