@@ -35,7 +35,7 @@ _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BINARY = re.compile(r"Binary/[A-Za-z0-9\-.]{1,64}")
 # What most narratives are: one div with a text that says something. Control characters, and what XML writes otherwise, are for the parser.
-_PLAIN = re.compile(rf"""<div xmlns="{NAMESPACE}">(?=\s*[^\s<])[ -%'-;=?-~\xa0-\ud7ff]+</div>""")
+_PLAIN = re.compile(rf"""<div xmlns="{re.escape(NAMESPACE)}">(?=\s*[^\s<])[ -%'-;=?-~\xa0-\ud7ff]+</div>""")
 _IGNORED_IN_URL = re.compile(r"[\x00-\x20]+")
 # What fetches, runs or covers the page; escapes and comments could hide such a word.
 _ACTIVE_STYLE = re.compile(

@@ -80,6 +80,8 @@ def test_what_acts_fetches_or_says_nothing_is_refused(inside: str) -> None:
         div("a") + div("b"),
         '<?xml version="1.0"?>' + div("a"),
         "\ufeff" + div("a"),
+        '<div xmlns="http://www<w3.org/1999/xhtml">a</div>',
+        '<div xmlns="http://wwwaw3.org/1999/xhtml">a</div>',
     ],
 )
 def test_a_narrative_is_one_div_of_xhtml_without_a_document_type(whole: str) -> None:
