@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from app.fhir.release import Release
-from app.fhir.releases.definitions import Element, Member, TypeDefinition
+from app.fhir.releases.definitions import Element, Member
+from app.fhir.validation.circular import Circular
 from app.fhir.validation.issues import has_allowed_coding, refers_to_allowed_type
 from app.fhir.validation.narrative import is_safe_narrative
 from app.fhir.validation.primitives import is_base64
@@ -59,23 +60,23 @@ class _Step:
 class _Walk:
     """The members of a type that need a look; ``required`` has the bits of choices that must be made.
 
-    ``known`` tells of the names that an object may have which of its values to look at; None where choices are made twice or not.
+    ``known`` tells of the names that an object may have whether choices are made once, and which of its values to look at.
     """
 
     steps: dict[str, _Step] = field(default_factory=dict)
     required: int = 0
     is_needed: bool = True
-    known: dict[tuple[str, ...], list[tuple[str, _Step]] | None] = field(default_factory=dict)
+    known: dict[tuple[str, ...], tuple[bool, list[tuple[str, _Step]]]] = field(default_factory=dict)
 
-    def to_look_at(self, names: tuple[str, ...]) -> list[tuple[str, _Step]] | None:
+    def to_look_at(self, names: tuple[str, ...]) -> tuple[bool, list[tuple[str, _Step]]]:
         """Return what ``known`` has for an object with these members; most objects have the same few."""
         if len(self.known) >= _KNOWN_MAX:
             self.known.clear()
-        found = [(name, step) for name in names if (step := self.steps.get(name)) is not None]
-        chosen = [step.choice for _, step in found if step.choice]
+        steps = [(name, step) for name in names if (step := self.steps.get(name)) is not None]
+        chosen = [step.choice for _, step in steps if step.choice]
         is_right = len(chosen) == len(set(chosen)) and not self.required & ~sum(chosen)
-        self.known[names] = [(name, step) for name, step in found if step.goes_deeper] if is_right else None
-        return self.known[names]
+        self.known[names] = found = is_right, [(name, step) for name, step in steps if step.goes_deeper]
+        return found
 
 
 @cache
@@ -91,7 +92,7 @@ class _Walks:
         self.types = self.structs.types
         self.has_extensions = has_extensions
         self.skips_entries = skips_entries
-        self.walks: dict[str, _Walk] = {}
+        self.walks = Circular(lambda _: _Walk(), self.fill)
 
     def accept(self, name: str, body: bytes, tree: dict[str, Any], room: int) -> bool:
         """Return whether Struct and walk both accept; ``room`` is how many levels of nesting are left."""
@@ -99,20 +100,12 @@ class _Walks:
             self.structs.decoder(name).decode(body)
         except msgspec.ValidationError:
             return False
-        return self.agrees(self.walk(name), tree, room)
+        return self.agrees(self.walks[name], tree, room)
 
-    def walk(self, name: str) -> _Walk:
-        """Return the walk of a type."""
-        if name not in self.walks:
-            made = self.walks[name] = _Walk()
-            self.fill(made, self.types[name])
-            made.is_needed = bool(made.steps)
-        return self.walks[name]
-
-    def fill(self, walk: _Walk, definition: TypeDefinition) -> None:
+    def fill(self, walk: _Walk, name: str) -> None:
         """Put the steps of a type in its walk, and leave out members that hold nothing to look at."""
         bit = 1
-        for element in definition.elements:
+        for element in self.types[name].elements:
             if element.is_choice and element.required:
                 walk.required |= bit
             for member in element.members():
@@ -125,6 +118,7 @@ class _Walks:
                     if sibling.goes_deeper:
                         walk.steps[f"_{member.name}"] = sibling
             bit <<= element.is_choice
+        walk.is_needed = bool(walk.steps)
 
     def step(self, element: Element, member: Member, choice: int) -> _Step:
         """Return what to look at in one member."""
@@ -142,7 +136,7 @@ class _Walks:
         """Return the walk of a type; None if there is nothing to look at."""
         if name == "Extension" and not self.has_extensions:
             return None
-        inner = self.walk(name)
+        inner = self.walks[name]
         return inner if inner.is_needed else None
 
     def agrees(self, walk: _Walk, node: dict[str, Any], room: int) -> bool:
@@ -150,8 +144,8 @@ class _Walks:
         if room < 0:
             return False
         names = tuple(node)
-        steps = walk.known[names] if names in walk.known else walk.to_look_at(names)
-        if steps is None:
+        is_right, steps = walk.known.get(names) or walk.to_look_at(names)
+        if not is_right:
             return False
         for name, step in steps:
             value = node[name]

@@ -17,6 +17,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import DATA, TypeDefinition, definitions
 from app.fhir.validation.alternatives import Alternatives, alternatives_of, silent_without, surely_holds
+from app.fhir.validation.circular import Circular
 from app.fhir.validation.fhirpath import NotUnderstoodError, Scope, compile_truth
 from app.fhir.validation.issues import ISSUES_MAX
 from app.fhir.validation.profile_run import Item
@@ -207,7 +208,7 @@ class _Walks:
         self.has_local = has_local
         self._types = definitions(release)
         self._has_extensions = has_extensions
-        self._made: dict[str, _Walk] = {}
+        self._made = Circular(_Walk, self._fill)
         self._texts: dict[str, list[tuple[str, str]]] = {}
         for line in (DATA / f"{release.path}_rules.txt").read_text(encoding="utf-8").splitlines():
             if not line.startswith("#"):
@@ -216,29 +217,27 @@ class _Walks:
 
     def of(self, name: str) -> _Walk | None:
         """Return the walk of a type; None if there is nothing to look at."""
-        if name not in self._made:
-            made = self._made[name] = _Walk(name)
-            self._fill(made, self._types[name])
         made = self._made[name]
         return made if made.is_needed else None
 
-    def _fill(self, walk: _Walk, definition: TypeDefinition) -> None:
-        base: str | None = definition.name
+    def _fill(self, walk: _Walk, name: str) -> None:
+        definition = self._types[name]
+        base: str | None = name
         while base:
             walk.rules += self._rules(base, definition)
             base = self._types[base].base
-        for name, member in definition.members.items():
+        for member in definition.members.values():
             if member.is_primitive:
                 if self._has_extensions and member.has_sibling and (walk_ := self.of("Element")) is not None:
-                    walk.steps[f"_{name}"] = _Step("Element", [], walk_)
+                    walk.steps[f"_{member.name}"] = _Step("Element", [], walk_)
                 continue
-            step = _Step(member.type, self._rules(f"{definition.name}.{member.element.name}", self._types[member.type]))
+            step = _Step(member.type, self._rules(f"{name}.{member.element.name}", self._types[member.type]))
             if member.type == "Resource":
                 step.is_resource = True
             elif member.type != "Extension" or self._has_extensions:
                 step.walk = self.of(member.type)
             if step.rules or step.walk is not None or step.is_resource:
-                walk.steps[name] = step
+                walk.steps[member.name] = step
         walk.has_own_rule = walk.kind == "Extension" or (walk.kind == "Reference" and self.has_local)
         walk.is_needed = bool(walk.rules or walk.steps or walk.has_own_rule)
 

@@ -3,11 +3,13 @@
 Spec: https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/STU3/references.html
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from app.fhir.release import Release
 from app.fhir.releases.definitions import definitions
+from app.fhir.validation.circular import Circular
 
 Ways = dict[str, "Ways | None"]
 """The members of an object that lead to links, and the ways from there; None where all have to be looked at."""
@@ -36,38 +38,31 @@ def references_and_addresses(tree: dict[str, Any], ways: Ways | None = None) -> 
 
 
 @cache
-def ways_to_links(release: Release) -> "_OfTypes":
-    """Return for each type the ways from it to references and a ``url`` that are in no extension."""
-    return _OfTypes(release)
+def ways_to_links(release: Release) -> Mapping[str, Ways]:
+    """Return for each type the ways from it to references and a ``url`` that are in no extension; they may go round in circles."""
+    types = definitions(release)
 
-
-class _OfTypes(dict[str, Ways]):
-    """The ways of the types of a release, found out when a type is first met; they may go round in circles."""
-
-    def __init__(self, release: Release) -> None:
-        self._types = definitions(release)
-
-    def __missing__(self, kind: str) -> Ways:
-        made: Ways = {}
-        self[kind] = made
-        for member in self._types[kind].members.values():
-            if member.name in _LINKS or member.type == "Resource":
-                made[member.name] = None
-            elif not member.is_primitive and self._leads_on(member.type):
-                made[member.name] = self[member.type]
-        return made
-
-    def _leads_on(self, kind: str) -> bool:
+    def leads_on(kind: str) -> bool:
         seen, waiting = {"Extension"}, {kind} - {"Extension"}
         while waiting:
             name = waiting.pop()
             seen.add(name)
-            for member in self._types[name].members.values():
+            for member in types[name].members.values():
                 if member.name in _LINKS or member.type == "Resource":
                     return True
                 if not member.is_primitive and member.type not in seen:
                     waiting.add(member.type)
         return False
+
+    def fill(ways: Ways, kind: str) -> None:
+        for member in types[kind].members.values():
+            if member.name in _LINKS or member.type == "Resource":
+                ways[member.name] = None
+            elif not member.is_primitive and leads_on(member.type):
+                ways[member.name] = made[member.type]
+
+    made = Circular[Ways](lambda _: {}, fill)
+    return made
 
 
 def _gather(

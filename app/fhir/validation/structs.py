@@ -6,6 +6,7 @@ that don't exist in every year, extensions in place of a required value or in a 
 """
 
 from functools import cache
+from threading import Lock
 from types import GenericAlias
 from typing import Annotated, Any, Literal
 
@@ -23,14 +24,17 @@ class Structs:
         self.types = definitions(release)
         self._structs: dict[str, type[msgspec.Struct]] = {}
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self._lock = Lock()
 
     def decoder(self, name: str) -> msgspec.json.Decoder[Any]:
         """Return the decoder of a resource type."""
-        if name not in self._decoders:
-            self._decoders[name] = msgspec.json.Decoder(self.struct(name))
-        return self._decoders[name]
+        found = self._decoders.get(name)
+        if found is None:
+            with self._lock:  # a decoder of what another thread has half made would accept too much, for good
+                found = self._decoders[name] = msgspec.json.Decoder(self._struct(name))
+        return found
 
-    def struct(self, name: str) -> type[msgspec.Struct]:
+    def _struct(self, name: str) -> type[msgspec.Struct]:
         """Return the Struct of a type; members are numbered, since the name of one may be a word of Python."""
         if name in self._structs:
             return self._structs[name]
@@ -59,10 +63,10 @@ class Structs:
 
     def _complex(self, member: Member) -> Any:
         # A resource inside a resource is looked at by the walk, which knows its type.
-        return dict[str, msgspec.Raw] if member.type == "Resource" else self.struct(member.type)
+        return dict[str, msgspec.Raw] if member.type == "Resource" else self._struct(member.type)
 
     def _sibling_annotation(self, member: Member) -> Any:
-        element: Any = self.struct("Element")
+        element: Any = self._struct("Element")
         return GenericAlias(list, element | None) if member.element.many else element
 
 
