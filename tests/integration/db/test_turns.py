@@ -1,5 +1,7 @@
 """Turns at one SQLite file: whoever waits comes before the one that has just committed; nobody waits for ever."""
 
+import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,13 @@ from app.db.turns import Turns
 LONG_S, SHORT_S = 30, 0.05
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "kept.sqlite3"
+    made.touch()
+    return made
+
+
 def never() -> bool:
     return False
 
@@ -19,9 +28,8 @@ def always() -> bool:
     return True
 
 
-def test_who_waits_to_begin_comes_before_who_has_just_committed(tmp_path: Path) -> None:
-    path = tmp_path / "kept.sqlite3"
-    mine, theirs = Turns(path), Turns(path)
+def test_who_waits_to_begin_comes_before_who_has_just_committed(path: Path) -> None:
+    mine, theirs = Turns(path, LONG_S), Turns(path, LONG_S)
     lock = threading.Lock()
     waits, order = threading.Event(), []
 
@@ -47,8 +55,7 @@ def test_who_waits_to_begin_comes_before_who_has_just_committed(tmp_path: Path) 
     theirs.close()
 
 
-def test_a_turn_that_does_not_come_ends_the_wait_and_one_attempt_is_made(tmp_path: Path) -> None:
-    path = tmp_path / "kept.sqlite3"
+def test_a_turn_that_does_not_come_ends_the_wait_and_one_attempt_is_made(path: Path) -> None:
     mine, theirs = Turns(path), Turns(path)
     inside, leave = threading.Event(), threading.Event()
 
@@ -61,14 +68,19 @@ def test_a_turn_that_does_not_come_ends_the_wait_and_one_attempt_is_made(tmp_pat
     assert inside.wait(LONG_S)
     assert mine.begin(never, time.monotonic() + SHORT_S) is False
     assert mine.begin(always, time.monotonic() + SHORT_S) is True
+    hasty, before = Turns(path, SHORT_S), time.monotonic()
+    assert hasty.begin(always, before + LONG_S) is True
+    assert (
+        time.monotonic() < before + LONG_S / 2
+    )  # who holds it may be stopped: not every write waits as long as it may
+    hasty.close()
     leave.set()
     holds.join()
     mine.close()
     theirs.close()
 
 
-def test_an_attempt_that_fails_gives_the_turn_up(tmp_path: Path) -> None:
-    path = tmp_path / "kept.sqlite3"
+def test_an_attempt_that_fails_gives_the_turn_up(path: Path) -> None:
     mine, theirs = Turns(path), Turns(path)
     with pytest.raises(ZeroDivisionError):
         mine.begin(lambda: bool(1 // 0), time.monotonic() + LONG_S)
@@ -76,3 +88,12 @@ def test_an_attempt_that_fails_gives_the_turn_up(tmp_path: Path) -> None:
     assert mine.begin(never, time.monotonic()) is False
     mine.close()
     theirs.close()
+
+
+def test_whoever_may_use_the_database_may_take_turns_at_it(path: Path) -> None:
+    path.chmod(0o640)
+    owner = 10_001 if os.geteuid() == 0 else os.geteuid()
+    os.chown(path, owner, -1)
+    Turns(path).close()
+    made = path.with_name("kept.sqlite3-turn").stat()
+    assert (made.st_uid, stat.S_IMODE(made.st_mode) & 0o400) == (owner, 0o400)
