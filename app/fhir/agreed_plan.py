@@ -8,11 +8,12 @@ https://hl7.org/fhir/STU3/goal.html, https://hl7.org/fhir/STU3/task.html, https:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from app.fhir.agreed_care_plan import CARE_PLAN, ended, is_made_here
 from app.fhir.elements import Tree
+from app.fhir.labels import is_restricted
 from app.fhir.own_plan import (
     GOAL,
     OFTEN,
@@ -56,8 +57,8 @@ class AgreedGoal:
         return _is_goal(tree)
 
     def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
-        """Return a Goal with these words instead of its own."""
-        return self.goal.amended(tree, release, moment)
+        """Return a Goal with these words instead of its own; how sensitive it is stays."""
+        return replace(self.goal, is_sensitive=is_restricted(tree)).amended(tree, release, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class AgreedAction:
         return _is_task(tree)
 
     def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
-        """Return a Task with these words instead of its own."""
-        return self.action.amended(tree, release, moment)
+        """Return a Task with these words instead of its own; how sensitive it is stays."""
+        return replace(self.action, is_sensitive=is_restricted(tree)).amended(tree, release, moment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,24 @@ from app.access.grant import Grant
 from app.access.smart_scope import LOOK, Action
 from app.audit.log import entries_of
 from app.db.database import Transaction
+from app.fhir.agreed_plan import AgreedAction, AgreedGoal, AskedMeasuring
+from app.fhir.elements import LOINC
+from app.fhir.own_plan import Moment, OwnAction, OwnGoal
 from app.fhir.release import Release
 from app.identity import staff
 from tests.access.test_practice_pages import account_of, at_work, person_url, posted
-from tests.support.world import World, goal, never_made, staff_name
+from tests.support.world import World, goal, never_made, restricted, staff_name
 
 WRITES = LOOK | Action.CREATE | Action.UPDATE
 AIM = {"text": "Weer naar de markt lopen", "key": "first"}
 TASK = {"text": "Na het eten wandelen", "often": "week-5", "key": "first"}
 MEASURE = {"measure": "blood-pressure", "often": "week-2", "why": "Zit vijf minuten stil", "key": "first"}
 FORMS = {"goals": AIM, "actions": TASK, "measuring": MEASURE}
+FORM_WORDS = {
+    "goals": AgreedGoal(OwnGoal("Weer naar de markt"), "Dr. Proef").new,
+    "actions": AgreedAction(OwnAction("Wandelen"), "Dr. Proef").new,
+    "measuring": AskedMeasuring((LOINC, "29463-7", "Gewicht"), "day", "Dr. Proef").new,
+}
 TYPES = {"goals": "Goal", "actions": "Task", "measuring": "ServiceRequest"}
 
 
@@ -71,6 +79,26 @@ async def test_what_is_sent_twice_is_kept_once_and_the_person_sees_it(
     written = [one.event for one in entries if one.event.action == "create" and one.event.display == staff_name(who)]
     assert [one.resource_type for one in written] == [TYPES[what]]
     assert written[0].ground.startswith("grant ")
+
+
+@pytest.mark.parametrize("what", FORMS)
+@pytest.mark.parametrize("release", Release)
+async def test_what_is_sensitive_is_so_still_after_a_practice_changed_it(
+    world: World, what: str, release: Release
+) -> None:
+    sees = Category.CARE_PLAN | Category.SENSITIVE
+    plan, me = f"{person_url(world)}/care-plan", world.caller("zonnestraal", release)
+    await world.give("granted", world.zonnestraal, sees, WRITES)
+    words = FORM_WORDS[what](release, Moment("2026-01-12T10:00:00+01:00", world.zonnestraal.patient(release)))
+    made = await me.made(words | {"meta": restricted()})
+    async with at_work(world, "gp of granted") as browser:
+        url = f"{plan}/{what}/{release.path}/{made['id']}"
+        new = {"text": "Zonder stok lopen", "why": "Rustig aan", "often": "day", "version": "1", "key": "first"}
+        answer = await sent(browser, url, **new)
+        assert answer.headers.get("location") == f"{plan}?saved={what}-changed", answer.text
+    changed = await me.get(f"/{made['resourceType']}/{made['id']}")
+    assert "Rustig aan" in str(changed)
+    assert changed["meta"]["security"] == made["meta"]["security"]
 
 
 @pytest.mark.parametrize("what", FORMS)
