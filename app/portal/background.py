@@ -43,6 +43,7 @@ LIFE_CATEGORIES = ("social-history", "118228005", "384821006", "functional-statu
 WISHES = ("11291000146105", "11341000146107", "129125009", "acd", "dnr", "polst")
 """Categories of a Consent that says what somebody wants for their care: a treatment directive or a living will."""
 
+DEVICE = "Device/"
 NOT_TRUE = frozenset({"entered-in-error", "rejected"})
 _PERMITTED = {
     "JA": marked("Yes"),
@@ -148,17 +149,24 @@ def family(histories: Iterable[Tree], language: Language) -> list[Line]:
     return found
 
 
+def used_of(uses: Iterable[Tree]) -> list[str]:
+    """Return the ids of the Devices that are used and stand by themselves: another is inside its use, or nowhere here."""
+    found = dict.fromkeys(one for use in uses for one in referred(use.get("device")) if one.startswith(DEVICE))
+    return [one.removeprefix(DEVICE) for one in found]
+
+
 def devices(uses: Iterable[Tree], products: Iterable[Tree]) -> list[Line]:
     """Return the aids and implants: what is used first, then what is only registered."""
-    known = {f"Device/{one['id']}": one for one in products if "id" in one}
+    known = {f"{DEVICE}{one['id']}": one for one in products if "id" in one}
     used: set[str] = set()
     found = []
     for use in newest_first(uses, "recordedOn", "timingDateTime", "timingPeriod", "whenUsed"):
         if use.get("status") == "entered-in-error":
             continue
-        of = [one for one in referred(use.get("device")) if one in known]
+        inside = {f"#{one['id']}": one for one in use.get("contained", []) if "id" in one}
+        of = [one for one in referred(use.get("device")) if one in known or one in inside]
         used |= set(of)
-        name = (_device_name(known[of[0]]) if of else "") or named(use.get("device"))
+        name = (_device_name((known | inside)[of[0]]) if of else "") or named(use.get("device"))
         period = use.get("whenUsed") or use.get("timingPeriod") or {}
         since = day_of(period.get("start") or use.get("timingDateTime") or use.get("recordedOn"))
         why = words(use.get("indication")) or words(use.get("reasonCode")) or named(use.get("reasonReference"))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.fhir.elements import Tree, day_of, newest_first, person_name, referred, words
+from app.fhir.elements import Tree, day_of, newest_first, person_name, words
 from app.portal import background, careplan, medication, other_data, results, summary
 from app.portal.document_pages import bases, newest_documents
 from app.portal.documents import documents_in
@@ -145,9 +145,9 @@ async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTML
     lines = await reading.newest("Observation", [[("code", "E,P")]], 3 * CONTACTS_READ)
     ways = [[("code", ",".join(background.LIFE))], [("category", ",".join(background.LIFE_CATEGORIES))]]
     life = await reading.newest("Observation", ways, CONTACTS_READ)
-    named_ones = ",".join(one.partition("/")[2] for use in uses for one in referred(use.get("device")))
     products = await reading.all("Device", ("patient:missing", "false"))
-    products += await reading.all("Device", ("_id", named_ones)) if named_ones else []
+    if used := background.used_of(uses):
+        products += await reading.all("Device", ("_id", ",".join(used)))
     wishes = await reading.all("Consent", ("category", ",".join(background.WISHES)))
     contacts = summary.contacts(compositions, lines, encounters, summary.problem_names(conditions, episodes))
     return page(

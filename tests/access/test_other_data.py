@@ -115,3 +115,24 @@ async def test_daily_life_wishes_family_devices_and_contacts_are_in_the_summary(
     assert {word for word in words if word in summary} == words
     assert not any(word in other for word in words)
     assert {word for word in words if word in practice} == words
+
+
+@RELEASES
+@pytest.mark.parametrize(
+    "used", ["#aid", "urn:uuid:0f7a7c1c-8f55-4a5e-9f1a-2d1b3b1b3b1b", "https://elsewhere.example/Device/1"]
+)
+async def test_an_aid_that_is_told_of_inside_its_use_or_elsewhere_hides_no_other(
+    world: World, release: Release, used: str
+) -> None:
+    me = world.caller("zonnestraal", release)
+    use: Tree = {"resourceType": "DeviceUseStatement", "status": "active"}
+    use |= {"subject": {"reference": world.zonnestraal.patient(release)}}
+    device = await me.made({"resourceType": "Device", "status": "active", "type": {"text": "Looprek"}})
+    inside = [{"resourceType": "Device", "id": "aid", "type": {"text": "Leesbril"}}] if used == "#aid" else []
+    told = {"contained": inside, "device": {"reference": used}} if inside else {}
+    await me.made(use | {"device": {"reference": f"Device/{device['id']}"}})
+    await me.made(use | {"device": {"reference": used, "display": "Leesbril"}} | told)
+    async with await session(world, "zonnestraal") as browser:
+        page = await browser.get("/summary")
+    assert page.status_code == 200
+    assert [word in page.text for word in ("Looprek", "Leesbril")] == [True, True]
