@@ -135,8 +135,9 @@ async function begin(place) {
     await say("look", look);
   }
   if (!token) return; // in the record of another nothing is sent
-  show(place, await sync(whose, token, refused));
-  addEventListener("online", async () => show(place, await sync(whose, token)));
+  const send = async () => show(place, await sync(whose, token, refused));
+  addEventListener("online", send);
+  await send();
 }
 
 const place = document.querySelector("[data-whose]");

@@ -170,6 +170,16 @@ def test_what_the_record_does_not_take_holds_up_nothing_behind_it_and_says_so(
     assert (times_kept(page, refused), times_kept(page, taken)) == (1, 1)
 
 
+def test_what_is_refused_once_the_network_is_back_says_so_on_an_open_page_too(phone: BrowserContext) -> None:
+    page = phone.new_page()
+    page.goto("/")
+    page.route(SENDING, lambda route: route.fulfill(status=403, content_type="text/html", body="<p>Nee"))
+    typed(phone, "89,75")
+    expect(page.get_by_role("status")).to_contain_text("Wat nog op deze telefoon wacht: 1.")
+    page.get_by_role("status").get_by_role("link", name="Kijken").click()
+    expect(page.get_by_role("main").locator("li", has_text="89,75")).to_contain_text("Dit kon niet worden bewaard.")
+
+
 @pytest.mark.parametrize(
     "answer", ["{ throw new DOMException('no room', 'QuotaExceededError'); }", "({})"], ids=["has no room", "is silent"]
 )
