@@ -13,6 +13,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.database import KINDS, choose
 from tests.support.database import kind as chosen_kind
@@ -33,6 +34,10 @@ IN_PART = ("access", "end_to_end", "integration")
 ONE_OF = 8
 _HERE = Path(__file__).parent
 _ASKED = os.environ.get("REGIE_TEST_DATABASE", KINDS[0])
+
+# A law holds however long an example takes on a machine that others use. A test that suppresses more says `too_slow` again.
+settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("laws")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -507,7 +507,6 @@ COMPARED: list[int] = []
 
 @settings(
     max_examples=EXAMPLES or 5,
-    deadline=None,
     derandomize=not EXAMPLES,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -330,7 +330,6 @@ LOOKS: list[int] = []
 
 @settings(
     max_examples=EXAMPLES or 6,
-    deadline=None,
     derandomize=not EXAMPLES,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -164,7 +164,7 @@ async def live(story: list[tuple[str, str, object]]) -> None:
             await look(world, model)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25, derandomize=True, database=None)
 @given(st.lists(steps, min_size=4, max_size=40))
 def test_two_people_never_mix(story: list[tuple[str, str, object]]) -> None:
     asyncio.run(live(story))

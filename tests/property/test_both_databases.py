@@ -190,7 +190,7 @@ END = [
 ]
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@settings(max_examples=6, derandomize=True, database=None)
 @given(st.lists(st.one_of(written, written, asked), min_size=12, max_size=40))
 def test_both_answer_alike(story: list[Step]) -> None:
     if kind() != KINDS[0]:

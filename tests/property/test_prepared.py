@@ -86,7 +86,7 @@ def _asked(find: Callable[[], Ready]) -> list[Any]:
     return [found.parsed, run.plan.values | run.values, run.plan.local, run.keys, run.can_walk, run.is_read, texts]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     release=st.sampled_from(list(Release)),
     type_=st.sampled_from(_TYPES),

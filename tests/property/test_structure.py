@@ -87,7 +87,6 @@ VALUES: list[Any] = [
 # The same cases at each run: two validators that were written apart will differ in some corner that nobody has seen.
 thorough = settings(
     max_examples=500,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -205,7 +204,7 @@ def test_most_real_resources_are_accepted_quickly(release: Release) -> None:
 JSON_TEXT = st.text(st.sampled_from(list('":{}[], \\u0023aé\n\t')), max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), JSON_TEXT), max_size=5),
     st.sampled_from([":", " :", ": "]),

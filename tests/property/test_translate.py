@@ -47,7 +47,6 @@ STRICTER_IN_R4 = {"con-4", "lst-3"}
 
 thorough = settings(
     max_examples=300,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )

@@ -348,7 +348,7 @@ async def search_all(release: Release, resources: list[dict[str, Any]], asked: l
                 assert (await me("GET", f"/Observation/{resource_id}")).text == made[resource_id][1]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=40, derandomize=True, database=None)
 @given(
     st.sampled_from(Release), st.lists(optional, min_size=3, max_size=8), st.lists(queries, min_size=10, max_size=30)
 )

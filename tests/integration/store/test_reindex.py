@@ -221,7 +221,7 @@ async def test_who_writes_by_other_rules_leaves_those_that_both_have(place: Insi
     assert (await search(place, code="29463-7"))[0] == 503
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     without=st.sets(st.sampled_from(sorted(current_rules().numbers)), max_size=40),
     steps=st.lists(st.tuples(st.sampled_from(("create", "update", "delete")), st.integers(0, 3)), max_size=12),

@@ -401,7 +401,7 @@ ODD_VALUES: list[Any] = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_whatever_is_valid_can_be_indexed(example: tuple[Release, bytes], data: st.DataObject) -> None:
     release, body = example
