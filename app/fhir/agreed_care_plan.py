@@ -98,16 +98,16 @@ class AgreedPlan:
         return {name: one for name, one in filled.items() if one not in ("", [])}
 
     def _activity(self, stands: list[Tree], references: Iterable[str]) -> list[Tree]:
-        wanted, said = dict.fromkeys(references), set()
-        kept = []
+        wanted = dict.fromkeys(references)
+        kept, told, said = [], set(), set()
         for one in stands:
             reference, text = next(iter(referred(one.get("reference"))), ""), agreement_of(one)
             if (reference and reference not in wanted) or (text and text not in self.agreements):
                 continue
-            wanted.pop(reference, None)
+            told.add(reference)
             said.add(text)
             kept.append(one)
-        kept += [{"reference": {"reference": one}} for one in wanted]
+        kept += [{"reference": {"reference": one}} for one in wanted if one not in told]
         new = [one for one in self.agreements if one not in said]
         return [*kept, *({"detail": {"status": "in-progress", "description": one}} for one in new)]
 

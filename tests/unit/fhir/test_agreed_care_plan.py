@@ -45,7 +45,8 @@ def test_what_stood_in_it_and_stands_in_no_form_stays(release: Release) -> None:
     walking = {"detail": {"status": "in-progress", "code": {"text": "Wandelen"}, "location": {"display": "Park"}}}
     over = {"detail": {"status": "completed", "description": "Longfoto"}}
     progress = [{"text": "Gaat goed"}]
-    stood["activity"] = [{**stood["activity"][0], "progress": progress}, *stood["activity"][1:], walking, over]
+    again = {**stood["activity"][0], "progress": [{"text": "Gaat beter"}]}
+    stood["activity"] = [{**stood["activity"][0], "progress": progress}, *stood["activity"][1:], walking, over, again]
     stood["addresses"].append({"reference": "Condition/1", "display": "COPD, GOLD 2"})
     stood["careTeam"] = [{"display": "Team zonder nummer"}]
     stood["note"] = [{"text": "Een opmerking"}]
@@ -54,7 +55,8 @@ def test_what_stood_in_it_and_stands_in_no_form_stays(release: Release) -> None:
     parse(release, encode_tree(changed))
     assert [one["reference"] for one in changed["goal"]] == ["Goal/1", "Goal/3"]
     kept = [agreement_of(one) for one in changed["activity"]]
-    assert kept == ["", "Bellen", "Wandelen", "", "Zwemmen"]
+    assert kept == ["", "Bellen", "Wandelen", "", "", "Zwemmen"]
+    assert again in changed["activity"]
     assert changed["activity"][0]["progress"] == progress
     assert walking in changed["activity"]
     assert over in changed["activity"]
