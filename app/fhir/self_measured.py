@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.fhir.elements import LOINC, SNOMED, Tree, extension, listed, referred
+from app.fhir.labels import with_label
 from app.fhir.release import Release
 
 ENTRY = "https://regie.example/fhir/StructureDefinition/measurement-entry"
@@ -39,7 +40,8 @@ Coding = dict[str, str]
 class Measured:
     """One measurement: which kind (a key of ``KINDS``), its values in the units of the kind, and a local instant.
 
-    ``moment`` is a code of HL7's TimingEvent, for glucose, or empty.
+    ``moment`` is a code of HL7's TimingEvent, for glucose, or empty. ``is_sensitive``: only those see it who were given what is
+    sensitive, too.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Measured:
     at: datetime
     moment: str = ""
     note: str = ""
+    is_sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def observation(measured: Measured, release: Release, patient_id: str) -> Tree:
     kind = KINDS[measured.kind]
     patient = {"reference": f"Patient/{patient_id}"}
     claimed = [NICTIZ + kind.profiles[release]] if release in kind.profiles else []
-    return {
+    made: Tree = {
         "resourceType": "Observation",
         "meta": {"profile": [*claimed, OWN + measured.kind]},
         "status": "final",
@@ -157,6 +160,7 @@ def observation(measured: Measured, release: Release, patient_id: str) -> Tree:
         "performer": [patient],
         **_content(measured, release),
     }
+    return with_label(made, release, is_sensitive=measured.is_sensitive)
 
 
 def amended(tree: Tree, measured: Measured, release: Release) -> Tree:
@@ -183,7 +187,7 @@ def amended(tree: Tree, measured: Measured, release: Release) -> Tree:
     others = [one for one in listed(tree.get("extension")) if one.get("url") not in (EVENT_TIMING, ENTRY)]
     changed["extension"] = [*others, *content["extension"]]
     told: Tree = {name: content[name] for name in ("effectiveDateTime", "comment", "note") if name in content}
-    return {**changed, **told, "status": "amended"}
+    return with_label({**changed, **told, "status": "amended"}, release, is_sensitive=measured.is_sensitive)
 
 
 def _with_value(component: Tree, of_part: Mapping[str, Tree]) -> Tree:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from app.errors import AccessDeniedError, NotFoundError, PreconditionFailedError
 from app.fhir.elements import Tree
+from app.fhir.labels import is_restricted
 from app.fhir.release import Release
 from app.fhir.self_measured import MOMENTS, is_own
 from app.interactions.self_measured import Change
@@ -44,7 +45,8 @@ def _fields_of(kind: Kind, tree: Tree, reading: Reading, language: Language) -> 
         for asked, value in zip(FORMS[kind.key], values, strict=False)  # a pulse is a measurement of its own
     }
     moment = next((code for code in MOMENTS if kinds.MOMENTS[code] == one.moment), "")
-    return {**typed, "day": str(one.at.date()), "clock": f"{one.at:%H:%M}", "moment": moment, "note": one.note}
+    fields = {"day": str(one.at.date()), "clock": f"{one.at:%H:%M}", "moment": moment, "note": one.note}
+    return {**typed, **fields, **({"sensitive": "on"} if is_restricted(tree) else {})}
 
 
 async def _own(

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from app.fhir.elements import Tree
+from app.fhir.labels import is_restricted
 from app.portal import formats
 from app.portal.careplan import range_in_words
 from app.portal.chart import (
@@ -82,6 +83,7 @@ class Row:
     state: int | None
     source: str
     is_own: bool
+    is_sensitive: bool
 
 
 def written(kind: Kind, values: Sequence[Decimal | None], language: Language) -> str:
@@ -345,6 +347,7 @@ def rows_of(
             state=state_of(one.values, targets),
             source=one.source,
             is_own=one.is_own,
+            is_sensitive=is_restricted(one.resource),
         )
         for one in reversed(measured[-ROWS_MAX:])
     ]

@@ -156,6 +156,7 @@ def checked(key: str, texts: Mapping[str, str], now: datetime, language: Languag
             at,
             moment,
             note if place == 0 else "",
+            "sensitive" in texts,
         )
         for place, kind in enumerate(kinds)
     )

@@ -85,6 +85,7 @@ def form_page(
         problem=problem,
         moments=[(code, kinds.MOMENTS[code]) for code in MOMENTS] if kind.key == "glucose" else [],
         note_length_max=NOTE_LENGTH_MAX,
+        may_mark=may_mark(person),
         whose=mark_of(parts.settings, person),
         changes=changes,
         is_back=is_back,

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.access.categories import EVERYTHING, Category
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import Action
 from app.audit.events import Trace
@@ -28,6 +29,7 @@ DUTCH = {"accept-language": "nl"}
 ADD = "/measurements/add/weight"
 AT = datetime.now(UTC) - timedelta(hours=6)
 """The same for all forms of this process: what is sent twice says the same minute."""
+READS = Action.READ | Action.SEARCH
 
 
 def typed(**other: str) -> dict[str, str]:
@@ -183,6 +185,44 @@ async def test_the_person_corrects_a_value_and_the_old_one_stays_in_its_history(
     assert [one["resource"]["valueQuantity"]["value"] for one in history["entry"]] == [75.2, 72.5]
 
 
+async def seen_by(world: World, who: str) -> set[str]:
+    """Return the ids of the Observations that somebody finds in her record."""
+    bundle = await world.caller(who, Release.STU3).get("/Observation?_count=100")
+    return {one["resource"]["id"] for one in bundle.get("entry", [])}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("weight", {"value": "72,5"}), ("blood-pressure", {"upper": "128", "lower": "76", "pulse": "70"})],
+)
+async def test_what_is_marked_as_sensitive_is_seen_by_those_only_who_were_given_that_too(
+    world: World, kind: str, values: dict[str, str]
+) -> None:
+    await world.give("no grant", world.zonnestraal, EVERYTHING)
+    fields = typed(**values, sensitive="on")
+    assert (await post(world, f"/measurements/add/{kind}", **fields)).status_code == 303
+    marked = {one["id"] for one in await observations(world)}
+    assert not marked & await seen_by(world, "granted")
+    assert marked <= await seen_by(world, "no grant")
+    assert "Gevoelig" in (await page(world, f"/measurements/{kind}")).text
+    one = next(one for one in await observations(world) if "pulse-rate" not in str(one["meta"]))
+    path = f"/measurements/{kind}/{one['id']}"
+    assert 'name="sensitive" checked' in (await page(world, path)).text
+    await post(world, path, **fields, version="1")
+    assert one["id"] not in await seen_by(world, "granted"), "a correction leaves it so"
+    await post(world, path, **typed(**values), version="2")
+    assert one["id"] in await seen_by(world, "granted")
+
+
+@pytest.mark.parametrize("sees", [True, False])
+async def test_a_helper_marks_as_sensitive_only_what_they_go_on_to_see(world: World, *, sees: bool) -> None:
+    categories = EVERYTHING if sees else EVERYTHING & ~Category.SENSITIVE
+    grant = await let_act(world, world.maanlicht, categories=categories, actions=READS | Action.CREATE | Action.UPDATE)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert ('name="sensitive"' in (await browser.get(ADD)).text) is sees
+
+
 async def test_a_value_that_is_taken_back_counts_no_more(world: World) -> None:
     await post(world, ADD, **typed(value="111"))
     (kept,) = await observations(world)
@@ -265,9 +305,6 @@ async def test_nobody_corrects_a_measurement_of_another(world: World) -> None:
     ):
         assert answer.status_code == 404
     assert await observations(world) == [kept]
-
-
-READS = Action.READ | Action.SEARCH
 
 
 @pytest.mark.parametrize("actions", [READS, READS | Action.UPDATE])
