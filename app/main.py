@@ -27,6 +27,7 @@ from app.oauth import endpoints
 from app.portal import (
     access_change,
     access_codes,
+    access_new,
     access_preview,
     access_requests,
     activity,
@@ -278,6 +279,7 @@ def _add_routes(pages: FastAPI, parts: Parts, stopping: Stopping, exposition: Ex
         access_codes.router(parts),
         access_requests.router(parts),
         access_change.router(parts),
+        access_new.router(parts),
         access_preview.router(parts),
         stop_all.router(parts),
         helpers.router(parts),

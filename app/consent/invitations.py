@@ -4,7 +4,6 @@ Only the hash of the code is kept. It is good once, for a week.
 """
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -60,10 +59,15 @@ class Invitation:
     invitation_id: str = ""
 
 
-async def make(transaction: Transaction, invitation: Invitation, now: datetime) -> str:
-    """Return the code of a new invitation, in groups of four characters."""
+def code_from(seed: bytes) -> str:
+    """Return a code, in groups of four characters, made of ``seed``: at least ``CODE_LENGTH`` bytes that nobody can guess."""
+    code = "".join(ALPHABET[byte % len(ALPHABET)] for byte in seed[:CODE_LENGTH])
+    return "-".join(code[at : at + 4] for at in range(0, CODE_LENGTH, 4))
+
+
+async def make(transaction: Transaction, invitation: Invitation, code: str, now: datetime) -> None:
+    """Keep a new invitation under a ``code``, of ``code_from``, that was never one before."""
     await transaction.run(_FORGET, {"now": _us(now)})
-    code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
     row = {
         "code_hash": _hashed(code),
         "record_id": invitation.record_id,
@@ -76,7 +80,6 @@ async def make(transaction: Transaction, invitation: Invitation, now: datetime) 
         "expires_at": _us(now + LIFETIME),
     }
     await transaction.run(_INSERT, row)
-    return "-".join(code[at : at + 4] for at in range(0, CODE_LENGTH, 4))
 
 
 async def find(reader: Reader, code: str, now: datetime) -> Invitation | None:

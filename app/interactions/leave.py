@@ -12,7 +12,9 @@ from app.access.scope import RecordAccess
 from app.access.smart_scope import Action
 from app.consent import grants
 from app.db.database import Transaction
+from app.fhir.dates import microseconds
 from app.interactions.gate import Decide
+from app.interactions.repeat import earlier, keep, request_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,17 @@ class Leave:
     async def to_agree(self, grant: Grant) -> None:
         """Do nothing if the requester is the child whose yes this representation needs."""
         check_agreed(self.requester, grant, self.now)
+
+    async def is_first(self, key: str, *said: str) -> bool:
+        """Return whether this was not done before under this key; from now on it is.
+
+        Raises: DuplicateError, when something else was ``said`` then; BadRequestError, for a key that is too long.
+        """
+        digest = request_hash(*said)
+        if await earlier(self.transaction, self.requester, key, digest, self.decide) is not None:
+            return False
+        await keep(self.transaction, self.requester, key, digest, microseconds(self.now), [])
+        return True
 
     @property
     def rests_on(self) -> str | None:

@@ -1,19 +1,20 @@
 """Changing a grant: other parts, actions, purpose or end; with whom it is stays."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from app.access.categories import Category
 from app.access.grant import Grant, Grantee
 from app.access.smart_scope import Action
 from app.audit.events import Event
 from app.consent import grants
 from app.db.database import Transaction
-from app.errors import NotFoundError
+from app.errors import NotFoundError, PreconditionFailedError
 from app.jobs.texts import NoticeKind
 from app.portal.connections import (
     AS_IT_IS,
@@ -30,16 +31,22 @@ from app.portal.connections import (
     wish_of,
 )
 from app.portal.interactions import Leave
+from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
+from app.portal.language import Language, marked
+from app.portal.open_session import text_of
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
-from app.portal.session import SignedIn, checked_form, in_record
+from app.portal.session import SignedIn, in_record
 from app.portal.view import trace_of
+from app.portal.wording import CATEGORIES
+
+CHANGED = marked("This access was changed in the meantime. Look at what you chose. Then press the button again.")
 
 
 async def change_access(parts: Parts, request: Request, person: SignedIn, before: Grant, wish: Wish) -> None:
-    """Put what was filled in in the place of a grant, with its log entry and its mail.
+    """Put what was filled in in the place of ``before``, with its log entry and its mail.
 
-    Raises: NotFoundError, when the grant is over.
+    Raises: NotFoundError, when the grant is over; PreconditionFailedError, when it was changed meanwhile.
     """
     now = parts.clock()
     until = wish.until(now, before.until)
@@ -49,6 +56,9 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
     async def job(transaction: Transaction, leave: Leave) -> list[Event]:
         await leave.to(Action.UPDATE)
         await leave.to_change(before)
+        standing = await grants.one(transaction, person.record_id, before.grant_id)
+        if standing is not None and standing.version != before.version:
+            raise PreconditionFailedError("The grant was changed meanwhile.")
         await leave.to_give(before.grantee, wish.categories, wish.actions, until)
         grant = await grants.change(
             transaction,
@@ -67,6 +77,17 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
     await parts.interactions.change_access(person.requester(), trace_of(request), "change-grant", job)
 
 
+def as_it_stands(grant: Grant) -> Wish:
+    """Return the form for a grant as it is."""
+    return Wish(grant.grantee_id, grant.categories, AS_IT_IS[0], grant.actions, grant.purpose, errors={})
+
+
+def stands_of(access: Access, language: Language) -> str:
+    """Return in words what a grant opens now."""
+    sensitive = [language.gettext(CATEGORIES[Category.SENSITIVE].name)] if access.is_sensitive else []
+    return f"{', '.join([*access.parts, *sensitive])} · {access.actions}"
+
+
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/access`` that change a grant."""
     routes = APIRouter(include_in_schema=False)
@@ -77,7 +98,10 @@ def router(parts: Parts) -> APIRouter:
             raise NotFoundError("This grant is not known.")
         return found
 
-    def change_page(request: Request, person: SignedIn, access: Access, before: Grant, wish: Wish) -> HTMLResponse:
+    async def change_page(
+        request: Request, person: SignedIn, before: Grant, wish: Wish, *, problem: str = "", is_back: bool = False
+    ) -> HTMLResponse:
+        access = await named(parts, request, person, before.grant_id)
         categories, actions = most_of(person.acting)
         shown = fields(
             wish,
@@ -86,28 +110,49 @@ def router(parts: Parts) -> APIRouter:
             purposes=PURPOSES if before.grantee is Grantee.PRACTICE else (),
             ends=access.until,
         )
-        return page(request, "access_change.html", status=422 if wish.errors else 200, access=access, **shown)
+        return page(
+            request,
+            "access_change.html",
+            status=409 if problem else 422 if wish.errors else 200,
+            access=access,
+            version=before.version,
+            problem=problem,
+            stands=stands_of(access, language_of(request)) if problem else "",
+            whose=mark_of(parts.settings, person),
+            is_back=is_back,
+            **shown,
+        )
 
     @routes.get("/access/{grant_id}/change")
     async def ask_change(
         request: Request, person: Annotated[SignedIn, Depends(in_record)], grant_id: str
     ) -> HTMLResponse:
         before = await open_one(person, grant_id)
-        wish = Wish(before.grantee_id, before.categories, AS_IT_IS[0], before.actions, before.purpose, errors={})
-        return change_page(request, person, await named(parts, request, person, grant_id), before, wish)
+        wish, typed = as_it_stands(before), typed_before(request, person)
+        problem = ""
+        if typed:
+            wish = replace(wish_of(typed, [], language_of(request), before), errors={})
+            problem = "" if text_of(typed, "version") == str(before.version) else CHANGED
+        answer = await change_page(request, person, before, wish, problem=problem, is_back=bool(typed))
+        forget_typed(request, answer)
+        return answer
 
     @routes.post("/access/{grant_id}/change")
     async def change(
-        request: Request,
-        person: Annotated[SignedIn, Depends(in_record)],
-        form: Annotated[FormData, Depends(checked_form)],
-        grant_id: str,
+        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], grant_id: str
     ) -> Response:
         before = await open_one(person, grant_id)
         wish = wish_of(form, [], language_of(request), before)
         if wish.errors:
-            return change_page(request, person, await named(parts, request, person, grant_id), before, wish)
-        await change_access(parts, request, person, before, wish)
+            return await change_page(request, person, before, wish)
+        if text_of(form, "version") != str(before.version):
+            if replace(wish, period=AS_IT_IS[0]) == as_it_stands(before):
+                return RedirectResponse("/access?done=changed", status_code=303)  # sent twice
+            return await change_page(request, person, before, wish, problem=CHANGED)
+        try:
+            await change_access(parts, request, person, before, wish)
+        except PreconditionFailedError:
+            return await change_page(request, person, await open_one(person, grant_id), wish, problem=CHANGED)
         return RedirectResponse("/access?done=changed", status_code=303)
 
     return routes

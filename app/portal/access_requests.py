@@ -1,5 +1,6 @@
 """What practices ask for: a person looks at a request and answers it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -28,10 +29,11 @@ from app.portal.connections import (
     notify_of,
     ticked,
 )
+from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.language import Language
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
-from app.portal.session import SignedIn, checked_form, signed_in
+from app.portal.session import SignedIn, signed_in
 from app.portal.waiting import Waiting, waiting_of
 from app.portal.wording import action_words, category_names
 
@@ -84,7 +86,15 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     zone = ZoneInfo(parts.settings.time_zone)
 
-    def request_page(request: Request, asked: AccessRequest, shown: Waiting, wish: Wish) -> HTMLResponse:
+    def request_page(
+        request: Request,
+        person: SignedIn,
+        asked: AccessRequest,
+        shown: Waiting,
+        wish: Wish,
+        *,
+        is_back: bool = False,
+    ) -> HTMLResponse:
         wanted, language = asked.wanted, language_of(request)
         form = fields(
             wish, _periods(asked, parts.clock()), most=(wanted.categories, wanted.actions), purposes=(),
@@ -95,6 +105,9 @@ def router(parts: Parts) -> APIRouter:
             "access_request.html",
             status=422 if wish.errors else 200,
             asked=shown,
+            problem="",
+            whose=mark_of(parts.settings, person),
+            is_back=is_back,
             parts=category_names(wanted.categories, language),
             asks_sensitive=Category.SENSITIVE in wanted.categories,
             asked_actions=action_words(wanted.actions, language),
@@ -111,21 +124,28 @@ def router(parts: Parts) -> APIRouter:
         (shown,) = await waiting_of(parts, [found], language)
         return found, shown
 
+    def wish_in(form: FormData, asked: AccessRequest, language: Language) -> Wish:
+        periods = {period for period, _, _ in _periods(asked, parts.clock())}
+        most = (asked.wanted.categories, asked.wanted.actions)
+        return ticked(form, asked.practice_id, asked.wanted.purpose, most, periods, language, {})
+
     @routes.get("/access/requests/{request_id}")
     async def show(request: Request, person: Annotated[SignedIn, Depends(signed_in)], request_id: str) -> Response:
         try:
             asked, shown = await waiting(person, request_id, language_of(request))
         except ConflictError:
             return RedirectResponse(ANSWERED, 303)
-        untouched = Wish(asked.practice_id, Category(0), "", Action(0), asked.wanted.purpose, errors={})
-        return request_page(request, asked, shown, untouched)
+        wish = Wish(asked.practice_id, Category(0), "", Action(0), asked.wanted.purpose, errors={})
+        before = typed_before(request, person)
+        if before:
+            wish = replace(wish_in(before, asked, language_of(request)), errors={})
+        page_of_it = request_page(request, person, asked, shown, wish, is_back=bool(before))
+        forget_typed(request, page_of_it)
+        return page_of_it
 
     @routes.post("/access/requests/{request_id}")
     async def answer(
-        request: Request,
-        person: Annotated[SignedIn, Depends(signed_in)],
-        form: Annotated[FormData, Depends(checked_form)],
-        request_id: str,
+        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(signed_in)], request_id: str
     ) -> Response:
         language = language_of(request)
         try:
@@ -133,12 +153,9 @@ def router(parts: Parts) -> APIRouter:
             if form.get("decision") == "decline":
                 await decline(parts, request, person, asked, closes="never" in form)
                 return RedirectResponse("/access?done=declined", 303)
-            wanted = asked.wanted
-            periods = {period for period, _, _ in _periods(asked, parts.clock())}
-            most = (wanted.categories, wanted.actions)
-            wish = ticked(form, asked.practice_id, wanted.purpose, most, periods, language, {})
+            wish = wish_in(form, asked, language)
             if wish.errors:
-                return request_page(request, asked, shown, wish)
+                return request_page(request, person, asked, shown, wish)
             await accept(parts, request, person, asked, wish)
         except ConflictError:
             return RedirectResponse(ANSWERED, 303)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.responses import Response
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from app.access.categories import ALL_PARTS, EVERYTHING, PARTS, Category, from_codes
 from app.access.giving import check_changed
 from app.access.grant import Grant, Grantee
-from app.access.representation import Capacity, Power, may_agree
+from app.access.representation import Capacity, may_agree
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
 from app.audit.events import Event
 from app.consent import grants
@@ -57,9 +57,6 @@ PURPOSES = (
     ("treatment", marked("To treat me")),
     ("coordination", marked("To plan care together with others")),
 )
-LISTED_MAX = 12
-"""Practices that are shown without a field to find one."""
-
 _ENDINGS = {"in-force": 0, "planned": 1, "changed": 2, "withdrawn": 2, "over": 2}
 
 
@@ -179,6 +176,11 @@ class Wish:
     purpose: str
     errors: dict[str, str]
 
+    @property
+    def words(self) -> str:
+        """Return all that was chosen in one text."""
+        return f"{self.practice_id} {int(self.categories)} {int(self.actions)} {self.period} {self.purpose}"
+
     def until(self, now: datetime, before: datetime | None = None) -> datetime:
         """Return when the chosen period ends; ``before`` is when it ended so far, or is asked to end."""
         if before is not None and self.period in (AS_IT_IS[0], AS_ASKED[0]):
@@ -285,34 +287,6 @@ async def notify_of(
         )
 
 
-async def give_access(parts: Parts, request: Request, person: SignedIn, wish: Wish) -> None:
-    """Give the practice what was filled in, with its log entry and its mail, in one transaction."""
-    now = parts.clock()
-    until = wish.until(now)
-    if person.acting is not None:
-        until = min(until, person.acting.ends_at)
-
-    async def job(transaction: Transaction, leave: Leave) -> list[Event]:
-        await leave.to(Action.CREATE)
-        await leave.to_give(Grantee.PRACTICE, wish.categories, wish.actions, until)
-        grant = await grants.give(
-            transaction,
-            record_id=person.record_id,
-            grantee=Grantee.PRACTICE,
-            grantee_id=wish.practice_id,
-            categories=wish.categories,
-            actions=wish.actions,
-            until=until,
-            purpose=wish.purpose,
-            now=now,
-            rests_on=leave.rests_on,
-        )
-        await notify_of(transaction, request, person, NoticeKind.ACCESS_GIVEN, now, grant)
-        return [event_of(request, person, "grant", grant)]
-
-    await parts.interactions.change_access(person.requester(), trace_of(request), "grant", job)
-
-
 async def stop_access(parts: Parts, request: Request, person: SignedIn, grant_id: str) -> None:
     """Withdraw a grant, with its log entry and its mail; nothing changes if it was over already.
 
@@ -379,6 +353,7 @@ def fields(
     """
     return {
         "wish": wish,
+        "errors": wish.errors,
         "offered": [
             (category.code, CATEGORIES[category], category in wish.categories)
             for category in PARTS
@@ -396,21 +371,6 @@ def fields(
 def router(parts: Parts) -> APIRouter:
     """Return the routes under ``/access``."""
     routes = APIRouter(include_in_schema=False)
-
-    def form_page(
-        request: Request, person: SignedIn, known: list[Practice], wish: Wish, sought: str = ""
-    ) -> HTMLResponse:
-        folded = sought.strip().casefold()
-        shown = [one for one in known if folded in f"{one.name} {one.city}".casefold()]
-        return page(
-            request,
-            "access_new.html",
-            status=422 if wish.errors else 200,
-            practices=shown,
-            sought=sought,
-            is_long=len(known) > LISTED_MAX,
-            **fields(wish, PERIODS, most=most_of(person.acting)),
-        )
 
     @routes.get("/access")
     async def overview(
@@ -440,30 +400,6 @@ def router(parts: Parts) -> APIRouter:
             others=beside(found, grant),
             **near(request, now),
         )
-
-    @routes.get("/access/new")
-    async def ask(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], q: Annotated[str, Query(max_length=80)] = ""
-    ) -> HTMLResponse:
-        if not person.may(Power.GIVE):
-            raise AccessDeniedError("Giving access is not part of this mandate.")
-        known = await practices.every(parts.database.reader)
-        only = known[0].practice_id if len(known) == 1 else ""
-        wish = Wish(only, Category(0), "1-year", Action(0), "treatment", errors={})
-        return form_page(request, person, known, wish, q)
-
-    @routes.post("/access/new")
-    async def give(
-        request: Request,
-        person: Annotated[SignedIn, Depends(in_record)],
-        form: Annotated[FormData, Depends(checked_form)],
-    ) -> Response:
-        known = await practices.every(parts.database.reader)
-        wish = wish_of(form, known, language_of(request))
-        if wish.errors:
-            return form_page(request, person, known, wish)
-        await give_access(parts, request, person, wish)
-        return RedirectResponse("/access?done=given", status_code=303)
 
     @routes.get("/access/{grant_id}/withdraw")
     async def confirm(request: Request, person: Annotated[SignedIn, Depends(in_record)], grant_id: str) -> HTMLResponse:

@@ -4,7 +4,6 @@ What somebody measured or filled in themselves they correct themselves, where th
 """
 
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
@@ -19,14 +18,15 @@ from app.errors import DuplicateError
 from app.fhir.elements import Tree, day_of, extension, named, own_name, referred, words
 from app.fhir.release import Release
 from app.interactions.corrections import Correction
+from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
 from app.portal.language import marked
 from app.portal.my_data import HERE
 from app.portal.open_session import text_of
 from app.portal.page import page
 from app.portal.parts import Parts
 from app.portal.reading import Reading
-from app.portal.session import SignedIn, checked_form, decides
-from app.portal.type_measurement import KEY_LENGTH_MAX
+from app.portal.session import SignedIn, decides
+from app.portal.type_measurement import key_of
 from app.portal.view import reading_for, trace_of
 
 CORRECTIONS = f"{HERE}/corrections"
@@ -127,11 +127,6 @@ async def _choices(reading: Reading, part: str, about: str) -> list[tuple[str, s
     return [(source, name) for name, source in sorted(by_name.items())][:CHOICES_MAX]
 
 
-def _key_of(form: FormData | None) -> str:
-    """Return the key of a form that was sent, or a new one."""
-    return (text_of(form, "key")[:KEY_LENGTH_MAX] if form else "") or secrets.token_urlsafe(16)
-
-
 async def _sought(parts: Parts, request: Request, person: SignedIn, about: str) -> tuple[Release, str, str] | None:
     """Return release, ``Type/id`` and name of a resource of the record that can be wrong, None if there is none."""
     resource_type, _, resource_id = about.partition("/")
@@ -177,20 +172,21 @@ def router(parts: Parts) -> APIRouter:
             problem=problem,
             filled=filled,
             choices=await _choices(reading, filled["part"], filled["about"]),
-            key=_key_of(None if problem == SENT_BEFORE else form),
+            key=key_of(None if problem == SENT_BEFORE else form),
+            whose=mark_of(parts.settings, person),
+            is_back=form is not None and not problem,
             is_sent=request.query_params.get("done") == "sent",
         )
 
     @routes.get(CORRECTIONS)
     async def overview(request: Request, person: Annotated[SignedIn, Depends(decides)]) -> HTMLResponse:
-        return await shown(request, person)
+        before = typed_before(request, person)
+        answer = await shown(request, person, form=before or None)
+        forget_typed(request, answer)
+        return answer
 
     @routes.post(CORRECTIONS)
-    async def ask(
-        request: Request,
-        person: Annotated[SignedIn, Depends(decides)],
-        form: Annotated[FormData, Depends(checked_form)],
-    ) -> Response:
+    async def ask(request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(decides)]) -> Response:
         offered = {
             one.practice_id for one in await parts.interactions.practices_to_ask(person.requester(), trace_of(request))
         }
@@ -200,7 +196,7 @@ def router(parts: Parts) -> APIRouter:
             return await shown(request, person, problem, form)
         try:
             await parts.interactions.ask_for_correction(
-                person.requester(), trace_of(request), wanted, f"correction {_key_of(form)}"
+                person.requester(), trace_of(request), wanted, f"correction {key_of(form)}"
             )
         except DuplicateError:
             return await shown(request, person, SENT_BEFORE, form)

@@ -169,6 +169,10 @@ class Leave(Protocol):
         """Do nothing if the requester is the child whose yes this representation needs."""
         ...
 
+    async def is_first(self, key: str, *said: str) -> bool:
+        """Return whether this was not done before under this key. Raises: DuplicateError, when something else was."""
+        ...
+
 
 class Interactions(Protocol):
     """What a page needs of the interactions."""

@@ -17,10 +17,11 @@ from app.consent.requests import State, Wanted
 from app.errors import UnprocessableError
 from app.interactions.access_requests import WORDS_MAX
 from app.portal.connections import GIVEN, PERIODS, PURPOSES, Wish, fields, ticked
-from app.portal.language import marked
+from app.portal.kept_form import KeptForm, forget_typed, own_mark, typed_by
+from app.portal.language import Language, marked
 from app.portal.open_session import text_of
 from app.portal.page import language_of, page
-from app.portal.session import WORK, AtWork, LoginParts, at_work, checked_form
+from app.portal.session import WORK, AtWork, LoginParts, at_work
 from app.portal.view import trace_of
 
 REQUESTS = f"{WORK}/requests"
@@ -42,12 +43,26 @@ def _asking(who: AtWork) -> Requester:
     return replace(who.requester(), scopes=ASKING)
 
 
+def asked_in(form: FormData, language: Language) -> tuple[str, str, Wish]:
+    """Return the code, the line for the person and the rest of a form; what is missing is among the errors of the wish."""
+    code, words = text_of(form, "code").strip()[:32], " ".join(text_of(form, "words").split())
+    purpose, errors = text_of(form, "purpose"), dict[str, str]()
+    if not code:
+        errors["code"] = language.gettext("Fill in the code.")
+    if purpose not in dict(PURPOSES):
+        errors["purpose"] = language.gettext("Choose what it is for.")
+    wish = ticked(form, "", purpose, (EVERYTHING, GIVEN), {key for key, _, _ in OFFERED}, language, errors)
+    return code, words, wish
+
+
 def router(parts: LoginParts) -> APIRouter:
     """Return the routes under ``/practice/requests``."""
     routes = APIRouter(include_in_schema=False)
     zone = ZoneInfo(parts.settings.time_zone)
 
-    async def shown(request: Request, who: AtWork, wish: Wish, code: str = "", words: str = "") -> HTMLResponse:
+    async def shown(
+        request: Request, who: AtWork, wish: Wish, code: str = "", words: str = "", *, is_back: bool = False
+    ) -> HTMLResponse:
         has_role = who.member.described.role is not StaffRole.NONE
         found = await parts.interactions.access_requests(_asking(who), trace_of(request)) if has_role else []
         return page(
@@ -56,6 +71,9 @@ def router(parts: LoginParts) -> APIRouter:
             status=422 if wish.errors else 200,
             has_role=has_role,
             doing=marked("What do you need to do?"),
+            problem="",
+            whose=own_mark(parts.settings, who.account_id),
+            is_back=is_back,
             is_sent=request.query_params.get("done") == "asked",
             code=code,
             words=words,
@@ -66,22 +84,16 @@ def router(parts: LoginParts) -> APIRouter:
 
     @routes.get(REQUESTS)
     async def overview(request: Request, who: Annotated[AtWork, Depends(at_work)]) -> HTMLResponse:
-        return await shown(request, who, UNTOUCHED)
+        before = typed_by(request, own_mark(parts.settings, who.account_id))
+        code, words, wish = asked_in(before, language_of(request)) if before else ("", "", UNTOUCHED)
+        answer = await shown(request, who, replace(wish, errors={}), code, words, is_back=bool(before))
+        forget_typed(request, answer)
+        return answer
 
     @routes.post(REQUESTS)
-    async def ask(
-        request: Request,
-        who: Annotated[AtWork, Depends(at_work)],
-        form: Annotated[FormData, Depends(checked_form)],
-    ) -> Response:
+    async def ask(request: Request, form: KeptForm, who: Annotated[AtWork, Depends(at_work)]) -> Response:
         language = language_of(request)
-        code, words = text_of(form, "code").strip()[:32], " ".join(text_of(form, "words").split())
-        purpose, errors = text_of(form, "purpose"), dict[str, str]()
-        if not code:
-            errors["code"] = language.gettext("Fill in the code.")
-        if purpose not in dict(PURPOSES):
-            errors["purpose"] = language.gettext("Choose what it is for.")
-        wish = ticked(form, "", purpose, (EVERYTHING, GIVEN), {key for key, _, _ in OFFERED}, language, errors)
+        code, words, wish = asked_in(form, language)
         if not wish.errors:
             wanted = Wanted(wish.categories, wish.actions, wish.purpose, wish.until(parts.clock()), words)
             try:

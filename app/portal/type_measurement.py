@@ -92,6 +92,11 @@ def form_page(
     )
 
 
+def key_of(form: FormData | None = None) -> str:
+    """Return the key of a form that was sent, by which it is known when it comes again; a new one for a new form."""
+    return (text_of(form, "key")[:KEY_LENGTH_MAX] if form else "") or secrets.token_urlsafe(16)
+
+
 def typed_in(form: FormData) -> dict[str, str]:
     """Return the texts of a form by their names."""
     return {name: text_of(form, name) for name in form}

@@ -123,7 +123,7 @@ async def test_what_is_not_filled_in_is_asked_for(world: World, wrong: dict[str,
     async with await browser_of(world, world.zonnestraal) as asks:
         answer = await send(asks, "/helpers/new", "/helpers/new", **(FORM | wrong))
         assert answer.status_code == 422
-        assert "Something is still missing" in answer.text
+        assert "Something is not right yet" in answer.text
 
 
 async def test_so_many_invitations_wait_and_no_more(world: World) -> None:

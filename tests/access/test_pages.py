@@ -260,7 +260,7 @@ async def test_what_a_person_changes_in_the_browser_holds_at_the_next_request(wo
     async with await session(world, "zonnestraal") as browser:
         shown = await browser.get(f"/access/{grant.grant_id}/change")
         assert shown.text.count("checked") == 8  # three parts, what they may do (3), what for and until when
-        form = {"csrf_token": await form_token(browser), "category": "gp-summary", "period": "as-it-is"}
+        form = {"csrf_token": await form_token(browser), "category": "gp-summary", "period": "as-it-is", "version": "1"}
         form["action"] = "look"
         empty = await browser.post(f"/access/{grant.grant_id}/change", data=form | {"category": "sensitive"})
         assert empty.status_code == 422
@@ -277,7 +277,12 @@ async def test_a_changed_app_goes_on_with_what_is_left(world: World) -> None:
     grant, him = world.made.grants["app of zonnestraal"], world.zonnestraal
     app = world.caller("app of zonnestraal")
     async with await session(world, "zonnestraal") as browser:
-        form = {"csrf_token": await form_token(browser), "category": "own-measurements", "period": "3-months"}
+        form = {
+            "csrf_token": await form_token(browser),
+            "category": "own-measurements",
+            "period": "3-months",
+            "version": "1",
+        }
         form["action"] = "look"
         answer = await browser.post(f"/access/{grant.grant_id}/change", data=form)
         assert answer.status_code == 303, answer.text

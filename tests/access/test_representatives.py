@@ -287,7 +287,14 @@ async def test_a_carer_gives_and_takes_back_no_more_than_the_mandate_says(world:
         assert "/withdraw" not in (await browser.get("/access")).text, "what others gave is not offered"
         assert (await send(browser, f"/access/{grant.grant_id}/withdraw")).status_code == 403
         assert (
-            await send(browser, f"/access/{grant.grant_id}/change", category="gp-summary", action="look", period="open")
+            await send(
+                browser,
+                f"/access/{grant.grant_id}/change",
+                category="gp-summary",
+                action="look",
+                period="open",
+                version="1",
+            )
         ).status_code == 403
         assert (await send(browser, "/access/new", **form, category="medication")).status_code == 303
         given = await grants.of_practice(world.parts.database.reader, practice, world.parts.clock(), him.record_id)
@@ -481,7 +488,7 @@ async def test_what_a_parent_changed_ends_with_the_representation(world: World) 
         await go_in(browser, grant)
         answer = await send(
             browser, f"/access/{theirs.grant_id}/change", category=["own-measurements", "gp-summary", "sensitive"],
-            action="look", period="as-it-is", purpose="treatment",
+            action="look", period="as-it-is", purpose="treatment", version="1",
         )  # fmt: skip
         assert answer.status_code == 303
     assert (await practice("GET", him.url("secret"))).status_code == 200

@@ -167,7 +167,7 @@ def test_a_person_gives_access_sees_what_is_seen_changes_it_and_stops_it(
     who = walker(site, browser, way, WALKER)
     who.goes_to("/access/new")
     who.press("Give access")
-    who.is_warned("Something is still missing")
+    who.is_warned("Something is not right yet")
     give(who, practice, "Own measurements", "Care plan")
     who.follow("What does this practice see?", card_of(who, practice))
     who.comes_to("What %(name)s sees", name=practice)
