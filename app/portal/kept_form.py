@@ -18,7 +18,15 @@ from starlette.responses import Response
 from app.errors import AuthenticationError, BadRequestError
 from app.identity.instants import to_us
 from app.identity.seal import Passing, Seal
-from app.portal.session import ExpiredFormError, SignedIn, checked_form, cookie_kind, cookie_name, maybe_logged_in
+from app.portal.session import (
+    ActingEndedError,
+    ExpiredFormError,
+    SignedIn,
+    checked_form,
+    cookie_kind,
+    cookie_name,
+    maybe_logged_in,
+)
 from app.settings import Settings
 
 LIFETIME = timedelta(hours=1)
@@ -56,19 +64,21 @@ def own_mark(settings: Settings, account_id: str, opened_in: str = "") -> str:
 async def kept_form(request: Request) -> FormData:
     """Return a form as ``checked_form`` does; of who is not logged in any more what was typed is kept. A dependency.
 
-    Raises: FormKeptError.
+    Raises: FormKeptError; ActingEndedError, when the record of another, where it was opened, is closed to them.
     """
     try:
         form = await checked_form(request)
-        is_there = await maybe_logged_in(request) is not None
-        if is_there:
+        found = await maybe_logged_in(request)
+        if found is not None:
             return form
     except ExpiredFormError:
         form = await request.form()
-        is_there = await maybe_logged_in(request) is not None
-        if is_there and "whose" not in form:
+        found = await maybe_logged_in(request)
+        if found is not None and found.has_ended:
+            raise ActingEndedError from None
+        if found is not None and "whose" not in form:
             raise
-    raise FormKeptError(request.url.path, _sealed(request, form), is_there=is_there)
+    raise FormKeptError(request.url.path, _sealed(request, form), is_there=found is not None)
 
 
 KeptForm = Annotated[FormData, Depends(kept_form)]

@@ -1,1 +1,209 @@
 """Forms about access, helpers and corrections survive: sent twice, a login that ends, two windows, access that is stopped."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from app.access.categories import Category
+from app.access.grant import Grant
+from app.access.smart_scope import LOOK
+from app.audit.log import entries_of
+from app.consent import grants, invitations
+from tests.access.test_corrections import found, open_messages
+from tests.access.test_practice_pages import at_work
+from tests.access.test_request_pages import PRACTICE, asked
+from tests.support.acting import browser_of, go_in, let_act, years_ago
+from tests.support.world import World
+
+Fields = dict[str, Any]
+STILL_HERE = "What you typed is still here."
+GIVING: Fields = {
+    "category": ["medication", "sensitive"],
+    "action": "look",
+    "period": "3-months",
+    "purpose": "coordination",
+}
+HELPER: Fields = {"called": "Mijn nicht", "category": "medication", "action": "look", "period": "2-years"}
+
+
+def ticked_in(text: str) -> set[str]:
+    """Return what is ticked on a page."""
+    return set(re.findall(r'value="([^"]+)" checked', text))
+
+
+def hidden_in(text: str) -> dict[str, str]:
+    """Return the hidden fields of the first form of a page that is kept."""
+    form = text[text.rindex("<form", 0, text.index('name="whose"')) :]
+    return dict(
+        re.findall(r'name="(csrf_token|whose|key|version|about|part)" value="([^"]*)"', form.partition("</form>")[0])
+    )
+
+
+async def opened(browser: httpx.AsyncClient, path: str) -> dict[str, str]:
+    """Return the hidden fields of a form."""
+    answer = await browser.get(path)
+    assert answer.status_code == 200, answer.text
+    return hidden_in(answer.text)
+
+
+async def come_back(browser: httpx.AsyncClient, path: str, fields: Fields) -> str:
+    """Return the page of a form whose login ended before it was sent, after the next login."""
+    answer = await browser.post(path, data={**await opened(browser, path), **fields, "csrf_token": "of an older login"})
+    assert (answer.status_code, answer.headers["location"]) == (303, path)
+    text = (await browser.get(path)).text
+    assert STILL_HERE in text
+    assert STILL_HERE not in (await browser.get(path)).text, "it is shown once"
+    return text
+
+
+async def in_force(world: World) -> list[Grant]:
+    """Return what the practice that had nothing has now."""
+    practice_id, record_id = world.made.practices[PRACTICE], world.zonnestraal.record_id
+    return await grants.of_practice(world.parts.database.reader, practice_id, world.parts.clock(), record_id)
+
+
+async def deeds(world: World, action: str) -> int:
+    """Return how often something is in the person's log."""
+    entries = await entries_of(world.parts.database.reader, world.zonnestraal.record_id, (2**62, 2**62), 50)
+    return sum(entry.event.action == action for entry in entries)
+
+
+async def test_what_is_given_stays_chosen_when_the_login_ended(world: World) -> None:
+    practice_id = world.made.practices[PRACTICE]
+    async with await browser_of(world, world.zonnestraal) as browser:
+        text = await come_back(browser, "/access/new", {"practice": practice_id, **GIVING})
+    assert ticked_in(text) == {practice_id, "medication", "sensitive", "look", "3-months", "coordination"}
+    assert await in_force(world) == []
+
+
+async def test_what_is_changed_stays_chosen_when_the_login_ended(world: World) -> None:
+    path = f"/access/{world.made.grants['granted of zonnestraal'].grant_id}/change"
+    async with await browser_of(world, world.zonnestraal) as browser:
+        assert ticked_in(await come_back(browser, path, GIVING)) == {
+            "medication", "sensitive", "look", "3-months", "coordination",
+        }  # fmt: skip
+
+
+async def test_the_answer_to_a_practice_stays_chosen_when_the_login_ended(world: World) -> None:
+    async with await browser_of(world, world.zonnestraal) as browser:
+        path = await asked(world, browser)
+        text = await come_back(browser, path, {"decision": "accept", "category": "medication", "period": "3-months"})
+    assert ticked_in(text) == {"medication", "3-months"}
+
+
+async def test_who_is_asked_to_help_stays_typed_when_the_login_ended(world: World) -> None:
+    async with await browser_of(world, world.zonnestraal) as browser:
+        text = await come_back(browser, "/helpers/new", HELPER)
+    assert 'value="Mijn nicht"' in text
+    assert ticked_in(text) == {"medication", "look", "2-years"}
+
+
+async def test_the_yes_of_a_child_stays_chosen_when_the_login_ended(world: World) -> None:
+    grant = await let_act(world, world.maanlicht, birth_date=years_ago(world, 12, days=5))
+    async with await browser_of(world, world.zonnestraal) as child:
+        text = await come_back(child, f"/helpers/{grant.grant_id}/agree", {"category": "medication", "action": "look"})
+    assert ticked_in(text) == {"medication", "look"}
+
+
+async def test_a_request_for_a_correction_stays_typed_when_the_login_ended(world: World) -> None:
+    practice_id = await open_messages(world)
+    wish = {"topic": "Mijn gewicht", "wrong": "Er staat 720 kg.", "right": "Het is 72 kg."}
+    async with await browser_of(world, world.zonnestraal) as browser:
+        text = await come_back(browser, "/my-data/corrections", {"practice": practice_id, **wish})
+    for words in wish.values():
+        assert words in text
+    assert await found(world, "zonnestraal", "Task") == []
+
+
+async def test_what_a_practice_asks_stays_typed_when_the_login_ended(world: World) -> None:
+    wish = {"code": "ABCD-EFGH", "words": "Voor de controle", "category": "medication", "action": "look"}
+    async with at_work(world, f"gp of {PRACTICE}") as browser:
+        text = await come_back(browser, "/practice/requests", {**wish, "period": "3-months", "purpose": "treatment"})
+    assert 'value="ABCD-EFGH"' in text
+    assert 'value="Voor de controle"' in text
+    assert ticked_in(text) == {"medication", "look", "3-months", "treatment"}
+
+
+async def test_access_that_is_given_twice_by_one_form_is_given_once(world: World) -> None:
+    async with await browser_of(world, world.zonnestraal) as browser:
+        form = {**await opened(browser, "/access/new"), "practice": world.made.practices[PRACTICE], **GIVING}
+        for _ in range(2):
+            answer = await browser.post("/access/new", data=form)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/access?done=given")
+        (grant,) = await in_force(world)
+        assert await deeds(world, "grant") == 1
+        other = await browser.post("/access/new", data=form | {"category": "documents"})
+        assert (other.status_code, "This form was sent before." in other.text) == (409, True)
+        assert ticked_in(other.text) >= {"documents", "look"}
+        assert await in_force(world) == [grant]
+        again = form | {"category": "documents", "key": hidden_in(other.text)["key"]}
+        assert (await browser.post("/access/new", data=again)).status_code == 303
+    assert {one.categories for one in await in_force(world)} == {grant.categories, Category.DOCUMENTS}
+
+
+async def test_the_way_back_to_a_form_gives_nothing_again_that_was_stopped_since(world: World) -> None:
+    async with await browser_of(world, world.zonnestraal) as browser:
+        form = {**await opened(browser, "/access/new"), "practice": world.made.practices[PRACTICE], **GIVING}
+        await browser.post("/access/new", data=form)
+        (grant,) = await in_force(world)
+        await world.withdraw(grant)
+        answer = await browser.post("/access/new", data=form)
+    assert (answer.status_code, "This form was sent before." in answer.text) == (409, True)
+    assert await in_force(world) == []
+
+
+async def test_a_helper_who_is_asked_twice_by_one_form_gets_one_code(world: World) -> None:
+    async def waiting() -> list[str]:
+        reader, record_id = world.parts.database.reader, world.zonnestraal.record_id
+        return [one.invitation_id for one in await invitations.of_record(reader, record_id, world.parts.clock())]
+
+    async with await browser_of(world, world.zonnestraal) as browser:
+        form = {**await opened(browser, "/helpers/new"), **HELPER}
+        codes = [re.findall("<code>([^<]+)</code>", (await browser.post("/helpers/new", data=form)).text) for _ in "12"]
+        assert codes[0] == codes[1]
+        assert len(codes[0]) == 1
+        (one,) = await waiting()
+        other = await browser.post("/helpers/new", data=form | {"called": "Mijn buurman"})
+        assert (other.status_code, 'value="Mijn buurman"' in other.text) == (409, True)
+        await browser.post(f"/helpers/invitation/{one}/withdraw", data={"csrf_token": form["csrf_token"]})
+        again = await browser.post("/helpers/new", data=form)
+        assert again.status_code == 409, "a code that was taken back stays so"
+    assert await waiting() == []
+
+
+async def test_of_two_windows_that_change_access_the_later_one_is_told_and_keeps_what_was_chosen(world: World) -> None:
+    grant = world.made.grants["granted of zonnestraal"]
+    path = f"/access/{grant.grant_id}/change"
+    wish = {"action": "look", "period": "as-it-is", "purpose": "treatment"}
+    async with await browser_of(world, world.zonnestraal) as browser:
+        first = {**await opened(browser, path), **wish, "category": "medication"}
+        second = {**await opened(browser, path), **wish, "category": "documents"}
+        for _ in range(2):
+            answer = await browser.post(path, data=first)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/access?done=changed")
+        told = await browser.post(path, data=second)
+        assert (told.status_code, ticked_in(told.text)) == (409, {"documents", "look", "as-it-is", "treatment"})
+        assert "It says now: Medicines · May look<" in told.text
+        standing = await grants.one(world.parts.database.reader, grant.record_id, grant.grant_id)
+        assert standing is not None
+        assert (standing.version, standing.categories) == (2, Category.MEDICATION)
+        assert (await browser.post(path, data=second | hidden_in(told.text))).status_code == 303
+    standing = await grants.one(world.parts.database.reader, grant.record_id, grant.grant_id)
+    assert standing is not None
+    assert (standing.version, standing.categories, standing.actions) == (3, Category.DOCUMENTS, LOOK)
+
+
+@pytest.mark.parametrize("path", ["/access/new", "/care-plan/goals/add", "/diary/add"])
+async def test_a_form_in_the_record_of_another_that_is_closed_meanwhile_says_so(world: World, path: str) -> None:
+    grant = await let_act(world, world.maanlicht)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        form = {**await opened(browser, path), "practice": world.made.practices[PRACTICE], **GIVING, "text": "Te laat"}
+        await world.withdraw(grant)
+        answer = await browser.post(path, data=form)
+        assert "You do not look in this record any more" in answer.text
+        assert answer.status_code == 403
+        assert "Te laat" not in (await browser.get(path)).text
+    assert await in_force(world) == []
