@@ -24,6 +24,7 @@ from app.fhir.reference import (
 )
 from app.fhir.release import Release
 from app.fhir.search.definitions import INDEXED_TYPES, Definitions, SearchParameter, definitions
+from app.fhir.sorts import Names, remember
 from app.store.hashes import exact_hash, system_hash
 from app.store.index_values import ROWS_MAX, Unit, date_intervals, quantities, refuse_many, strings
 
@@ -153,9 +154,6 @@ class _Rows:
         self.add_exact(parameters, ((exact_hash(self.key, "p"), system),))
 
 
-_KNOWN_MAX = 64
-"""How many sorts of objects, by the names of their members, are remembered for a place."""
-
 Emit = Callable[[_Rows, tuple[SearchParameter, ...], str, Any], None]
 
 
@@ -186,14 +184,11 @@ class _Node:
     def __init__(self) -> None:
         self.children: dict[str, list[_Edge]] = {}
         self.leaves: list[_Leaf] = []
-        self.known: dict[tuple[str, ...], list[tuple[str, list[_Edge]]]] = {}
+        self.known: dict[Names, list[tuple[str, list[_Edge]]]] = {}
 
-    def to_look_at(self, names: tuple[str, ...]) -> list[tuple[str, list[_Edge]]]:
+    def to_look_at(self, names: Names) -> list[tuple[str, list[_Edge]]]:
         """Return what ``known`` has for an object with these members; most objects have the same few."""
-        if len(self.known) >= _KNOWN_MAX:
-            self.known.clear()
-        self.known[names] = found = [(name, self.children[name]) for name in names if name in self.children]
-        return found
+        return remember(self.known, names, [(name, self.children[name]) for name in names if name in self.children])
 
 
 class _Program(NamedTuple):

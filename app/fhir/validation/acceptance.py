@@ -17,6 +17,7 @@ import msgspec
 
 from app.fhir.release import Release
 from app.fhir.releases.definitions import Element, Member
+from app.fhir.sorts import Names, remember
 from app.fhir.validation.circular import Circular
 from app.fhir.validation.issues import has_allowed_coding, refers_to_allowed_type
 from app.fhir.validation.narrative import is_safe_narrative
@@ -24,9 +25,6 @@ from app.fhir.validation.primitives import is_base64
 from app.fhir.validation.structs import has_plain_sibling, structs
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_KNOWN_MAX = 64
-"""How many sorts of objects, by the names of their members, are remembered for a type."""
-
 _TEXT_CHECKS: Mapping[str, Callable[[str], bool]] = {"xhtml": is_safe_narrative, "base64Binary": is_base64}
 
 
@@ -66,17 +64,14 @@ class _Walk:
     steps: dict[str, _Step] = field(default_factory=dict)
     required: int = 0
     is_needed: bool = True
-    known: dict[tuple[str, ...], tuple[bool, list[tuple[str, _Step]]]] = field(default_factory=dict)
+    known: dict[Names, tuple[bool, list[tuple[str, _Step]]]] = field(default_factory=dict)
 
-    def to_look_at(self, names: tuple[str, ...]) -> tuple[bool, list[tuple[str, _Step]]]:
+    def to_look_at(self, names: Names) -> tuple[bool, list[tuple[str, _Step]]]:
         """Return what ``known`` has for an object with these members; most objects have the same few."""
-        if len(self.known) >= _KNOWN_MAX:
-            self.known.clear()
         steps = [(name, step) for name in names if (step := self.steps.get(name)) is not None]
         chosen = [step.choice for _, step in steps if step.choice]
         is_right = len(chosen) == len(set(chosen)) and not self.required & ~sum(chosen)
-        self.known[names] = found = is_right, [(name, step) for name, step in steps if step.goes_deeper]
-        return found
+        return remember(self.known, names, (is_right, [(name, step) for name, step in steps if step.goes_deeper]))
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any
 from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import DATA, TypeDefinition, definitions
+from app.fhir.sorts import Names, remember
 from app.fhir.validation.alternatives import Alternatives, alternatives_of, silent_without, surely_holds
 from app.fhir.validation.circular import Circular
 from app.fhir.validation.fhirpath import NotUnderstoodError, Scope, compile_truth
@@ -24,9 +25,6 @@ from app.fhir.validation.profile_run import Item
 from app.fhir.validation.structure import Parsed
 
 STEPS_MAX = 1_000_000
-_KNOWN_MAX = 64
-"""How many sorts of objects, by the names of their members, are remembered for a type."""
-
 _Path = tuple[Any, ...]
 """The way to a value: (the way before it, a name, an index or None); empty at the resource."""
 
@@ -64,18 +62,14 @@ class _Walk:
     steps: dict[str, _Step] = field(default_factory=dict)
     has_own_rule: bool = False
     is_needed: bool = True
-    known: dict[tuple[str, ...], tuple[list[_Rule], list[tuple[str, _Step]]]] = field(default_factory=dict)
+    known: dict[Names, tuple[list[_Rule], list[tuple[str, _Step]]]] = field(default_factory=dict)
 
-    def to_look_at(self, names: tuple[str, ...]) -> tuple[list[_Rule], list[tuple[str, _Step]]]:
+    def to_look_at(self, names: Names) -> tuple[list[_Rule], list[tuple[str, _Step]]]:
         """Return the rules that do not surely hold for an object with these members, and the steps; most have the same few."""
-        if len(self.known) >= _KNOWN_MAX:
-            self.known.clear()
         there = frozenset(names)
-        self.known[names] = found = (
-            [rule for rule in self.rules if not surely_holds(rule.alternatives, there)],
-            [(name, step) for name in names if (step := self.steps.get(name)) is not None],
-        )
-        return found
+        rules = [rule for rule in self.rules if not surely_holds(rule.alternatives, there)]
+        steps = [(name, step) for name in names if (step := self.steps.get(name)) is not None]
+        return remember(self.known, names, (rules, steps))
 
 
 def broken_rules(release: Release, parsed: Parsed, location: str) -> list[Issue]:

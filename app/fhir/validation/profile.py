@@ -18,6 +18,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.fhir.releases.definitions import PRIMITIVES, definitions
 from app.fhir.snapshot import Binding, Find, ProfileError, Rule, TypeRule, core_type, rules
+from app.fhir.sorts import Names, remember
 from app.fhir.terminology.core import with_core
 from app.fhir.terminology.terminology import Terminology
 from app.fhir.validation.fhirpath_functions import MOMENTS, compared_moments
@@ -31,8 +32,6 @@ _EXTENSIONS = frozenset({"extension", "modifierExtension"})
 _DEMANDING = frozenset(
     {"resourceType", "url", "type", "kind", "derivation", "baseDefinition", "differential", "snapshot"}
 )
-_KNOWN_MAX = 64
-"""How many sorts of objects, by the names of their members, are remembered for an element of a profile."""
 _NumberTest = Callable[[Any, Any], bool]
 
 
@@ -228,19 +227,19 @@ class Profiles:
         ]
         if not children:
             return _nothing
-        known: dict[tuple[str, ...], list[tuple[Members, str, Group]]] = {}
+        known: dict[Names, list[tuple[Members, str, Group]]] = {}
 
-        def to_look_at(names: tuple[str, ...]) -> list[tuple[Members, str, Group]]:
+        def to_look_at(names: Names) -> list[tuple[Members, str, Group]]:
             """Return which children need a look in an object with these members; most objects have the same few."""
-            if names not in known:
-                if len(known) >= _KNOWN_MAX:
-                    known.clear()
-                known[names] = [
-                    (there, name, group)
-                    for members, name, is_demanded, group in children
-                    if (there := tuple(one for one in members if one[0] in names or one[2] in names)) or is_demanded
-                ]
-            return known[names]
+            found = known.get(names)
+            if found is not None:
+                return found
+            wanted = [
+                (there, name, group)
+                for members, name, is_demanded, group in children
+                if (there := tuple(one for one in members if one[0] in names or one[2] in names)) or is_demanded
+            ]
+            return remember(known, names, wanted)
 
         def check(item: Item, run: Run) -> None:
             run.step()
