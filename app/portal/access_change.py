@@ -1,7 +1,7 @@
 """Changing a grant: other parts, actions, purpose or end; with whom it is stays."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -49,9 +49,7 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
     Raises: NotFoundError, when the grant is over; PreconditionFailedError, when it was changed meanwhile.
     """
     now = parts.clock()
-    until = wish.until(now, before.until)
-    if person.acting is not None:
-        until = min(until, person.acting.ends_at)
+    until = _until(person, wish, before, now)
 
     async def job(transaction: Transaction, leave: Leave) -> list[Event]:
         await leave.to(Action.UPDATE)
@@ -75,6 +73,17 @@ async def change_access(parts: Parts, request: Request, person: SignedIn, before
         return [event_of(request, person, "change-grant", grant)]
 
     await parts.interactions.change_access(person.requester(), trace_of(request), "change-grant", job)
+
+
+def _until(person: SignedIn, wish: Wish, before: Grant, now: datetime) -> datetime:
+    until = wish.until(now, before.until)
+    return until if person.acting is None else min(until, person.acting.ends_at)
+
+
+def is_done(person: SignedIn, wish: Wish, standing: Grant) -> bool:
+    """Return whether a grant is what was chosen already, and until when: then the form came twice."""
+    is_same = replace(wish, period=AS_IT_IS[0]) == as_it_stands(standing)
+    return is_same and standing.until == _until(person, wish, standing, standing.given_at)
 
 
 def as_it_stands(grant: Grant) -> Wish:
@@ -145,14 +154,13 @@ def router(parts: Parts) -> APIRouter:
         wish = wish_of(form, [], language_of(request), before)
         if wish.errors:
             return await change_page(request, person, before, wish)
-        if text_of(form, "version") != str(before.version):
-            if replace(wish, period=AS_IT_IS[0]) == as_it_stands(before):
-                return RedirectResponse("/access?done=changed", status_code=303)  # sent twice
+        if is_current := text_of(form, "version") == str(before.version):
+            try:
+                await change_access(parts, request, person, before, wish)
+            except PreconditionFailedError:
+                is_current, before = False, await open_one(person, grant_id)
+        if not is_current and not is_done(person, wish, before):
             return await change_page(request, person, before, wish, problem=CHANGED)
-        try:
-            await change_access(parts, request, person, before, wish)
-        except PreconditionFailedError:
-            return await change_page(request, person, await open_one(person, grant_id), wish, problem=CHANGED)
         return RedirectResponse("/access?done=changed", status_code=303)
 
     return routes

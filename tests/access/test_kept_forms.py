@@ -1,5 +1,6 @@
 """Forms about access, helpers and corrections survive: sent twice, a login that ends, two windows, access that is stopped."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -193,6 +194,22 @@ async def test_of_two_windows_that_change_access_the_later_one_is_told_and_keeps
     standing = await grants.one(world.parts.database.reader, grant.record_id, grant.grant_id)
     assert standing is not None
     assert (standing.version, standing.categories, standing.actions) == (3, Category.DOCUMENTS, LOOK)
+
+
+async def test_of_two_windows_the_one_that_makes_access_shorter_is_not_told_that_it_did(world: World) -> None:
+    grant = await world.give(PRACTICE, world.zonnestraal, Category.MEDICATION)
+    path = f"/access/{grant.grant_id}/change"
+    wish = {"category": "medication", "action": "look", "purpose": "treatment"}
+    async with await browser_of(world, world.zonnestraal) as browser:
+        long = {**await opened(browser, path), **wish, "period": "1-year"}
+        short = {**await opened(browser, path), **wish, "period": "3-months"}
+        several = await asyncio.gather(*(browser.post(path, data=long) for _ in range(2)))
+        assert [answer.status_code for answer in several] == [303, 303], "at once too it is one form that came twice"
+        told = await browser.post(path, data=short)
+        assert told.status_code == 409
+        assert (await browser.post(path, data=short | hidden_in(told.text))).status_code == 303
+    (standing,) = await in_force(world)
+    assert (standing.version, (standing.until - standing.given_at).days < 100) == (3, True)
 
 
 @pytest.mark.parametrize("path", ["/access/new", "/care-plan/goals/add", "/diary/add"])
