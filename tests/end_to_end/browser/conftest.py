@@ -1,6 +1,6 @@
 """A server with the invented people, and a browser in which they are logged in."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from playwright.sync_api import Browser
@@ -34,15 +34,14 @@ def browser(site: Site) -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture(autouse=True)
-def goes_through_what_is_listed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a walk that did not press what ``flows.py`` says of it."""
-    if "way" not in request.fixturenames:
-        yield
-        return
-    site: Site = request.getfixturevalue("site")
-    failed = request.session.testsfailed
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Function) -> Generator[None, object, object]:
+    """Fail a walk that came to its end and did not press what ``flows.py`` says of it."""
+    if "way" not in item.funcargs:
+        return (yield)
+    site = item.funcargs["site"]
+    assert isinstance(site, Site)
     site.gone_through.clear()
-    yield
-    if request.session.testsfailed == failed:
-        assert not_gone_through(request.function.__name__, site.gone_through) == []
+    told = yield  # what a walk raises that fails, or is skipped halfway, goes on from here
+    assert not_gone_through(item.function.__name__, site.gone_through) == []
+    return told
