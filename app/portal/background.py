@@ -44,7 +44,6 @@ WISHES = ("11291000146105", "11341000146107", "129125009", "acd", "dnr", "polst"
 """Categories of a Consent that says what somebody wants for their care: a treatment directive or a living will."""
 
 DEVICE = "Device/"
-NOT_TRUE = frozenset({"entered-in-error", "rejected"})
 _PERMITTED = {
     "JA": marked("Yes"),
     "385432009": marked("Yes"),
@@ -104,11 +103,16 @@ def life(observations: Iterable[Tree], language: Language) -> dict[str, list[Lin
     return found
 
 
+def is_wish(consent: Tree) -> bool:
+    """Return whether a Consent says what somebody wants for their care, and holds."""
+    return has_code(consent.get("category"), *WISHES) and consent.get("status") == "active"
+
+
 def wishes(consents: Iterable[Tree], language: Language) -> list[Line]:
     """Return treatment directives and living wills that hold, the newest first."""
     found = []
     for one in newest_first(consents, "dateTime"):
-        if not has_code(one.get("category"), *WISHES) or one.get("status") in (*NOT_TRUE, "inactive"):
+        if not is_wish(one):
             continue
         kinds = [words(part) for part in listed(one.get("category")) if not has_code(part, *WISHES)]
         treatment = words((extension(one, "zib-TreatmentDirective-Treatment") or {}).get("valueCodeableConcept"))
@@ -135,7 +139,7 @@ def family(histories: Iterable[Tree], language: Language) -> list[Line]:
     """Return what is known of relatives: who, which illnesses, and more about these."""
     found = []
     for one in histories:
-        if one.get("status") in NOT_TRUE:
+        if one.get("status") == "entered-in-error":
             continue
         ills = []
         for part in one.get("condition", []):

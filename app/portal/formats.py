@@ -111,8 +111,9 @@ def short_moment(value: datetime, today: date, language: Language) -> str:
     if today - timedelta(days=1) <= value.date() <= today:
         shown = near_day(value.date(), today, language)
     else:
-        shown = short_day(value.date(), language) + ("" if value.year == today.year else f" {value.year}")
-    return f"{shown} {clock(value)}".replace(" ", "\N{NO-BREAK SPACE}")
+        year = "" if value.year == today.year else f"\N{NO-BREAK SPACE}{value.year}"
+        shown = short_day(value.date(), language) + year
+    return f"{shown} {clock(value)}"
 
 
 def span(start: date | None, end: date | None, language: Language) -> str:

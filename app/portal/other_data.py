@@ -15,16 +15,16 @@ from fastapi.responses import HTMLResponse
 
 from app.access.policy import DIRECTORY_TYPES
 from app.consent.categorize import CORRECTION
+from app.consent.fhir_consent import is_grant
 from app.fhir.diary import DiaryKind
 from app.fhir.elements import Tree, amount, codes, day_of, has_code, listed, person_name, plain, words
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
-from app.fhir.self_measured import OWN
 from app.fhir.validation.structure import resource_types
 from app.fhir.visit import PROFILE as VISIT
 from app.portal import background, results, summary
 from app.portal.kinds import KINDS
-from app.portal.language import Language
+from app.portal.language import Language, marked
 from app.portal.measurements import codes_of
 from app.portal.page import language_of, near, page
 from app.portal.reading import Reading
@@ -47,7 +47,7 @@ PAGE_OF = {
 LEFT_OUT: dict[str, tuple[tuple[str, str], ...]] = {
     "AllergyIntolerance": (("clinical-status:not", "active,recurrence,relapse"),),
     "Immunization": (),
-    "Procedure": (("status:not", "completed"),),
+    "Procedure": (),
     "Flag": (),
     "DocumentReference": (("status:not", "current"),),
 }
@@ -65,13 +65,29 @@ _DATES = (
 ).split()
 
 
+_NOT_DONE, _OFF, _UNTRUE = marked("Was not done"), marked("Did not go on"), marked("Turned out not to be so")
+_REFUSED, _OVER, _REPLACED = marked("Was refused"), marked("Is over"), marked("Was replaced")
+_UNSURE = marked("Is not certain yet")
+STATES = {
+    "not-done": _NOT_DONE,
+    **dict.fromkeys(("cancelled", "revoked", "abandoned", "aborted", "noshow", "failed"), _OFF),
+    "refuted": _UNTRUE,
+    **dict.fromkeys(("rejected", "declined"), _REFUSED),
+    **dict.fromkeys(("resolved", "inactive", "stopped", "retired"), _OVER),
+    **dict.fromkeys(("superseded", "replaced"), _REPLACED),
+    **dict.fromkeys(("draft", "proposed", "preliminary", "registered", "pending", "unconfirmed"), _UNSURE),
+}
+"""What is said of a state in which something is not, or no longer, as its name says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something of the record: its name, what it says, and the day, or else when it was kept."""
+    """Something of the record: its name, what it says, the day, or else when it was kept, and its state where that matters."""
 
     name: str
     text: str
     on: date | None
+    state: str = ""
 
 
 @cache
@@ -94,7 +110,16 @@ def thing_of(tree: Tree, language: Language) -> Thing:
     days = (tree.get(one) for one in _DATES)
     when = next((day for one in days if (day := day_of(one.get("start") if isinstance(one, dict) else one))), None)
     kept = day_of((tree.get("meta") or {}).get("lastUpdated"))
-    return Thing(name, "" if text == name else text[:TEXT_LENGTH_MAX], when or kept)
+    return Thing(name, "" if text == name else text[:TEXT_LENGTH_MAX], when or kept, _state(tree, language))
+
+
+def _state(tree: Tree, language: Language) -> str:
+    """Return in words that something is not, or no longer, as its name says: a code, or in R4 perhaps a concept."""
+    told = [tree.get(one) for one in ("verificationStatus", "status", "clinicalStatus")]
+    said = ["not-done"] if tree.get("notDone") or tree.get("notGiven") else []
+    for one in told:
+        said += [one] if isinstance(one, str) else sorted(code for _, code in codes(one))
+    return next((language.gettext(STATES[one]) for one in said if one in STATES), "")
 
 
 def _said(value: Any) -> str:
@@ -132,7 +157,6 @@ _WORDED = frozenset("display text title description name comment value line city
 
 def _is_shown_elsewhere(tree: Tree) -> bool:
     """Return whether a resource is wrong, a grant, or a message that has a page."""
-    profiles = [str(one) for one in listed((tree.get("meta") or {}).get("profile"))]
     verified = tree.get("verificationStatus")  # a code in STU3, a concept in R4
     if tree.get("status") in _WRONG or (
         verified in _WRONG if isinstance(verified, str) else has_code(verified, *_WRONG)
@@ -140,14 +164,15 @@ def _is_shown_elsewhere(tree: Tree) -> bool:
         return True
     if tree["resourceType"] == "Immunization":
         return bool(summary.vaccinations([tree]))
+    if tree["resourceType"] == "Procedure":
+        return bool(summary.done([tree]))
     if tree["resourceType"] == "Flag":
         return bool(summary.alerts([tree]))
     if tree["resourceType"] == "Consent":
-        is_grant = any(one.startswith(OWN) for one in profiles)
-        return is_grant or (has_code(tree.get("category"), *background.WISHES) and tree.get("status") != "inactive")
+        return background.is_wish(tree) or any(is_grant(release, tree) for release in Release)
     if tree["resourceType"] == "Communication":
         is_asked = any(CORRECTION in codes(one) for one in listed(tree.get("category")))
-        return VISIT in profiles or is_asked
+        return VISIT in listed((tree.get("meta") or {}).get("profile")) or is_asked
     return False
 
 
@@ -178,7 +203,8 @@ async def show_other(request: Request, reading: Reading, **frame: Any) -> HTMLRe
     trees, is_cut = await reading.of_types(other_types, SHOWN_MAX)
     observed, is_more = await reading.some("Observation", SHOWN_MAX, *_observed_elsewhere())
     for name, left in LEFT_OUT.items():
-        trees += (await reading.some(name, SHOWN_MAX, *left))[0]
+        over, are_more = await reading.some(name, SHOWN_MAX, *left)
+        trees, is_cut = [*trees, *over], is_cut or are_more
     found = things([*trees, *observed], language_of(request))
     return page(
         request,

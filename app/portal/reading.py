@@ -69,6 +69,19 @@ class Reading:
         self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int
     ) -> list[Found]:
         """Return what ``newest`` does, with version and release."""
+        return [one for matches in await self._newest(resource_type, searches, most) for one in matches]
+
+    async def newest_and_more(
+        self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int
+    ) -> tuple[list[Tree], bool]:
+        """Return what ``newest`` does, and whether there are more of a search; ``most`` is more than are few."""
+        found = await self._newest(resource_type, searches, most + 1)
+        return [one.tree() for matches in found for one in matches], any(len(matches) > most for matches in found)
+
+    async def _newest(
+        self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int
+    ) -> list[Sequence[Found]]:
+        """Return the latest that each search matches in each release."""
         found = await asyncio.gather(
             *(
                 self._interactions.newest_of_each(
@@ -77,7 +90,7 @@ class Reading:
                 for release in ONE_RELEASE.get(resource_type, tuple(Release))
             )
         )
-        return [one for searched in found for matches in searched for one in matches]
+        return [matches for searched in found for matches in searched]
 
     async def read(self, release: Release, resource_type: str, resource_id: str) -> Found:
         """Return one resource. Raises: NotFoundError, GoneError, AccessDeniedError."""

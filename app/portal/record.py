@@ -22,7 +22,7 @@ from app.portal.type_measurement import may_add, may_change
 from app.portal.view import reading_for
 
 PARTS_OF_PLAN = ("Goal", "CarePlan", "CareTeam", *careplan.ASKED)
-RESULTS_READ, CONTACTS_READ, DOCUMENTS_SHOWN = 400, 50, 3
+RESULTS_READ, CONTACTS_SHOWN, LIFE_READ, DONE_SHOWN, DOCUMENTS_SHOWN = 400, 50, 100, 30, 3
 
 
 def last_of(observations: list[Tree], reading: Reading) -> dict[str, careplan.Last]:
@@ -139,17 +139,21 @@ async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTML
         "FamilyMemberHistory",
         "DeviceUseStatement",
     )
-    laboratory = await reading.newest("Observation", [[("category", ",".join(results.LABORATORY))]], RESULTS_READ)
-    compositions = await reading.newest("Composition", [[]], CONTACTS_READ)
-    encounters = await reading.newest("Encounter", [[]], 2 * CONTACTS_READ)
-    lines = await reading.newest("Observation", [[("code", "E,P")]], 3 * CONTACTS_READ)
+    laboratory, more_results = await reading.newest_and_more(
+        "Observation", [[("category", ",".join(results.LABORATORY))]], RESULTS_READ
+    )
+    compositions = await reading.newest("Composition", [[]], CONTACTS_SHOWN + 1)
+    encounters = await reading.newest("Encounter", [[]], 2 * CONTACTS_SHOWN)
+    lines = await reading.newest("Observation", [[("code", "E,P")]], 3 * CONTACTS_SHOWN)
     ways = [[("code", ",".join(background.LIFE))], [("category", ",".join(background.LIFE_CATEGORIES))]]
-    life = await reading.newest("Observation", ways, CONTACTS_READ)
+    life, more_life = await reading.newest_and_more("Observation", ways, LIFE_READ)
     products = await reading.all("Device", ("patient:missing", "false"))
     if used := background.used_of(uses):
         products += await reading.all("Device", ("_id", ",".join(used)))
     wishes = await reading.all("Consent", ("category", ",".join(background.WISHES)))
-    contacts = summary.contacts(compositions, lines, encounters, summary.problem_names(conditions, episodes))
+    names = summary.problem_names(conditions, episodes)
+    contacts = summary.contacts(compositions, lines, encounters, names, CONTACTS_SHOWN + 1)
+    done = summary.done(procedures, DONE_SHOWN + 1)
     return page(
         request,
         "summary.html",
@@ -158,11 +162,15 @@ async def show_summary(request: Request, reading: Reading, **frame: Any) -> HTML
         allergies=summary.allergies(allergies),
         no_allergies=summary.says_no_allergies(allergies),
         results=results.results(laboratory, reading.zone, language),
-        procedures=summary.done(procedures),
-        contacts=contacts,
-        contacts_of=summary.by_problem(contacts),
+        more_results=more_results,
+        procedures=done[:DONE_SHOWN],
+        more_procedures=len(done) > DONE_SHOWN,
+        contacts=contacts[:CONTACTS_SHOWN],
+        more_contacts=len(contacts) > CONTACTS_SHOWN,
+        contacts_of=summary.by_problem(contacts[:CONTACTS_SHOWN]),
         vaccinations=summary.vaccinations(vaccinations),
         life=background.life(life, language),
+        more_life=more_life,
         wishes=background.wishes(wishes, language),
         family=background.family(histories, language),
         devices=background.devices(uses, products),

@@ -41,13 +41,17 @@ class OneResult:
 
 @dataclass(frozen=True, slots=True)
 class ResultView:
-    """One test: its results, the newest first, what is normal in words (or empty), how it changed, and its course."""
+    """One test: its results, the newest first, what is normal in words (or empty), how it changed, and its course.
+
+    ``has_more`` is whether there are earlier results that are not shown.
+    """
 
     name: str
     results: tuple[OneResult, ...]
     normal: str
     change: str
     course: Course | None
+    has_more: bool
 
     @property
     def newest(self) -> OneResult:
@@ -92,6 +96,7 @@ def results(observations: Iterable[Tree], zone: ZoneInfo, language: Language) ->
                 normal_range(shown[0][1], language)[0],
                 _change(shown, language),
                 _course(shown, language),
+                has_more=len(every) > SHOWN_MAX,
             )
         )
     return sorted(found, key=lambda one: (-one.newest.on.toordinal(), one.name.casefold()))

@@ -160,8 +160,12 @@ def alerts(flags: Iterable[Tree]) -> list[str]:
 
 
 def done(procedures: Iterable[Tree], most: int = 30) -> list[DoneView]:
-    """Return the ``most`` latest operations and examinations that were done."""
-    found = [one for one in procedures if one.get("status") == "completed"]
+    """Return the ``most`` latest operations and examinations that were done; in STU3 ``notDone`` says that one was not."""
+    found = [
+        one
+        for one in procedures
+        if one.get("status") == "completed" and not one.get("notDone") and words(one.get("code"))
+    ]
     views = []
     for one in newest_first(found, "performedDateTime", "performedPeriod")[:most]:
         when = one.get("performedDateTime") or (one.get("performedPeriod") or {}).get("start")
@@ -171,7 +175,7 @@ def done(procedures: Iterable[Tree], most: int = 30) -> list[DoneView]:
         )
         why = words(one.get("reasonCode")) or named(one.get("reasonReference"))
         views.append(DoneView(words(one.get("code")), day_of(when), named(performers), why, outcome))
-    return [one for one in views if one.name]
+    return views
 
 
 def contacts(

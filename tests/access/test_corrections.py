@@ -175,7 +175,8 @@ async def test_what_is_wrong_is_named_by_its_reference_in_either_release(world: 
         problems = (await browser.get(f"{HERE}?part=problems", headers=DUTCH)).text
     assert summary.count("/my-data/corrections?part=problems#ask") == 1
     assert f'name="about" value="{about}"' in shown
-    assert '<select id="about" name="about"><option value="Condition/' in problems
+    assert '<select id="about" name="about"><option value="">Kies</option><option value="Condition/' in problems
+    assert " selected" not in problems.partition('id="about"')[2]
     assert (await ask(world, practice_id, about=about)).status_code == 303
     (message,) = await found(world, "no grant", "Communication")
     (reference,) = (one["reference"] for one in message["about"])

@@ -12,6 +12,7 @@ from tests.support.kinds import made_of
 from tests.support.world import Tree, World, restricted
 
 RELEASES = pytest.mark.parametrize("release", list(Release))
+DUTCH = {"Accept-Language": "nl"}
 SNOMED = "http://snomed.info/sct"
 
 
@@ -50,6 +51,51 @@ async def test_what_has_no_page_of_its_own_is_shown_with_its_words(world: World,
     async with await session(world, "maanlicht") as browser:
         foreign = (await browser.get("/other")).text
     assert not any(word in foreign for word in others(world, release))
+
+
+@RELEASES
+async def test_what_was_given_and_what_was_stopped_stands_on_its_own_page_only(world: World, release: Release) -> None:
+    me = world.caller("zonnestraal", release)
+    assert (await me.get("/Consent"))["entry"]
+    async with await session(world, "zonnestraal") as browser:
+        page = (await browser.get("/other", headers=DUTCH)).text
+    assert "Wie wat mag zien" not in page
+
+
+MORE = "Er is meer. Dat staat in de kopie van uw gegevens."
+
+
+@pytest.mark.parametrize(("part", "most"), [("contacts", 50), ("procedures", 30), ("results", 12)])
+@RELEASES
+async def test_a_part_of_the_summary_that_is_not_whole_says_where_the_rest_is(
+    world: World, release: Release, part: str, most: int
+) -> None:
+    me, subject = world.caller("zonnestraal", release), {"reference": world.zonnestraal.patient(release)}
+    act = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}
+    kind = {"coding": [{"system": SNOMED, "code": "49581000146104"}]}
+    tree = {
+        "contacts": {"resourceType": "Encounter", "status": "finished", "class": act},
+        "procedures": {"resourceType": "Procedure", "status": "completed", "code": {"text": "Verzonnen behandeling"}},
+        "results": {"resourceType": "Observation", "status": "final", "code": {"text": "Verzonnenstof"}}
+        | {"category": [kind], "valueString": "goed"},
+    }[part]
+
+    async def made(number: int) -> None:
+        on = f"20{number:02}-01-01"
+        when: Tree = {"contacts": {"period": {"start": on}}, "procedures": {"performedDateTime": on}}.get(part, {})
+        await me.made(tree | {"subject": subject} | (when or {"effectiveDateTime": on}))
+
+    async with await session(world, "zonnestraal") as browser:
+        for number in range(1, most + 2):
+            await made(number)
+            if number == most - 2:
+                assert MORE not in (await browser.get("/summary", headers=DUTCH)).text
+        page = (await browser.get("/summary", headers=DUTCH)).text
+    assert MORE in page
+    assert '<a href="/my-data/archive">' in page.partition(MORE)[2][:60]
+    async with at_work(world, "gp of granted") as browser:
+        practice = (await browser.get(f"{person_url(world)}/summary", headers=DUTCH)).text
+    assert MORE not in practice
 
 
 SEEN = {"Oogmeting", "Longfoto", "Klinischbeeld"}

@@ -9,6 +9,7 @@ from app.access.policy import DIRECTORY_TYPES
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.validation.structure import resource_types
+from app.portal.background import wishes
 from app.portal.language import language
 from app.portal.other_data import LEFT_OUT, PAGE_OF, TEXT_LENGTH_MAX, other_types, thing_of, things
 from tests.support.made import Maker
@@ -33,6 +34,36 @@ def test_whatever_a_resource_has_it_is_said_in_words_of_a_length_that_can_be_rea
             one = thing_of(tree, NL)
             assert one.name or one.text, name
             assert len(one.text) <= TEXT_LENGTH_MAX
+
+
+@pytest.mark.parametrize(
+    ("resource", "said"),
+    [
+        ({"resourceType": "Procedure", "status": "not-done"}, "Is niet gedaan"),
+        ({"resourceType": "Procedure", "status": "completed", "notDone": True}, "Is niet gedaan"),
+        ({"resourceType": "Immunization", "status": "completed", "notGiven": True}, "Is niet gedaan"),
+        ({"resourceType": "Appointment", "status": "cancelled"}, "Ging niet door"),
+        ({"resourceType": "AllergyIntolerance", "clinicalStatus": "resolved"}, "Is voorbij"),
+        ({"resourceType": "AllergyIntolerance", "clinicalStatus": {"coding": [{"code": "resolved"}]}}, "Is voorbij"),
+        ({"resourceType": "AllergyIntolerance", "verificationStatus": "refuted"}, "Bleek niet zo te zijn"),
+        ({"resourceType": "DocumentReference", "status": "superseded"}, "Is vervangen"),
+        ({"resourceType": "Appointment", "status": "booked"}, ""),
+    ],
+)
+def test_what_is_not_or_no_longer_so_is_said_to_be(resource: dict[str, Any], said: str) -> None:
+    ((one,),) = things([resource | {"code": {"text": "Verzonnen"}}], NL).values()
+    assert one.state == said
+
+
+@pytest.mark.parametrize("status", ["draft", "proposed", "rejected", "inactive"])
+def test_a_wish_for_care_that_does_not_hold_is_said_here_and_not_as_one(status: str) -> None:
+    wish = {"resourceType": "Consent", "status": status, "category": [{"coding": [{"code": "dnr"}]}]}
+    ((one,),) = things([wish], NL).values()
+    assert one.state
+    assert wishes([wish], NL) == []
+    held = wish | {"status": "active"}
+    assert things([held], NL) == {}
+    assert len(wishes([held], NL)) == 1
 
 
 def test_what_was_entered_in_error_is_said_nowhere() -> None:
