@@ -56,8 +56,15 @@ def imported(*folders: str, generators: bool) -> Iterator[tuple[str, str]]:
                         yield canonicalize_name(providers.get(top, [top])[0]), module
 
 
-# These come with a declared package, on purpose: FastAPI is Starlette, pydantic-settings is pydantic, pwdlib[argon2] is argon2-cffi.
-COMES_ALONG = {"starlette": "fastapi", "pydantic": "pydantic-settings", "anyio": "httpx", "argon2-cffi": "pwdlib"}
+# These come with a declared package, on purpose: FastAPI is Starlette, pydantic-settings is pydantic, pwdlib[argon2] is argon2-cffi,
+# and what Jinja takes as safe is a Markup.
+COMES_ALONG = {
+    "starlette": "fastapi",
+    "pydantic": "pydantic-settings",
+    "anyio": "httpx",
+    "argon2-cffi": "pwdlib",
+    "markupsafe": "jinja2",
+}
 
 
 def undeclared(found: Iterator[tuple[str, str]], known: dict[str, Requirement]) -> dict[str, str]:
