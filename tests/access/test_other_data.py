@@ -73,17 +73,21 @@ async def test_a_part_of_the_summary_that_is_not_whole_says_where_the_rest_is(
     me, subject = world.caller("zonnestraal", release), {"reference": world.zonnestraal.patient(release)}
     act = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}
     kind = {"coding": [{"system": SNOMED, "code": "49581000146104"}]}
-    tree = {
+    trees: dict[str, Tree] = {
         "contacts": {"resourceType": "Encounter", "status": "finished", "class": act},
         "procedures": {"resourceType": "Procedure", "status": "completed", "code": {"text": "Verzonnen behandeling"}},
         "results": {"resourceType": "Observation", "status": "final", "code": {"text": "Verzonnenstof"}}
         | {"category": [kind], "valueString": "goed"},
-    }[part]
+    }
 
     async def made(number: int) -> None:
         on = f"20{number:02}-01-01"
-        when: Tree = {"contacts": {"period": {"start": on}}, "procedures": {"performedDateTime": on}}.get(part, {})
-        await me.made(tree | {"subject": subject} | (when or {"effectiveDateTime": on}))
+        when: dict[str, Tree] = {
+            "contacts": {"period": {"start": on}},
+            "procedures": {"performedDateTime": on},
+            "results": {"effectiveDateTime": on},
+        }
+        await me.made(trees[part] | {"subject": subject} | when[part])
 
     async with await session(world, "zonnestraal") as browser:
         for number in range(1, most + 2):
