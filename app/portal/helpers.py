@@ -92,10 +92,11 @@ async def invite(
     async def job(transaction: Transaction, leave: Leave) -> list[Event]:
         await leave.to(Action.CREATE)
         await leave.to_give(Grantee.PERSON, offered.categories, offered.actions, offered.until)
-        if not await leave.is_first(f"invitation {key}", said):
-            if await invitations.find(transaction, code, now) is None:
-                raise DuplicateError("What this form asked waits no more.")
-            return []
+        is_first = await leave.is_first(f"invitation {key}", said)
+        if await invitations.find(transaction, code, now) is not None:
+            return []  # also of a form that came first so long ago that it is forgotten
+        if not is_first:
+            raise DuplicateError("What this form asked waits no more.")
         if len(await invitations.of_record(transaction, person.record_id, now)) >= WAITING_MAX:
             raise UnprocessableError("Too many invitations wait.")
         await invitations.make(transaction, offered, code, now)
