@@ -7,21 +7,22 @@ Spec: https://hl7.org/fhir/R4/questionnaireresponse.html, https://hl7.org/fhir/S
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from app.fhir.elements import Tree, listed, moment_of
+from app.fhir.elements import YEARS, Tree, listed, moment_of
 from app.portal import formats
 from app.portal.language import Language
-from app.portal.measuring import clock_typed, day_typed, number_fault
+from app.portal.measuring import FIRST_DAY, clock_typed, day_typed, line_typed, lines_typed, number_fault
 from app.portal.questions import Question, Values, asked, compared, option_text, time_name, value_of
 
 Typed = Mapping[str, list[str]]
 """The texts of a form by the names of the fields."""
 
 ANSWERS_MAX = 50
+UNIT_LENGTH_MAX = 40
 OTHER = "other"
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}(?:[.,][0-9]{1,6})?")
@@ -45,7 +46,7 @@ def answers_of(
     errors: dict[str, str] = {}
     for one in questions:
         try:
-            found = one.initial if one.is_fixed else _answers(one, typed, now, language)
+            found = _answers(one, typed, now, language) if one.settled is None else one.settled
         except WrongAnswerError as error:
             errors[field_of(one)] = str(error)
         else:
@@ -64,10 +65,8 @@ def missing(questions: list[Question], values: Values, open_now: set[str], langu
 
 
 def _answers(question: Question, typed: Typed, now: datetime, language: Language) -> list[Tree]:
-    if not question.is_answerable:
-        return []
     name = field_of(question)
-    texts = [text for text in typed.get(name, []) if text.strip()]
+    texts = [text for text in map(lines_typed, typed.get(name, [])) if text.strip()]
     if question.options or question.kind in ("choice", "open-choice"):
         return _chosen(question, texts, typed, language)
     if question.repeats and question.kind not in ("boolean", "dateTime", "quantity"):
@@ -86,7 +85,7 @@ def _chosen(question: Question, texts: list[str], typed: Typed, language: Langua
             if not text.isascii() or not text.isdigit() or int(text[:6]) >= len(question.options):
                 raise WrongAnswerError(language.gettext("Choose an answer from the list."))
             found.append(question.options[int(text[:6])])
-    own = " ".join("".join(typed.get(f"{field_of(question)}-other", [])).split())
+    own = line_typed("".join(typed.get(f"{field_of(question)}-other", [])))
     if question.kind == "open-choice" and own:
         found.append({"valueString": _short(question, own, language)})
     elif OTHER in texts:
@@ -111,8 +110,7 @@ def _short(question: Question, text: str, language: Language) -> str:
 def _value(question: Question, text: str, typed: Typed, now: datetime, language: Language) -> Tree:
     kind, text = question.kind, text.strip()
     if kind in ("string", "text"):
-        plain = text.replace("\r\n", "\n") if kind == "text" else " ".join(text.split())
-        return {"valueString": _short(question, plain, language)}
+        return {"valueString": _short(question, text if kind == "text" else line_typed(text), language)}
     if kind == "url":
         if not _URL.fullmatch(text):
             raise WrongAnswerError(language.gettext("Write a web address, such as https://example.org."))
@@ -133,7 +131,7 @@ def _moment(question: Question, text: str, typed: Typed, now: datetime, language
             raise WrongAnswerError(language.gettext("Write a time, such as 08:30."))
         return {"valueTime": f"{clock:%H:%M:%S}"}
     day = day_typed(text)
-    if day is None:
+    if day is None or day.year not in YEARS:
         raise WrongAnswerError(language.gettext("Choose a day."))
     _within(question, day.isoformat(), language)
     if question.kind == "date":
@@ -144,7 +142,9 @@ def _moment(question: Question, text: str, typed: Typed, now: datetime, language
         raise WrongAnswerError(language.gettext("Write a time, such as 08:30."))
     if clock is None:
         return {"valueDateTime": day.isoformat()}
-    return {"valueDateTime": datetime.combine(day, clock, now.tzinfo).isoformat()}
+    # In UTC where our clocks were seconds off from it, which FHIR does not write; a time that the clocks skip is the one an hour on.
+    at = datetime.combine(day, clock, now.tzinfo).astimezone(UTC)
+    return {"valueDateTime": (at if day < FIRST_DAY else at.astimezone(now.tzinfo)).isoformat()}
 
 
 def _number(question: Question, text: str, typed: Typed, language: Language) -> Tree:
@@ -159,15 +159,15 @@ def _number(question: Question, text: str, typed: Typed, language: Language) -> 
     if question.kind == "decimal":
         return {"valueDecimal": value}
     units = question.units
+    if not units:
+        own = line_typed("".join(typed.get(f"{field_of(question)}-unit", [])))[:UNIT_LENGTH_MAX].strip()
+        return {"valueQuantity": {"value": value, **({"unit": own} if own else {})}}
     place = "".join(typed.get(f"{field_of(question)}-unit", [])) or "0"
-    if units and (place not in {str(one) for one in range(len(units))}):
+    if place not in {str(one) for one in range(len(units))}:
         raise WrongAnswerError(language.gettext("Choose a unit from the list."))
-    unit: Tree = {}
-    if units:
-        coding = units[int(place)]
-        unit = {"unit": coding.get("display") or coding.get("code", "")}
-        unit |= {name: coding[name] for name in ("system", "code") if name in coding}
-    return {"valueQuantity": {"value": value, **unit}}
+    coding = units[int(place)]
+    unit = {name: coding[name] for name in ("system", "code") if name in coding}
+    return {"valueQuantity": {"value": value, "unit": coding.get("display") or coding.get("code", ""), **unit}}
 
 
 def _within(question: Question, value: object, language: Language) -> None:
@@ -179,7 +179,9 @@ def _within(question: Question, value: object, language: Language) -> None:
             end = question.extended(name)
             limit = end.get("value") if isinstance(end, dict) else end
             if limit is not None and compared(value, limit) == sign:
-                raise WrongAnswerError(words % {"end": limit})
+                is_number = isinstance(limit, int | Decimal)
+                said = formats.number(Decimal(limit), language) if is_number else str(limit)
+                raise WrongAnswerError(words % {"end": said if is_number else formats.day_as_written(said, language)})
 
 
 def typed_of(questions: list[Question], values: Values, zone: ZoneInfo) -> dict[str, list[str]]:
@@ -200,9 +202,9 @@ def typed_of(questions: list[Question], values: Values, zone: ZoneInfo) -> dict[
                 typed[name] = [str(at.date() if at else value)[:10]]
                 typed[f"{name}-clock"] = [f"{at:%H:%M}" if at and "T" in str(value) else ""]
             elif key == "valueQuantity":
-                typed[name] = [str(value.get("value", ""))]
-                codes = [unit.get("code") for unit in one.units]
-                typed[f"{name}-unit"] = [str(codes.index(value.get("code")) if value.get("code") in codes else 0)]
+                unit = _unit_typed(one, value)
+                typed[name] = [str(value.get("value", "")) if unit is not None else ""]
+                typed[f"{name}-unit"] = [unit or ""]
             elif key == "valueBoolean":
                 typed[name] = ["true" if value else "false"]
             else:
@@ -210,6 +212,17 @@ def typed_of(questions: list[Question], values: Values, zone: ZoneInfo) -> dict[
         if one.repeats and one.is_answerable and not one.options:
             typed[name] = ["\n".join(typed.get(name, []))]
     return typed
+
+
+def _unit_typed(question: Question, quantity: Tree) -> str | None:
+    """Return the field of a unit: its place, or its own words; None for one that can't be chosen, so that all is asked again."""
+    units = [(unit.get("code"), unit.get("display") or unit.get("code", "")) for unit in question.units]
+    if not units:
+        return str(quantity.get("unit") or quantity.get("code") or "")
+    code, name = quantity.get("code"), quantity.get("unit")
+    if code is None and name is None:
+        return "0"
+    return next((str(at) for at, unit in enumerate(units) if (code and code == unit[0]) or name == unit[1]), None)
 
 
 def _is_same(option: Tree, answer: Tree) -> bool:
@@ -279,18 +292,19 @@ def in_words(value: Tree, zone: ZoneInfo, language: Language) -> str:
     key, content = cast("tuple[str, Any]", next(iter(value.items()), ("", "")))
     if key == "valueBoolean":
         return language.gettext("Yes") if content else language.gettext("No")
-    if key == "valueDate" and (day := day_typed(str(content))):
-        return formats.day(day, language)
-    if key == "valueDateTime" and (at := moment_of(str(content), zone)):
-        written = formats.day(at.date(), language)
-        return f"{written}, {formats.clock(at)}" if "T" in str(content) else written
+    if key == "valueDateTime" and "T" in str(content) and (at := moment_of(str(content), zone)):
+        return f"{formats.day(at.date(), language)}, {formats.clock(at)}"
+    if key in ("valueDate", "valueDateTime"):
+        return formats.day_as_written(str(content), language)
     if key == "valueTime":
         return str(content)[:5]
     if key in ("valueInteger", "valueDecimal"):
         return formats.number(Decimal(str(content)), language)
     if key == "valueQuantity":
         number = formats.number(Decimal(str(content.get("value", 0))), language)
-        return f"{number} {content.get('unit') or content.get('code') or ''}".strip()
-    if key in ("valueAttachment", "valueReference"):
-        return str(content.get("title") or content.get("display") or language.gettext("An attachment"))
+        return f"{content.get('comparator', '')} {number} {content.get('unit') or content.get('code') or ''}".strip()
+    if key == "valueAttachment":
+        return str(content.get("title") or language.gettext("An attachment"))
+    if key == "valueReference":
+        return str(content.get("display") or language.gettext("Something in the record"))
     return option_text(value, language.code)

@@ -33,11 +33,10 @@ def _rule(question: Question, by_name: Mapping[str, Question]) -> Tree:
         "kind": question.kind,
         "when": when,
         "all": item.get("enableBehavior") == "all",
-        "open": question.kind == "display" or not question.is_answerable,
-        "empty": question.is_fixed and not question.initial,
+        "empty": question.settled == [],
         "chosen": is_chosen,
         "repeats": question.repeats,
-        "fixed": question.is_fixed and bool(question.initial),
+        "fixed": bool(question.settled),
         "low": _ends(question, "minValue", "minQuantity"),
         "high": _ends(question, "maxValue", "maxQuantity"),
         "least": least if isinstance(least, int) else 0,
@@ -58,8 +57,8 @@ def _condition(condition: Tree, on: Question | None) -> Tree:
     wanted: Any = next((value for key, value in condition.items() if key.startswith("answer")), None)
     if operator == "exists" or on is None:
         return made | {"some": is_met(condition, [{"valueBoolean": True}])}
-    if on.is_fixed:
-        return made | {"some": is_met(condition, on.initial)}
+    if on.settled is not None:
+        return made | {"some": is_met(condition, on.settled)}
     signs = [0] if operator == "!=" else list(meant_by(operator))
     made |= {"not": operator == "!=", "signs": signs}
     if isinstance(wanted, dict) and "value" in wanted:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
+from app.fhir.elements import day_of
 from app.portal.language import Language, marked
 
 KEPT_MAX = 4096
@@ -66,6 +67,14 @@ def quantity(value: Decimal, code: str, language: Language) -> str:
 def day(value: date, language: Language) -> str:
     """Return a date in full: ``25 november 2026``."""
     return _day(value, "d MMMM y", language)
+
+
+def day_as_written(text: str, language: Language) -> str:
+    """Return a FHIR date as exact as it is: in full, or ``november 2026``, or its year; any other text as it is."""
+    found = day_of(text)
+    if found is None or len(text) == len("2026"):
+        return text
+    return day(found, language) if len(text) > len("2026-11") else _day(found, "MMMM y", language)
 
 
 def short_day(value: date, language: Language) -> str:

@@ -113,6 +113,11 @@ def line_typed(text: str) -> str:
     return " ".join(_NOT_IN_FHIR.sub(" ", text).split())
 
 
+def lines_typed(text: str) -> str:
+    """Return a text with its lines as they are, without what FHIR does not write."""
+    return "\n".join(_NOT_IN_FHIR.sub(" ", line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
 def day_typed(text: str) -> date | None:
     """Return a day as browsers send it or as the Dutch type it, None if it is none."""
     dutch = _DUTCH_DAY.fullmatch(text.strip())

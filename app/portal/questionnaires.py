@@ -29,7 +29,7 @@ from app.portal.open_session import text_of
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.questionnaire_list import may_answer, named_in, names_of, tasks_of, wanted_by
-from app.portal.questions import AGAIN, OPTIONS_MAX, TIMES_MAX, Question, asked, questions_of, said
+from app.portal.questions import AGAIN, DEPTH_MAX, OPTIONS_MAX, TIMES_MAX, Question, asked, questions_of, said
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import KEY_LENGTH_MAX
@@ -39,7 +39,11 @@ SENT_BEFORE = marked("This form was kept before, with other answers. Look at the
 CHANGED = marked(
     "These answers were changed in the meantime, perhaps in another window. Look at them, and send it again."
 )
+NO_ANSWERS = marked("There are no answers in it yet. Answer a question first.")
 VALUE_SETS_MAX = 20
+LONG, PART_LEAST, PART_MOST = 20, 5, 10
+"""From how many questions on a page is in parts, and how many a part has before the next one begins: at a group, elsewhere."""
+
 TIMES = "times-"
 """Before the name of a group, in the field that says how often it is there."""
 
@@ -73,9 +77,12 @@ async def _form(
     drafts = [one for one in responses if one.release is release and named_in(one.tree().get("questionnaire")) & names]
     asking = [one for one in tasks if one.release is release and wanted_by(one.tree()) & names]
     tree, draft = questionnaire.tree(), next(iter(drafts), None)
-    if not times and draft is not None:
-        _, times = values_given(draft.tree())
-    return Form(questionnaire, tree, questions_of(tree, language_code, times), draft, next(iter(asking), None))
+    values, again = values_given(draft.tree()) if draft else ({}, {})
+    questions = [
+        replace(one, stands=tuple(values.get(one.name, ())))
+        for one in questions_of(tree, language_code, times or again)
+    ]
+    return Form(questionnaire, tree, questions, draft, next(iter(asking), None))
 
 
 async def _with_options(parts: Parts, form: Form) -> Form:
@@ -109,6 +116,23 @@ def ends_of(questions: Sequence[Question]) -> dict[int, list[tuple[str, int]]]:
     return found
 
 
+def parts_of(questions: Sequence[Question]) -> list[int]:
+    """Return the places where a part of a long page begins, the first at 0; one part for a page that is not long.
+
+    A part begins at an item beside the others: a group, when some questions were before it, and else when there were many.
+    """
+    begins, count = [0], 0
+    if sum(1 for one in questions if one.settled is None) < LONG:
+        return begins
+    beside = next(depth for depth in range(DEPTH_MAX + 1) if sum(1 for one in questions if one.depth == depth) > 1)
+    for at, one in enumerate(questions):
+        is_enough = count >= (PART_LEAST if one.kind == "group" else PART_MOST)
+        if one.depth == beside and one.place <= 1 and is_enough:
+            begins, count = [*begins, at], 0
+        count += one.settled is None
+    return begins
+
+
 def form_page(
     request: Request,
     parts: Parts,
@@ -129,6 +153,7 @@ def form_page(
     code = language_of(request).code
     shown = [one for one in form.questions if one.name in open_now and not one.is_hidden]
     possible = [one for one in form.questions if not one.is_hidden]
+    to_answer = [one for one in shown if one.settled is None]
     return page(
         request,
         "questionnaire.html",
@@ -145,6 +170,9 @@ def form_page(
         in_words=lambda value: in_words(value, ZoneInfo(parts.settings.time_zone), language_of(request)),
         loop_index=form.questions.index,
         ends=ends_of(possible),
+        begins=parts_of(possible),
+        to_answer=len(to_answer),
+        answered=sum(1 for one in to_answer if any(text.strip() for text in typed.get(field_of(one), []))),
         times_max=TIMES_MAX,
         typed=typed,
         errors=errors or {},
@@ -227,9 +255,12 @@ def router(parts: Parts) -> APIRouter:
             errors = missing(questions, values, open_now, language) | errors
         if errors:
             return form_page(request, parts, person, form, typed, open_now, errors)
+        items = items_of(questions, values)
+        if is_sent and not items:
+            return form_page(request, parts, person, form, typed, open_now, problem=NO_ANSWERS)
         answers = Answers(
             form.questionnaire.release,
-            _response(form, items_of(questions, values), reading.now.isoformat(timespec="seconds"), is_sent=is_sent),
+            _response(form, items, reading.now.isoformat(timespec="seconds"), is_sent=is_sent),
             draft=_draft(form, text_of(sent, "draft")),
             task=(form.task.tree(), form.task.version) if form.task and is_sent else None,
             is_own=person.acting is None,

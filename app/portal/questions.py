@@ -42,7 +42,8 @@ class Question:
     """One item. ``inside`` is the name of the item around it, ``value_set`` what its options are of, if not of itself.
 
     Its name is its linkId, followed by which time it is of each group around it that is there more than once. ``place`` is which
-    time it is of a group that may be there more than once, 0 for others.
+    time it is of a group that may be there more than once, 0 for others. ``stands`` is what its draft answers, ``is_hidden`` whether
+    nobody is to see it.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Question:
     options: tuple[Tree, ...] = ()
     value_set: str = ""
     place: int = 0
+    stands: tuple[Tree, ...] = ()
+    is_hidden: bool = False
 
     @property
     def link_id(self) -> str:
@@ -86,9 +89,11 @@ class Question:
         return self.item.get("readOnly") is True or self.is_hidden
 
     @property
-    def is_hidden(self) -> bool:
-        """Return whether nobody is to see it."""
-        return self.extended("questionnaire-hidden") is True
+    def settled(self) -> list[Tree] | None:
+        """Return the answers that the page can't change, which may be none; None for a question that it asks."""
+        if self.is_fixed:
+            return list(self.stands) or self.initial
+        return None if self.is_answerable else list(self.stands)
 
     @property
     def is_select(self) -> bool:
@@ -97,12 +102,14 @@ class Question:
 
     @property
     def units(self) -> list[Tree]:
-        """Return the units of a quantity to choose from, as Codings; none when it has none."""
+        """Return the units of a quantity to choose from, as Codings: those told, or that of what it begins with; none without."""
         one = self.extended("questionnaire-unit")
         several = [
             part["valueCoding"] for part in self._extensions("questionnaire-unitOption") if "valueCoding" in part
         ]
-        return [one] if isinstance(one, dict) else several
+        begun = [part["valueQuantity"] for part in self.initial if "valueQuantity" in part]
+        own = [{**each, "display": each.get("unit", "")} for each in begun if "unit" in each or "code" in each]
+        return [one] if isinstance(one, dict) else several or own
 
     def extended(self, name: str) -> object:
         """Return the value of an extension, None if it isn't there."""
@@ -118,7 +125,7 @@ class Question:
     @property
     def initial(self) -> list[Tree]:
         """Return the answers that it begins with."""
-        found = [dict(one) for one in listed(self.item.get("initial"))]
+        found = [value for one in listed(self.item.get("initial")) if (value := value_of(one))]
         found += [
             {"value" + key[7:]: value} for key, value in self.item.items() if key.startswith("initial") and key[7:]
         ]
@@ -159,6 +166,7 @@ class _Waiting:
     times: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     place: int = 0
+    is_hidden: bool = False
 
 
 def questions_of(questionnaire: Tree, language_code: str, times: Mapping[str, int] | None = None) -> list[Question]:
@@ -178,9 +186,11 @@ def questions_of(questionnaire: Tree, language_code: str, times: Mapping[str, in
             count = min(max((times or {}).get(name, 1), 1), TIMES_MAX)
             waiting += [_time_of(one, place) for place in range(count, 0, -1)]
             continue
-        found.append(_question(one, name, language_code))
+        question = _question(one, name, language_code)
+        found.append(question)
         waiting += [
-            _Waiting(child, name, one.depth + 1, inner, one.names) for child in reversed(listed(one.item.get("item")))
+            _Waiting(child, name, one.depth + 1, inner, one.names, is_hidden=question.is_hidden)
+            for child in reversed(listed(one.item.get("item")))
         ]
     return found
 
@@ -226,11 +236,15 @@ def _question(one: _Waiting, name: str, language_code: str) -> Question:
             for each in listed(item["enableWhen"])
         ]
         item = {**item, "enableWhen": asked_of}
-    return Question(name, str(item.get("type")), text, one.inside, one.depth, item, options, str(value_set), one.place)
+    made = Question(name, str(item.get("type")), text, one.inside, one.depth, item, options, str(value_set), one.place)
+    return replace(made, is_hidden=one.is_hidden or made.extended("questionnaire-hidden") is True)
 
 
 def asked(questions: Iterable[Question], values: Values) -> set[str]:
-    """Return the names of what is asked, given these answers: an answer to what is not asked does not count."""
+    """Return the names of what is asked, given these answers: an answer to what is not asked does not count.
+
+    What stands below a question belongs to its answer: without one there is no place for it (qrs-1).
+    """
     questions = list(questions)
     by_name = {one.name: one for one in questions}
     now: set[str] = set()
@@ -240,7 +254,7 @@ def asked(questions: Iterable[Question], values: Values) -> set[str]:
             around = by_name.get(one.inside)
             is_open = around is None or (
                 around.name in then
-                and (one.kind == "display" or not around.is_answerable or bool(values.get(around.name)))
+                and (one.kind == "display" or around.kind == "group" or bool(values.get(around.name)))
             )
             if is_open and _is_enabled(one.item, {name: values[name] for name in values if name in now}):
                 then.add(one.name)

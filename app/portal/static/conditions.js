@@ -6,7 +6,7 @@ const NUMBER = /^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?$/;
 const TYPED = /^-?[0-9]{1,9}([.,][0-9]{1,6})?$/;
 const SPACE = /[ \t\n\r\f\v\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
-const USUAL = { inside: "", when: [], all: false, open: false, chosen: false, repeats: false, fixed: false, empty: false, low: [], high: [], least: 0 };
+const USUAL = { inside: "", when: [], all: false, chosen: false, repeats: false, fixed: false, empty: false, low: [], high: [], least: 0 };
 
 const words = (text) => text.split(SPACE).filter(Boolean).join(" ");
 
@@ -91,7 +91,7 @@ class Asked {
   values() {
     const { kind, chosen, repeats } = this.rule;
     if (this.rule.fixed) return [{}];
-    if (this.rule.open || this.rule.empty) return [];
+    if (this.rule.empty) return [];
     const texts = this.texts().filter((text) => text.trim());
     if (chosen) return this.chosen(texts);
     if (kind === "boolean") return texts.slice(0, 1).map((place) => ({ place }));
@@ -133,7 +133,7 @@ function askedNow(every) {
     const then = new Set();
     for (const one of every) {
       const around = byName.get(one.rule.inside);
-      const isReached = !around || (then.has(around.rule.name) && (one.rule.kind === "display" || around.rule.open || values.get(around.rule.name).length > 0));
+      const isReached = !around || (then.has(around.rule.name) && (one.rule.kind === "display" || around.rule.kind === "group" || values.get(around.rule.name).length > 0));
       if (isReached && isEnabled(one, counting)) then.add(one.rule.name);
     }
     const isSame = then.size === now.size && [...then].every((name) => now.has(name));

@@ -16,7 +16,7 @@ from app.portal.conditions import rules_of
 from app.portal.frame import STATIC
 from app.portal.language import language
 from app.portal.page import environment
-from app.portal.questionnaires import ends_of
+from app.portal.questionnaires import ends_of, parts_of
 from app.portal.questions import Question, asked, questions_of
 from tests.support.browser import chromium
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 NL, NOW = language("nl"), datetime(2026, 11, 25, 9, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
 Tree = dict[str, Any]
 SYSTEM = "https://regie.example/fhir/CodeSystem/made-up"
-KINDS = "boolean integer decimal date time dateTime string text quantity choice open-choice display group url".split()
+KINDS = "boolean integer decimal date time dateTime string text quantity choice open-choice display group url attachment".split()
 OPERATORS = "exists = != > < >= <=".split()
 WORDS = ["ja", "nee", "10", "9", "9.0", "aap noot", "Ängst", "\N{GRINNING FACE}", ""]
 TYPED: dict[str, list[str]] = {
@@ -123,6 +123,7 @@ def shown_in(page: Page, questions: list[Question], typed: dict[str, list[str]])
         "in_words": lambda value: in_words(value, NOW.tzinfo, NL),  # type: ignore[arg-type]
         "loop_index": questions.index,
         "ends": ends_of(possible),
+        "begins": parts_of(possible),
         "times_max": 10,
         "typed": typed,
         "errors": {},

@@ -1,0 +1,162 @@
+"""Each kind of question in the portal, of both releases: shown, answered, kept, read back; begun on one device, sent from another."""
+
+import re
+from typing import Any
+
+import pytest
+
+from app.fhir.release import Release
+from tests.access.test_questionnaires import hidden, page, post, responses, seen
+from tests.support.world import World
+
+RELEASES = pytest.mark.parametrize("release", list(Release))
+HIDDEN = {"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden", "valueBoolean": True}
+EVERY = {
+    "boolean": ("true", {"valueBoolean": True}, "Ja"),
+    "decimal": ("7,25", {"valueDecimal": 7.25}, "7,25"),
+    "integer": ("12", {"valueInteger": 12}, "12"),
+    "date": ("1-4-1935", {"valueDate": "1935-04-01"}, "1\u00a0april\u00a01935"),
+    "dateTime": ("1-4-1935", {"valueDateTime": "1935-04-01"}, "1\u00a0april\u00a01935"),
+    "time": ("8:05", {"valueTime": "08:05:00"}, "08:05"),
+    "string": ("Nogal\x07 moe", {"valueString": "Nogal moe"}, "Nogal moe"),
+    "text": ("Moe.\r\nErg.", {"valueString": "Moe.\nErg."}, "Moe.\nErg."),
+    "url": ("https://example.org", {"valueUri": "https://example.org"}, "https://example.org"),
+    "quantity": ("70,5", {"valueQuantity": {"value": 70.5}}, "70,5"),
+    "choice": ("1", {"valueString": "Soms"}, "Soms"),
+}
+"""What is typed for each type, what is kept of it, and how it is read back."""
+
+
+async def made(world: World, release: Release, items: list[dict[str, Any]]) -> str:
+    """Return the path of a questionnaire with these items in the first person's record."""
+    url = {"url": "https://regie.example/fhir/Questionnaire/any"} if release is Release.R4 else {}
+    tree = {"resourceType": "Questionnaire", "status": "active", "item": items} | url
+    return f"/questionnaires/{(await world.caller('zonnestraal', release).made(tree))['id']}"
+
+
+def options(release: Release) -> dict[str, Any]:
+    """Return two options of a choice, as the release has them."""
+    name = "answerOption" if release is Release.R4 else "option"
+    return {name: [{"valueString": text} for text in ("Nooit", "Soms")]}
+
+
+@RELEASES
+async def test_each_kind_is_answered_on_one_device_and_sent_from_another(world: World, release: Release) -> None:
+    inner: dict[str, Any] = {"linkId": "deep", "type": "string", "text": "Diep"}
+    for depth in range(5):
+        inner = {"linkId": f"g{depth}", "type": "group", "item": [inner]}
+    simple = [{"linkId": kind, "type": kind, "text": f"Vraag {kind}"} for kind in EVERY if kind != "choice"]
+    chosen = {"linkId": "choice", "type": "choice", "text": "Vraag choice", **options(release)}
+    path = await made(world, release, [*simple, chosen, inner])
+    typed = {kind: text for kind, (text, _, _) in EVERY.items()} | {"deep": "In de kern"}
+    first = await page(world, path)
+    assert (await post(world, path, first, do="later", **typed)).status_code == 303
+    (draft,) = await responses(world, release)
+    again = await page(world, path)
+    sent = {kind: (hidden(again.text, f"a-{kind}") or [text])[0] for kind, text in typed.items()}
+    sent |= {"boolean": "true", "choice": "1", "text": "Moe.\r\nErg."}
+    assert "Moe.\nErg.</textarea>" in again.text
+    assert (await post(world, path, again, **sent)).status_code == 303
+    (kept,) = await responses(world, release)
+    answers = {item["linkId"]: item["answer"][0] for item in kept["item"] if "answer" in item}
+    assert (kept["id"], kept["status"]) == (draft["id"], "completed")
+    assert answers == {kind: value for kind, (_, value, _) in EVERY.items()}
+    shown = (await page(world, f"/questionnaires/answers/{kept['id']}")).text
+    for words in [words for _, _, words in EVERY.values()] + ["In de kern"]:
+        assert f"<dd>{words}</dd>" in shown
+
+
+@RELEASES
+@pytest.mark.parametrize("kind", ["decimal", "integer", "date", "dateTime", "time", "url", "quantity", "choice"])
+async def test_a_wrong_answer_is_told_at_its_place_and_nothing_else_is_lost(
+    world: World, release: Release, kind: str
+) -> None:
+    more = options(release) if kind == "choice" else {}
+    wrong = {"linkId": "wrong", "type": kind, "text": "Fout?", **more}
+    path = await made(world, release, [{"linkId": "good", "type": "string", "text": "Goed?"}, wrong])
+    answer = await post(world, path, await page(world, path), good="Blijft staan", wrong="x\x07")
+    assert answer.status_code == 422
+    assert 'href="#q1">Fout?</a>' in answer.text
+    assert 'id="q1-error"' in answer.text
+    assert 'value="Blijft staan"' in answer.text
+    assert await responses(world, release) == []
+
+
+@RELEASES
+async def test_an_open_choice_of_a_value_set_that_is_not_known_is_answered_in_own_words(
+    world: World, release: Release
+) -> None:
+    url = "https://regie.example/fhir/ValueSet/not-known"
+    unknown = {"answerValueSet": url} if release is Release.R4 else {"options": {"reference": url}}
+    path = await made(world, release, [{"linkId": "how", "type": "open-choice", "text": "Hoe?", **unknown}])
+    form = await page(world, path)
+    assert hidden(form.text, "a-how-other") == [""]
+    assert (await post(world, path, form, **{"how-other": "Zo"})).status_code == 303
+    (kept,) = await responses(world, release)
+    assert kept["item"][0]["answer"] == [{"valueString": "Zo"}]
+
+
+async def test_what_an_app_began_and_the_page_can_not_change_stays_in_the_answers(world: World) -> None:
+    me = world.caller("zonnestraal", Release.R4)
+    items = [
+        {"linkId": "photo", "type": "attachment", "text": "Foto"},
+        {"linkId": "told", "type": "string", "text": "Ingevuld", "readOnly": True},
+        {"linkId": "own", "type": "string", "text": "Zelf"},
+    ]
+    path = await made(world, Release.R4, items)
+    photo = {"valueAttachment": {"contentType": "image/png", "title": "Mijn voet"}}
+    begun = [{"linkId": "photo", "answer": [photo]}, {"linkId": "told", "answer": [{"valueString": "Door de app"}]}]
+    patient = {"reference": world.zonnestraal.patient(Release.R4)}
+    response = {"resourceType": "QuestionnaireResponse", "status": "in-progress", "subject": patient, "item": begun}
+    await me.made(response | {"questionnaire": "https://regie.example/fhir/Questionnaire/any"})
+    form = await page(world, path)
+    assert "Mijn voet" in form.text
+    assert "Door de app" in form.text
+    assert (await post(world, path, form, own="Van mij")).status_code == 303
+    (kept,) = await responses(world, Release.R4)
+    assert [item["answer"][0] for item in kept["item"]] == [
+        photo,
+        {"valueString": "Door de app"},
+        {"valueString": "Van mij"},
+    ]
+
+
+async def test_a_form_without_an_answer_is_kept_for_later_but_not_sent(world: World) -> None:
+    inner = {"linkId": "unseen", "type": "string", "text": "Nooit te zien", "required": True}
+    group = {"linkId": "group", "type": "group", "extension": [HIDDEN], "item": [inner]}
+    path = await made(world, Release.R4, [{"linkId": "a", "type": "string"}, group])
+    form = await page(world, path)
+    assert "Nooit te zien" not in form.text
+    refused = await post(world, path, form)
+    assert refused.status_code == 422
+    assert "Beantwoord eerst een vraag" in refused.text
+    assert await responses(world, Release.R4) == []
+    assert (await post(world, path, refused, do="later")).status_code == 303
+    assert [one["status"] for one in await responses(world, Release.R4)] == ["in-progress"]
+
+
+async def test_a_long_questionnaire_says_how_far_one_is_and_is_kept_after_each_part(world: World) -> None:
+    parts = [
+        {
+            "linkId": f"part-{part}",
+            "type": "group",
+            "text": f"Onderdeel {part}",
+            "item": [
+                {"linkId": f"{part}-{place}", "type": "choice", "text": f"Vraag {place}", **options(Release.R4)}
+                for place in range(10)
+            ],
+        }
+        for part in range(8)
+    ]
+    path = await made(world, Release.R4, parts)
+    form = await page(world, path)
+    assert "80 vragen, in 8 delen." in form.text
+    assert [f"Dit was deel {part} van 8." in seen(form.text) for part in range(1, 9)] == [True] * 7 + [False]
+    assert len(re.findall(r'name="do" value="later"', form.text)) == 8
+    assert form.text.index('value="send"') < form.text.index('value="later"'), "the key Enter sends"
+    assert len(form.content) < 100_000
+    assert (await post(world, path, form, do="later", **{"0-0": "1", "3-4": "0"})).status_code == 303
+    again = await page(world, path)
+    assert "U hebt er 2 beantwoord." in again.text
+    assert (await post(world, path, again, **{"0-0": "9", "3-4": "0"})).status_code == 422
+    assert (await post(world, path, again, **{"0-0": "1", "3-4": "0"})).status_code == 303
