@@ -180,7 +180,7 @@ def _within(question: Question, value: object, language: Language) -> None:
             limit = end.get("value") if isinstance(end, dict) else end
             if limit is not None and compared(value, limit) == sign:
                 is_number = isinstance(limit, int | Decimal)
-                said = formats.number(Decimal(limit), language) if is_number else str(limit)
+                said = formats.number(Decimal(str(limit)), language) if is_number else str(limit)
                 raise WrongAnswerError(words % {"end": said if is_number else formats.day_as_written(said, language)})
 
 

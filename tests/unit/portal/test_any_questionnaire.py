@@ -75,12 +75,13 @@ def items(draw: st.DrawFn, release: Release, depth: int = 0, before: tuple[str, 
             item["extension"] = [UNIT | {"valueCoding": KILOGRAM}] if draw(st.booleans()) else []
         if kind in ("string", "text"):
             item["maxLength"] = 60
-        if made and draw(st.booleans()):
+        if draw(st.booleans()) and made:
             condition: Tree = {"question": made[-1]["linkId"]}
+            has = draw(st.booleans())
             if release is Release.R4:
-                condition |= {"operator": "exists", "answerBoolean": draw(st.booleans())}
+                condition |= {"operator": "exists", "answerBoolean": has}
             else:
-                condition["hasAnswer"] = draw(st.booleans())
+                condition["hasAnswer"] = has
             item["enableWhen"] = [condition]
         if kind == "group" or (kind != "display" and depth < 4 and draw(st.integers(0, 3)) == 0):
             item["item"] = (
