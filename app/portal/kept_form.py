@@ -5,11 +5,13 @@ to that person in that record only. It is an aid for typing and proves nothing: 
 """
 
 import hmac
+import zlib
 from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated
 from urllib.parse import quote
 
+import msgspec
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
@@ -30,8 +32,14 @@ from app.portal.session import (
 from app.settings import Settings
 
 LIFETIME = timedelta(hours=1)
-SEALED_LENGTH_MAX = 3500
+PIECE_LENGTH_MAX = 3500
 """A browser keeps a cookie of 4,096 bytes, its name and attributes counted."""
+
+PIECES_MAX = 2
+"""A server in front of this one may take a header of 8 kB and no more; two have room for 6,000 letters."""
+
+
+_FIELDS = msgspec.json.Decoder(dict[str, list[str]])
 
 
 class FormKeptError(AuthenticationError):
@@ -47,7 +55,8 @@ class FormKeptError(AuthenticationError):
 class _Typed(Passing, frozen=True):
     whose: str
     path: str
-    fields: dict[str, list[str]]
+    fields: bytes
+    """JSON of the texts by their names, deflated."""
 
 
 def mark_of(settings: Settings, person: SignedIn) -> str:
@@ -92,7 +101,9 @@ def to_open_again(request: Request, error: FormKeptError) -> Response:
     if error.sealed:
         settings: Settings = request.app.state.parts.settings
         lifetime = int(LIFETIME.total_seconds())
-        response.set_cookie(_name(settings), error.sealed, max_age=lifetime, **cookie_kind(settings))
+        for at, name in enumerate(_names(settings)):
+            piece = error.sealed[at * PIECE_LENGTH_MAX : (at + 1) * PIECE_LENGTH_MAX]
+            response.set_cookie(name, piece, max_age=lifetime if piece else 0, **cookie_kind(settings))
     return response
 
 
@@ -105,24 +116,28 @@ def typed_by(request: Request, whose: str) -> FormData:
     """Return what was typed in the form of this page with the mark ``whose`` when the login ended; empty when there is nothing."""
     parts = request.app.state.parts
     try:
-        typed = _seal(parts.settings).opened(request.cookies.get(_name(parts.settings), ""), parts.clock())
+        sealed = "".join(request.cookies.get(name, "") for name in _names(parts.settings))
+        typed = _seal(parts.settings).opened(sealed, parts.clock())
     except BadRequestError:
         return FormData()
     is_whose = hmac.compare_digest(typed.whose.encode(), whose.encode())
-    fields = typed.fields if is_whose and typed.path == request.url.path else {}
+    if not is_whose or typed.path != request.url.path:
+        return FormData()
+    fields = _FIELDS.decode(zlib.decompress(typed.fields))
     return FormData([(name, text) for name, texts in fields.items() for text in texts])
 
 
 def has_typed(request: Request) -> bool:
     """Return whether this browser keeps what somebody typed; whether it can be read is seen after the login."""
-    return _name(request.app.state.parts.settings) in request.cookies
+    return _names(request.app.state.parts.settings)[0] in request.cookies
 
 
 def forget_typed(request: Request, response: Response) -> None:
     """Let the browser forget what was typed: it stands in the form again."""
     settings: Settings = request.app.state.parts.settings
-    if _name(settings) in request.cookies:
-        response.delete_cookie(_name(settings), **cookie_kind(settings))
+    for name in _names(settings):
+        if name in request.cookies:
+            response.delete_cookie(name, **cookie_kind(settings))
 
 
 def _sealed(request: Request, form: FormData) -> str:
@@ -134,13 +149,15 @@ def _sealed(request: Request, form: FormData) -> str:
     whose = "".join(fields.pop("whose", []))
     parts = request.app.state.parts
     ends_at = to_us(parts.clock() + LIFETIME)
-    sealed = _seal(parts.settings).sealed(_Typed(ends_at, whose, request.url.path, fields))
-    return sealed if whose and len(sealed) <= SEALED_LENGTH_MAX else ""
+    packed = zlib.compress(msgspec.json.encode(fields))
+    sealed = _seal(parts.settings).sealed(_Typed(ends_at, whose, request.url.path, packed))
+    return sealed if whose and len(sealed) <= PIECES_MAX * PIECE_LENGTH_MAX else ""
 
 
 def _seal(settings: Settings) -> Seal[_Typed]:
     return Seal(settings.key("typed forms"), _Typed)
 
 
-def _name(settings: Settings) -> str:
-    return cookie_name("typed", settings)
+def _names(settings: Settings) -> list[str]:
+    more = [f"typed-{number}" for number in range(2, PIECES_MAX + 1)]
+    return [cookie_name(purpose, settings) for purpose in ("typed", *more)]

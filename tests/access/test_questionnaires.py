@@ -1,6 +1,7 @@
 """Questionnaires in the portal: asked, kept for later, sent once, shown; by who may, and by nobody else."""
 
 import re
+from random import Random
 from typing import Any
 
 import httpx
@@ -255,3 +256,25 @@ async def test_all_that_was_chosen_is_kept_when_the_login_ended(world: World) ->
         assert answer.headers["location"] == path
         back = (await browser.get(path, headers=DUTCH)).text
     assert re.findall(r'name="a-when" value="(.)" checked', back) == ["0", "2"]
+
+
+@pytest.mark.parametrize("is_shorter_later", [False, True])
+async def test_a_long_answer_is_kept_when_the_login_ended(world: World, is_shorter_later: bool) -> None:
+    form = {
+        "resourceType": "Questionnaire",
+        "status": "active",
+        "item": [{"linkId": "how", "text": "Hoe?", "type": "text"}],
+    }
+    path = f"/questionnaires/{(await world.caller('zonnestraal', Release.R4).made(form))['id']}"
+    random = Random(6)
+    words = "".join(random.choices("eeennaattiirroodslghvkmubpwjcz     ", k=6000)).strip()
+    async with await session(world, "zonnestraal") as browser:
+        shown = (await browser.get(path, headers=DUTCH)).text
+        fields = {name: hidden(shown, name) for name in ("whose", "key", "shown")}
+        for text in (words, words[:5000]) if is_shorter_later else (words,):
+            answer = await browser.post(path, data={**fields, "csrf_token": "of an older login", "a-how": text})
+            assert answer.headers["location"] == path
+        assert all(len(cookie) < 4096 for cookie in answer.headers.get_list("set-cookie"))
+        back = (await browser.get(path, headers=DUTCH)).text
+        assert f">{text}</textarea>" in back
+        assert "regie-typed" not in "".join(browser.cookies), "the browser forgets it"
