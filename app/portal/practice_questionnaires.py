@@ -23,6 +23,7 @@ from app.errors import (
 from app.fhir.asked_answers import QUESTIONNAIRE, AskedAnswers, AskedNoMore
 from app.fhir.release import Release
 from app.interactions.own_words import Edit
+from app.portal.kept_form import KeptForm, forget_typed, own_mark, typed_by
 from app.portal.language import marked
 from app.portal.own_goals import day_to_come
 from app.portal.page import language_of
@@ -62,10 +63,22 @@ class Steps:
     def __init__(self, parts: LoginParts) -> None:
         self._parts = parts
 
-    async def shown(self, request: Request, reading: Reading, **frame: Any) -> Response:
+    async def begun(self, request: Request, reading: Reading, who: AtWork, grant_id: str, **frame: Any) -> Response:
+        """Return the list, with the form for who may ask, as it was when their login ended."""
+        before = typed_in(typed_by(request, self._whose(who, grant_id)))
+        old = {"typed": before, "key": before["key"], "is_back": True} if "key" in before else {}
+        answer = await self.shown(request, reading, who, grant_id, **{**old, **frame})
+        forget_typed(request, answer)
+        return answer
+
+    def _whose(self, who: AtWork, grant_id: str) -> str:
+        return own_mark(self._parts.settings, who.account_id, grant_id)
+
+    async def shown(self, request: Request, reading: Reading, who: AtWork, grant_id: str, **frame: Any) -> Response:
         """Return the list, with the form for who may ask."""
         choices = await offered(reading, language_of(request).code) if frame["shared"].may_add_to_plan else []
-        usual = {"key": secrets.token_urlsafe(16), "typed": {}, "errors": {}, "problem": ""}
+        usual = {"key": secrets.token_urlsafe(16), "typed": {}, "errors": {}, "problem": "", "is_back": False}
+        usual["whose"] = self._whose(who, grant_id)
         done = DONE.get(request.query_params.get("done", ""), "")
         answer = await show_questionnaires(
             request,
@@ -89,7 +102,7 @@ class Steps:
             errors["questionnaire"] = NOT_LISTED
         key = typed.get("key", "")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
         if errors:
-            return await self.shown(request, reading, typed=typed, errors=errors, key=key, **frame)
+            return await self.shown(request, reading, who, grant_id, typed=typed, errors=errors, key=key, **frame)
         path, _, questionnaire_id = typed["questionnaire"].partition("/")
         words = AskedAnswers(questionnaire_id, title, f"{who.member.described.name}, {who.practice.name}", until)
         requester = replace(await looking_at(self._parts, who, grant_id), scopes=ASKING)
@@ -100,7 +113,7 @@ class Steps:
             )
         except (DuplicateError, UnprocessableError) as error:
             problem = SENT_BEFORE if isinstance(error, DuplicateError) else NOT_THIS_PERSON
-            return await self.shown(request, reading, typed=typed, problem=problem, **frame)
+            return await self.shown(request, reading, who, grant_id, typed=typed, problem=problem, **frame)
         return RedirectResponse(f"{PEOPLE}/{grant_id}{PAGE}?done=asked", 303)
 
     async def ended(
@@ -121,7 +134,7 @@ class Steps:
                     requester, trace_of(request), edit, f"ask no more {grant_id} {key}"
                 )
             except PreconditionFailedError:
-                return await self.shown(request, reading, problem=CHANGED, **frame)
+                return await self.shown(request, reading, who, grant_id, problem=CHANGED, **frame)
         return RedirectResponse(f"{PEOPLE}/{grant_id}{PAGE}?done=withdrawn", 303)
 
 
@@ -132,14 +145,11 @@ def router(parts: LoginParts) -> APIRouter:
 
     @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}")
     async def overview(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
-        return await page_about(parts, request, who, grant_id, steps.shown, PAGE)
+        return await page_about(parts, request, who, grant_id, steps.begun, PAGE, who, grant_id)
 
     @routes.post(f"{PEOPLE}/{{grant_id}}{PAGE}")
     async def ask(
-        request: Request,
-        who: Annotated[AtWork, Depends(at_work)],
-        form: Annotated[FormData, Depends(checked_form)],
-        grant_id: str,
+        request: Request, form: KeptForm, who: Annotated[AtWork, Depends(at_work)], grant_id: str
     ) -> Response:
         return await page_about(parts, request, who, grant_id, steps.asked, PAGE, who, grant_id, typed_in(form))
 

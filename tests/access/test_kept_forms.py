@@ -9,13 +9,15 @@ import pytest
 
 from app.access.categories import Category
 from app.access.grant import Grant
-from app.access.smart_scope import LOOK
+from app.access.smart_scope import LOOK, Action
 from app.audit.log import entries_of
 from app.consent import grants, invitations
+from app.fhir.release import Release
 from app.identity.instants import to_us
 from app.store.forget import forget_answers
 from tests.access.test_corrections import found, open_messages
-from tests.access.test_practice_pages import at_work
+from tests.access.test_practice_pages import at_work, person_url
+from tests.access.test_questionnaires import questionnaire
 from tests.access.test_request_pages import PRACTICE, asked
 from tests.support.acting import browser_of, go_in, let_act, years_ago
 from tests.support.world import World
@@ -229,3 +231,13 @@ async def test_a_form_in_the_record_of_another_that_is_closed_meanwhile_says_so(
         assert answer.status_code == 403
         assert "Te laat" not in (await browser.get(path)).text
     assert await in_force(world) == []
+
+
+async def test_a_questionnaire_that_a_practice_asks_stays_chosen_when_the_login_ended(world: World) -> None:
+    made = await world.caller("zonnestraal", Release.R4).made(questionnaire(Release.R4))
+    await world.give("granted", world.zonnestraal, Category.CARE_PLAN | Category.QUESTIONNAIRES, LOOK | Action.CREATE)
+    path = f"{person_url(world)}/questionnaires"
+    async with at_work(world, "nurse of granted") as browser:
+        text = await come_back(browser, path, {"questionnaire": f"r4/{made['id']}", "due": "2030-01-01"})
+    assert f'value="r4/{made["id"]}" selected' in text
+    assert 'value="2030-01-01"' in text
