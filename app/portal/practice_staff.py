@@ -27,6 +27,7 @@ from app.portal.language import marked
 from app.portal.open_session import text_of
 from app.portal.page import near, page
 from app.portal.session import WORK, AtWork, LoginParts, administers, checked_form
+from app.portal.type_measurement import key_of
 from app.portal.view import trace_of
 from app.portal.wording import ROLE_TEXTS, ROLES
 from app.settings import Settings
@@ -74,7 +75,14 @@ def router(parts: LoginParts) -> APIRouter:
     """Return the routes below ``/practice/staff``."""
     routes = APIRouter(include_in_schema=False)
 
-    async def shown(request: Request, who: AtWork, status: int = 200, problem: str = "", link: str = "") -> Response:
+    async def shown(
+        request: Request,
+        who: AtWork,
+        status: int = 200,
+        problem: str = "",
+        link: str = "",
+        form: FormData | None = None,
+    ) -> Response:
         reader, now, practice_id = parts.database.reader, parts.clock(), who.practice.practice_id
         return page(
             request,
@@ -83,9 +91,10 @@ def router(parts: LoginParts) -> APIRouter:
             who=who,
             roles=ROLES,
             role_texts=ROLE_TEXTS,
-            key=secrets.token_urlsafe(16),
-            chosen=None,
-            is_administrator=False,
+            key=key_of(form),
+            typed={name: text_of(form, name) if form else "" for name in ("name", "registration")},
+            chosen=text_of(form, "role") if form else None,
+            is_administrator=form is not None and "administrator" in form,
             members=await staff.of_practice(reader, practice_id),
             invitations=await staff.invitations(reader, practice_id, now),
             problem=problem,
@@ -107,7 +116,7 @@ def router(parts: LoginParts) -> APIRouter:
         try:
             described = described_of(form)
         except UnprocessableError as error:
-            return await shown(request, who, error.status, NOT_RIGHT)
+            return await shown(request, who, error.status, NOT_RIGHT, form=form)
 
         token = secret_of(parts.settings, who, text_of(form, "key"), described)
 

@@ -84,6 +84,20 @@ async def test_an_invitation_that_is_sent_twice_at_once_is_one(world: World) -> 
     assert [one.event.action for one in entries].count("staff-invited") == 2
 
 
+async def test_an_invitation_that_is_not_right_comes_back_as_it_was_filled_in(world: World) -> None:
+    told = NEW | {"registration": "een <nummer>", "administrator": "yes"}
+    async with freshly_at_work(world, ADMINISTRATOR) as browser:
+        answer = await post(browser, "/practice/staff/invite", **told | {"key": "of-this-form", "role": "emperor"})
+    assert answer.status_code == 422
+    for field in (
+        f'value="{NEW["name"]}"',
+        'value="een &lt;nummer&gt;"',
+        'value="of-this-form"',
+        'value="yes" checked',
+    ):
+        assert field in answer.text, field
+
+
 async def test_a_colleague_joins_by_a_link_and_looks_in_their_role(world: World) -> None:
     link = await invited(world)
     async with newcomer(world) as browser:
