@@ -22,7 +22,8 @@ from tests.support.browser import chromium
 
 pytestmark = pytest.mark.browser
 
-NL, NOW = language("nl"), datetime(2026, 11, 25, 9, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
+NL, ZONE = language("nl"), ZoneInfo("Europe/Amsterdam")
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=ZONE)
 Tree = dict[str, Any]
 SYSTEM = "https://regie.example/fhir/CodeSystem/made-up"
 KINDS = "boolean integer decimal date time dateTime string text quantity choice open-choice display group url attachment".split()
@@ -120,7 +121,7 @@ def shown_in(page: Page, questions: list[Question], typed: dict[str, list[str]])
         "rules": rules_of(questions),
         "may_be_more": True,
         "field_of": field_of,
-        "in_words": lambda value: in_words(value, NOW.tzinfo, NL),  # type: ignore[arg-type]
+        "in_words": lambda value: in_words(value, ZONE, NL),
         "loop_index": questions.index,
         "ends": ends_of(possible),
         "begins": parts_of(possible),
