@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from app.access.categories import Category
 from app.access.grant import Grant
@@ -14,6 +15,7 @@ from app.audit.log import entries_of
 from app.consent import grants, invitations
 from app.fhir.release import Release
 from app.identity.instants import to_us
+from app.portal.kept_form import kept_form
 from app.store.forget import forget_answers
 from tests.access.test_corrections import found, open_messages
 from tests.access.test_practice_pages import at_work, person_url
@@ -241,3 +243,40 @@ async def test_a_questionnaire_that_a_practice_asks_stays_chosen_when_the_login_
         text = await come_back(browser, path, {"questionnaire": f"r4/{made['id']}", "due": "2030-01-01"})
     assert f'value="r4/{made["id"]}" selected' in text
     assert 'value="2030-01-01"' in text
+
+
+NOT_KEPT = {
+    "a button and no field": (
+        "/access/code /access/code/reopen /access/{grant_id}/stop-all /access/{grant_id}/withdraw /apps/{client_id}/open "
+        "/helpers/invitation/{invitation_id}/withdraw /helping/accept /helping/stop /helping/{grant_id}/start "
+        "/login-and-devices/others/end /login-and-devices/recovery /login-and-devices/session/{session_id}/end /logout "
+        "/practice/people/{grant_id}/questionnaires/{resource_id}/withdraw /practice/people/{grant_id}/seen "
+        "/practice/staff/invitation/{key}/withdraw /practice/staff/{account_id}/end /language"
+    ),
+    "a password, a code, or what else is kept nowhere": (
+        "/helping/code /login /login/again /login/code /login/forgotten /login/reset /login-and-devices/mail/code "
+        "/login-and-devices/password /login-and-devices/phone /my-data/erase/now /practice/join/code /sign-up/code"
+    ),
+    "filled in by who has no login yet": "/authorize /practice/join /sign-up",
+    "a file": "/my-data/import",
+    "one line or a few choices that stand as they were": (
+        "/login-and-devices/mail /settings /settings/mails /practice/find /practice/staff/{account_id}/change"
+    ),
+    "of an administrator, who shows a second factor each ten minutes": (
+        "/practice/staff/invite /practice/systems/{client_id}/add /practice/systems/{client_id}/address "
+        "/practice/systems/{client_id}/retire"
+    ),
+    "kept on the phone until it is sent": "/measurements/waiting",
+}
+"""Forms in which what was typed is not kept when a login ends, by the reason."""
+
+
+async def test_every_form_is_kept_or_has_a_reason_not_to_be(world: World) -> None:
+    kept = set()
+    sent = set()
+    for route in world.application.pages.routes:
+        if isinstance(route, APIRoute) and "POST" in route.methods and "portal" in route.endpoint.__module__:
+            sent.add(route.path)
+            kept |= {route.path} if kept_form in [one.call for one in route.dependant.dependencies] else set()
+    assert len(kept) >= 17
+    assert sent - kept == {path for paths in NOT_KEPT.values() for path in paths.split()}
