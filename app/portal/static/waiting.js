@@ -93,7 +93,7 @@ function inTime(promise, most = LOOK_MS) {
 }
 
 // Before logging out what waits is sent. What can't be stays on this phone, bound to its person, if they say so. The server
-// empties the browser of all else, unless anything of anybody waits in it.
+// empties the browser of all else, unless anything of anybody waits in it, or may.
 function sendBeforeLogout(whose, token, place) {
   for (const form of document.querySelectorAll('form[action="/logout"]')) {
     let isBusy = false;
@@ -105,7 +105,7 @@ function sendBeforeLogout(whose, token, place) {
       event.stopImmediatePropagation();
       if (isBusy) return;
       isBusy = true;
-      let all = 0;
+      let all = "unknown"; // a browser that does not answer may still have something: then the server throws nothing away
       try {
         if (token && (await inTime(waitingOf(whose))).length) await inTime(sync(whose, token, place.dataset.refused), SEND_MS).catch(console.warn);
         const entries = await inTime(waitingOfAll());

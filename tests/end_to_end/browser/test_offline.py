@@ -183,14 +183,23 @@ def test_what_is_refused_once_the_network_is_back_says_so_on_an_open_page_too(ph
 @pytest.mark.parametrize(
     "answer", ["{ throw new DOMException('no room', 'QuotaExceededError'); }", "({})"], ids=["has no room", "is silent"]
 )
-def test_a_browser_that_keeps_nothing_logs_out_all_the_same(site: Site, browser: Browser, answer: str) -> None:
+def test_a_browser_that_does_not_say_what_waits_logs_out_and_nothing_in_it_is_thrown_away(
+    site: Site, browser: Browser, answer: str
+) -> None:
     context = site.opened(browser, WALKER)
     context.add_init_script(f"indexedDB.open = () => {answer};")
     page = context.new_page()
-    page.route("**/logout", lambda route: route.fulfill(body="sent"))  # the login is needed after this
+    sent: list[str] = []
+
+    def take(route: Route) -> None:  # the login is needed after this
+        sent.append(route.request.post_data or "")
+        route.fulfill(body="sent")
+
+    page.route("**/logout", take)
     page.goto("/menu")
     page.get_by_role("main").get_by_role("button", name="Uitloggen").click()
     page.wait_for_url("**/logout")
+    assert "waiting=unknown" in sent[0]
     context.close()
 
 
