@@ -10,7 +10,7 @@ from app.fhir.agreed_plan import AGREED, REQUESTS, AgreedAction, AgreedGoal, Ask
 from app.fhir.elements import Tree, day_of, own_name, referred, words
 from app.fhir.own_plan import New, OwnAction, OwnGoal, is_own
 from app.fhir.release import Release
-from app.portal.careplan import OVER, STATES_PAUSED, members
+from app.portal.careplan import OVER, STATES_PAUSED, members, timing_of
 from app.portal.formats import joined
 from app.portal.interactions import Found
 from app.portal.kinds import BY_KEY, is_open_goal
@@ -18,6 +18,7 @@ from app.portal.language import Language
 from app.portal.measuring import day_typed, line_typed
 from app.portal.own_goals import AHEAD_MAX, TEXT_LENGTH_MAX, WHY_LENGTH_MAX
 from app.portal.plan_proposals import ILLNESSES, proposals_for
+from app.portal.schedule import timing_in_words
 
 CHOICES_MAX = 100
 AGREEMENTS_MAX = 50
@@ -60,7 +61,7 @@ def choices_of(release: Release, several: Sequence[Sequence[Found]], language: L
     doing = [one for found in asked for one in found if one.get("status") not in OVER and _is_done_at_home(one)]
     return Choices(
         _choices((one, words(one.get("description"))) for one in goals if is_open_goal(one)),
-        _choices((one, words(one.get("code")) or str(one.get("description", ""))) for one in doing),
+        _choices((one, _doing_name(one, language)) for one in doing),
         _choices((one, _team_name(one, language)) for one in teams if one.get("status") not in (*OVER, "inactive")),
     )
 
@@ -72,6 +73,12 @@ def _is_done_at_home(tree: Tree) -> bool:
 def _choices(found: Iterable[tuple[Tree, str]]) -> tuple[Choice, ...]:
     named = sorted((Choice(own_name(tree), text) for tree, text in found if text), key=lambda one: one.text.casefold())
     return tuple(named[:CHOICES_MAX])
+
+
+def _doing_name(tree: Tree, language: Language) -> str:
+    """Return what is done and when: the same can be asked at several moments."""
+    name = words(tree.get("code")) or str(tree.get("description", ""))
+    return " · ".join(filter(None, (name, timing_in_words(timing_of(tree), language)))) if name else ""
 
 
 def _team_name(team: Tree, language: Language) -> str:

@@ -284,7 +284,7 @@ def activities(
             if detail and plan.get("status") not in OVER and detail.get("status") not in OVER:
                 found.append(_activity(detail, detail.get("scheduledTiming"), today, language))
     found += [
-        _activity(request, _timing(request), today, language, release)
+        _activity(request, timing_of(request), today, language, release)
         for request, release in zip(requests, releases, strict=False)
         if request.get("status") not in OVER
     ]
@@ -295,8 +295,8 @@ def activities(
     return sorted(unique.values(), key=lambda one: (one.due == 0, one.kind is None))
 
 
-def _timing(request: Tree) -> Tree | None:
-    """Return when something is asked: an occurrence, or the input of a Task."""
+def timing_of(request: Tree) -> Tree | None:
+    """Return when something is asked, an occurrence or the input of a Task; None where it does not say."""
     if timing := request.get("occurrenceTiming"):
         return dict(timing)
     for part in request.get("input", []):

@@ -57,7 +57,7 @@ async def test_a_pdf_is_listed_shown_in_a_page_and_kept(world: World, release: R
     assert f'href="/documents/{document}"' in (await get(world, "/documents")).text
     assert f'href="/documents/{document}"' in (await get(world, "/summary")).text
     page = await get(world, f"/documents/{document}")
-    assert f'<iframe class="viewer letter" src="/documents/{document}/shown?place=0"' in page.text
+    assert f'<iframe class="viewer pdf" src="/documents/{document}/shown?place=0"' in page.text
     assert page.headers["content-security-policy"].endswith("; frame-src 'self'")
     shown = await get(world, f"/documents/{document}/shown")
     assert (shown.status_code, shown.content) == (200, PDF)

@@ -66,6 +66,13 @@ def test_the_hours_of_a_day_stand_apart_in_large_print(site: Site, browser: Brow
     page.context.close()
 
 
+def test_the_letter_to_a_practice_can_be_read_on_a_phone(site: Site, browser: Browser) -> None:
+    page = chosen(site, browser, "")
+    page.goto("/my-data/corrections/letter")
+    expect(page.get_by_text("Wat klopt er niet?")).to_be_visible()
+    page.context.close()
+
+
 def test_what_leads_to_settings_stands_on_lines_of_its_own(site: Site, browser: Browser) -> None:
     page = chosen(site, browser, "")
     page.goto("/menu")
