@@ -37,7 +37,7 @@ def listed(value: Any) -> list[Any]:
 def codes(concept: Tree | None) -> frozenset[tuple[str, str]]:
     """Return (system, code) of each coding of a CodeableConcept."""
     codings = (concept or {}).get("coding", [])
-    return frozenset((coding.get("system", ""), coding["code"]) for coding in codings if "code" in coding)
+    return frozenset([(coding.get("system", ""), coding["code"]) for coding in codings if "code" in coding])
 
 
 def has_code(concepts: Any, *wanted: str) -> bool:

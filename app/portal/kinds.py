@@ -3,7 +3,7 @@
 Codes: LOINC and SNOMED CT as in the MedMij self-measurements, https://informatiestandaarden.nictiz.nl (Zelfmetingen 2.0).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -272,28 +272,33 @@ def units_of(kind: Kind) -> list[tuple[str, Decimal]]:
 
 def kind_of(resource: Tree) -> Kind | None:
     """Return the kind that an Observation is of, None if it has no page; one value of a pair is of the kind of the pair."""
-    places = [_PLACES[code] for code in codes(resource.get("code")) if code in _PLACES]
+    return _kind(codes(resource.get("code")))
+
+
+def _kind(coded: frozenset[tuple[str, str]]) -> Kind | None:
+    places = [_PLACES[code] for code in coded if code in _PLACES]
     return KINDS[min(places)] if places else None
 
 
-def _values(kind: Kind, resource: Tree) -> tuple[Decimal | None, ...]:
+def _values(kind: Kind, resource: Tree, own: Collection[str]) -> tuple[Decimal | None, ...]:
     parts = {code: component for component in resource.get("component", ()) for _, code in codes(component.get("code"))}
-    own = {code for _, code in codes(resource.get("code"))} if len(kind.series) > 1 else set()
     found: list[Decimal | None] = []
     for series in kind.series:
         is_whole = len(kind.series) == 1 or series.code in own
         part = parts.get(series.code) or (resource if is_whole else {})
         measured = amount(part.get("valueQuantity"))
-        is_taken = not kind.is_pair and any(value is not None for value in found)
+        is_taken = not kind.is_pair and found.count(None) < len(found)
         found.append(converted(*measured, kind.unit) if measured and not is_taken else None)
     return tuple(found)
 
 
-def _moment(resource: Tree) -> str:
-    timing = extension(resource, "observation-eventTiming") or {}
-    event = timing.get("valueCodeableConcept") or (extension(timing, "code") or {}).get("valueCodeableConcept")
-    code = timing.get("valueCode") or next((code for _, code in codes(event)), "")
-    own = [code, *(code for _, code in sorted(codes(resource.get("code"))))]
+def _moment(resource: Tree, own: Collection[str]) -> str:
+    timing = extension(resource, "observation-eventTiming")
+    if timing is not None:
+        event = timing.get("valueCodeableConcept") or (extension(timing, "code") or {}).get("valueCodeableConcept")
+        code = timing.get("valueCode") or next((code for _, code in codes(event)), "")
+        if code in MOMENTS:
+            return MOMENTS[code]
     return next((MOMENTS[code] for code in own if code in MOMENTS), "")
 
 
@@ -306,14 +311,16 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
     found: list[Measurement] = []
     seen: set[tuple[str, str]] = set()
     for resource in resources:
-        if resource.get("status") in WRONG or kind_of(resource) is not kind:
+        coded = codes(resource.get("code"))
+        if resource.get("status") in WRONG or _kind(coded) is not kind:
             continue
+        own = [code for _, code in sorted(coded)]
         identifiers = {
             (one.get("system", ""), one["value"]) for one in resource.get("identifier", ()) if "value" in one
         }
-        values = _values(kind, resource)
+        values = _values(kind, resource, own)
         at = effective(resource, zone)
-        if at is None or not seen.isdisjoint(identifiers) or all(value is None for value in values):
+        if at is None or not seen.isdisjoint(identifiers) or values.count(None) == len(values):
             continue
         seen |= identifiers
         others = [
@@ -324,7 +331,7 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
             Measurement(
                 at,
                 values,
-                _moment(resource),
+                _moment(resource, own),
                 named(others),
                 str(resource.get("comment") or remark or ""),
                 kind.is_pair and None in values,

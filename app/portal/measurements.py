@@ -191,8 +191,8 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
 
 def _within(window: Window, measured: Iterable[Measurement], today: date) -> list[Measurement]:
     """Return what was measured in a window; one that ends today has what is later too."""
-    last = date.max if window.last == today else window.last
-    return [one for one in measured if window.first <= one.at.date() <= last]
+    first, last = window.first, date.max if window.last == today else window.last
+    return [one for one in measured if first <= one.at.date() <= last]
 
 
 async def show_kind(request: Request, reading: Reading, key: str, period: str, **frame: Any) -> HTMLResponse:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.access.categories import ALL_PARTS, Category
+from app.fhir.release import Release
 from tests.access.test_pages import session
 from tests.end_to_end.browser.places import PERSON, PRACTICE
 from tests.support.acting import browser_of, go_in, let_act
@@ -90,6 +91,19 @@ async def test_very_many_and_few_are_told_alike(world: World, monkeypatch: pytes
     for name in ("short", "table"):
         own, other = (text.partition(f'aria-labelledby="{name}"')[2].partition("</section>")[0] for text in (many, few))
         assert own == other
+
+
+async def test_few_values_of_one_release_count_among_very_many_of_the_other(world: World) -> None:
+    await fill(world, COUNT, 1)
+    few, now = 40, datetime.now(UTC) - timedelta(hours=2, minutes=30)
+    patient = world.zonnestraal.patient(Release.STU3)
+    bodies = [glucose(patient, now - timedelta(days=n), 24.5 if n == few // 2 else 15.0) for n in range(few)]
+    assert (await imported(world.parts, bodies, Release.STU3)).counts == (few, 0, 0)
+    shown = (await page(world)).text
+    facts = shown.partition('id="short"')[2].partition("</section>")[0]
+    mean = (5 * COUNT / 2 + 7 * COUNT / 2 + 21.5 - 5 + 15 * few + 24.5 - 15) / (COUNT + few)
+    assert f"{mean:.1f}".replace(".", ",") in facts
+    assert "24,5" in facts
 
 
 async def test_of_very_many_values_nobody_sees_what_was_not_opened(world: World) -> None:

@@ -49,6 +49,7 @@ class Form:
     ``parameters``: in how many parameters' rows the values may be. An operator of the index ``exact`` names the hashes that are
     compared: ``value``, ``system`` or ``both``. The indexes ``listed``, ``linked`` and ``coded`` take as many values as
     there are, in one JSON list: ids of the resources themselves, hashes of what they refer to, pairs of hashes of codes.
+    ``named`` finds the current ones by their ids, as an index does; ``id`` asks a candidate for its own, to leave some out.
     """
 
     index: str
@@ -78,6 +79,7 @@ _TABLES: dict[str, Table] = {
     "quantity": quantity_index,
     "text": text_index,
     "current": current,
+    "named": current,
 }
 
 
@@ -123,12 +125,14 @@ def leading(form: Form, number: int, *, goes_on: bool) -> FromClause:
 
 def rows_of(form: Form, number: int, table: FromClause) -> Select[Any]:
     """Return the numbers of the changes whose rows in the form's index meet criterion ``number``; some may come more than once."""
-    if form.index == "current":
+    if form.index in ("current", "named"):
         where = [
             table.c.release == bindparam("release"),
             table.c.type == bindparam("type"),
             table.c.deleted.is_(False),
         ]
+        if form.index == "named":
+            where.append(table.c.id.in_(_names(form, number)))
     else:
         where = [is_of(table, f"p{number}", form.parameters), any_value(form, number, table)]
     return select(table.c.seq).where(table.c.record_id == bindparam("record_id"), *where)
@@ -172,13 +176,17 @@ def _present(form: Form, number: int, seq: ColumnElement[int]) -> ColumnElement[
 
 def _on_change(form: Form, number: int) -> ColumnElement[bool]:
     if form.index == "id":
-        return change.c.id.in_([bindparam(f"c{number}_{i}") for i in range(len(form.operators))])
+        return change.c.id.in_(_names(form, number))
     return or_(
         *(
             _compare(operator, change.c.instant, change.c.instant, f"c{number}_{i}")
             for i, operator in enumerate(form.operators)
         )
     )
+
+
+def _names(form: Form, number: int) -> list[BindParameter[Any]]:
+    return [bindparam(f"c{number}_{i}") for i in range(len(form.operators))]
 
 
 def any_value(form: Form, number: int, table: FromClause) -> ColumnElement[bool]:

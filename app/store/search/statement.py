@@ -26,7 +26,7 @@ TEXT_LAST = {"asc": "\U0010ffff", "desc": ""}
 _OF_CHANGE = ("seq", "id")
 """Sort keys that are columns of the change itself."""
 
-_LEADERS = ("exact", "coded", "linked", "text", "quantity", "date", "current")
+_LEADERS = ("named", "exact", "coded", "linked", "text", "quantity", "date", "current")
 """Indexes, the one first that is likely to find the fewest."""
 
 FLOAT_LAST = {"asc": 1.7e308, "desc": -1.7e308}
@@ -165,7 +165,9 @@ def _rules() -> ColumnElement[int]:
 
 
 def _is_narrow(criterion: Form) -> bool:
-    """Return whether a criterion leaves few changes to look up: those of a day, or from one to another."""
+    """Return whether a criterion leaves few changes to look up: those with some ids, of a day, or from one to another."""
+    if criterion.index == "named":
+        return True
     return criterion.index == "date" and (criterion.every or set(criterion.operators) == {"eq"})
 
 

@@ -45,7 +45,8 @@ def translate(key: bytes, criterion: Criterion) -> conditions.Criterion:  # noqa
     name = criterion.parameter.name
     if name == "_id":
         ids = [value.code for value in criterion.values if isinstance(value, TokenValue)]
-        form = Form("id", ("eq",) * len(ids), criterion.modifier == "not")
+        is_negated = criterion.modifier == "not"
+        form = Form("id" if is_negated else "named", ("eq",) * len(ids), is_negated)
         return conditions.Criterion(form, {str(i): value for i, value in enumerate(ids)})
     if criterion.modifier == "missing":
         return _missing(criterion)

@@ -19,6 +19,9 @@ FOR_EACH = 4 * SIZE
 A_PAGE = 400
 """A few for each resource that is on a page, and one for many of those that an index alone is asked of."""
 
+A_FEW = 40
+"""Some for each of two resources."""
+
 DAY_US = 86_400_000_000
 
 _EXACT = Form("exact", ("both",), parameters=1)
@@ -26,6 +29,7 @@ _REFERENCE = Form("exact", ("value",), parameters=1, usual=True)
 _MONTH = Form("date", ("ge", "lt"), parameters=1, every=True)
 _DATED = Form("present", ("date",), parameters=1)
 _BY_DATE = SortForm("date", descending=True)
+_NAMED = Form("named", ("eq", "eq"))
 _WALK = SearchForm((_EXACT, _REFERENCE), (_BY_DATE,), limited_types=False, walk=True)
 _FORMS = {
     "the newest of a code": (_WALK, 3, A_PAGE),
@@ -43,6 +47,9 @@ _FORMS = {
     "what has a date": (SearchForm((_REFERENCE, _DATED), (), limited_types=False), 3, A_PAGE),
     "what a code refers to": (SearchForm((_EXACT,), (), limited_types=False, shows="references"), 3, FOR_EACH),
     "a code in a month": (SearchForm((_MONTH, _EXACT, _REFERENCE), (), limited_types=False), 3, A_PAGE),
+    "two by their ids": (SearchForm((_NAMED,), (), limited_types=False), 3, A_FEW),
+    "of two by their ids what has a code": (SearchForm((_NAMED, _EXACT, _REFERENCE), (), limited_types=False), 3, A_FEW),
+    "how many there are of two ids": (SearchForm((_NAMED,), (), limited_types=False, shows="count"), 3, A_FEW),
 }  # fmt: skip
 """Forms, the code that is asked for, and the most blocks that may be looked at."""
 
@@ -81,6 +88,8 @@ def _values(form: SearchForm, code: int) -> dict[str, Any]:
     for number, criterion in enumerate(form.criteria):
         if criterion == _DATED:
             given[f"p{number}_0"] = DATE
+        elif criterion == _NAMED:
+            given |= {f"c{number}_{i}": f"{LARGE}-{seq}" for i, seq in enumerate((3, 2000))}
         elif criterion == _MONTH:
             bounds = {"0_low": 3000, "0_high": 3000, "1_low": 3030, "1_high": 3030}
             given |= {f"c{number}_{name}": day * DAY_US for name, day in bounds.items()} | {f"p{number}_0": DATE}
