@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 PHONE = ViewportSize(width=390, height=844)
 DESK = ViewportSize(width=1280, height=900)
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 """How long a page may take to be as a test waits for, on a machine that is busy with other tests."""
 
 _OFF = (
