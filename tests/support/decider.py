@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pyotp
 from playwright.sync_api import Browser, Page, Route
 
-TIMEOUT_MS = 20_000
+from tests.support.browser import TIMEOUT_MS
+
 MEASUREMENTS = "Own measurements"
 PERSONAL_DETAILS = "Personal details"
 
