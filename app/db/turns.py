@@ -42,10 +42,10 @@ class Turns:
         """
         turn_until = min(until, time.monotonic() + self._within_s)
         while not self._taken() and time.monotonic() < turn_until:
-            time.sleep(ASKS_AGAIN_S)
+            time.sleep(ASKS_AGAIN_S)  # the system waits for such a lock without an end only
         try:
             while not (has_begun := attempt()) and time.monotonic() < until:
-                time.sleep(ASKS_AGAIN_S)
+                time.sleep(ASKS_AGAIN_S)  # as SQLite does, more often
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         return has_begun
