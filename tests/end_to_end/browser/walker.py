@@ -173,13 +173,19 @@ def walker(site: Site, browser: Browser, way: Way, who: str = NOBODY, *, address
         extra_http_headers={"X-Forwarded-For": address},
     )
 
-    def note(response: Response) -> None:
-        route = route_of(response.request.method, urlsplit(response.url).path)
-        if route is not None and response.ok | (response.status == SEE_OTHER):
+    def went(method: str, url: str) -> None:
+        route = route_of(method, urlsplit(url).path)
+        if route is not None:
             site.gone_through.append(route)
 
+    def note(response: Response) -> None:
+        if response.ok | (response.status == SEE_OTHER):
+            went(response.request.method, response.url)
+
     context.on("response", note)
-    return Walker(site, context, context.new_page(), way)
+    page = context.new_page()
+    page.on("download", lambda kept: went("GET", kept.url))  # of a file that a link gives, not every answer is told of
+    return Walker(site, context, page, way)
 
 
 @cache
