@@ -149,5 +149,12 @@ class _Server(MPServer):
         else:
             self._end()
 
+    def _stop_workers(self) -> None:
+        """Stop all; a process that had the signal to stop itself, as by Ctrl+C, and ended before it was heard here did not die."""
+        workers = tuple(self.wrks)
+        super()._stop_workers()  # type: ignore[no-untyped-call]  # granian has no type for it
+        if self.was_told and all(worker.inner.exitcode in (0, -signal.SIGTERM) for worker in workers):
+            self.interrupt_children.clear()
+
     def _end(self) -> None:
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]  # granian has no type for it

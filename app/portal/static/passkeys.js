@@ -1,5 +1,5 @@
 // Passkeys: a button that asks the device for one and sends the answer with its form.
-// Buttons stay hidden where a browser can't do it; everything else on the page works without this file.
+// Its parts of a page are there from the start, so that nothing moves, but not without scripts; they go where a browser can't do it.
 
 const isPossible = typeof PublicKeyCredential === "function" && "parseRequestOptionsFromJSON" in PublicKeyCredential;
 
@@ -41,8 +41,8 @@ async function use(button) {
   form.submit();
 }
 
+for (const part of document.querySelectorAll("[data-needs-passkeys]")) part.hidden = !isPossible;
 if (isPossible) {
-  for (const part of document.querySelectorAll("[data-needs-passkeys]")) part.hidden = false;
   for (const button of document.querySelectorAll("[data-passkey]")) {
     button.addEventListener("click", async () => {
       button.disabled = true;

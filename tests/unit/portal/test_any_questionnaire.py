@@ -1,6 +1,6 @@
 """Any questionnaire, as Hypothesis makes it: what is typed in its form is kept, valid in its release, and in the form again."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -133,7 +133,7 @@ def told(tree: Tree) -> list[str]:
 
 
 @BOTH
-@settings(suppress_health_check=list(HealthCheck), deadline=timedelta(seconds=5), max_examples=60)
+@settings(suppress_health_check=list(HealthCheck), max_examples=60)
 @given(data=st.data())
 def test_what_is_typed_is_kept_valid_and_stands_in_the_form_again(release: Release, data: st.DataObject) -> None:
     questions = questions_of({"item": data.draw(items(release))}, "nl")
