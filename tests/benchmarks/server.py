@@ -81,7 +81,8 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def ended_by_signal() -> None:
-    """Let SIGTERM end this process as Ctrl+C does: what it started is ended first."""
+    """Let SIGTERM end this process as Ctrl+C does, which a shell takes from what it starts beside itself: what it started is ended first."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
