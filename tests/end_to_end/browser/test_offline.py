@@ -164,6 +164,7 @@ def test_what_the_record_does_not_take_holds_up_nothing_behind_it_and_says_so(
     expect(line).to_contain_text("Dit kon niet worden bewaard.")
     expect(page.get_by_role("main").locator("li", has_text=taken)).to_have_count(0)
     assert times_kept(page, taken) == 1
+    expect(page.get_by_role("status")).to_contain_text("Wat nog op deze telefoon wacht: 1.")  # this page tried too
     page.unroute(SENDING)
     page.goto("/")
     expect(page.get_by_role("status")).to_contain_text(SENT)
