@@ -176,7 +176,8 @@ def add_keys(client: typer.Typer, run: Runner) -> None:
 
         typer.echo(run(work))
 
-    @client.command("retire-key")
+    # A thumbprint may begin with a hyphen, and is no option then.
+    @client.command("retire-key", context_settings={"ignore_unknown_options": True})
     def retire_key(
         client_id: _CLIENT, thumbprint: Annotated[str, typer.Argument(help="Which, as `regie client keys` prints it.")]
     ) -> None:
