@@ -10,7 +10,7 @@ from tests.end_to_end.browser.giving import card_of, give, stop
 from tests.end_to_end.browser.newcomers import NAME, PASSWORD, newcomer
 from tests.end_to_end.browser.places import WALKER
 from tests.end_to_end.browser.site import OFFLINE_KEPT, Site, code_of
-from tests.end_to_end.browser.walker import WAYS, Walker, Way, every_way, walker, with_scripts
+from tests.end_to_end.browser.walker import SCRIPTED, WAYS, Walker, Way, every_way, walker, with_scripts
 
 pytestmark = pytest.mark.browser
 
@@ -91,7 +91,7 @@ def test_a_person_types_a_measurement_corrects_it_and_takes_it_back(site: Site, 
 
 @with_scripts
 def test_a_measurement_without_a_network_waits_and_is_kept_once(site: Site, browser: Browser, way: Way) -> None:
-    value = f"7{WAYS.index(way)},35"
+    value = f"7{SCRIPTED.index(way)},35"
     who = walker(site, browser, way, WALKER)
     who.goes_to("/")
     who.page.wait_for_function(OFFLINE_KEPT)
