@@ -128,18 +128,20 @@ async def _choices(reading: Reading, part: str, about: str) -> list[tuple[str, s
 
 
 async def _sought(parts: Parts, request: Request, person: SignedIn, about: str) -> tuple[Release, str, str] | None:
-    """Return release, ``Type/id`` and name of a resource of the record that can be wrong, None if there is none."""
+    """Return release, ``Type/id`` and name of a resource of the record that can be wrong, None if there is none.
+
+    An id may be in both releases: where these are called differently it names neither, and the person's own words tell which it is.
+    """
     resource_type, _, resource_id = about.partition("/")
     if resource_type not in ABOUT or not RESOURCE_ID.fullmatch(resource_id):
         return None
+    sources = []
     for release in Release:
         found = await parts.interactions.search(
             person.requester(), trace_of(request), release, resource_type, [("_id", resource_id)]
         )
-        for one in found.matches:
-            tree = one.tree()
-            return release, about, _name_of(tree)[:TOPIC_LENGTH_MAX]
-    return None
+        sources += [(release, about, _name_of(one.tree())[:TOPIC_LENGTH_MAX]) for one in found.matches]
+    return sources[0] if len({name for _, _, name in sources}) == 1 else None
 
 
 def router(parts: Parts) -> APIRouter:

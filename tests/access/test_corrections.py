@@ -183,6 +183,23 @@ async def test_what_is_wrong_is_named_by_its_reference_in_either_release(world: 
     assert reference.endswith(f"/fhir/{release.path}/{about}") or (release is Release.R4 and reference == about)
 
 
+@pytest.mark.parametrize(("names", "is_named"), [(("Hooi", "Koorts"), False), (("Hooi", "Hooi"), True)])
+async def test_an_id_that_is_in_both_releases_names_what_both_call_the_same_only(
+    world: World,
+    names: tuple[str, str],
+    is_named: bool,
+) -> None:
+    practice_id, chosen = await open_messages(world), "5a1ad000-0000-4000-8000-00000000beef"
+    for release, name in zip(Release, names, strict=True):
+        me, own = world.caller("zonnestraal", release), world.zonnestraal.ids[release, "condition"]
+        problem = (await me("GET", f"/Condition/{own}")).json() | {"id": chosen, "code": {"text": name}}
+        made = await me("PUT", f"/Condition/{chosen}", problem)
+        assert made.status_code == 201, made.text
+    assert (await ask(world, practice_id, about=f"Condition/{chosen}")).status_code == 303
+    (message,) = await found(world, "no grant", "Communication")
+    assert ("about" in message) is is_named
+
+
 async def test_what_was_chosen_of_a_part_needs_no_words_for_what_it_is(world: World) -> None:
     practice_id = await open_messages(world)
     about = f"Condition/{world.zonnestraal.ids[Release.R4, 'condition']}"

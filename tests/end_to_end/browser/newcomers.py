@@ -113,5 +113,5 @@ def mailed(site: Site, address: str, words: str) -> str:
             text = "" if body is None else str(body.get_content())
             if mail["To"] == address and words in text:
                 return text
-        time.sleep(0.05)
+        time.sleep(0.05)  # a folder tells nobody that a file came
     raise AssertionError(f"No mail with “{words}” came to {address}.")
