@@ -12,6 +12,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
     TableValuedAlias,
@@ -165,6 +166,11 @@ def looked_up(rows: Select[Any]) -> ColumnElement[bool]:
     PostgreSQL makes a join of any other ``EXISTS``, and may begin it at the wrong end: see ``gathered``.
     """
     return rows.suffix_with("OFFSET 0", dialect="postgresql").exists()
+
+
+def looked_up_for(table: FromClause, rows: Select[Any]) -> FromClause:
+    """Return ``rows`` as a table that PostgreSQL makes for each row of ``table``, one by one, as an index does it."""
+    return rows.correlate(table).suffix_with("OFFSET 0", dialect="postgresql").lateral()
 
 
 def few_or(rows: Select[Any], few: ColumnElement[bool], otherwise: ColumnElement[bool]) -> ColumnElement[bool]:
