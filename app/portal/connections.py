@@ -90,6 +90,11 @@ class Access:
         return self.state == "over" and self.may_agree
 
     @property
+    def is_of_all(self) -> bool:
+        """Return whether it is for all parts of the record."""
+        return len(self.parts) == len(PARTS)
+
+    @property
     def is_app(self) -> bool:
         """Return whether it was given to an app."""
         return self.kind is Grantee.APP

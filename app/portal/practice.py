@@ -90,6 +90,11 @@ class SharedView:
     may_change_plan: bool
 
     @property
+    def is_of_all(self) -> bool:
+        """Return whether all parts of the record are open."""
+        return len(self.parts) == len(PARTS)
+
+    @property
     def until(self) -> datetime:
         """Return when the last of the grants ends."""
         return max(one.until for one in self.grants)

@@ -13,7 +13,8 @@ from app.access.representation import Power
 from app.audit.log import LogEntry
 from app.identity.instants import from_us
 from app.portal import careplan, news
-from app.portal.activity import entries, looks
+from app.portal.activity import Look, entries, looks
+from app.portal.appointments import coming
 from app.portal.connections import accesses
 from app.portal.interactions import LogPage
 from app.portal.kinds import Measurement, by_kind
@@ -68,6 +69,14 @@ def plan_tasks(
             done = sum(1 for one in own if first <= one.at.date() <= today and not one.by)
             found.append(PlanTask(activity, asked, min(done, asked), is_week))
     return sorted(found, key=lambda task: (task.is_done, task.activity.kind is None, task.is_week))
+
+
+def last_of_each(seen: list[Look]) -> list[Look]:
+    """Return the last line of each who looked, and of each who was refused: one that looks much does not hide another."""
+    last: dict[tuple[str, bool], Look] = {}
+    for look in seen:
+        last.setdefault((look.who, look.is_refused), look)
+    return list(last.values())
 
 
 def greeting(now: datetime, language: Language) -> str:
@@ -144,7 +153,8 @@ def router(parts: Parts) -> APIRouter:
             accesses=in_force,
             may_give=person.may(Power.GIVE),
             may_see_log=person.may(Power.LOG),
-            looks=seen[:LOOKS_SHOWN],
+            looks=last_of_each(seen)[:LOOKS_SHOWN],
+            appointments=await coming(reading) if person.sees(Category.APPOINTMENTS) else [],
             **near(request, reading.now),
         )
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from app.access.categories import Category
+from app.access.categories import ALL_PARTS, Category
 from app.access.staff import StaffRole
 from app.audit.log import entries_of, firsts
 from app.db.database import Transaction
@@ -372,6 +372,13 @@ async def test_each_page_says_on_which_grant_it_rests_and_that_it_is_seen(world:
             assert "They see in their own list that you looked, with your name." in shown
             assert "Your role sees a part of this." in shown
             assert re.search(r"Given on .*, until .*: Own measurements, GP summary, Personal details", shown)
+
+
+async def test_a_grant_of_all_parts_is_told_in_two_words(world: World) -> None:
+    grant = await world.give("granted", world.zonnestraal, ALL_PARTS)
+    async with at_work(world, "gp of granted") as browser:
+        shown = (await browser.get(f"/practice/people/{grant.grant_id}")).text
+    assert re.search(r"Given on .*, until .*: all parts", shown)
 
 
 async def test_the_person_sees_name_role_and_practice_of_who_looked(world: World) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, update
 
-from app.access.categories import ALL_PARTS
+from app.access.categories import ALL_PARTS, Category
+from app.access.representation import Capacity
 from app.access.smart_scope import LOOK, Action
 from app.db.database import Transaction
 from app.db.statements import hot
@@ -180,3 +181,52 @@ async def test_who_has_nothing_yet_is_shown_where_to_begin(world: World) -> None
     for path in ("/measurements/add", "/access/new", "/my-data/import", "/settings"):
         assert f'href="{path}"' in shown
     assert "Uw dossier is nog leeg." not in await start(world)
+
+
+async def _appointment(world: World, release: Release, what: str, in_hours: int, status: str = "booked") -> None:
+    start = datetime.now(UTC) + timedelta(hours=in_hours)
+    at, until = (one.isoformat(timespec="seconds") for one in (start, start + timedelta(minutes=20)))
+    actors = [{"reference": world.zonnestraal.patient(release)}, {"display": "Praktijk Vuurtoren-Test"}]
+    await world.caller("zonnestraal", release).made(
+        {"resourceType": "Appointment", "status": status, "description": what, "start": at, "end": until}
+        | {"participant": [{"actor": actor, "status": "accepted"} for actor in actors]}
+    )
+
+
+async def test_the_next_appointments_of_both_releases_stand_there_in_their_order(world: World) -> None:
+    for release, what, hours, status in (
+        (Release.R4, "Vierde", 90, "booked"),
+        (Release.R4, "Tweede", 50, "pending"),
+        (Release.STU3, "Eerste", 26, "booked"),
+        (Release.STU3, "Derde", 70, "booked"),
+        (Release.R4, "Voorbij", -26, "booked"),
+        (Release.R4, "Afgezegd", 28, "cancelled"),
+    ):
+        await _appointment(world, release, what, hours, status)
+    shown = part(await start(world), "appointments")
+    assert [one.partition("<")[0] for one in shown.split("<h3>")[1:]] == ["Eerste", "Tweede", "Derde"]
+    assert shown.count("Praktijk Vuurtoren-Test") == 3
+    assert shown.count("Staat nog niet vast") == 1
+    assert "Eerste" not in await start(world, "maanlicht")
+
+
+async def test_a_helper_is_told_of_appointments_only_when_these_were_shared(world: World) -> None:
+    await _appointment(world, Release.R4, "Controle", 26)
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, categories=ALL_PARTS & ~Category.APPOINTMENTS)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert "Controle" not in (await browser.get("/", headers=DUTCH)).text
+    grant = await let_act(world, world.maanlicht, Capacity.CARER, categories=Category.APPOINTMENTS)
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert "Controle" in (await browser.get("/", headers=DUTCH)).text
+
+
+async def test_a_practice_that_looks_often_does_not_hide_another(world: World) -> None:
+    await world.give("no grant", world.zonnestraal, ALL_PARTS)
+    await world.caller("no grant")("GET", world.zonnestraal.url("weight"))
+    for _ in range(5):
+        await world.caller("granted")("GET", world.zonnestraal.url("weight"))
+    shown = part(await start(world), "looks")
+    assert shown.count("Praktijk Granted-Test") == 1
+    assert shown.count("Praktijk No Grant-Test") == 1
