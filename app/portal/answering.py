@@ -7,8 +7,10 @@ Spec: https://hl7.org/fhir/R4/questionnaireresponse.html, https://hl7.org/fhir/S
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -16,16 +18,17 @@ from app.fhir.elements import YEARS, Tree, listed, moment_of
 from app.portal import formats
 from app.portal.language import Language
 from app.portal.measuring import FIRST_DAY, clock_typed, day_typed, line_typed, lines_typed, number_fault
-from app.portal.questions import Question, Values, asked, compared, option_text, time_name, value_of
+from app.portal.questions import ANSWERS_MAX, Question, Values, asked, compared, option_text, time_name, value_of
 
 Typed = Mapping[str, list[str]]
 """The texts of a form by the names of the fields."""
 
-ANSWERS_MAX = 50
 UNIT_LENGTH_MAX = 40
 OTHER = "other"
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}(?:[.,][0-9]{1,6})?")
+_PART = re.compile(r"[0-9]{4}(?:-(?:0?[1-9]|1[0-2]))?")
+_DUTCH_MONTH = re.compile(r"[0-9]{1,2}-[0-9]{4}")
 _URL = re.compile(r"https?://[^\s<>\"]{1,1900}")
 
 
@@ -36,6 +39,11 @@ class WrongAnswerError(ValueError):
 def field_of(question: Question) -> str:
     """Return the name of the field of a question."""
     return f"a-{question.name}"
+
+
+def is_picked(text: str) -> bool:
+    """Return whether a browser's field for a day can show a text: a whole day as FHIR writes it, or nothing."""
+    return not text or (len(text) == len("2026-11-26") and text[:4].isdigit() and day_typed(text) is not None)
 
 
 def answers_of(
@@ -64,18 +72,36 @@ def missing(questions: list[Question], values: Values, open_now: set[str], langu
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What was typed for one answer, with the time of day and the unit beside it."""
+
+    text: str
+    clock: str = ""
+    unit: str = ""
+
+
 def _answers(question: Question, typed: Typed, now: datetime, language: Language) -> list[Tree]:
     name = field_of(question)
-    texts = [text for text in map(lines_typed, typed.get(name, [])) if text.strip()]
+    fields = [typed.get(each, []) for each in (name, f"{name}-clock", f"{name}-unit")]
+    rows = [_Row(lines_typed(text), clock, unit) for text, clock, unit in zip_longest(*fields, fillvalue="")]
     if question.options or question.kind in ("choice", "open-choice"):
-        return _chosen(question, texts, typed, language)
-    if question.repeats and question.kind not in ("boolean", "dateTime", "quantity"):
-        texts = [line for text in texts for line in text.splitlines() if line.strip()]
-        if len(texts) > ANSWERS_MAX:
-            raise WrongAnswerError(language.gettext("These are too many answers."))
+        found = _chosen(question, [row.text for row in rows if row.text.strip()], typed, language)
     else:
-        texts = texts[:1]
-    return [_value(question, text, typed, now, language) for text in texts]
+        if question.is_in_lines:
+            rows = [_Row(line) for row in rows for line in row.text.splitlines()]
+        is_moment = question.kind == "dateTime"
+        rows = [row for row in rows if row.text.strip() or (is_moment and row.clock.strip())]
+        found = [_value(question, row, now, language) for row in (rows if question.repeats else rows[:1])]
+    if len(found) > ANSWERS_MAX:
+        raise WrongAnswerError(language.gettext("These are too many answers."))
+    return list(question.stands) if found and _is_as_it_stands(question, typed, now) else found
+
+
+def _is_as_it_stands(question: Question, typed: Typed, now: datetime) -> bool:
+    """Return whether the fields are as the draft filled them: it may know more than they show, such as the seconds of a moment."""
+    filled = typed_of([question], {question.name: list(question.stands)}, now.tzinfo) if question.stands else {}
+    return bool(filled) and all([*map(lines_typed, typed.get(name, []))] == texts for name, texts in filled.items())
 
 
 def _chosen(question: Question, texts: list[str], typed: Typed, language: Language) -> list[Tree]:
@@ -85,9 +111,10 @@ def _chosen(question: Question, texts: list[str], typed: Typed, language: Langua
             if not text.isascii() or not text.isdigit() or int(text[:6]) >= len(question.options):
                 raise WrongAnswerError(language.gettext("Choose an answer from the list."))
             found.append(question.options[int(text[:6])])
-    own = line_typed("".join(typed.get(f"{field_of(question)}-other", [])))
+    written = "\n".join(map(lines_typed, typed.get(f"{field_of(question)}-other", [])))
+    own = [each for each in map(line_typed, written.splitlines() if question.repeats else [written]) if each]
     if question.kind == "open-choice" and own:
-        found.append({"valueString": _short(question, own, language)})
+        found += [{"valueString": _short(question, each, language)} for each in own]
     elif OTHER in texts:
         raise WrongAnswerError(language.gettext("Write your own answer."))
     if len(found) > 1 and not question.repeats:
@@ -107,8 +134,8 @@ def _short(question: Question, text: str, language: Language) -> str:
     return text
 
 
-def _value(question: Question, text: str, typed: Typed, now: datetime, language: Language) -> Tree:
-    kind, text = question.kind, text.strip()
+def _value(question: Question, row: _Row, now: datetime, language: Language) -> Tree:
+    kind, text = question.kind, row.text.strip()
     if kind in ("string", "text"):
         return {"valueString": _short(question, text if kind == "text" else line_typed(text), language)}
     if kind == "url":
@@ -120,34 +147,43 @@ def _value(question: Question, text: str, typed: Typed, now: datetime, language:
             raise WrongAnswerError(language.gettext("Choose an answer from the list."))
         return {"valueBoolean": text == "true"}
     if kind in ("integer", "decimal", "quantity"):
-        return _number(question, text, typed, language)
-    return _moment(question, text, typed, now, language)
+        return _number(question, text, row.unit, language)
+    return _moment(question, text, row.clock, now, language)
 
 
-def _moment(question: Question, text: str, typed: Typed, now: datetime, language: Language) -> Tree:
+def _part_typed(text: str) -> str | None:
+    """Return a year, or a month of a year, as FHIR writes it; None for what is neither."""
+    written = "-".join(reversed(text.split("-"))) if _DUTCH_MONTH.fullmatch(text) else text
+    year, _, month = written.partition("-")
+    if not _PART.fullmatch(written) or int(year) not in YEARS:
+        return None
+    return f"{year}-{month.zfill(2)}" if month else year
+
+
+def _moment(question: Question, text: str, hour: str, now: datetime, language: Language) -> Tree:
     if question.kind == "time":
         clock = clock_typed(text)
         if clock is None:
             raise WrongAnswerError(language.gettext("Write a time, such as 08:30."))
         return {"valueTime": f"{clock:%H:%M:%S}"}
-    day = day_typed(text)
-    if day is None or day.year not in YEARS:
+    part, day, clock = _part_typed(text), day_typed(text), clock_typed(hour)
+    if part is None and (day is None or day.year not in YEARS):
         raise WrongAnswerError(language.gettext("Choose a day."))
-    _within(question, day.isoformat(), language)
+    written = part or str(day)
+    _within(question, written, language)
     if question.kind == "date":
-        return {"valueDate": day.isoformat()}
-    hour = "".join(typed.get(f"{field_of(question)}-clock", []))
-    clock = clock_typed(hour)
-    if hour.strip() and clock is None:
-        raise WrongAnswerError(language.gettext("Write a time, such as 08:30."))
-    if clock is None:
-        return {"valueDateTime": day.isoformat()}
+        return {"valueDate": written}
+    if hour.strip() and (clock is None or part):
+        told = language.gettext("Choose a day.") if part else language.gettext("Write a time, such as 08:30.")
+        raise WrongAnswerError(told)
+    if clock is None or day is None:
+        return {"valueDateTime": written}
     # In UTC where our clocks were seconds off from it, which FHIR does not write; a time that the clocks skip is the one an hour on.
     at = datetime.combine(day, clock, now.tzinfo).astimezone(UTC)
     return {"valueDateTime": (at if day < FIRST_DAY else at.astimezone(now.tzinfo)).isoformat()}
 
 
-def _number(question: Question, text: str, typed: Typed, language: Language) -> Tree:
+def _number(question: Question, text: str, unit_typed: str, language: Language) -> Tree:
     if not _NUMBER.fullmatch(text):
         raise WrongAnswerError(number_fault(text, is_whole=question.kind == "integer", language=language))
     value = Decimal(text.replace(",", "."))
@@ -160,9 +196,9 @@ def _number(question: Question, text: str, typed: Typed, language: Language) -> 
         return {"valueDecimal": value}
     units = question.units
     if not units:
-        own = line_typed("".join(typed.get(f"{field_of(question)}-unit", [])))[:UNIT_LENGTH_MAX].strip()
+        own = line_typed(unit_typed)[:UNIT_LENGTH_MAX].strip()
         return {"valueQuantity": {"value": value, **({"unit": own} if own else {})}}
-    place = "".join(typed.get(f"{field_of(question)}-unit", [])) or "0"
+    place = unit_typed or "0"
     if place not in {str(one) for one in range(len(units))}:
         raise WrongAnswerError(language.gettext("Choose a unit from the list."))
     coding = units[int(place)]
@@ -178,40 +214,52 @@ def _within(question: Question, value: object, language: Language) -> None:
         for name in names:
             end = question.extended(name)
             limit = end.get("value") if isinstance(end, dict) else end
-            if limit is not None and compared(value, limit) == sign:
+            held, least = value, limit
+            if isinstance(value, str) and isinstance(limit, str):  # a month is outside only when each of its days is
+                held, least = value[: len(limit)], limit[: len(value)]
+            if limit is not None and compared(held, least) == sign:
                 is_number = isinstance(limit, int | Decimal)
                 said = formats.number(Decimal(str(limit)), language) if is_number else str(limit)
                 raise WrongAnswerError(words % {"end": said if is_number else formats.day_as_written(said, language)})
 
 
-def typed_of(questions: list[Question], values: Values, zone: ZoneInfo) -> dict[str, list[str]]:
+def typed_of(questions: list[Question], values: Values, zone: tzinfo | None) -> dict[str, list[str]]:
     """Return the fields of a form with these answers in them."""
     typed: dict[str, list[str]] = {}
     for one in questions:
         name = field_of(one)
         for answer in values.get(one.name, []):
-            ((key, value),) = list(answer.items())[:1] or [("", "")]
-            place = next((str(at) for at, option in enumerate(one.options) if _is_same(option, answer)), "")
-            if place:
-                typed.setdefault(name, []).append(place)
-            elif one.kind == "open-choice" and key == "valueString":
-                typed.setdefault(name, []).append(OTHER)
-                typed[f"{name}-other"] = [str(value)]
-            elif key == "valueDateTime":
-                at = moment_of(str(value), zone)
-                typed[name] = [str(at.date() if at else value)[:10]]
-                typed[f"{name}-clock"] = [f"{at:%H:%M}" if at and "T" in str(value) else ""]
-            elif key == "valueQuantity":
-                unit = _unit_typed(one, value)
-                typed[name] = [str(value.get("value", "")) if unit is not None else ""]
-                typed[f"{name}-unit"] = [unit or ""]
-            elif key == "valueBoolean":
-                typed[name] = ["true" if value else "false"]
-            else:
-                typed.setdefault(name, []).append(str(value))
-        if one.repeats and one.is_answerable and not one.options:
-            typed[name] = ["\n".join(typed.get(name, []))]
+            for suffix, text in _fields_of(one, answer, cast("ZoneInfo", zone)).items():
+                typed.setdefault(name + suffix, []).append(text)
+        for joined in ([name] if one.is_in_lines else []) + [f"{name}-other"]:
+            if joined in typed:
+                typed[joined] = ["\n".join(typed[joined])]
     return typed
+
+
+def _fields_of(question: Question, answer: Tree, zone: ZoneInfo) -> dict[str, str]:
+    """Return what stands in the fields of one answer, by what follows the name of the question."""
+    ((key, value),) = list(answer.items())[:1] or [("", "")]
+    place = next((str(at) for at, option in enumerate(question.options) if _is_same(option, answer)), "")
+    if place:
+        return {"": place}
+    if question.kind == "open-choice" and key == "valueString":
+        return {"": OTHER, "-other": str(value)}
+    if key in ("valueDate", "valueDateTime") and len(str(value)) < len("2026-11-25"):
+        clock = {"-clock": ""} if key == "valueDateTime" else {}
+        return {"": "-".join(reversed(str(value).split("-"))), **clock}
+    if key == "valueDateTime":
+        at = moment_of(str(value), zone)
+        return {
+            "": str(at.date() if at else value)[:10],
+            "-clock": f"{at:%H:%M}" if at and "T" in str(value) else "",
+        }
+    if key == "valueQuantity":
+        unit = _unit_typed(question, value)
+        return {"": str(value.get("value", "")) if unit is not None else "", "-unit": unit or ""}
+    if key == "valueBoolean":
+        return {"": "true" if value else "false"}
+    return {"": str(value)}
 
 
 def _unit_typed(question: Question, quantity: Tree) -> str | None:

@@ -36,6 +36,7 @@ def _rule(question: Question, by_name: Mapping[str, Question]) -> Tree:
         "empty": question.settled == [],
         "chosen": is_chosen,
         "repeats": question.repeats,
+        "lines": question.is_in_lines,
         "fixed": bool(question.settled),
         "low": _ends(question, "minValue", "minQuantity"),
         "high": _ends(question, "maxValue", "maxQuantity"),

@@ -20,7 +20,7 @@ from app.errors import AccessDeniedError, DuplicateError, NotFoundError, Precond
 from app.fhir.elements import Tree, listed, words
 from app.fhir.release import Release
 from app.interactions.answers import Answers
-from app.portal.answering import answers_of, field_of, in_words, items_of, missing, typed_of, values_given
+from app.portal.answering import answers_of, field_of, in_words, is_picked, items_of, missing, typed_of, values_given
 from app.portal.conditions import rules_of
 from app.portal.interactions import Found
 from app.portal.kept_form import KeptForm, forget_typed, mark_of, typed_before
@@ -29,7 +29,18 @@ from app.portal.open_session import text_of
 from app.portal.page import language_of, page
 from app.portal.parts import Parts
 from app.portal.questionnaire_list import may_answer, named_in, names_of, tasks_of, wanted_by
-from app.portal.questions import AGAIN, DEPTH_MAX, OPTIONS_MAX, TIMES_MAX, Question, asked, questions_of, said
+from app.portal.questions import (
+    AGAIN,
+    ANSWERS_MAX,
+    DEPTH_MAX,
+    OPTIONS_MAX,
+    TIMES_MAX,
+    Question,
+    asked,
+    questions_of,
+    said,
+    with_options,
+)
 from app.portal.reading import Reading
 from app.portal.session import SignedIn, in_record
 from app.portal.type_measurement import KEY_LENGTH_MAX
@@ -48,7 +59,7 @@ TIMES = "times-"
 """Before the name of a group, in the field that says how often it is there."""
 
 CHANGES = ("more ", "fewer ")
-"""What the buttons of a group do, before its name."""
+"""What the buttons of a group or a question do, before its name."""
 PROFILE = "https://regie.example/fhir/StructureDefinition/questionnaire-response"
 
 
@@ -94,10 +105,10 @@ async def _with_options(parts: Parts, form: Form) -> Form:
         own = contained.get(name)
         if own is None and name.startswith("#"):
             continue
-        codings = await parts.interactions.options_of(form.questionnaire.release, "" if own else name, own, OPTIONS_MAX)
-        known[name] = tuple({"valueCoding": coding} for coding in codings)
-    filled = [one if one.options else replace(one, options=known.get(one.value_set, ())) for one in form.questions]
-    return replace(form, questions=filled)
+        most = OPTIONS_MAX + 1
+        codings = await parts.interactions.options_of(form.questionnaire.release, "" if own else name, own, most)
+        known[name] = tuple({"valueCoding": coding} for coding in codings) if len(codings) < most else ()
+    return replace(form, questions=with_options(form.questions, known))
 
 
 def ends_of(questions: Sequence[Question]) -> dict[int, list[tuple[str, int]]]:
@@ -167,6 +178,7 @@ def form_page(
         rules=rules_of(form.questions) if any("enableWhen" in one.item for one in form.questions) else {},
         may_be_more=len(open_now) < len(form.questions),
         field_of=field_of,
+        is_day=is_picked,
         in_words=lambda value: in_words(value, ZoneInfo(parts.settings.time_zone), language_of(request)),
         loop_index=form.questions.index,
         ends=ends_of(possible),
@@ -174,6 +186,7 @@ def form_page(
         to_answer=len(to_answer),
         answered=sum(1 for one in to_answer if any(text.strip() for text in typed.get(field_of(one), []))),
         times_max=TIMES_MAX,
+        answers_max=ANSWERS_MAX,
         typed=typed,
         errors=errors or {},
         whose=mark_of(parts.settings, person),
@@ -235,6 +248,9 @@ def router(parts: Parts) -> APIRouter:
         typed = _texts(sent)
         form = await _with_options(parts, await _form(reading, person, resource_id, language.code, _times(typed)))
         questions = form.questions
+        if "shown" in typed:
+            typed = _begun(questions, typed["shown"], reading.zone) | typed
+        typed |= _rows(questions, typed)
         own_key = text_of(sent, "key")[:KEY_LENGTH_MAX] or secrets.token_urlsafe(16)
         is_sent = text_of(sent, "do") != "later"
         values, errors = answers_of(questions, typed, reading.now, language)
@@ -289,6 +305,25 @@ def _times(typed: Mapping[str, list[str]]) -> dict[str, int]:
     if f"{deed} " in CHANGES and name in found:
         found[name] = max(min(found[name] + (1 if deed == "more" else -1), TIMES_MAX), 1)
     return found
+
+
+def _begun(questions: Sequence[Question], shown: Sequence[str], zone: ZoneInfo) -> dict[str, list[str]]:
+    """Return the fields of what was not shown yet, with the answers that it begins with."""
+    new = [one for one in questions if one.name not in shown]
+    return typed_of(new, {one.name: one.initial for one in new if one.initial}, zone)
+
+
+def _rows(questions: Sequence[Question], typed: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the fields of the question whose button was pressed, with one more for an answer or without the last."""
+    deed, _, name = "".join(typed.get("do", [])).partition(" ")
+    one = next((one for one in questions if one.name == name and one.is_in_rows), None)
+    if one is None or f"{deed} " not in CHANGES:
+        return {}
+    field = field_of(one)
+    count = max(len(typed.get(field, [])), 1) + (1 if deed == "more" else -1)
+    count = max(min(count, ANSWERS_MAX), 1)
+    every = (field, f"{field}-clock", f"{field}-unit")
+    return {each: [*typed.get(each, []), *[""] * count][:count] for each in every}
 
 
 def _draft(form: Form, shown: str) -> tuple[str, int] | None:

@@ -13,9 +13,12 @@ from decimal import Decimal
 from app.errors import UnprocessableError
 from app.fhir.elements import Tree, listed
 
-QUESTIONS_MAX, DEPTH_MAX, OPTIONS_MAX = 200, 8, 100
-SELECT_FROM = 12
-"""From how many options on they are a list to open, and not one below the other."""
+QUESTIONS_MAX, DEPTH_MAX, OPTIONS_MAX, OPTIONS_PAGE_MAX = 200, 8, 1000, 5000
+"""With more options than that a question can't be answered here, nor a questionnaire with more of them together: none is left out."""
+ANSWERS_MAX = 50
+"""How many answers a question that repeats may have here."""
+SELECT_FROM, FIND_FROM = 12, 25
+"""From how many options on they are a list to open, and not one below the other; from how many on one can search in them."""
 TIMES_MAX = 10
 """How often a group that repeats can be there."""
 AGAIN = "\N{SYMBOL FOR UNIT SEPARATOR}"
@@ -28,10 +31,14 @@ ANSWERABLE = frozenset(
     | {"choice", "open-choice", "quantity"}
 )
 
+IN_ROWS = frozenset({"boolean", "date", "dateTime", "time", "text", "quantity"})
+"""Several answers to these are fields one below the other; to others, lines of one field."""
+
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 """A text that is compared as a number."""
 
 LENGTH_MAX = 4000
+TOO_LONG = "This questionnaire is too long to be answered here."
 
 Values = Mapping[str, list[Tree]]
 """The answers by the names of their questions, each as ``{"valueString": ...}``."""
@@ -65,8 +72,15 @@ class Question:
 
     @property
     def is_answerable(self) -> bool:
-        """Return whether it can be answered on a page."""
-        return self.kind in ANSWERABLE and (self.kind != "choice" or bool(self.options))
+        """Return whether it can be answered on a page, with all that its draft has and all that it offers."""
+        is_open = self.kind == "open-choice" or (self.kind != "choice" and not self.has_list)
+        most = ANSWERS_MAX if self.repeats else 1
+        return self.kind in ANSWERABLE and (is_open or bool(self.options)) and len(self.stands) <= most
+
+    @property
+    def has_list(self) -> bool:
+        """Return whether the questionnaire has answers to choose from, which may be unknown here or too many."""
+        return bool(self.value_set or self.item.get("answerOption") or self.item.get("option"))
 
     @property
     def is_required(self) -> bool:
@@ -84,6 +98,16 @@ class Question:
         return self.item.get("repeats") is True
 
     @property
+    def is_in_rows(self) -> bool:
+        """Return whether it may have several answers, each in a field of its own."""
+        return self.repeats and not self.options and self.kind in IN_ROWS
+
+    @property
+    def is_in_lines(self) -> bool:
+        """Return whether it may have several answers, each on a line of one field."""
+        return self.repeats and not self.options and self.kind not in IN_ROWS | {"choice", "open-choice"}
+
+    @property
     def is_fixed(self) -> bool:
         """Return whether its answer is given with the questionnaire."""
         return self.item.get("readOnly") is True or self.is_hidden
@@ -91,14 +115,17 @@ class Question:
     @property
     def settled(self) -> list[Tree] | None:
         """Return the answers that the page can't change, which may be none; None for a question that it asks."""
-        if self.is_fixed:
-            return list(self.stands) or self.initial
-        return None if self.is_answerable else list(self.stands)
+        return None if self.is_answerable and not self.is_fixed else list(self.stands) or self.initial
 
     @property
     def is_select(self) -> bool:
         """Return whether the options are a list to open."""
-        return self.kind == "choice" and len(self.options) >= SELECT_FROM and not self.repeats
+        return len(self.options) >= SELECT_FROM and not self.repeats
+
+    @property
+    def is_to_find(self) -> bool:
+        """Return whether there are so many options that one wants to search in them."""
+        return len(self.options) >= FIND_FROM
 
     @property
     def units(self) -> list[Tree]:
@@ -180,7 +207,7 @@ def questions_of(questionnaire: Tree, language_code: str, times: Mapping[str, in
     while waiting:
         one = waiting.pop()
         if len(found) == QUESTIONS_MAX or one.depth > DEPTH_MAX:
-            raise UnprocessableError("This questionnaire is too long to be answered here.")
+            raise UnprocessableError(TOO_LONG)
         name, inner = time_name(str(one.item.get("linkId", "")), one.times, one.place)
         if is_group_again(one.item) and not one.place:
             count = min(max((times or {}).get(name, 1), 1), TIMES_MAX)
@@ -192,6 +219,17 @@ def questions_of(questionnaire: Tree, language_code: str, times: Mapping[str, in
             _Waiting(child, name, one.depth + 1, inner, one.names, is_hidden=question.is_hidden)
             for child in reversed(listed(one.item.get("item")))
         ]
+    return found
+
+
+def with_options(questions: Iterable[Question], known: Mapping[str, tuple[Tree, ...]]) -> list[Question]:
+    """Return the questions with the options of their value sets, which ``known`` has by name; none of what is too much to list.
+
+    Raises: UnprocessableError (more options together than a page can have).
+    """
+    found = [one if one.options else replace(one, options=known.get(one.value_set, ())) for one in questions]
+    if sum(len(one.options) for one in found) > OPTIONS_PAGE_MAX:
+        raise UnprocessableError(TOO_LONG)
     return found
 
 
@@ -229,7 +267,7 @@ def _question(one: _Waiting, name: str, language_code: str) -> Question:
     own = listed(item.get("answerOption") or item.get("option"))
     value_set = item.get("answerValueSet") or (item.get("options") or {}).get("reference") or ""
     text = " ".join(part for part in (said(item, "prefix", language_code), said(item, "text", language_code)) if part)
-    options = tuple(value_of(option) for option in own[:OPTIONS_MAX])
+    options = tuple(value_of(option) for option in own) if len(own) <= OPTIONS_MAX else ()
     if one.names and item.get("enableWhen"):
         asked_of = [
             {**each, "question": one.names.get(str(each.get("question")), each.get("question"))}

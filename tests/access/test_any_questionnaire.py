@@ -162,3 +162,74 @@ async def test_a_long_questionnaire_says_how_far_one_is_and_is_kept_after_each_p
     assert "U hebt er 2 beantwoord." in again.text
     assert (await post(world, path, again, **good | {"0-0": "9"})).status_code == 422
     assert (await post(world, path, again, **good)).status_code == 303
+
+
+@RELEASES
+async def test_all_of_a_long_list_is_offered_and_a_longer_one_is_not_cut(world: World, release: Release) -> None:
+    def listed(count: int) -> dict[str, Any]:
+        name = "answerOption" if release is Release.R4 else "option"
+        return {name: [{"valueString": f"Woord {place}"} for place in range(count)]}
+
+    items: list[dict[str, Any]] = [
+        {"linkId": "long", "type": "choice", "text": "Welk woord?", **listed(400)},
+        {"linkId": "longer", "type": "choice", "text": "Te veel?", **listed(1001)},
+        {"linkId": "own", "type": "open-choice", "text": "Eigen?", **listed(1001)},
+    ]
+    path = await made(world, release, items)
+    form = await page(world, path)
+    assert form.text.count("<option value=") == 401
+    assert "Deze vraag kunt u hier niet beantwoorden" in form.text
+    assert "De lijst met antwoorden kan hier niet staan." in form.text
+    answers: dict[str, Any] = {"long": "399", "own-other": "Iets"}
+    assert (await post(world, path, form, **answers)).status_code == 303
+    (kept,) = await responses(world, release)
+    assert [item["answer"] for item in kept["item"]] == [[{"valueString": "Woord 399"}], [{"valueString": "Iets"}]]
+
+
+def filled(text: str, name: str) -> list[str]:
+    """Return what stands in the fields with a name."""
+    return re.findall(rf'name="{name}"[^>]*? value="([^"]*)"', text)
+
+
+@RELEASES
+async def test_a_question_that_repeats_gets_another_field_and_keeps_each_answer(world: World, release: Release) -> None:
+    items = [{"linkId": kind, "type": kind, "text": kind, "repeats": True} for kind in ("date", "quantity", "dateTime")]
+    path = await made(world, release, items)
+    form = await page(world, path)
+    first: dict[str, Any] = {"date": "2024-05-01", "quantity": "2", "quantity-unit": "koppen"}
+    longer = await post(world, path, form, do="more quantity", **first)
+    assert filled(longer.text, "a-quantity-unit") == ["koppen", ""]
+    assert filled(longer.text, "a-date") == ["2024-05-01"]
+    assert 'value="fewer quantity"' in longer.text
+    answers: dict[str, Any] = {
+        "date": ["2024", "05-2024"],
+        "quantity": ["2", "3,5"],
+        "quantity-unit": ["koppen", "glazen"],
+        "dateTime": ["2024-05-01", "2024-06-01"],
+        "dateTime-clock": ["", "10:00"],
+    }
+    assert (await post(world, path, longer, do="later", **answers)).status_code == 303
+    again = await page(world, path)
+    assert re.findall(r'type="(\w+)" id="[^"]*" name="a-date" value="([^"]*)"', again.text) == [
+        ("text", "2024"),
+        ("text", "05-2024"),
+    ]
+    assert filled(again.text, "a-dateTime-clock") == ["", "10:00"]
+    assert (await post(world, path, again, **answers)).status_code == 303
+    (kept,) = await responses(world, release)
+    assert {item["linkId"]: [next(iter(one.values())) for one in item["answer"]] for item in kept["item"]} == {
+        "date": ["2024", "2024-05"],
+        "quantity": [{"value": 2, "unit": "koppen"}, {"value": 3.5, "unit": "glazen"}],
+        "dateTime": ["2024-05-01", "2024-06-01T10:00:00+02:00"],
+    }
+
+
+async def test_a_question_that_comes_later_begins_with_its_own_answer(world: World) -> None:
+    when = [{"question": "smokes", "operator": "=", "answerBoolean": True}]
+    items: list[dict[str, Any]] = [
+        {"linkId": "smokes", "type": "boolean", "text": "Rookt u?"},
+        {"linkId": "much", "type": "integer", "text": "Hoeveel?", "enableWhen": when, "initial": [{"valueInteger": 5}]},
+    ]
+    path = await made(world, Release.R4, items)
+    longer = await post(world, path, await page(world, path), smokes="true")
+    assert filled(seen(longer.text), "a-much") == ["5"]

@@ -4,9 +4,18 @@
 const ROUNDS = 20;
 const NUMBER = /^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?$/;
 const TYPED = /^-?[0-9]{1,9}([.,][0-9]{1,6})?$/;
+const LINE = /\r\n|[\n\r]/;
 const SPACE = /[ \t\n\r\f\v\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
-const USUAL = { inside: "", when: [], all: false, chosen: false, repeats: false, fixed: false, empty: false, low: [], high: [], least: 0 };
+const USUAL = { inside: "", when: [], all: false, chosen: false, repeats: false, lines: false, fixed: false, empty: false, low: [], high: [], least: 0 };
+
+/** A day, month or year as FHIR writes it; null for what is none. */
+function day(text) {
+  const [, first, second, year] = /^(?:(\d{1,2})-)?(\d{1,2})-(\d{4})$/.exec(text) ?? [];
+  const parts = year ? [year, ...(first ? [second, first] : [second])] : text.split("-");
+  const written = parts.map((part) => part.padStart(2, "0")).join("-");
+  return /^\d{4}(-\d{2}){0,2}$/.test(written) ? written : null;
+}
 
 const words = (text) => text.split(SPACE).filter(Boolean).join(" ");
 
@@ -50,16 +59,18 @@ class Asked {
   }
 
   within(text) {
-    const { low, high } = this.rule;
-    return low.every((end) => sign(text, end) >= 0) && high.every((end) => sign(text, end) <= 0);
+    const { low, high, kind } = this.rule;
+    const against = (end) => (kind.startsWith("date") ? sign(text.slice(0, end.length), end.slice(0, text.length)) : sign(text, end));
+    return low.every((end) => against(end) >= 0) && high.every((end) => against(end) <= 0);
   }
 
   chosen(texts) {
     const found = [...new Set(texts.filter((text) => text !== "other"))].map((place) => ({ place }));
-    const own = this.rule.kind === "open-choice" ? words(this.texts("-other").join("")) : "";
-    if (own) {
-      if (!this.fits(own)) return [];
-      found.push({ text: own });
+    const written = this.rule.kind === "open-choice" ? this.texts("-other").join("\n") : "";
+    const own = (this.rule.repeats ? written.split(LINE) : [written]).map(words).filter(Boolean);
+    if (own.length) {
+      if (!own.every((text) => this.fits(text))) return [];
+      found.push(...own.map((text) => ({ text })));
     } else if (texts.includes("other")) return [];
     return found.length > 1 && !this.rule.repeats ? [] : found;
   }
@@ -82,22 +93,28 @@ class Asked {
       return this.within(number) ? number : null;
     }
     if (kind === "time") return text.length === 5 ? `${text}:00` : text;
-    if (kind === "date" || kind === "dateTime") return this.within(text) ? text : null;
+    if (kind === "date" || kind === "dateTime") {
+      const written = day(text);
+      return written && this.within(written) ? written : null;
+    }
     if (kind === "url") return /^https?:\/\/[^\s<>"]{1,1900}$/.test(text) ? text : null;
     return text;
   }
 
   /** The answers that count: places of options, or texts; a text that is no answer makes all of them none. */
   values() {
-    const { kind, chosen, repeats } = this.rule;
+    const { kind, chosen, repeats, lines } = this.rule;
     if (this.rule.fixed) return [{}];
     if (this.rule.empty) return [];
     const texts = this.texts().filter((text) => text.trim());
-    if (chosen) return this.chosen(texts);
-    if (kind === "boolean") return texts.slice(0, 1).map((place) => ({ place }));
-    const lines = repeats && !["dateTime", "quantity"].includes(kind) ? texts.flatMap((text) => text.split(/\r\n|[\n\r]/)).filter((line) => line.trim()) : texts.slice(0, 1);
-    if (lines.length > 50) return [];
-    const found = lines.map((line) => this.one(line));
+    if (chosen) {
+      const found = this.chosen(texts);
+      return found.length > 50 ? [] : found;
+    }
+    const every = lines ? texts.flatMap((text) => text.split(LINE)).filter((line) => line.trim()) : texts.slice(0, repeats ? undefined : 1);
+    if (every.length > 50) return [];
+    if (kind === "boolean") return every.map((place) => ({ place }));
+    const found = every.map((line) => this.one(line));
     return found.includes(null) ? [] : found.map((text) => ({ text }));
   }
 }

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from app.fhir.release import Release
-from app.portal.answering import answers_of, field_of, in_words
+from app.portal.answering import answers_of, field_of, in_words, is_picked
 from app.portal.conditions import rules_of
 from app.portal.frame import STATIC
 from app.portal.language import language
@@ -75,7 +75,7 @@ class Writer:
             item |= {} if self.is_stu3 else {"enableBehavior": self.random.choice(("all", "any"))}
         if kind in ("choice", "open-choice"):
             item["option" if self.is_stu3 else "answerOption"] = OPTIONS
-        if kind in ("choice", "open-choice", "string", "integer") and self.random.random() < 0.3:
+        if kind not in ("group", "display", "attachment") and self.random.random() < 0.3:
             item["repeats"] = True
         if kind == "string" and self.random.random() < 0.3:
             item["maxLength"] = 4
@@ -121,6 +121,8 @@ def shown_in(page: Page, questions: list[Question], typed: dict[str, list[str]])
         "rules": rules_of(questions),
         "may_be_more": True,
         "field_of": field_of,
+        "is_day": is_picked,
+        "answers_max": 50,
         "in_words": lambda value: in_words(value, ZONE, NL),
         "loop_index": questions.index,
         "ends": ends_of(possible),
@@ -154,12 +156,14 @@ def answer_something(page: Page, chance: random.Random, questions: list[Question
         return
     one = chance.choice(open_now)
     boxes = page.locator(f'[name="{field_of(one)}"]')
-    if one.options or one.kind == "boolean":
+    if one.kind == "boolean" and one.repeats:
+        boxes.nth(chance.randrange(boxes.count())).select_option(index=chance.randrange(3))
+    elif one.options or one.kind == "boolean":
         boxes.nth(chance.randrange(boxes.count())).click()
         if one.kind == "open-choice":
             page.locator(f'[name="{field_of(one)}-other"]').fill(chance.choice(WORDS))
     else:
-        boxes.first.fill(chance.choice(TYPED[one.kind]))
+        boxes.nth(chance.randrange(boxes.count())).fill(chance.choice(TYPED[one.kind]))
 
 
 @pytest.mark.parametrize("seed", range(16))

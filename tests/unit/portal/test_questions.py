@@ -1,5 +1,6 @@
 """What a questionnaire asks and how answers are read, without a server."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,9 +10,10 @@ import pytest
 from app.errors import UnprocessableError
 from app.portal.answering import answers_of, in_words, items_of, typed_of
 from app.portal.language import chosen
-from app.portal.questions import QUESTIONS_MAX, asked, questions_of
+from app.portal.questions import OPTIONS_MAX, QUESTIONS_MAX, asked, questions_of, with_options
 
 ENGLISH = chosen("en", None)
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 LIMIT = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -218,3 +220,103 @@ def test_a_questionnaire_that_is_too_long_or_too_deep_is_refused() -> None:
         deep = {"linkId": "1", "type": "group", "item": [deep]}
     with pytest.raises(UnprocessableError):
         questions(deep)
+
+
+def fields(questions: list[Any], answers: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the fields of the form in which these answers to its one question stand."""
+    return typed_of(questions, {"1": answers}, AMSTERDAM)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers"),
+    [
+        ("boolean", [{"valueBoolean": True}, {"valueBoolean": False}, {"valueBoolean": True}]),
+        ("date", [{"valueDate": "2024"}, {"valueDate": "2024-05"}, {"valueDate": "2024-05-09"}]),
+        ("dateTime", [{"valueDateTime": "2024"}, {"valueDateTime": "2026-03-01T10:30:00+01:00"}]),
+        ("time", [{"valueTime": "08:05:00"}, {"valueTime": "21:00:00"}]),
+        ("integer", [{"valueInteger": 3}, {"valueInteger": 4}]),
+        ("text", [{"valueString": "one\ntwo"}, {"valueString": "three"}]),
+        ("quantity", [{"valueQuantity": {"value": 70, "unit": "kg"}}, {"valueQuantity": {"value": 2, "unit": "cups"}}]),
+        ("open-choice", [{"valueString": "mine"}, {"valueString": "yours"}]),
+    ],
+)
+def test_several_answers_stand_in_the_form_as_they_were_given(kind: str, answers: list[dict[str, Any]]) -> None:
+    (one,) = questions({"linkId": "1", "type": kind, "repeats": True})
+    now = NOW.astimezone(AMSTERDAM)
+    assert answers_of([one], fields([one], answers), now, ENGLISH) == ({"1": answers}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("2024", "2024"), ("05-2024", "2024-05"), ("5-2024", "2024-05"), ("2024-05", "2024-05")]
+)
+def test_a_year_or_a_month_is_a_date(text: str, kept: str) -> None:
+    assert read({"type": "date"}, text) == (kept, "")
+    assert read({"type": "dateTime"}, text) == (kept, "")
+    assert read({"type": "dateTime"}, text, clock="10:00") == (None, "Choose a day.")
+
+
+@pytest.mark.parametrize("text", ["13-2024", "2024-13", "24", "0001", "2024-00", "00-2024"])
+def test_what_is_no_year_or_month_is_no_date(text: str) -> None:
+    assert read({"type": "date"}, text) == (None, "Choose a day.")
+
+
+def test_a_month_is_outside_a_limit_only_when_each_of_its_days_is() -> None:
+    least = {"type": "date", "extension": [{"url": f"{LIMIT}minValue", "valueDate": "2024-05-10"}]}
+    assert read(least, "2024-05") == ("2024-05", "")
+    assert read(least, "2024")[1] == ""
+    assert "at least 10 May 2024" in read(least, "2024-04")[1].replace("\u00a0", " ")
+    moment = {"type": "dateTime", "extension": [{"url": f"{LIMIT}minValue", "valueDateTime": "2024-05-10T00:00:00Z"}]}
+    assert read(moment, "2024-05-10") == ("2024-05-10", "")
+
+
+def test_an_answer_of_an_app_that_nobody_touched_stays_as_exact_as_it_was() -> None:
+    exact: list[tuple[str, dict[str, Any]]] = [
+        ("dateTime", {"valueDateTime": "2024-05-01T10:30:15.5Z"}),
+        ("quantity", {"valueQuantity": {"value": 5, "comparator": "<", "unit": "kg"}}),
+        ("time", {"valueTime": "08:05:30"}),
+    ]
+    for kind, answer in exact:
+        (one,) = questions({"linkId": "1", "type": kind})
+        drafted = replace(one, stands=(answer,))
+        typed = fields([one], [answer])
+        assert answers_of([drafted], typed, NOW.astimezone(AMSTERDAM), ENGLISH)[0] == {"1": [answer]}
+
+
+def test_a_moment_without_its_day_is_asked_for() -> None:
+    assert read({"type": "dateTime"}, "", clock="10:00") == (None, "Choose a day.")
+
+
+@pytest.mark.parametrize("name", ["option", "answerOption"])
+def test_no_option_is_left_out_and_what_is_too_much_to_list_is_not_asked(name: str) -> None:
+    options = [{"valueString": str(place)} for place in range(OPTIONS_MAX)]
+    (most,) = questions({"linkId": "1", "type": "choice", name: options})
+    assert len(most.options) == OPTIONS_MAX
+    assert most.is_answerable
+    for kind in ("choice", "integer"):
+        (more,) = questions({"linkId": "1", "type": kind, name: [*options, {"valueString": "more"}]})
+        assert not more.is_answerable
+    (own,) = questions({"linkId": "1", "type": "open-choice", name: [*options, {"valueString": "more"}]})
+    assert (own.is_answerable, own.has_list, own.options) == (True, True, ())
+
+
+def test_more_options_together_than_a_page_can_have_are_refused() -> None:
+    known = {"all": tuple({"valueString": str(place)} for place in range(OPTIONS_MAX))}
+    items = [{"linkId": str(place), "type": "choice", "answerValueSet": "all"} for place in range(6)]
+    assert len(with_options(questions(*items[:5]), known)) == 5
+    with pytest.raises(UnprocessableError):
+        with_options(questions(*items), known)
+
+
+def test_a_draft_with_more_answers_than_a_form_can_take_is_not_cut() -> None:
+    for item, count in (({"type": "string", "repeats": True}, 51), ({"type": "string"}, 2)):
+        stands = tuple({"valueString": str(place)} for place in range(count))
+        (one,) = questions({"linkId": "1", **item})
+        drafted = replace(one, stands=stands)
+        assert not drafted.is_answerable
+        assert answers_of([drafted], {"a-1": ["x"]}, NOW, ENGLISH)[0] == {"1": list(stands)}
+
+
+def test_what_a_file_begins_with_is_kept() -> None:
+    photo = {"valueAttachment": {"title": "Photo"}}
+    (one,) = questions({"linkId": "1", "type": "attachment", "initial": [photo]})
+    assert answers_of([one], {}, NOW, ENGLISH)[0] == {"1": [photo]}
