@@ -140,8 +140,9 @@ def corrections_answered(
 
 
 def standing_out(seen: Sequence[Look], since: datetime | None, language: Language) -> list[Message]:
-    """Return what stands out in who looked since the last visit, the newest first."""
-    found = [one for one in seen if one.signs and since is not None and one.at > since]
+    """Return what stands out in who looked since the last visit, the newest first, and once what was so more often."""
+    since_then = [one for one in seen if one.signs and since is not None and one.at > since]
+    found = list({(one.who, one.signs[0]): one for one in since_then}.values())
     return [
         Message(
             language.gettext("%(who)s looked in your record: %(sign)s.")

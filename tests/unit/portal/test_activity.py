@@ -9,9 +9,11 @@ import pytest
 from app.audit.events import Event
 from app.audit.log import LogEntry
 from app.audit.unusual import Unusual
+from app.identity.instants import from_us
 from app.portal.activity import looks
 from app.portal.language import language
 from app.portal.log_filter import Filter, deed_of
+from app.portal.news import standing_out
 
 DUTCH = language("nl")
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -148,6 +150,17 @@ def test_what_stands_out_is_said_beside_the_line() -> None:
     assert look.signs == ("Eerste keer", "Veel tegelijk", "In de nacht")
     (look,) = looks([LogEntry(7, PRACTICE)], AMSTERDAM, DUTCH)
     assert look.signs == ()
+
+
+def test_what_stood_out_more_than_once_is_told_once_on_the_first_page() -> None:
+    much = [event(count=500, request_id=f"r{number}", instant=AT + number) for number in range(3)]
+    lines = looks([LogEntry(100 - index, one) for index, one in enumerate(much)], AMSTERDAM, DUTCH, {98})
+    told = standing_out(lines, from_us(AT - 1), DUTCH)
+    assert [one.text for one in told] == [
+        "Praktijk De Proef keek in uw dossier: veel tegelijk.",
+        "Praktijk De Proef keek in uw dossier: eerste keer.",
+    ]
+    assert standing_out(lines, from_us(AT + 9), DUTCH) == []
 
 
 def test_a_reader_chooses_to_see_only_what_stands_out() -> None:
