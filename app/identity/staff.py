@@ -47,13 +47,16 @@ _INVITATION = hot(select(staff_invitation).where(_invited.token_hash == bindpara
 _INVITATIONS = hot(
     select(staff_invitation).where(_invited.practice_id == bindparam("practice_id"), _valid).order_by(_invited.name)
 )
-_USE = hot(
-    delete(staff_invitation).where(
-        _invited.token_hash == bindparam("token_hash"), _invited.practice_id == bindparam("practice_id")
-    )
+_SPEND = (
+    update(staff_invitation)
+    .where(_invited.practice_id == bindparam("which"), _invited.expires_at > 0)
+    .values(name="", registration="", spent_until=_invited.expires_at, expires_at=0)
 )
-_WITHDRAW_ALL = hot(delete(staff_invitation).where(_invited.practice_id == bindparam("practice_id")))
-_FORGET = hot(delete(staff_invitation).where(_invited.expires_at <= bindparam("now")))
+_USE = hot(_SPEND.where(_invited.token_hash == bindparam("token")))
+_WITHDRAW_ALL = hot(_SPEND)
+_FORGET = hot(
+    delete(staff_invitation).where(_invited.expires_at <= bindparam("now"), _invited.spent_until <= bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,17 @@ async def invite(transaction: Transaction, practice_id: str, described: Describe
 async def invite_with(
     token: str, transaction: Transaction, practice_id: str, described: Described, by: str, now: datetime
 ) -> bool:
-    """Return whether the invitation with this secret is new; else it stands already, and stays as it is."""
+    """Return whether the invitation with this secret is new; else it stands already, and stays as it is.
+
+    Raises: ConflictError, when it was used or withdrawn.
+    """
     await transaction.run(_FORGET, {"now": to_us(now)})
     row = {"token_hash": _hashed(token), "practice_id": practice_id, **_row(described)}
-    times = {"invited_at": to_us(now), "invited_by": by, "expires_at": to_us(now + LIFETIME)}
-    return await transaction.run(_INVITE, {**row, **times}) == 1
+    times = {"invited_at": to_us(now), "invited_by": by, "expires_at": to_us(now + LIFETIME), "spent_until": 0}
+    is_new = await transaction.run(_INVITE, {**row, **times}) == 1
+    if not is_new and await invitation(transaction, token, now) is None:
+        raise ConflictError("This invitation was used or withdrawn.")
+    return is_new
 
 
 async def invitation(reader: Reader, token: str, now: datetime) -> Invitation | None:
@@ -136,8 +145,8 @@ async def invitations(reader: Reader, practice_id: str, now: datetime) -> list[I
 
 
 async def withdraw(transaction: Transaction, practice_id: str, key: str) -> None:
-    """End an invitation of a practice. Raises: NotFoundError."""
-    if not await transaction.run(_USE, {"token_hash": key, "practice_id": practice_id}):
+    """End an invitation of a practice: its link is good no more, however often its form is sent again. Raises: NotFoundError."""
+    if not await transaction.run(_USE, {"token": key, "which": practice_id}):
         raise NotFoundError("There is no such invitation.")
 
 
@@ -187,7 +196,7 @@ async def change(
     await transaction.run(_CHANGE, {"which": account_id, "new_role": role.value, "administers": administers})
     await _check_administered(transaction, member)
     if member.described.is_administrator and not administers:
-        await transaction.run(_WITHDRAW_ALL, {"practice_id": practice_id})
+        await transaction.run(_WITHDRAW_ALL, {"which": practice_id})
     return StaffMember(account_id, practice_id, described, member.invited_at, member.invited_by)
 
 
@@ -200,7 +209,7 @@ async def end(transaction: Transaction, practice_id: str, account_id: str, now: 
     await transaction.run(_END, {"which": account_id, "at": to_us(now)})
     await _check_administered(transaction, member)
     if member.described.is_administrator:
-        await transaction.run(_WITHDRAW_ALL, {"practice_id": practice_id})
+        await transaction.run(_WITHDRAW_ALL, {"which": practice_id})
     await erase_account(transaction, account_id)
     return member
 
@@ -228,7 +237,7 @@ def _member(row: Row) -> StaffMember:
 
 
 def _invitation(row: Row) -> Invitation:
-    key, practice_id, name, role, registration, is_administrator, invited_at, invited_by, expires_at = row
+    key, practice_id, name, role, registration, is_administrator, invited_at, invited_by, expires_at, _ = row
     described = Described(name, StaffRole(role), bool(is_administrator), registration)
     return Invitation(key, practice_id, described, from_us(invited_at), invited_by, from_us(expires_at))
 

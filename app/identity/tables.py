@@ -61,6 +61,7 @@ staff_invitation = Table(
     Column("invited_at", BigInteger, nullable=False),
     Column("invited_by", Text, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("spent_until", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "practice_id"),
     Index(None, "expires_at"),
 )

@@ -36,6 +36,7 @@ STAFF = f"{WORK}/staff"
 NO_SUCH_ROLE = marked("Choose a role, or administrator.")
 NOT_RIGHT = marked("Something is not right. Look at the name, the number and the role.")
 LAST = marked("Somebody has to administer the practice. First make a colleague administrator.")
+SPENT = marked("This invitation was used or withdrawn already. You can make a new one.")
 OWN = marked("You can't change what you may do yourself. Ask a colleague who is administrator.")
 DONE = {
     "changed": marked("The role was changed. It works at once."),
@@ -125,7 +126,10 @@ def router(parts: LoginParts) -> APIRouter:
             if await staff.invite_with(token, transaction, practice_id, described, name, parts.clock()):
                 await parts.audit.record(transaction, entry_of(request, who, "staff-invited", described.words))
 
-        await parts.database.write(job)
+        try:
+            await parts.database.write(job)
+        except ConflictError as error:
+            return await shown(request, who, error.status, SPENT)
         return await shown(request, who, link=f"{parts.settings.base_url}{WORK}/join?token={token}")
 
     @routes.post(f"{STAFF}/invitation/{{key}}/withdraw")

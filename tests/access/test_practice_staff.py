@@ -84,6 +84,29 @@ async def test_an_invitation_that_is_sent_twice_at_once_is_one(world: World) -> 
     assert [one.event.action for one in entries].count("staff-invited") == 2
 
 
+@pytest.mark.parametrize("how", ["used", "withdrawn"])
+async def test_a_form_of_an_invitation_that_is_sent_again_makes_no_spent_link_good(world: World, how: str) -> None:
+    async with freshly_at_work(world, ADMINISTRATOR) as browser:
+        form = {"csrf_token": await form_token(browser), "key": "of-this-form", **NEW}
+        made = await browser.post("/practice/staff/invite", data=form)
+        token = re.findall(r"/practice/join\?token=([\w-]+)", made.text)[0]
+        link = f"/practice/join?token={token}"
+        if how == "used":
+            async with newcomer(world) as other:
+                assert (await joined(other, link)).status_code == 303
+        else:
+            (key,) = re.findall(r"/practice/staff/invitation/(\w+)/withdraw", made.text)
+            assert (await post(browser, f"/practice/staff/invitation/{key}/withdraw")).status_code == 303
+            assert (await post(browser, f"/practice/staff/invitation/{key}/withdraw")).status_code == 404
+        again = await browser.post("/practice/staff/invite", data=form)
+        assert (again.status_code, token in again.text) == (409, False)
+        assert "used or withdrawn already" in again.text
+        fresh = re.findall(r'name="key" value="([^"]+)"', again.text)
+        assert fresh not in ([], ["of-this-form"])
+    async with newcomer(world) as other:
+        assert (await other.get(link)).status_code == 400
+
+
 async def test_an_invitation_that_is_not_right_comes_back_as_it_was_filled_in(world: World) -> None:
     told = NEW | {"registration": "een <nummer>", "administrator": "yes"}
     async with freshly_at_work(world, ADMINISTRATOR) as browser:
