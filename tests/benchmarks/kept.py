@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +24,7 @@ from tests.benchmarks.population import Person, Population, add, new_measurement
 from tests.benchmarks.routine import invented
 from tests.benchmarks.server import end, on_cores
 from tests.support.ports import free_port
-from tests.support.running import ROOT, Program
+from tests.support.running import ROOT, Process, Program
 
 CACHE = ROOT / "var" / "cache" / "benchmarks"
 _WRITING = (
@@ -74,11 +73,11 @@ def program_on(url: str, secret: Path, folder: Path) -> Program:
     """Return the program on a database; ``folder`` is made, for its log."""
     folder.mkdir()
     environment = {"REGIE_DATABASE_URL": url, "REGIE_SECRET_FILE": str(secret), "REGIE_WORKERS": "1"}
-    return Program(folder, free_port(), environment)
+    return Program(folder, free_port(), environment, loads_itself=True)
 
 
 @contextmanager
-def served(program: Program, cores: frozenset[int] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def served(program: Program, cores: frozenset[int] | None = None) -> Iterator[Process]:
     """Give the process of a server that is ready, on ``cores``; it is ended at the end, and killed if it takes too long."""
     with on_cores(cores):
         process = program.start()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.process_tree import ENDED, below
+from tests.support.running import Process
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -68,7 +69,7 @@ def open_files(root: int) -> int:
     return sum(len([*Path(f"/proc/{process}/fd").iterdir()]) for process in processes(root))
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: Process) -> None:
     """End a process that may have something to finish; it is killed, with all that it started, if that takes too long."""
     process.terminate()
     try:

@@ -58,7 +58,7 @@ async def ask(server: Server, person: Person, number: int) -> None:
 
 
 async def test_a_worker_has_less_than_250_mebibytes_of_its_own_after_load(tmp_path: Path) -> None:
-    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "1"})
+    program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "1"}, loads_itself=True)
     async with httpx.AsyncClient(timeout=60) as http:
         with served(program) as process:
             server = Server(program.url, http)

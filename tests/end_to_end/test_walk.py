@@ -16,7 +16,9 @@ from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import PHONE, TIMEOUT_MS, chromium
-from tests.support.running import ROOT, Program, running
+from tests.support.ports import free_port
+from tests.support.processes import served
+from tests.support.running import ROOT, Program
 
 pytestmark = pytest.mark.browser
 
@@ -91,8 +93,9 @@ class Reader:
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
     """The server that step 1 starts, for a folder of its own."""
-    with running(tmp_path) as started:
-        yield started
+    program = Program(tmp_path, free_port(), loads_itself=True)
+    with served(program):
+        yield program
 
 
 def press(page: Page, name: str) -> None:

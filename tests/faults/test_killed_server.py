@@ -10,7 +10,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from tests.support.database import kind
 from tests.support.outside import parts_beside, person_of
 from tests.support.ports import free_port
 from tests.support.processes import served, started_by, wait_for_another
-from tests.support.running import Program
+from tests.support.running import Process, Program
 from tests.support.soundness import Soundness
 
 KILLS = {"sqlite": 50, "postgresql": 15}
@@ -41,7 +40,7 @@ class Campaign:
 
     program: Program
     random: random.Random
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     starts_s: list[float] = field(default_factory=list)
     kills: int = 0
     killed_worker: int = 0
@@ -61,7 +60,7 @@ class Campaign:
         self.may_kill_worker_at = 0.0
         if self.kills and self.random.random() < 0.1:
             self.process = self.program.spawn()
-            await asyncio.sleep(self.random.uniform(0.1, 1.5))
+            await asyncio.sleep(self.random.uniform(0, 0.4))
             self.kill()
         before = time.monotonic()
         self.process = await asyncio.to_thread(self.program.start)

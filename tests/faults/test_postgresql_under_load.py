@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -26,7 +25,7 @@ from tests.support import campaign_http, postgres
 from tests.support.campaign import Client
 from tests.support.cutting import cutting
 from tests.support.ports import free_port
-from tests.support.running import Program
+from tests.support.running import Process, Program
 from tests.support.soundness import Soundness
 
 pytestmark = pytest.mark.own_database
@@ -45,7 +44,7 @@ class Pair:
     program: Program
     database: postgres.Server
     cut: asyncio.Event
-    process: subprocess.Popen[bytes]
+    process: Process
 
     async def break_by(self, trouble: str, down_s: float) -> None:
         """Let something break; what has to be started again by others is, after ``down_s``."""

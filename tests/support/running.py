@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -21,13 +22,46 @@ READY_WITHIN_S = 120
 """A second or two, and as many times that as others ask for the same processors; one that ends is told of at once."""
 
 
+class Process(Protocol):
+    """What tests do with the process of a server: a ``Popen``, or one that is forked."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return how it ended, None as long as it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return how it ended, once it did. Raises: TimeoutExpired, after ``timeout`` seconds."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
 @dataclass
 class Program:
-    """``regie`` with a database in ``folder``; its log and its answers are kept there."""
+    """``regie`` with a database in ``folder``; its log and its answers are kept there.
+
+    A server that ``loads_itself`` is started as people do it; others are forked from a process that has loaded the program.
+    """
 
     folder: Path
     port: int
     environment: dict[str, str] = field(default_factory=dict)
+    loads_itself: bool = field(default=False, kw_only=True)
 
     @property
     def url(self) -> str:
@@ -67,7 +101,7 @@ class Program:
             raise error
         return done.stdout.strip()
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> Process:
         """Return the process of ``regie serve`` once it is ready; the caller ends it.
 
         Raises: RuntimeError, with the end of its log, if it ends or is not ready in time.
@@ -76,14 +110,16 @@ class Program:
         self.wait_until_ready(process)
         return process
 
-    def spawn(self) -> subprocess.Popen[bytes]:
+    def spawn(self) -> Process:
         """Return the process of ``regie serve`` as soon as it runs; it leads a process group of its own."""
         with self.log.open("ab") as log:
+            if not self.loads_itself:
+                return forked.Forked(("serve",), self.variables(), log.fileno(), log.fileno())
             return subprocess.Popen(
                 [*PROGRAM, "serve"], cwd=ROOT, env=self.variables(), stdout=log, stderr=log, start_new_session=True
             )
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_until_ready(self, process: Process) -> None:
         """Wait until the server answers.
 
         Raises: RuntimeError, with the end of its log, if it ends or is not ready in time; it is killed then.
