@@ -103,7 +103,7 @@ class Changes:
         patients = await self.patients(record_id)
         if resource_type == "Patient" and patients.get(self.release, made_id) != made_id:
             return await self._own_patient(record_id, patients[self.release])
-        before = await self._before(parsed, record_id, conditions)
+        before = await self._before(parsed, access, conditions)
         if before is not None:
             return Written(before, 200, access.reason, "")
         writer = await self.writer(record_id)
@@ -347,14 +347,14 @@ class Changes:
             return False
         return await read_current(self.transaction, access, self.release, resource_type, version.id) is not None
 
-    async def _before(self, parsed: Parsed, record_id: int, conditions: Conditions) -> Stored | None:
+    async def _before(self, parsed: Parsed, access: RecordAccess, conditions: Conditions) -> Stored | None:
         """Return the resource that makes this create one that has been here before, or None.
 
-        A condition is a search: it needs leave to search, and finds what the requester may see.
+        A condition is a search, with the leave and scope of one; what was sent before counts within ``access``.
         """
         if conditions.if_none_exist is not None:
-            access = self._access(await self.scope(Action.SEARCH, parsed.resource_type), record_id)
-            found = await self.matches(parsed.resource_type, conditions.if_none_exist, access)
+            searched = self._access(await self.scope(Action.SEARCH, parsed.resource_type), access.record_id)
+            found = await self.matches(parsed.resource_type, conditions.if_none_exist, searched)
             if len(found) > 1:
                 message = "More than one resource matches If-None-Exist."
                 raise MultipleMatchesError(message)
@@ -363,10 +363,10 @@ class Changes:
         if identifiers:
             if self.sent_before.is_written_here(identifiers):
                 await self.finish()
-            same = await self.sent_before.find(await self.writer(record_id), identifiers)
-            if same:
-                sent = content_of(with_identity(parsed.members, "x", 1, 0))
-                return next((one for one in same if content_of(one.body) == sent), None)
+            same = await self.sent_before.find(await self.writer(access.record_id), identifiers)
+            sent = content_of(with_identity(parsed.members, "x", 1, 0)) if same else b""
+            known = next((one for one in same if content_of(one.body) == sent), None)
+            return known and await read_current(self.transaction, access, self.release, known.resource_type, known.id)
         return None
 
     async def _standing(
@@ -414,7 +414,8 @@ class Changes:
                 raise ConflictError("The record has another Patient.")
         writer = await self.writer(record_id)
         hidden = await writer.current(self.release, parsed.resource_type, resource_id)
-        if hidden is not None and not access.covers(parsed.resource_type, hidden[1]):
+        # What stands and is not among what may be updated is not made anew by who may create.
+        if hidden is not None and not (hidden[0].deleted and access.covers(parsed.resource_type, hidden[1])):
             raise AccessDeniedError("This id can't be used.")
         before = hidden[0] if hidden is not None else None
         return await self._write(

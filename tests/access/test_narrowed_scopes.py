@@ -194,3 +194,21 @@ async def test_the_same_request_again_shows_what_was_written_if_it_has_the_token
     again = await caller("POST", "/Observation", observation(person, "activity"), **key)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json()["id"] == first.json()["id"]
+
+
+@pytest.mark.parametrize("who", ["zonnestraal", "operator"])
+async def test_who_may_create_all_but_change_some_changes_no_other_by_its_chosen_id(world: World, who: str) -> None:
+    owner, person = world.caller("zonnestraal"), world.zonnestraal
+    stands = observation(person, "laboratory", id=CHOSEN)
+    assert (await owner("PUT", f"/Observation/{CHOSEN}", stands)).status_code == 201
+    caller = await narrowed(world, f"@/Observation.c @/Observation.rus?{VITAL}", who)
+    before = await owner.changes()
+    for category in ("laboratory", "activity"):
+        new = observation(person, category, id=CHOSEN, language="nl")
+        assert (await caller("PUT", f"/Observation/{CHOSEN}", new)).status_code == 403
+        found_by = f"Observation?patient={person.patients[R4]}&identifier=of-nothing"
+        assert (await caller("PUT", f"/{found_by}", new)).status_code == 403
+        for url in (f"Observation/{CHOSEN}", found_by):
+            sent = await caller("POST", "/", bundle("transaction", entry("PUT", url, new)))
+            assert sent.status_code == 403
+    assert await owner.changes() == before

@@ -4,6 +4,8 @@ import pytest
 
 from app.access.categories import Category
 from app.access.smart_scope import ALL_ACTIONS, LOOK
+from app.consent import grants
+from app.db.database import Transaction
 from app.fhir.release import Release
 from app.interactions import search as searches
 from tests.support.world import (
@@ -498,3 +500,26 @@ async def test_the_log_of_one_person_has_nothing_of_another(world: World) -> Non
     for thing, resource_id in world.zonnestraal.ids.items():
         if resource_id != SHARED_UUID:
             assert resource_id not in str(log), thing
+
+
+async def test_what_an_app_sent_before_is_no_look_at_it_after_its_grant_was_made_smaller(world: World) -> None:
+    him, owner = world.zonnestraal, world.caller("zonnestraal")
+    app, grant = world.caller("app of zonnestraal"), world.made.grants["app of zonnestraal"]
+    sent = weight(R4, him.patient(), identifier=identifier("sent-before"))
+    there, gone = [await app.made(sent | {"identifier": identifier(f"sent-before-{one}")}) for one in (1, 2)]
+    assert (await owner("DELETE", f"/Observation/{gone['id']}")).status_code == 204
+    again = await app("POST", "/Observation", sent | {"identifier": identifier("sent-before-1")})
+    assert (again.status_code, tree_of(again)["id"]) == (200, there["id"])
+
+    async def job(transaction: Transaction) -> None:
+        await grants.change(
+            transaction, grant.record_id, grant.grant_id, categories=Category.LABORATORY, actions=grant.actions,
+            until=grant.until, now=world.parts.clock(),
+        )  # fmt: skip
+
+    await world.parts.database.write(job)
+    answers = [
+        await app("POST", "/Observation", sent | {"identifier": identifier(f"sent-before-{one}")}) for one in (1, 2)
+    ]
+    assert [one.status_code for one in answers] == [403, 403]
+    assert answers[0].content == answers[1].content
