@@ -27,6 +27,7 @@ _DATE_TIME = re.compile(
 )
 # What nearly all times are: to the second, with a zone.
 _TO_THE_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)", re.ASCII)
+_LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)", re.ASCII)
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,6 +64,11 @@ def interval(text: str, zone: ZoneInfo) -> Interval:
         return low, low + _SECOND - 1
     low += int(fraction[:6].ljust(6, "0"))
     return low, low + 10 ** max(6 - len(fraction), 0) - 1
+
+
+def with_plus(text: str) -> str:
+    """Return a date or time from a query string: a plus sign that was not escaped there came as a space."""
+    return _LOST_PLUS.sub(r"\1+\2", text)
 
 
 def period(value: Mapping[str, Any], zone: ZoneInfo) -> Interval | None:

@@ -35,7 +35,7 @@ from app.rest.call import Call
 from app.rest.files import as_file
 from app.rest.formats import Format, in_format
 from app.rest.outcome import error_body, unforeseen_body
-from app.rest.request import FhirRequest
+from app.rest.request import FhirRequest, headers_by_name
 from app.rest.response import FhirResponse
 from app.rest.routes import Route, match, methods
 from app.web import cors
@@ -86,7 +86,7 @@ class FhirApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; ``scope["path"]`` is the whole path."""
-        headers = dict(scope["headers"])
+        headers = headers_by_name(scope["headers"])
         ids = request_ids(headers)
         address = client_address(scope, headers, trust_forwarded=self.trust_forwarded)
         path = scope["path"][len(self.prefix) :]

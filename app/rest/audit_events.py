@@ -13,7 +13,7 @@ import msgspec
 from app.audit.audit_event import audit_event_tree, identifiers_of, names_of
 from app.audit.log import LogEntry
 from app.errors import BadRequestError, NotFoundError
-from app.fhir.dates import interval
+from app.fhir.dates import interval, with_plus
 from app.fhir.instants import instant_text
 from app.fhir.release import Release
 from app.fhir.search.strings import fold
@@ -137,9 +137,9 @@ def _any(checks: list[Check]) -> Check:
 def _date(call: Call, value: str) -> Check:
     found = _DATE.fullmatch(value)
     try:
-        low, high = interval(found[2] if found else "", call.context.time_zone)
+        low, high = interval(with_plus(found[2] if found else ""), call.context.time_zone)
     except (ValueError, OverflowError) as error:
-        message = "date takes a date or time, with eq, ge, le, gt or lt before it; a + is written %2B."
+        message = "date takes a date or time, with eq, ge, le, gt or lt before it."
         raise BadRequestError(message) from error
     ways: dict[str, Callable[[int], bool]] = {
         "eq": lambda at: low <= at <= high,

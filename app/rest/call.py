@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from app.access.requester import Requester
 from app.errors import BadRequestError, NotFoundError, NotSupportedError
 from app.fhir.compartment import OWNERS
-from app.fhir.dates import Interval, interval
+from app.fhir.dates import Interval, interval, with_plus
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.expression import Owner
@@ -121,9 +121,9 @@ class Call:
         if given is None:
             return None
         try:
-            return interval(given, zone or self.context.time_zone)
+            return interval(with_plus(given), zone or self.context.time_zone)
         except ValueError as error:
-            message = f"{name} takes a date or time, such as 2026-11-25 or 2026-11-25T09:30:00Z; a + is written %2B."
+            message = f"{name} takes a date or time, such as 2026-11-25 or 2026-11-25T09:30:00Z."
             raise BadRequestError(message) from error
 
     @property

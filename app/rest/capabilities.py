@@ -25,8 +25,35 @@ from app.rest.formats import Format
 PUBLISHED = "2026-11-25"
 _SMART_EXTENSION = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _BULK_DATA = "http://hl7.org/fhir/uv/bulkdata"
-_EXPORTED = {"Patient": "patient-export", "Group": "group-export"}
-"""What the operation ``export`` of these types is called where it is defined."""
+_STANDARD = "http://hl7.org/fhir/OperationDefinition"
+_OWN = "https://regie.example/fhir/OperationDefinition"
+_SYSTEM, _EVERY_TYPE = "", "*"
+_OPERATIONS = (
+    ("everything", f"{_STANDARD}/Patient-everything", {"Patient"}),
+    ("lastn", f"{_STANDARD}/Observation-lastn", {"Observation"}),
+    ("meta", f"{_STANDARD}/Resource-meta", {_SYSTEM, _EVERY_TYPE}),
+    ("meta-add", f"{_STANDARD}/Resource-meta-add", {_EVERY_TYPE}),
+    ("meta-delete", f"{_STANDARD}/Resource-meta-delete", {_EVERY_TYPE}),
+    ("validate", f"{_STANDARD}/Resource-validate", {_EVERY_TYPE}),
+    ("export", f"{_BULK_DATA}/OperationDefinition/export", {_SYSTEM}),
+    ("export", f"{_BULK_DATA}/OperationDefinition/patient-export", {"Patient"}),
+    ("export", f"{_BULK_DATA}/OperationDefinition/group-export", {"Group"}),
+    ("delta", f"{_OWN}/delta", {_SYSTEM}),
+    ("as-seen-by", f"{_OWN}/as-seen-by", {"Patient"}),
+    ("request-access", f"{_OWN}/request-access", {"Consent"}),
+    ("access-requests", f"{_OWN}/access-requests", {"Consent"}),
+    ("receipt", f"{_OWN}/receipt", {"AuditEvent"}),
+    ("expand", f"{_STANDARD}/ValueSet-expand", {"ValueSet"}),
+    ("validate-code", f"{_STANDARD}/ValueSet-validate-code", {"ValueSet"}),
+    ("validate-code", f"{_STANDARD}/CodeSystem-validate-code", {"CodeSystem"}),
+    ("lookup", f"{_STANDARD}/CodeSystem-lookup", {"CodeSystem"}),
+    ("subsumes", f"{_STANDARD}/CodeSystem-subsumes", {"CodeSystem"}),
+    ("summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary", {"Patient"}),
+)
+"""Name, definition, and where it is done: for the whole system, for one type, for every type that is kept."""
+_ONLY_R4 = ("summary",)
+_OPERATIONS_ONLY = ("CodeSystem", "ValueSet")
+"""Types of which this server keeps nothing, and knows what is in packages and in FHIR."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -45,7 +72,8 @@ def capability_statement(context: Context, release: Release, form: Format) -> by
 def statement_tree(release: Release, base_url: str, declared: Declared | None = None) -> dict[str, Any]:
     """Return the statement as a tree; ``declared`` are the profiles of the packages that are loaded."""
     base = f"{base_url}/fhir/{release.path}"
-    types = sorted(resource_types(release) - NOT_KEPT | {"AuditEvent"})
+    operated = () if release is Release.STU3 else _OPERATIONS_ONLY
+    types = sorted((resource_types(release) - NOT_KEPT).union({"AuditEvent"}, operated))
     tree: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "url": f"{base}/metadata",
@@ -74,7 +102,7 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
                         "documentation": "both: what either FHIR release holds, as one.",
                     },
                 ],
-                "operation": _operations(release),
+                "operation": _operations(release, _SYSTEM),
                 "compartment": [compartment_url(owner) for owner in OWNERS],
             }
         ],
@@ -128,6 +156,8 @@ def _security(release: Release, base_url: str) -> dict[str, Any]:
 
 
 def _resource(release: Release, name: str) -> dict[str, Any]:
+    if name in _OPERATIONS_ONLY:
+        return {"type": name, "operation": _operations(release, name)}
     if name == "AuditEvent":
         codes = ["read", "search-type"]
         return {
@@ -138,6 +168,7 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
                 {"name": name, "definition": f"http://hl7.org/fhir/SearchParameter/AuditEvent-{name}", "type": kind}
                 for name, kind in PARAMETERS[release]
             ],
+            **({"operation": operations} if (operations := _operations(release, name)) else {}),
         }
     codes = ["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"]
     supported = definitions(release).supported(name)
@@ -161,34 +192,15 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
             {"name": parameter.name, **({"definition": parameter.url} if parameter.url else {}), "type": parameter.kind}
             for _, parameter in sorted(supported.items())
         ],
+        "operation": _operations(release, name),
     }
-    if release is not Release.STU3 and name in _EXPORTED:
-        defined = f"{_BULK_DATA}/OperationDefinition/{_EXPORTED[name]}"
-        resource["operation"] = [{"name": "export", "definition": defined}]
     return {key: value for key, value in resource.items() if value != []}
 
 
-def _operations(release: Release) -> list[dict[str, Any]]:
-    standard = "http://hl7.org/fhir/OperationDefinition"
-    named = {
-        "everything": f"{standard}/Patient-everything",
-        "lastn": f"{standard}/Observation-lastn",
-        "meta": f"{standard}/Resource-meta",
-        "meta-add": f"{standard}/Resource-meta-add",
-        "meta-delete": f"{standard}/Resource-meta-delete",
-        "validate": f"{standard}/Resource-validate",
-        "export": f"{_BULK_DATA}/OperationDefinition/export",
-        "delta": "https://regie.example/fhir/OperationDefinition/delta",
-        "as-seen-by": "https://regie.example/fhir/OperationDefinition/as-seen-by",
-        "request-access": "https://regie.example/fhir/OperationDefinition/request-access",
-        "access-requests": "https://regie.example/fhir/OperationDefinition/access-requests",
-        "receipt": "https://regie.example/fhir/OperationDefinition/receipt",
-        "expand": f"{standard}/ValueSet-expand",
-        "validate-code": f"{standard}/ValueSet-validate-code",
-        "lookup": f"{standard}/CodeSystem-lookup",
-        "subsumes": f"{standard}/CodeSystem-subsumes",
-    }
-    if release is Release.R4:
-        named["summary"] = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
-        return [{"name": name, "definition": url} for name, url in named.items()]
-    return [{"name": name, "definition": {"reference": url}} for name, url in named.items()]
+def _operations(release: Release, place: str) -> list[dict[str, Any]]:
+    """Return the operations of a type, or of the whole system; STU3 has one list for all of them."""
+    if release is Release.STU3:
+        known = [(name, url) for name, url, _ in _OPERATIONS if place == _SYSTEM and name not in _ONLY_R4]
+        return [{"name": name, "definition": {"reference": url}} for name, url in known]
+    group = place if place in (_SYSTEM, *NOT_KEPT, *_OPERATIONS_ONLY) else _EVERY_TYPE
+    return [{"name": name, "definition": url} for name, url, places in _OPERATIONS if {place, group} & places]

@@ -1,4 +1,4 @@
-"""A Binary as the file that it holds, for who asks for it without naming a format of FHIR, as a browser does.
+"""A Binary as the file that it holds, for who reads or writes it without naming a format of FHIR, as a browser does.
 
 The file is somebody's: it is handed out to be kept, never to be shown or run as a page of this server.
 
@@ -11,14 +11,23 @@ from dataclasses import replace
 
 import msgspec
 
+from app.errors import BadRequestError
+from app.fhir.release import Release
+from app.rest.formats import names_format
+from app.rest.request import FhirRequest
 from app.rest.response import FhirResponse
 
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
+_MEDIA_TYPE = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(; ?charset=[A-Za-z0-9_.-]{1,40})?", re.ASCII
+)
 _UNKNOWN = "application/octet-stream"
 _HEADERS = [
     (b"content-disposition", b"attachment"),
     (b"vary", b"Accept"),
 ]
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Binary(msgspec.Struct, rename={"content_type": "contentType"}):
@@ -40,3 +49,31 @@ def as_file(response: FhirResponse) -> FhirResponse:
     kind = held.content_type if _MEDIA_TYPE.fullmatch(held.content_type) else _UNKNOWN
     headers = [*response.headers, *_HEADERS, (b"content-type", kind.encode())]
     return replace(response, body=base64.b64decode(held.content or held.data), headers=headers)
+
+
+def holds_file(request: FhirRequest) -> bool:
+    """Return whether a write of a Binary has the file itself as its body: its Content-Type is none of FHIR's."""
+    sent = request.header(b"content-type") or ""
+    return request.parts[0] == "Binary" and _MEDIA_TYPE.fullmatch(sent) is not None and not names_format(sent)
+
+
+async def as_binary(request: FhirRequest) -> bytes:
+    """Return the Binary that holds the file in the body; ``X-Security-Context`` is its ``securityContext``.
+
+    Raises: TooLargeError, MediaTypeError; BadRequestError, if there is nothing in it.
+    """
+    file = await request.raw_body()
+    if not file:
+        message = "A file has at least one byte."
+        raise BadRequestError(message)
+    member = "content" if request.release is Release.STU3 else "data"
+    context = request.header(b"x-security-context")
+    return _encode(
+        {
+            "resourceType": "Binary",
+            **({"id": request.parts[1]} if len(request.parts) > 1 else {}),
+            "contentType": request.header(b"content-type"),
+            **({"securityContext": {"reference": context}} if context else {}),
+            member: base64.b64encode(file).decode(),
+        }
+    )

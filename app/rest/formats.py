@@ -131,7 +131,8 @@ def _parts(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _is_of(release: Release, parameters: dict[str, str]) -> bool:
-    return parameters.get("fhirversion", release.mime_version) == release.mime_version
+    """Return whether no other release is named; some name it with all of its numbers, ``4.0.1``."""
+    return parameters.get("fhirversion", release.mime_version) in (release.mime_version, release.fhir_version)
 
 
 def _wrong_version(release: Release) -> str:

@@ -18,6 +18,7 @@ from app.interactions.history import SEQ_MAX, HistoryWindow
 from app.interactions.translated import RELEASES
 from app.rest.call import PARTS, Call
 from app.rest.capabilities import capability_statement
+from app.rest.files import as_binary, holds_file
 from app.rest.request import FORM, read_pairs
 from app.rest.response import (
     FhirResponse,
@@ -171,12 +172,17 @@ async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:
     return FhirResponse(200, searchset(call.base, call.release, page))
 
 
+async def _written(call: Call) -> bytes:
+    """Return the resource that is to be written, as JSON."""
+    return await (as_binary(call.request) if holds_file(call.request) else call.request.body())
+
+
 async def create(call: Call) -> FhirResponse:
     """Create, also conditional."""
     call.nothing_asked()
     resource_type = call.resource_type
     written = await single.create(
-        call.context, call.who, call.request.trace, call.release, resource_type, await call.request.body(),
+        call.context, call.who, call.request.trace, call.release, resource_type, await _written(call),
         conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
     )  # fmt: skip
     return written_response(call.base, call.release, written, call.request.wanted_return)
@@ -187,7 +193,7 @@ async def update(call: Call) -> FhirResponse:
     call.nothing_asked()
     resource_type, resource_id = call.resource_type, call.id
     written = await single.update(
-        call.context, call.who, call.request.trace, call.release, resource_type, resource_id, await call.request.body(),
+        call.context, call.who, call.request.trace, call.release, resource_type, resource_id, await _written(call),
         conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,
     )  # fmt: skip
     return written_response(call.base, call.release, written, call.request.wanted_return)

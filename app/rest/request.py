@@ -4,7 +4,8 @@ Spec: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/STU3/http.html
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from codecs import BOM_UTF8
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -12,13 +13,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.audit.events import Trace
-from app.errors import BadRequestError, NotAcceptableError, TooLargeError
+from app.errors import BadRequestError, MediaTypeError, NotAcceptableError, TooLargeError
 from app.fhir.release import Release
 from app.interactions.conditions import Conditions
 from app.rest.formats import Format, as_json, format_accepted, format_asked, format_sent, names_format
 from app.web.ends import NO_ROUTE
 
 FORM = b"application/x-www-form-urlencoded"
+_AS_IT_IS = b"identity"
 _PAIRS_MAX = 500
 _QUERY_LENGTH_MAX = 256 * 1024
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -121,21 +123,25 @@ class FhirRequest:
         if given is None:
             return {}
         pairs = (part.strip().partition("=") for part in re.split("[;,]", given))
-        return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+        return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
     async def body(self, *, may_be_empty: bool = False) -> bytes:
         """Return the body as JSON, also if it came in XML.
 
+        The mark of byte order that some systems begin a text with is left out (RFC 8259, 8.1).
         Raises: TooLargeError, before more than the limit was kept; MediaTypeError; MalformedError and
         InvalidResourceError, if it is XML but no resource.
         """
-        body = await self.raw_body()
+        body = (await self.raw_body()).removeprefix(BOM_UTF8)
         if may_be_empty and not body.strip():
             return b""
         return await as_json(self.release, format_sent(self.release, self.header(b"content-type") or ""), body)
 
     async def raw_body(self) -> bytes:
-        """Return the body whatever it is. Raises: TooLargeError."""
+        """Return the body whatever it is. Raises: TooLargeError; MediaTypeError, if it was compressed."""
+        if self.headers.get(b"content-encoding", _AS_IT_IS).strip().lower() != _AS_IT_IS:
+            message = "A body has to be sent as it is, without a Content-Encoding."
+            raise MediaTypeError(message)
         message = f"A body may have {self.body_size_max} bytes here."
         length = self.headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > self.body_size_max:
@@ -183,6 +189,17 @@ class FhirRequest:
             return self.wanted_format()
         except (NotAcceptableError, BadRequestError):
             return Format.JSON
+
+
+def headers_by_name(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by name; one that came in several lines has their values with commas between (RFC 9110, 5.3)."""
+    found = dict(lines)
+    if len(found) < len(lines):
+        given: dict[bytes, list[bytes]] = {}
+        for name, value in lines:
+            given.setdefault(name, []).append(value)
+        found = {name: b", ".join(values) for name, values in given.items()}
+    return found
 
 
 def read_pairs(query: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#consideration
 ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 ALLOWED_HEADERS = (
     b"Accept, Authorization, Content-Type, DPoP, Idempotency-Key, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, "
-    b"MedMij-Request-ID, Prefer, X-Correlation-ID, X-Request-ID"
+    b"MedMij-Request-ID, Prefer, X-Correlation-ID, X-Request-ID, X-Security-Context"
 )
 EXPOSED_HEADERS = (
     b"Content-Location, DPoP-Nonce, ETag, Idempotency-Replayed, Last-Modified, Location, Regie-Seq, WWW-Authenticate, "

@@ -23,6 +23,8 @@ VALUES = {
 }
 ONLY_R4 = {"summary"}
 """Operations that the other release does not have."""
+OPERATIONS_ONLY = ("CodeSystem", "ValueSet")
+"""Types of which the server keeps none."""
 INTERACTIONS = {
     "read": ("GET", "/{type}/{id}"),
     "vread": ("GET", "/{type}/{id}/_history/{version}"),
@@ -82,6 +84,8 @@ async def test_what_is_promised_for_all_types_is_answered(world: World, release:
 async def test_a_parameter_that_is_not_promised_is_refused(world: World, release: Release) -> None:
     me = world.caller("zonnestraal", release)
     for name, resource in (await promised(me)).items():
+        if name in OPERATIONS_ONLY:
+            continue
         listed = {parameter["name"] for parameter in resource.get("searchParam", [])}
         for parameter in definitions(release).of(name).values():
             if parameter.name not in listed and parameter.name not in ("_id", "_lastUpdated"):
@@ -94,15 +98,55 @@ async def test_a_parameter_that_is_not_promised_is_refused(world: World, release
 async def test_every_interaction_that_is_promised_has_a_route_and_the_other_way_round(
     world: World, release: Release
 ) -> None:
-    resources = await promised(world.caller("zonnestraal", release))
+    me = world.caller("zonnestraal", release)
+    assert (await me.get("/metadata"))["fhirVersion"] == release.fhir_version
     routes = {(route.method, route.path) for route in ROUTES}
-    for name, resource in resources.items():
-        codes = {interaction["code"] for interaction in resource["interaction"]}
+    for name, resource in (await promised(me)).items():
+        codes = {interaction["code"] for interaction in resource.get("interaction", ())}
         assert {INTERACTIONS[code] for code in codes} <= routes
-        if name != "AuditEvent":
+        if name not in ("AuditEvent", *OPERATIONS_ONLY):
             assert codes == set(INTERACTIONS)
-    statement = await world.caller("zonnestraal", release).get("/metadata")
-    operations = {operation["name"] for operation in statement["rest"][0]["operation"]}
-    written_out = {part[1:] for route in ROUTES for part in route.parts if part[0] == "$"}
-    assert operations == (written_out if release is Release.R4 else written_out - ONLY_R4)
-    assert statement["fhirVersion"] == release.fhir_version
+    for name in OPERATIONS_ONLY:
+        assert (await me("GET", f"/{name}")).status_code == 404
+
+
+def operations_by_place() -> dict[str, set[str]]:
+    """Return the operations that have a route: by type, ``{type}`` for those of all, nothing for those of the system."""
+    found: dict[str, set[str]] = {}
+    for route in ROUTES:
+        for name in (part[1:] for part in route.parts if part[0] == "$"):
+            found.setdefault("" if route.parts[0][0] == "$" else route.parts[0], set()).add(name)
+    return found
+
+
+async def test_an_operation_is_promised_where_it_has_a_route(world: World) -> None:
+    me = world.caller("zonnestraal")
+    (rest,) = (await me.get("/metadata"))["rest"]
+    with_routes = operations_by_place()
+    assert {one["name"] for one in rest["operation"]} == with_routes[""]
+    for resource in rest["resource"]:
+        name = resource["type"]
+        of_all = with_routes["{type}"] if name not in ("AuditEvent", *OPERATIONS_ONLY) else set()
+        assert {one["name"] for one in resource["operation"]} == with_routes.get(name, set()) | of_all, name
+
+
+async def test_all_operations_are_promised_in_the_one_list_of_stu3(world: World) -> None:
+    (rest,) = (await world.caller("zonnestraal", Release.STU3).get("/metadata"))["rest"]
+    assert {one["name"] for one in rest["operation"]} == set().union(*operations_by_place().values()) - ONLY_R4
+    assert not any("operation" in resource for resource in rest["resource"])
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_what_is_promised_of_every_type_is_done_for_each(world: World, release: Release) -> None:
+    me = world.caller("zonnestraal", release)
+    for name, resource in (await promised(me)).items():
+        if "interaction" in resource and name != "AuditEvent":
+            assert (await me("GET", f"/{name}/$meta")).status_code == 200, name
+            assert (await me("POST", f"/{name}/$validate", {"resourceType": name})).status_code == 200, name
+            labels = {
+                "resourceType": "Parameters",
+                "parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": "a"}]}}],
+            }
+            for operation in ("$meta-add", "$meta-delete"):
+                answer = await me("POST", f"/{name}/nobody-has-this/{operation}", labels)
+                assert (answer.status_code, "is not known" in answer.text) == (404, True), (name, answer.text)

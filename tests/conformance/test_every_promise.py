@@ -63,7 +63,7 @@ async def statement(me: Caller) -> Tree:
 async def test_every_type_says_the_same_of_itself_and_nothing_that_is_not_called_here(me: Caller) -> None:
     for resource in (await statement(me))["rest"][0]["resource"]:
         flags = {name: value for name, value in resource.items() if name not in SAID}
-        if resource["type"] != "AuditEvent":
+        if resource["type"] not in ("AuditEvent", "CodeSystem", "ValueSet"):
             assert flags == FLAGS, resource["type"]
 
 

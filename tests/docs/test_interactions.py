@@ -301,9 +301,10 @@ def test_the_table_names_the_routes() -> None:
 @pytest.mark.parametrize("release", Release)
 def test_the_table_names_what_the_capability_statement_has(release: Release) -> None:
     (rest,) = statement_tree(release, "https://regie.example")["rest"]
-    codes = {one["code"] for resource in [rest, *rest["resource"]] for one in resource["interaction"]}
+    codes = {one["code"] for resource in [rest, *rest["resource"]] for one in resource.get("interaction", ())}
     assert codes - {"transaction"} == {name for name in table() if not name.startswith("operation-")} - {"log"}
-    operations = {f"operation-{one['name']}" for one in rest["operation"]}
+    places = [rest, *rest["resource"]]
+    operations = {f"operation-{one['name']}" for place in places for one in place.get("operation", ())}
     only_r4 = set() if release is Release.R4 else {"operation-summary"}
     assert {name for name in table() if name.startswith("operation-")} == operations | only_r4
 

@@ -121,9 +121,10 @@ class Results:
 
     def _add_total(self, name: str, modifier: str, text: str) -> None:
         self._once(name, modifier)
-        if text not in ("none", "estimate", "accurate"):
+        wanted = "estimate" if text == "estimated" else text  # as HAPI's client writes it
+        if wanted not in ("none", "estimate", "accurate"):
             raise BadRequestError("_total wants none, estimate or accurate.", expression="http._total")
-        self.total = cast("Total", text)
+        self.total = cast("Total", wanted)
 
     def _add_sort(self, name: str, modifier: str, text: str) -> None:
         self._once(name, modifier)

@@ -16,7 +16,7 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from app.errors import BadRequestError
-from app.fhir.dates import interval, microseconds
+from app.fhir.dates import interval, microseconds, with_plus
 from app.fhir.reference import FragmentReference, LiteralReference, localize
 from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.expression import (
@@ -41,7 +41,6 @@ _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _ZONE = re.compile(r"(Z|[+-]\d\d:\d\d)\Z")
-_LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)")
 _APPROXIMATELY = Decimal("0.1")
 
 
@@ -147,8 +146,7 @@ def _reference(
 
 def _date(parameter: SearchParameter, text: str, around: Surroundings) -> DateValue:
     prefix, rest = _prefix(text)
-    # "+" in a query string is a space, unless it was encoded; nothing else can be meant here.
-    rest = _LOST_PLUS.sub(r"\1+\2", rest)
+    rest = with_plus(rest)
     try:
         low, high = interval(rest, around.time_zone)
     except ValueError as error:

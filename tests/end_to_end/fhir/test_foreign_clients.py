@@ -1,9 +1,13 @@
 """What clients of other makers send, as they send it: it works, or is refused in a way that they can understand."""
 
+import gzip
+
 import pytest
 
 from app.fhir.release import Release
-from tests.support.world import BASE_URL, World, bundle, entry, ids_of, tree_of, weight
+from app.fhir.xml.write import to_xml
+from tests.support.verdict import encoded
+from tests.support.world import BASE_URL, Caller, World, bundle, entry, ids_of, never_made, tree_of, weight
 
 HAPI_ACCEPT = (
     "application/fhir+xml;q=1.0, application/fhir+json;q=1.0, application/xml+fhir;q=0.9, application/json+fhir;q=0.9"
@@ -135,3 +139,120 @@ async def test_a_reference_by_a_search_is_refused_with_its_place(world: World, k
 async def test_an_operation_that_is_not_there_is_refused_as_not_supported(world: World, url: str) -> None:
     answer = await world.caller("zonnestraal")("GET", url)
     assert (answer.status_code, tree_of(answer)["issue"][0]["code"]) == (400, "not-supported")
+
+
+async def several_lines(
+    me: Caller, method: str, url: str, *lines: tuple[str, str], body: bytes = b""
+) -> tuple[int, str, bytes]:
+    """Return status, media type and body of the answer to a request that may have a header in several lines."""
+    asked = me.http.build_request(
+        method, f"{me.base}{url}", content=body or None, headers=[("Authorization", f"Bearer {me.token}"), *lines]
+    )
+    answer = await me.http.send(asked)
+    return answer.status_code, answer.headers.get("content-type", ""), answer.content
+
+
+async def test_a_header_may_come_in_several_lines(world: World) -> None:
+    me, him = world.caller("zonnestraal"), world.zonnestraal
+    url = him.url("weight")
+    accepted = ("Accept", "application/fhir+xml"), ("Accept", "text/html")
+    for lines in (accepted, accepted[::-1]):
+        assert (await several_lines(me, "GET", url, *lines))[:2] == (200, "application/fhir+xml;charset=utf-8")
+    known = ("If-None-Match", 'W/"1"'), ("If-None-Match", 'W/"7"')
+    assert (await several_lines(me, "GET", url, *known))[0] == 304
+    sent = ("Content-Type", "application/fhir+json"), ("Prefer", "return=minimal"), ("Prefer", "handling=lenient")
+    body = encoded(weight(R4, him.patient()))
+    assert await several_lines(me, "POST", "/Observation", *sent, body=body) == (201, "", b"")
+    other = ("Authorization", f"Bearer {world.made.tokens['maanlicht']}")
+    assert (await several_lines(me, "GET", url, other))[0] == 401
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_text_may_begin_with_the_mark_of_byte_order(world: World, release: Release) -> None:
+    me = world.caller("zonnestraal", release)
+    body = encoded(weight(release, world.zonnestraal.patient(release)))
+    for form, text in (("json", body), ("xml", to_xml(release, body))):
+        answer = await me("POST", "/Observation", b"\xef\xbb\xbf" + text, Content_Type=f"application/fhir+{form}")
+        assert answer.status_code == 201, answer.text
+
+
+async def test_a_body_that_was_compressed_is_refused_as_such(world: World) -> None:
+    me = world.caller("zonnestraal")
+    body = gzip.compress(encoded(weight(R4, world.zonnestraal.patient())))
+    answer = await me("POST", "/Observation", body, Content_Encoding="gzip")
+    assert (answer.status_code, "Content-Encoding" in answer.text) == (415, True)
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_release_may_be_named_with_all_of_its_numbers(world: World, release: Release) -> None:
+    me, him = world.caller("zonnestraal", release), world.zonnestraal
+    named = f"application/fhir+json; fhirVersion={release.fhir_version}"
+    body = weight(release, him.patient(release))
+    assert (await me("POST", "/Observation", body, Content_Type=named, Accept=named)).status_code == 201
+    assert (await me("GET", him.url("weight", release), Accept=f"{named}.1")).status_code == 406
+
+
+async def test_the_plus_of_a_time_zone_may_come_as_it_is(world: World) -> None:
+    me = world.caller("zonnestraal")
+    patient = f"/Patient/{world.zonnestraal.patients[R4]}"
+    for url in (
+        "/_history?_since=",
+        f"{patient}/_history?_at=",
+        f"{patient}/$everything?_since=",
+        "/AuditEvent?date=ge",
+    ):
+        answer = await me("GET", f"{url}2026-01-01T00:00:00.123+00:00")
+        assert answer.status_code == 200, answer.text
+
+
+async def test_an_estimate_may_be_asked_for_as_hapi_writes_it(world: World) -> None:
+    me = world.caller("zonnestraal")
+    asked, said = await me.get("/Observation?_total=estimated"), await me.get("/Observation?_total=estimate")
+    assert asked["total"] == said["total"] > 0
+
+
+@pytest.mark.parametrize("release", Release)
+@pytest.mark.parametrize("kind", ["application/pdf", "text/plain; charset=utf-8"])
+async def test_a_file_is_written_as_it_is(world: World, release: Release, kind: str) -> None:
+    me = world.caller("zonnestraal", release)
+    file = bytes(range(256))
+    made = await me("POST", "/Binary", file, Content_Type=kind, Accept="application/fhir+json")
+    assert (made.status_code, tree_of(made)["contentType"]) == (201, kind)
+    url = f"/Binary/{tree_of(made)['id']}"
+    changed = await me("PUT", url, file * 2, Content_Type=kind)
+    assert (changed.status_code, tree_of(changed)["meta"]["versionId"]) == (200, "2")
+    kept = await me("GET", url, Accept="*/*")
+    assert (kept.content, kept.headers["content-type"]) == (file * 2, kind)
+    assert (await world.caller("maanlicht", release)("GET", url)).status_code == 404
+
+
+async def test_whose_a_file_is_may_be_said_in_a_header(world: World) -> None:
+    me, him, her = world.caller("zonnestraal"), world.zonnestraal, world.maanlicht
+    made = await me("POST", "/Binary", b"a;b", Content_Type="text/csv", X_Security_Context=him.patient())
+    assert tree_of(made)["securityContext"] == {"reference": him.patient()}
+    before = await me.changes()
+    for whose in (her.patient(), f"Patient/{never_made()}", "Koekoek/1"):
+        answer = await me("POST", "/Binary", b"a;b", Content_Type="text/csv", X_Security_Context=whose)
+        assert answer.status_code == 422
+    assert await me.changes() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("application/pdf", b"", 400),
+        ("no media type", b"a", 415),
+        ("", b"a", 415),
+        ("application/fhir+json", b"%PDF", 400),
+        ("application/json", b'{"resourceType": "Patient"}', 400),
+    ],
+)
+async def test_what_is_no_file_is_none(world: World, kind: str, body: bytes, status: int) -> None:
+    answer = await world.caller("zonnestraal")("POST", "/Binary", body, Content_Type=kind)
+    assert (answer.status_code, tree_of(answer)["resourceType"]) == (status, "OperationOutcome")
+
+
+async def test_only_a_binary_takes_a_file(world: World) -> None:
+    me = world.caller("zonnestraal")
+    assert (await me("POST", "/Media", b"%PDF", Content_Type="application/pdf")).status_code == 415
+    assert (await me("PATCH", "/Binary/1", b"%PDF", Content_Type="application/pdf")).status_code == 415
