@@ -131,6 +131,7 @@ class Results:
         parts = split(text, ",")
         if len(parts) > MAXIMUM_SORT_KEYS:
             raise BadRequestError(f"_sort has at most {MAXIMUM_SORT_KEYS} keys.", expression="http._sort")
+        keys = []
         for part in parts:
             key = part.strip()
             sorted_by = key.removeprefix("-")
@@ -139,7 +140,8 @@ class Results:
                 raise unknown("_sort", f"names a parameter that is not known for {self.resource_type}")
             if parameter.kind in UNSORTED:
                 raise unknown("_sort", f"can't be by {parameter.name}, a {parameter.kind}")
-            self.sort.append(SortKey(parameter, descending=key.startswith("-")))
+            keys.append(SortKey(parameter, descending=key.startswith("-")))
+        self.sort += keys  # all or, with handling=lenient, none: the links to further pages have what was used
 
     def _add_include(self, name: str, modifier: str, text: str) -> None:
         """Take an include such as ``CarePlan:activity-goal:Goal``; ``:recurse`` is how STU3 spells ``:iterate``."""

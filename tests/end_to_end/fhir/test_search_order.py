@@ -5,7 +5,7 @@ import pytest
 from app.fhir.release import Release
 from app.store.search import run
 from tests.end_to_end.fhir.test_search import make, named
-from tests.support.world import World, condition, identifier, ids_of, link, weight
+from tests.support.world import World, condition, identifier, ids_of, link, tree_of, weight
 
 DAYS = ("2026-03-01", "2026-03-03", "2026-03-02", "2026-03-02", "2026-03-01")
 STATUSES = ("final", "amended", "preliminary", "final", "amended")
@@ -53,6 +53,20 @@ async def test_what_is_found_is_sorted_by_codes_too_over_pages_of_any_size(
                 break
             page = await me.get(following)
         assert names == found.split(), size
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_an_order_that_is_known_in_part_is_passed_over_as_a_whole(world: World, release: Release) -> None:
+    await make_five(world, release)
+    me = world.caller("maanlicht", release)
+    asked = f"/Observation?{NAMES}&_count=2&_sort=date,unheard"
+    page = tree_of(await me("GET", asked, Prefer="handling=lenient"))
+    assert page["entry"][-1]["resource"]["issue"][0]["expression"] == ["http._sort"]
+    found = ids_of(page)
+    while following := link(page, "next"):
+        page = await me.get(following)
+        found += ids_of(page)
+    assert found == await me.found(f"/Observation?{NAMES}")
 
 
 @pytest.mark.parametrize("release", Release)

@@ -101,6 +101,7 @@ def test_the_self_link_has_what_was_used_in_the_order_and_with_the_values_that_c
         ("_summary:x=true", "http._summary:x"),
         ("_sort:asc=code", "http._sort:asc"),
         ("_sort=unheard", "http._sort"),
+        ("_sort=-date,unheard", "http._sort"),
         ("_include=Nonsense:*", "http._include"),
         ("_revinclude=*", "http._revinclude"),
         ("_revinclude=Provenance:*", "http._revinclude"),
@@ -126,6 +127,7 @@ def test_what_is_not_supported_is_refused_by_name_and_left_out_if_the_caller_say
     assert lenient.ignored[0].severity == "warning"
     assert len(lenient.criteria) == 1
     assert lenient.used == (("code", "a"),)
+    assert lenient.sort == ()
 
 
 def test_a_chain_goes_to_each_type_that_has_the_parameter() -> None:
