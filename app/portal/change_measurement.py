@@ -13,7 +13,6 @@ from starlette.responses import Response
 from app.errors import AccessDeniedError, NotFoundError, PreconditionFailedError
 from app.fhir.elements import Tree
 from app.fhir.labels import is_restricted
-from app.fhir.release import Release
 from app.fhir.self_measured import MOMENTS, is_own
 from app.interactions.self_measured import Change
 from app.portal import kinds
@@ -50,59 +49,69 @@ def _fields_of(kind: Kind, tree: Tree, reading: Reading, language: Language) -> 
 
 
 async def _own(
-    parts: Parts, request: Request, person: SignedIn, kind: Kind, resource_id: str
+    reading: Reading, kind: Kind, release: str, resource_id: str, language: Language
 ) -> tuple[Found, dict[str, str]]:
     """Return a measurement that the person may correct, and its fields. Raises: NotFoundError, when there is none."""
-    reading, language = reading_for(parts, request, person), language_of(request)
-    for release in Release:
-        found = await parts.interactions.search(
-            person.requester(), trace_of(request), release, "Observation", [("_id", resource_id)]
-        )
-        for one in found.matches:
-            fields = _fields_of(kind, one.tree(), reading, language)
-            if fields is not None:
-                return one, fields
+    for one in await reading.known(release, ["Observation"], resource_id):
+        fields = _fields_of(kind, one.tree(), reading, language)
+        if fields is not None:
+            return one, fields
     raise NotFoundError("There is no such measurement.")
 
 
-async def is_taken_back(reading: Reading, resource_id: str, release: str = "") -> bool:
-    """Return whether this, of any release unless one is named by its path, is what the person typed, and took back."""
-    every = await reading.found("Observation", ("_id", resource_id))
-    found = [one.tree() for one in every if release in ("", one.release.path)]
+async def is_taken_back(reading: Reading, release: str, resource_id: str) -> bool:
+    """Return whether this, of the release with this path, is what the person typed, and took back."""
+    found = [one.tree() for one in await reading.known(release, ["Observation"], resource_id)]
     return any(is_own(tree) and tree.get("status") in WRONG for tree in found)
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the route ``/measurements/{key}/{resource_id}``."""
+    """Return the route ``/measurements/{key}/{release}/{resource_id}``: an id may be in both releases."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/measurements/{key}/{resource_id}")
-    async def correct_form(
+    async def without_release(
         request: Request, person: Annotated[SignedIn, Depends(in_record)], key: str, resource_id: str
+    ) -> RedirectResponse:
+        """Lead an address of before to where the form is now."""
+        reading, language = reading_for(parts, request, person), language_of(request)
+        for one in await reading.found("Observation", ("_id", resource_id)):
+            if _fields_of(kind_with_form(key), one.tree(), reading, language) is not None:
+                return RedirectResponse(f"/measurements/{key}/{one.release.path}/{resource_id}", 303)
+        raise NotFoundError("There is no such measurement.")
+
+    @routes.get("/measurements/{key}/{release}/{resource_id}")
+    async def correct_form(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], key: str, release: str, resource_id: str
     ) -> HTMLResponse:
-        kind = kind_with_form(key)
-        one, fields = await _own(parts, request, person, kind, resource_id)
+        kind, reading, language = kind_with_form(key), reading_for(parts, request, person), language_of(request)
+        one, fields = await _own(reading, kind, release, resource_id, language)
         if not may_change(person):
             raise AccessDeniedError("Measurements can't be changed by this login.")
         before = typed_in(typed_before(request, person))
         is_back = bool(before) and before.get("do") != "take-back"
         typed = before if is_back else {**fields, "version": str(one.version)}
-        answer = form_page(request, parts, person, kind, typed, changes=resource_id, is_back=is_back)
+        answer = form_page(request, parts, person, kind, typed, changes=f"{release}/{resource_id}", is_back=is_back)
         forget_typed(request, answer)
         return answer
 
-    @routes.post("/measurements/{key}/{resource_id}")
+    @routes.post("/measurements/{key}/{release}/{resource_id}")
     async def correct(
-        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], key: str, resource_id: str
+        request: Request,
+        form: KeptForm,
+        person: Annotated[SignedIn, Depends(in_record)],
+        key: str,
+        release: str,
+        resource_id: str,
     ) -> Response:
         kind, reading, typed = kind_with_form(key), reading_for(parts, request, person), typed_in(form)
-        takes_back = typed.get("do") == "take-back"
-        if takes_back and await is_taken_back(reading, resource_id):
+        takes_back, place = typed.get("do") == "take-back", f"{release}/{resource_id}"
+        if takes_back and await is_taken_back(reading, release, resource_id):
             return RedirectResponse(f"/measurements/{key}?saved=taken-back", 303)  # sent twice
-        one, fields = await _own(parts, request, person, kind, resource_id)
+        one, fields = await _own(reading, kind, release, resource_id, language_of(request))
         found = Checked() if takes_back else checked(key, typed, reading.now, language_of(request))
         if found.errors or not is_sure(found, form):
-            return form_page(request, parts, person, kind, typed, found, changes=resource_id)
+            return form_page(request, parts, person, kind, typed, found, changes=place)
         standing = text_of(form, "version")
         try:
             if standing != str(one.version):
@@ -111,7 +120,7 @@ def router(parts: Parts) -> APIRouter:
             await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
             fields["version"] = str(one.version)
-            return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=resource_id)
+            return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=place)
         return RedirectResponse(f"/measurements/{key}?saved={'taken-back' if takes_back else 'corrected'}", 303)
 
     return routes

@@ -268,7 +268,7 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
     ) -> Response:
         reading, typed = reading_for(parts, request, person), typed_in(form)
         takes_back, place = typed.get("do") == "take-back", f"{release}/{resource_id}"
-        if takes_back and await is_taken_back(reading, resource_id, release):
+        if takes_back and await is_taken_back(reading, release, resource_id):
             return RedirectResponse(f"{DIARY}?saved=taken-back", 303)  # sent twice, the first time took it back
         one, fields = await _own(reading, release, resource_id)
         entry, errors = (None, {}) if takes_back else checked_entry(typed, reading.now, language_of(request))

@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import repeat
 from zoneinfo import ZoneInfo
 
 from app.fhir import own_plan
 from app.fhir.elements import LOINC, SNOMED, Tree, amount, codes, effective, extension, has_code, listed, named, words
+from app.fhir.release import Release
 from app.fhir.self_measured import is_own
 from app.portal.language import marked
 
@@ -213,7 +215,7 @@ class Measurement:
     """One measurement: a value for each series of its kind (None where it has none), in the kind's unit.
 
     ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person. ``is_half`` says that
-    its ``resource``, the Observation, has one value of a pair.
+    its ``resource``, the Observation of ``release`` (None where that was not asked), has one value of a pair.
     """
 
     at: datetime
@@ -223,6 +225,12 @@ class Measurement:
     note: str = ""
     is_half: bool = False
     resource: Tree = field(default_factory=dict, compare=False)
+    release: Release | None = field(default=None, compare=False)
+
+    @property
+    def place(self) -> str:
+        """Return the path below its kind at which it is corrected; empty without its release."""
+        return f"{self.release.path}/{self.source}" if self.release and self.source else ""
 
     @property
     def source(self) -> str:
@@ -302,15 +310,17 @@ def _moment(resource: Tree, own: Collection[str]) -> str:
     return next((MOMENTS[code] for code in own if code in MOMENTS), "")
 
 
-def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> list[Measurement]:
-    """Return the measurements of one kind, oldest first.
+def measurements_of(
+    kind: Kind, resources: Iterable[Tree], zone: ZoneInfo, releases: Iterable[Release | None] = repeat(None)
+) -> list[Measurement]:
+    """Return the measurements of one kind, oldest first; ``releases`` has that of each resource, where it matters.
 
     One that came in twice, such as in both releases, is shown once: the same business identifier is the same measurement.
     The values of a pair that came one by one, as a practice sends a blood pressure, are put together again.
     """
     found: list[Measurement] = []
     seen: set[tuple[str, str]] = set()
-    for resource in resources:
+    for resource, release in zip(resources, releases, strict=False):
         coded = codes(resource.get("code"))
         if resource.get("status") in WRONG or _kind(coded) is not kind:
             continue
@@ -336,6 +346,7 @@ def measurements_of(kind: Kind, resources: Iterable[Tree], zone: ZoneInfo) -> li
                 str(resource.get("comment") or remark or ""),
                 kind.is_pair and None in values,
                 resource,
+                release,
             )
         )
     return _paired(sorted(found, key=lambda one: one.at))

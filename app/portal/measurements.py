@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -151,8 +151,9 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
     if kind.is_pair:
         window = Window(periods[0], last)
         upto = [("date", f"le{last + timedelta(days=1)}")] if last < reading.today else []
-        found = await reading.all("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
-        return Found(window, _within(window, measurements_of(kind, found, reading.zone), reading.today))
+        found = await reading.found("Observation", ("code", codes_of(kind)), _since(window.first), *upto)
+        trees, of = [one.tree() for one in found], [one.release for one in found]
+        return Found(window, _within(window, measurements_of(kind, trees, reading.zone, of), reading.today))
     windows = [Window(period, last) for period in periods]
     starts = [to_us(datetime.combine(window.first, time(), reading.zone)) for window in windows]
     tokens = [[TokenValue(LOINC, one.code)] for one in kind.series]
@@ -184,7 +185,8 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
                 bodies[place] = [one.resource for one in own[-ROWS_MAX:]]
             else:
                 values.append(of_release.values)
-    measured = _within(window, measurements_of(kind, chain(*bodies), reading.zone), reading.today)
+    releases = chain(*(repeat(release, len(own)) for release, own in zip(Release, bodies, strict=True)))
+    measured = _within(window, measurements_of(kind, chain(*bodies), reading.zone, releases), reading.today)
     every = [dense.since(start, dense.together(several)) for several in zip(*values, strict=True)]
     return Found(window, measured, every if any(one.at for one in every) else None)
 

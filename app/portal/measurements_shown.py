@@ -82,6 +82,7 @@ class Row:
     note: str
     state: int | None
     source: str
+    place: str
     is_own: bool
     is_sensitive: bool
 
@@ -346,6 +347,7 @@ def rows_of(
             note=one.note,
             state=state_of(one.values, targets),
             source=one.source,
+            place=one.place,
             is_own=one.is_own,
             is_sensitive=is_restricted(one.resource),
         )

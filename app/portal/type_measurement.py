@@ -69,7 +69,7 @@ def form_page(
 ) -> HTMLResponse:
     """Return the form with what was typed in it, and what is wrong with that or asked about it.
 
-    ``changes`` is the id of the measurement that it corrects. ``is_back``: it was typed before the login ended.
+    ``changes`` is the release and id of the measurement that it corrects. ``is_back``: it was typed before the login ended.
     """
     doubts = found.doubts if found and not found.errors else []
     return page(

@@ -171,7 +171,7 @@ async def test_a_record_in_r4_alone_gets_it_in_r4(tmp_path: Path) -> None:
 async def test_the_person_corrects_a_value_and_the_old_one_stays_in_its_history(world: World) -> None:
     await post(world, ADD, **typed(note="voor het ontbijt"))
     (kept,) = await observations(world)
-    path = f"/measurements/weight/{kept['id']}"
+    path = f"/measurements/weight/stu3/{kept['id']}"
     form = (await page(world, path)).text
     assert 'value="72,5"' in form
     assert "voor het ontbijt" in form
@@ -206,7 +206,7 @@ async def test_what_is_marked_as_sensitive_is_seen_by_those_only_who_were_given_
     assert marked <= await seen_by(world, "no grant")
     assert "Gevoelig" in (await page(world, f"/measurements/{kind}")).text
     one = next(one for one in await observations(world) if "pulse-rate" not in str(one["meta"]))
-    path = f"/measurements/{kind}/{one['id']}"
+    path = f"/measurements/{kind}/stu3/{one['id']}"
     assert 'name="sensitive" checked' in (await page(world, path)).text
     await post(world, path, **fields, version="1")
     assert one["id"] not in await seen_by(world, "granted"), "a correction leaves it so"
@@ -226,7 +226,7 @@ async def test_a_helper_marks_as_sensitive_only_what_they_go_on_to_see(world: Wo
 async def test_a_value_that_is_taken_back_counts_no_more(world: World) -> None:
     await post(world, ADD, **typed(value="111"))
     (kept,) = await observations(world)
-    path = f"/measurements/weight/{kept['id']}"
+    path = f"/measurements/weight/stu3/{kept['id']}"
     answer = await post(world, path, do="take-back", version="1")
     assert answer.headers["location"] == "/measurements/weight?saved=taken-back"
     (stays,) = await observations(world)
@@ -243,7 +243,7 @@ async def test_a_value_that_is_taken_back_counts_no_more(world: World) -> None:
 async def test_a_second_tab_does_not_write_over_the_first(world: World) -> None:
     await post(world, ADD, **typed())
     (kept,) = await observations(world)
-    path = f"/measurements/weight/{kept['id']}"
+    path = f"/measurements/weight/stu3/{kept['id']}"
     assert (await post(world, path, **typed(value="74", version="1"))).status_code == 303
     late = await post(world, path, **typed(value="75", version="1"))
     assert late.status_code == 422
@@ -267,10 +267,43 @@ async def test_what_somebody_else_measured_is_not_corrected_here(world: World) -
             "valueQuantity": {"value": 80.1, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
         }
     )
-    path = f"/measurements/weight/{made['id']}"
+    path = f"/measurements/weight/stu3/{made['id']}"
     assert (await page(world, path)).status_code == 404
     assert (await post(world, path, **typed(value="81", version="1"))).status_code == 404
     assert f"/my-data/corrections?about=Observation/{made['id']}" in (await page(world, "/measurements/weight")).text
+
+
+async def test_a_measurement_with_the_same_id_in_both_releases_is_corrected_in_its_own(world: World) -> None:
+    chosen, at = "5a1ad000-0000-4000-8000-00000000feed", datetime.now(UTC) - timedelta(hours=3)
+    values = {Release.STU3: ("70", "70,5"), Release.R4: ("90", "90,5")}
+    for release, (value, _) in values.items():
+        patient = {"reference": world.zonnestraal.patient(release)}
+        quantity = {"value": int(value), "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
+        tree = {
+            "resourceType": "Observation",
+            "id": chosen,
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+            "subject": patient,
+            "performer": [patient],
+            "effectiveDateTime": at.isoformat(timespec="seconds"),
+            "valueQuantity": quantity,
+        }
+        made = await world.caller("zonnestraal", release)("PUT", f"/Observation/{chosen}", tree)
+        assert made.status_code == 201, made.text
+    shown = (await page(world, "/measurements/weight")).text
+    for release, (value, other) in values.items():
+        path = f"/measurements/weight/{release.path}/{chosen}"
+        assert path in shown
+        assert f'value="{value}"' in (await page(world, path)).text
+        answer = await post(world, path, **typed(value=other, version="1"))
+        assert answer.headers.get("location") == "/measurements/weight?saved=corrected", answer.text
+        kept = await world.caller("zonnestraal", release).get(f"/Observation/{chosen}")
+        assert str(kept["valueQuantity"]["value"]).replace(".", ",") == other
+    assert (await post(world, f"/measurements/weight/r4/{chosen}", do="take-back", version="2")).status_code == 303
+    assert (await page(world, f"/measurements/weight/r4/{chosen}")).status_code == 404
+    before = await page(world, f"/measurements/weight/{chosen}")
+    assert before.headers["location"] == f"/measurements/weight/stu3/{chosen}"
 
 
 async def test_half_a_blood_pressure_has_no_form_and_can_be_asked_about(world: World) -> None:
@@ -286,7 +319,7 @@ async def test_half_a_blood_pressure_has_no_form_and_can_be_asked_about(world: W
             "valueQuantity": {"value": 131, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
         }
     )
-    path = f"/measurements/blood-pressure/{made['id']}"
+    path = f"/measurements/blood-pressure/stu3/{made['id']}"
     assert (await page(world, path)).status_code == 404
     assert (await post(world, path, **typed(upper="128", lower="76", version="1"))).status_code == 404
     shown = (await page(world, "/measurements/blood-pressure")).text
@@ -297,7 +330,7 @@ async def test_half_a_blood_pressure_has_no_form_and_can_be_asked_about(world: W
 async def test_nobody_corrects_a_measurement_of_another(world: World) -> None:
     await post(world, ADD, **typed())
     (kept,) = await observations(world)
-    path = f"/measurements/weight/{kept['id']}"
+    path = f"/measurements/weight/stu3/{kept['id']}"
     for answer in (
         await page(world, path, "maanlicht"),
         await post(world, path, "maanlicht", **typed(value="90", version="1")),
@@ -323,7 +356,7 @@ async def test_a_helper_who_may_not_add_is_shown_no_form_and_adds_nothing(world:
 async def test_a_helper_who_may_not_change_corrects_and_takes_back_nothing(world: World, actions: Action) -> None:
     await post(world, ADD, **typed())
     (kept,) = await observations(world)
-    place = f"/measurements/weight/{kept['id']}"
+    place = f"/measurements/weight/stu3/{kept['id']}"
     grant = await let_act(world, world.maanlicht, actions=actions)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
@@ -360,7 +393,7 @@ async def test_a_helper_who_may_do_both_adds_and_corrects(world: World) -> None:
         await go_in(browser, grant)
         assert (await send(browser, ADD, **typed())).status_code == 303
         (kept,) = await observations(world)
-        place = f"/measurements/weight/{kept['id']}"
+        place = f"/measurements/weight/stu3/{kept['id']}"
         assert (await send(browser, place, **typed(value="80", version=kept["meta"]["versionId"]))).status_code == 303
     (kept,) = await observations(world)
     assert kept["valueQuantity"]["value"] == 80

@@ -40,7 +40,7 @@ FLOWS = (
         "measurements",
         "correct a value, take it back",
         "test_a_person_types_a_measurement_corrects_it_and_takes_it_back",
-        ("GET /measurements/{key}/{resource_id}", "POST /measurements/{key}/{resource_id}"),
+        ("GET /measurements/{key}/{release}/{resource_id}", "POST /measurements/{key}/{release}/{resource_id}"),
     ),
     Flow(
         "measurements",

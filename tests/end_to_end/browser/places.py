@@ -102,7 +102,8 @@ NOT_FOUND = "/nowhere"
 
 BESIDE = {
     "/diary/{release}/{resource_id}": "needs something that the person wrote down",
-    "/measurements/{key}/{resource_id}": "needs a measurement that the person typed",
+    "/measurements/{key}/{release}/{resource_id}": "needs a measurement that the person typed",
+    "/measurements/{key}/{resource_id}": "leads on to the address with the release",
     "/care-plan/{what}/{release}/{resource_id}": "needs a goal or an action that the person wrote",
     "/visit/{resource_id}": "needs what was prepared",
     "/visit/{resource_id}/change": "needs what was prepared",
