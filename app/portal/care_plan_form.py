@@ -40,6 +40,11 @@ class Choice:
         """Return the name of the field."""
         return f"part {self.reference}"
 
+    @property
+    def shown(self) -> str:
+        """Return the name of the field that says that the form had it: what came into view since then is not taken out."""
+        return f"shown {self.reference}"
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:
@@ -106,6 +111,12 @@ def plan_fields(plan: Tree, choices: Choices) -> dict[str, str]:
     }
 
 
+def ticked_since(texts: Mapping[str, str], fields: Mapping[str, str], choices: Choices) -> dict[str, str]:
+    """Return the fields of what belongs to a plan and was not in the form that was sent."""
+    every = (*choices.goals, *choices.activities)
+    return {one.field: "on" for one in every if one.field in fields and one.shown not in texts}
+
+
 def plan_typed(
     texts: Mapping[str, str], plan: Tree, choices: Choices, today: date, language: Language, by: str
 ) -> tuple[AgreedPlan | None, dict[str, str]]:
@@ -165,7 +176,8 @@ def _activities(plan: Tree, name: str) -> list[Tree]:
 
 def _chosen(texts: Mapping[str, str], stands: list[str], choices: Iterable[Choice]) -> tuple[str, ...]:
     """Return what belongs to a plan from now on: what was ticked, and what was not to be chosen but belonged to it."""
-    ticked = {one.reference: bool(texts.get(one.field)) for one in choices}
+    offered = [one for one in choices if one.shown in texts or one.field in texts]
+    ticked = {one.reference: bool(texts.get(one.field)) for one in offered}
     kept = [one for one in stands if ticked.get(one, True)]
     return tuple(dict.fromkeys([*kept, *(one for one, is_ticked in ticked.items() if is_ticked)]))
 

@@ -31,6 +31,7 @@ from app.portal.care_plan_form import (
     parts_proposed,
     plan_fields,
     plan_typed,
+    ticked_since,
 )
 from app.portal.careplan import OVER
 from app.portal.interactions import Found
@@ -263,7 +264,7 @@ class Forms:
             "practice_care_plan.html" if form.what == "plans" else "practice_plan.html",
             status=409 if problem else 422 if errors else 200,
             what=form.what,
-            typed=form.typed,
+            typed={**(ticked_since(form.typed, standing.fields, standing.choices) if standing else {}), **form.typed},
             errors=errors or {},
             problem=problem,
             fits=standing is None or standing.fits,

@@ -24,7 +24,7 @@ TITLE = {
     "agreements": "Elke week bellen\nMedicijnen bespreken",
     "key": "first",
 }
-OPENED = re.compile(r'name="(version|key)" value="([^"]+)"')
+OPENED = re.compile(r'name="(key|version|shown [^"]+)" value="([^"]+)"')
 
 
 async def plans_of(world: World, release: Release = Release.R4) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ async def plans_of(world: World, release: Release = Release.R4) -> list[dict[str
 
 
 def opened(text: str) -> dict[str, str]:
-    """Return the version and the key of the form on a page."""
+    """Return the version and the key of the form on a page, and what it had to tick."""
     return dict(OPENED.findall(text.split('id="end"', maxsplit=1)[0]))
 
 
@@ -222,6 +222,27 @@ async def test_where_stu3_is_what_is_written_all_of_a_plan_is_made_in_stu3(
     assert made["subject"] == {"reference": world.zonnestraal.patient(Release.STU3)}
     asked = [one["reference"]["reference"].split("/")[0] for one in made["activity"] if "reference" in one]
     assert (len(made["goal"]), asked) == (3, ["ProcedureRequest", "ProcedureRequest", "Task", "Task"])
+
+
+async def test_a_goal_that_came_into_view_after_the_form_was_opened_is_not_taken_out(world: World, plan: str) -> None:
+    me, patient = world.caller("zonnestraal"), world.zonnestraal.patient()
+    hidden = await me.made(goal(Release.R4, patient, meta=restricted(), description={"text": "Eerst gevoelig"}))
+    async with at_work(world, "nurse of granted") as browser:
+        await sent(browser, f"{plan}/plans/add", **TITLE)
+        (made,) = await plans_of(world)
+        wishes = [{"reference": f"Goal/{hidden['id']}"}]
+        assert (await me("PUT", f"/CarePlan/{made['id']}", made | {"goal": wishes})).status_code == 200
+        url = f"{plan}/plans/r4/{made['id']}"
+        before = (await browser.get(url)).text
+        assert "Eerst gevoelig" not in before
+        opened_now = {name: value for name, value in hidden.items() if name != "meta"}
+        assert (await me("PUT", f"/Goal/{hidden['id']}", opened_now)).status_code == 200
+        refused = await sent(browser, url, **TITLE | opened(before) | {"text": ""})
+        assert f'name="part Goal/{hidden["id"]}" value="on" checked' in refused.text
+        assert (await sent(browser, url, **TITLE | opened(before))).status_code == 303
+        assert (await plans_of(world))[0]["goal"] == wishes
+        assert (await sent(browser, url, **TITLE | opened((await browser.get(url)).text))).status_code == 303
+    assert "goal" not in (await plans_of(world))[0]
 
 
 async def test_to_a_plan_of_stu3_belongs_what_is_of_stu3(world: World, plan: str) -> None:
