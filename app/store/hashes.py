@@ -14,7 +14,7 @@ letter part                   what it answers
 ``u``  uri                    a uri, whole
 ``x``  text                   ``:exact``, a string as it was written
 ``p``                         there is a value, but none of the other rows tells it
-``q``  unit                   quantity_index.code_hash: the code, or the unit where there is no code
+``q``  unit                   quantity_index.code_hash: the code, or the unit (beside a code with system_code_hash 0)
 ``m``  system, code           quantity_index.system_code_hash: a unit that is not known
 ``k``  canonical unit         quantity_index.system_code_hash: a UCUM unit that is known
 ====== ====================== ==========================================================

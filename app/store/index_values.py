@@ -28,12 +28,16 @@ ROWS_MAX = 5000
 
 
 class Unit(NamedTuple):
-    """The unit of one row; ``canonical`` None if it isn't known, ``as_written`` False for the row of a converted value."""
+    """The unit of one row; ``canonical`` None if it isn't known, ``as_written`` False for the row of a converted value.
+
+    ``is_name``: ``code`` is how people read a unit that has another code.
+    """
 
     system: str
     code: str
     canonical: str | None
     as_written: bool
+    is_name: bool = False
 
 
 Amount = tuple[float, float, Unit]
@@ -74,6 +78,7 @@ def date_intervals(fhir_type: str, value: Any, zone: ZoneInfo) -> list[Interval]
 def quantities(fhir_type: str, value: Any) -> Iterator[Amount]:
     """Yield (low, high, unit) of a number, Quantity or Range: as written, and if different in the canonical unit.
 
+    A unit that people read as something else than its code, such as mmHg for mm[Hg], is a unit of its own.
     A value is the point that was written: 72.50 lies in what a search for 72.5 rounds to, and is not greater than 72.5.
     A comparator opens one end, as a Range without low or high does.
     """
@@ -106,12 +111,13 @@ def _parts(value: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _unit(quantity: Mapping[str, Any]) -> tuple[str, str]:
-    code = quantity.get("code")
-    return quantity.get("system", "") if code is not None else "", code or quantity.get("unit", "")
+def _unit(quantity: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the system and code of a unit, and how it is called besides, empty for no other name."""
+    code, name = quantity.get("code"), quantity.get("unit", "")
+    return ("", name, "") if code is None else (quantity.get("system", ""), code, "" if name == code else name)
 
 
-def _converted(low: Any, high: Any, system: str, code: str) -> Iterator[Amount]:
+def _converted(low: Any, high: Any, system: str, code: str, name: str = "") -> Iterator[Amount]:
     """Yield the row or rows of one interval; None is an open end."""
     first = _decimal(low)
     last = first if high is low else _decimal(high)
@@ -120,6 +126,8 @@ def _converted(low: Any, high: Any, system: str, code: str) -> Iterator[Amount]:
     found = _kept if len(system) + len(code) <= KEPT_LENGTH_MAX else _units
     as_written, converted, conversion = found(system, code)
     yield *_interval(first, last, float), as_written
+    if name:
+        yield *_interval(first, last, float), Unit("", name, None, as_written=True, is_name=True)
     if converted is not None and conversion is not None:
         yield *_interval(first, last, conversion.convert), converted
 

@@ -1,10 +1,10 @@
 """What a resource is found by: its index rows, worked out from its tree by the search parameters of its type.
 
-Exact values are kept as hashes, each form with a letter; ``hashes.py`` lists them. ``LAYOUT`` of ``rules.py`` is to be raised when
-rows of the same values change.
+Exact values are kept as hashes, each form with a letter; ``hashes.py`` lists them. ``LAYOUT`` of ``rules.py``, or that of a kind, is to
+be raised when rows of the same values change.
 
 A quantity in a unit that isn't the canonical one has two rows: as written, and in the canonical unit with ``code_hash`` 0; a
-search that names no unit must leave the latter out. Codes are case sensitive. ``:missing`` needs no rows of its own: a
+search that names no unit must leave the latter out. A unit with a code and another name has a row for that name too. Codes are case sensitive. ``:missing`` needs no rows of its own: a
 resource that has any row of a parameter has a value (``p`` sees to the rest). What ``patient`` tells, ``subject`` has no rows for.
 """
 
@@ -386,8 +386,10 @@ def _quantity(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: s
 
 
 def _unit_hashes(key: bytes, unit: Unit) -> tuple[int, int]:
-    """Return the hash of the code of a unit, 0 for that of a converted value, and that of what it is compared by."""
-    if unit.canonical is not None:
+    """Return the hash of the code of a unit, 0 for that of a converted value, and that of what it is compared by, 0 for a mere name."""
+    if unit.is_name:
+        both = 0
+    elif unit.canonical is not None:
         both = exact_hash(key, "k", unit.canonical)
     else:
         both = exact_hash(key, "m", unit.system, unit.code)

@@ -61,6 +61,7 @@ _measured = (
         quantity_index.c.record_id == bindparam("record_id"),
         quantity_index.c.param.in_(listed("params", Integer())),
         quantity_index.c.code_hash != 0,  # that is the same quantity again, in its canonical unit
+        quantity_index.c.system_code_hash != 0,  # and that again, by another name of its unit
     )
     .limit(bindparam("limit"))
     .subquery()

@@ -63,6 +63,7 @@ quantities = st.builds(
         (
             {},
             {"unit": "kg"},
+            {"unit": "kilo", "code": "kg", "system": UCUM},
             *({"unit": code, "code": code, "system": UCUM} for code in GRAMS),
             {"unit": "stuks", "code": "kg", "system": "https://regie.example/units"},
         )
@@ -198,8 +199,8 @@ def quantity_of(prefix: str, text: str, unit: tuple[str, str] | None) -> Criteri
         system, code = unit
         if system == UCUM and quantity.get("system") == UCUM:
             return value * GRAMS[quantity["code"]] / GRAMS[code]
-        is_same = quantity.get("code", quantity.get("unit")) == code
-        return value if is_same and system in ("", quantity.get("system")) else None
+        is_named = not system and quantity.get("unit") == code
+        return value if is_named or (quantity.get("code") == code and system in ("", quantity.get("system"))) else None
 
     def holds(drawn: Tree) -> bool:
         value = value_in(drawn["quantity"]) if "quantity" in drawn else None
@@ -222,7 +223,9 @@ def quantity_of(prefix: str, text: str, unit: tuple[str, str] | None) -> Criteri
     return Criterion("value-quantity", f"{prefix}{text}{tail}", holds)
 
 
-units = st.sampled_from((None, *((UCUM, code) for code in GRAMS), ("", "kg"), ("https://regie.example/units", "kg")))
+units = st.sampled_from(
+    (None, *((UCUM, code) for code in GRAMS), ("", "kg"), ("", "kilo"), ("https://regie.example/units", "kg"))
+)
 
 
 def performer_of(kind: str | None, target: str, form: str) -> Criterion:

@@ -73,8 +73,8 @@ def _unit_is_met(value: NumberValue | QuantityValue, row: tuple[int, float, floa
     return row[3] != 0 if column == "any" else row[{"code": 3, "system": 4}[column]] == wanted
 
 
-def weight(value: str, unit: str = "kg", **more: Any) -> dict[str, Any]:
-    quantity = {"value": Decimal(value), "unit": unit, "system": UCUM, "code": unit, **more}
+def weight(value: str, code: str = "kg", **more: Any) -> dict[str, Any]:
+    quantity = {"value": Decimal(value), "unit": code, "system": UCUM, "code": code, **more}
     return {"resourceType": "Observation", "status": "final", "valueQuantity": quantity}
 
 
@@ -267,6 +267,11 @@ def test_a_period_without_ends_says_so_in_its_row() -> None:
         (weight("3", system="http://x.example"), "3|http://unitsofmeasure.org|kg", False),
         (weight("3", system="http://x.example"), "3|http://x.example|kg", True),
         ({"resourceType": "Observation", "valueQuantity": {"value": 3, "unit": "stuks"}}, "3||stuks", True),
+        (weight("140", "mm[Hg]", unit="mmHg"), "140||mmHg", True),
+        (weight("140", "mm[Hg]", unit="mmHg"), "140||mm[Hg]", True),
+        (weight("140", "mm[Hg]", unit="mmHg"), "gt139", True),
+        (weight("140", "mm[Hg]", unit="mmHg"), "140|http://unitsofmeasure.org|mmHg", False),
+        (weight("140", "mm[Hg]", unit="mmHg"), "ne140||mmHg", False),
         ({"resourceType": "Observation", "valueQuantity": {"value": Decimal("1e99999"), "code": "kg"}}, "gt0", False),
     ],
 )
@@ -276,12 +281,13 @@ def test_a_quantity_is_found_by_its_value_in_its_own_unit_or_a_comparable_one(
     assert finds(tree, "value-quantity", query) == wanted
 
 
-def test_a_quantity_in_the_canonical_unit_needs_one_row_and_another_two() -> None:
+def test_a_quantity_has_a_row_in_its_own_unit_in_the_canonical_one_and_by_what_people_call_it() -> None:
     def rows(tree: dict[str, Any]) -> list[tuple[int, float, float, int, int]]:
         return [row for row in rows_of(tree).quantities if row[0] == parameter(tree, "value-quantity").number]
 
     assert len(rows(weight("72.50"))) == 1
     assert [row[3] == 0 for row in rows(weight("500", "mg"))] == [False, True]
+    assert [row[4] == 0 for row in rows(weight("140", "mm[Hg]", unit="mmHg"))] == [False, True]
 
 
 def test_the_period_of_use_is_found_although_it_is_computed() -> None:
