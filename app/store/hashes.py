@@ -73,7 +73,8 @@ def wanted_hashes(key: bytes, parameter: SearchParameter, value: ExactValue) -> 
             found = None if code is None else exact_hash(key, "c", code)
             return [Wanted(found, None if system is None else system_hash(key, system))]
         case IdentifierValue(system=system, value=text):
-            return [Wanted(exact_hash(key, "v", text), None if system is None else system_hash(key, system))]
+            found = None if text is None else exact_hash(key, "v", text)
+            return [Wanted(found, None if system is None else system_hash(key, system))]
         case ReferenceValue(url=None, resource_type=None, id=resource_id) if parameter.targets:
             types = sorted(parameter.targets)
             return [Wanted(reference_hash(key, ReferenceValue(target, resource_id))) for target in types]

@@ -1,7 +1,7 @@
 """What a resource is found by: its index rows, worked out from its tree by the search parameters of its type.
 
-Exact values are kept as hashes, each form with a letter; ``hashes.py`` lists them. ``LAYOUT`` of ``rules.py``, or that of a kind, is to
-be raised when rows of the same values change.
+Exact values are kept as hashes, each form with a letter; ``hashes.py`` lists them. ``LAYOUT`` of ``rules.py`` is to be raised when
+rows of the same values change.
 
 A quantity in a unit that isn't the canonical one has two rows: as written, and in the canonical unit with ``code_hash`` 0; a
 search that names no unit must leave the latter out. A unit with a code and another name has a row for that name too. Codes are case sensitive. ``:missing`` needs no rows of its own: a
@@ -275,7 +275,8 @@ def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str,
     elif fhir_type == "boolean":
         _coded(rows, parameters, "", "true" if value else "false")
     else:
-        _coded(rows, parameters, "", str(value))
+        for parameter in parameters:
+            _coded(rows, (parameter,), "", str(value).casefold() if parameter.ignores_case else str(value))
 
 
 def _token_hashes(key: bytes, system: str, code: str) -> tuple[int, int]:

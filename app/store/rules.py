@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -29,8 +28,8 @@ from app.store.tables import index_rules, record
 LAYOUT = 2
 """Part of every rule. To be raised with each change to what ``indexing.py`` and ``hashes.py`` make of a value."""
 
-LAYOUTS = MappingProxyType({"quantity": 3})
-"""The same for the kinds of parameters that were changed alone: then the rows of all others stay."""
+_CHANGED_ALONE = 3
+"""The same for those that were changed alone, of which ``_rule`` tells: the rows of all others stay."""
 
 _RELEASES = tuple(Release)
 _STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))
@@ -89,7 +88,7 @@ def _by_number(*known: Definitions) -> Mapping[int, int]:
 
 
 def _rule(parameter: SearchParameter) -> int:
-    layout = LAYOUTS.get(parameter.kind, LAYOUT)
+    layout = _CHANGED_ALONE if parameter.kind == "quantity" or parameter.ignores_case else LAYOUT
     facts: tuple[Any, ...] = (layout, parameter.kind, parameter.expression, parameter.types, sorted(parameter.targets))
     if len(parameter.stored_in) > 1:
         facts = (*facts, [one.name for one in parameter.stored_in])

@@ -102,6 +102,11 @@ class SearchParameter:
         return not WITHOUT_SYSTEM.issuperset(self.types)
 
     @property
+    def ignores_case(self) -> bool:
+        """Return whether its tokens are plain strings, such as a lot number, of which capitals are small letters."""
+        return self.kind == "token" and self.types == ("string",)
+
+    @property
     def computed(self) -> Callable[[Any], list[tuple[str, Any]]] | None:
         """Return the function from tree to (FHIR type, value) pairs, None if ``expression`` is FHIRPath."""
         return COMPUTED[self.expression.removeprefix("computed:")] if self.expression.startswith("computed:") else None

@@ -30,10 +30,10 @@ class TokenValue:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierValue:
-    """The identifier inside a reference (``:identifier``); ``system`` as in ``TokenValue``."""
+    """The identifier inside a reference (``:identifier``); ``system`` and ``value`` as those of a ``TokenValue``."""
 
     system: str | None
-    value: str
+    value: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,14 +115,14 @@ def _token(parameter: SearchParameter, text: str, _: Surroundings) -> TokenValue
         if code is None:
             raise malformed(parameter, "a code")
         system = None
-    return TokenValue(system, code)
+    return TokenValue(system, code.casefold() if code and parameter.ignores_case else code)
 
 
 def _identifier(parameter: SearchParameter, text: str) -> IdentifierValue:
     parts = [unescape(part) for part in split(text, "|")]
-    if len(parts) > 2 or not parts[-1]:
-        raise malformed(parameter, "value or system|value after :identifier")
-    return IdentifierValue(parts[0] if len(parts) == 2 else None, parts[-1])
+    if len(parts) > 2 or not any(parts):
+        raise malformed(parameter, "value, system|value, system| or |value after :identifier")
+    return IdentifierValue(parts[0] if len(parts) == 2 else None, parts[-1] or None)
 
 
 def _reference(

@@ -204,8 +204,10 @@ async def test_reference_in_all_its_spellings(world: World, release: Release) ->
     assert await me.found("/Observation?performer:identifier=https://regie.example/test|nobody") == []
     by_number = {"identifier": {"system": "https://regie.example/test", "value": "nurse"}}
     made = await make(me, release, person.patient(release), "by-number", performer=[by_number])
-    found = await me.found("/Observation?performer:identifier=https://regie.example/test|nurse")
-    assert found == [made["id"]]
+    for asked in ("https://regie.example/test|nurse", "nurse", "https://regie.example/test|"):
+        assert await me.found(f"/Observation?performer:identifier={asked}") == [made["id"]], asked
+    for asked in ("|nurse", "https://regie.example/|", "https://regie.example/test|Nurse"):
+        assert await me.found(f"/Observation?performer:identifier={asked}") == [], asked
 
 
 async def test_id_and_last_updated(world: World, me: Caller, patient: str) -> None:

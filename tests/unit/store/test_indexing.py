@@ -127,6 +127,14 @@ def test_identifiers_booleans_and_contact_points_are_tokens() -> None:
     assert not finds(tree, "deceased", "true")
 
 
+def test_a_token_that_is_a_plain_string_is_found_without_case() -> None:
+    tree = {"resourceType": "Medication", "batch": {"lotNumber": "Ab-12"}, "identifier": [{"value": "Ab-12"}]}
+    for text in ("Ab-12", "AB-12", "ab-12", "|ab-12"):
+        assert finds(tree, "lot-number", text, Release.R4), text
+    assert not finds(tree, "lot-number", "ab", Release.R4)
+    assert not finds(tree, "identifier", "ab-12", Release.R4)
+
+
 def test_a_reference_is_found_by_id_by_type_and_id_and_by_url() -> None:
     tree = {"resourceType": "Observation", "subject": {"reference": "https://regie.example/fhir/Patient/1/_history/4"}}
     for text in ("1", "Patient/1", "https://regie.example/fhir/Patient/1"):
