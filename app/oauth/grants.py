@@ -17,6 +17,7 @@ from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.errors import ConsentRequiredError, RequestNotSupportedError
 
+from app.access.smart_scope import narrowed
 from app.db.database import Database
 from app.fhir.release import Release
 from app.oauth import codes, tokens
@@ -142,11 +143,13 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
 
 
 def _check_openid(payload: Payload) -> None:
-    """Refuse what an OpenID request can't have: an answer without a page, or a nonce that is no nonce."""
+    """Refuse what an OpenID request can't have: an answer without a page or in another way, or a nonce that is no nonce."""
     if "none" in payload.data.get("prompt", "").split():
         raise ConsentRequiredError
     if "request" in payload.data:
         raise RequestNotSupportedError
+    if payload.data.get("response_mode", "query") != "query":
+        raise InvalidRequestError(described("The response_mode is query."))
     if len(payload.data.get("nonce", "")) > NONCE_LENGTH_MAX:
         raise InvalidRequestError(described(f"The nonce has more than {NONCE_LENGTH_MAX} characters."))
 
@@ -172,6 +175,12 @@ class RefreshGrant(authlib_grants.RefreshTokenGrant):
             self.server.changes.end_reused(found, self.request.trace)
             return None
         return found if found.is_active(self.server.now_us()) else None
+
+    def _validate_token_scope(self, token: Token) -> None:
+        """Refuse a scope that opens more than the token: as SMART has it, one may be part of another."""
+        asked = (self.request.payload.scope or "").split()
+        if narrowed(asked, token.scope.split()) != asked:
+            raise InvalidScopeError(described("The scope may not open more than was granted."))
 
     def authenticate_user(self, refresh_token: Token) -> Token:
         """Return the token: it says whose record and which grant it is about."""

@@ -155,6 +155,8 @@ async def test_an_unknown_client_or_redirect_uri_gets_a_page_and_never_a_redirec
         ({"scope": "openid fhirUser"}, "invalid_scope"),
         ({"scope": "system/Observation.rs"}, "invalid_scope"),
         ({"aud": "https://other.example/fhir/r4"}, "invalid_request"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"response_mode": "form_post"}, "invalid_request"),
     ],
 )
 async def test_any_other_fault_goes_back_to_the_app_with_its_state(
@@ -263,6 +265,26 @@ async def test_a_narrower_refresh_does_not_narrow_the_refresh_token(world: World
     third = (await world.refreshed(second["refresh_token"])).json()
     assert third["scope"] == SCOPE
     assert (await world.refreshed(third["refresh_token"], scope="patient/*.cruds")).json()["error"] == "invalid_scope"
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_within"),
+    [
+        ("patient/Observation.read", True),
+        ("patient/Observation.rs patient/Goal.r offline_access", True),
+        ("patient/Observation.rs?category=urn:kinds|one", True),
+        ("patient/Observation.cruds patient/Condition.r", False),
+        ("user/Observation.rs", False),
+        ("patient/*.rs", False),
+        ("patient/Observation.rs openid", False),
+        ("patient/Observation.rs nonsense", False),
+    ],
+)
+async def test_a_refresh_may_ask_for_any_part_of_what_was_granted(world: World, asked: str, is_within: bool) -> None:
+    await world.log_in()
+    first = (await (await world.allowed(ticked=["own-measurements", "care-plan"])).exchanged()).json()
+    answer = (await world.refreshed(first["refresh_token"], scope=asked)).json()
+    assert answer.get("scope", answer.get("error")) == (asked if is_within else "invalid_scope")
 
 
 async def test_a_refresh_token_that_comes_again_ends_the_whole_family(world: World) -> None:

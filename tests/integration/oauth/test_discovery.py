@@ -153,6 +153,7 @@ async def _response_types(world: World, claim: list[str]) -> None:
 async def _response_modes(world: World, claim: list[str]) -> None:
     assert claim == ["query"]
     assert (await world.allowed(scope="patient/Observation.rs")).redirect.startswith(f"{REDIRECT_URI}?")
+    assert await error_of(world, response_mode="fragment") == "invalid_request"
 
 
 @check(CHECKS, "grant_types_supported")
