@@ -68,7 +68,8 @@ from app.portal import (
     visit_changes,
 )
 from app.portal.errors import error_page, of_regie
-from app.portal.kept_form import FormKeptError, to_open_again
+from app.portal.kept_form import FormKeptError
+from app.portal.send_again import to_send_again
 from app.portal.session import LoginNeededError, OtherDoorError, to_login, to_other_door
 from app.portal.view import trace_of
 from app.rest.application import FhirApplication, base_of
@@ -246,7 +247,7 @@ def _add_error_handlers(pages: FastAPI) -> None:
     """Set the handlers of errors; Starlette takes them only until the first event, which is the start."""
     handlers: dict[type[Exception], Callable[..., Any]] = {  # Starlette's type is for handlers of any Exception
         LoginNeededError: to_login,
-        FormKeptError: to_open_again,
+        FormKeptError: to_send_again,
         OtherDoorError: to_other_door,
         RegieError: _regie_error,
         StarletteHTTPException: _http_error,

@@ -23,6 +23,7 @@ from app.identity.seal import Passing, Seal
 from app.portal.session import (
     ActingEndedError,
     ExpiredFormError,
+    LoggedIn,
     SignedIn,
     checked_form,
     cookie_kind,
@@ -36,19 +37,20 @@ PIECE_LENGTH_MAX = 3500
 """A browser keeps a cookie of 4,096 bytes, its name and attributes counted."""
 
 PIECES_MAX = 2
-"""A server in front of this one may take a header of 8 kB and no more; two have room for 6,000 letters."""
+"""A server in front of this one may take a header of 8 kB and no more; two have room for 6,000 letters. What is longer waits on a page."""
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, list[str]])
 
 
 class FormKeptError(AuthenticationError):
-    """The login of who sent a form is over; ``sealed`` is what was typed, empty if it can't be kept."""
+    """The login of who sent a form is over; ``sealed`` is what was typed, empty if it is too long to be kept in the browser."""
 
-    def __init__(self, path: str, sealed: str, *, is_there: bool) -> None:
+    def __init__(self, path: str, sealed: str, fields: list[tuple[str, str]], *, is_there: bool) -> None:
         super().__init__("Log in again; what was typed is kept.")
         self.path = path
         self.sealed = sealed
+        self.fields = fields
         self.is_there = is_there
 
 
@@ -70,6 +72,15 @@ def own_mark(settings: Settings, account_id: str, opened_in: str = "") -> str:
     return hmac.new(settings.key("whose form"), said.encode(), sha256).hexdigest()
 
 
+def marks_of(request: Request, person: LoggedIn) -> list[str]:
+    """Return the marks of the forms that this login can have opened at this address."""
+    settings: Settings = request.app.state.parts.settings
+    opened_in = ["", str(request.path_params.get("grant_id", ""))]
+    if person.acting is not None:
+        opened_in.append(person.acting.grant_id)
+    return [own_mark(settings, person.account_id, one) for one in opened_in]
+
+
 async def kept_form(request: Request) -> FormData:
     """Return a form as ``checked_form`` does; of who is not logged in any more what was typed is kept. A dependency.
 
@@ -87,7 +98,8 @@ async def kept_form(request: Request) -> FormData:
             raise ActingEndedError from None
         if found is not None and "whose" not in form:
             raise
-    raise FormKeptError(request.url.path, _sealed(request, form), is_there=found is not None)
+    texts = [(name, text) for name, text in form.multi_items() if isinstance(text, str) and name != "csrf_token"]
+    raise FormKeptError(request.url.path, _sealed(request, texts), texts, is_there=found is not None)
 
 
 KeptForm = Annotated[FormData, Depends(kept_form)]
@@ -95,7 +107,7 @@ KeptForm = Annotated[FormData, Depends(kept_form)]
 
 
 def to_open_again(request: Request, error: FormKeptError) -> Response:
-    """Return the way back to the form, over the login if need be; ``main`` sets it as the handler of ``FormKeptError``."""
+    """Return the way back to the form, over the login if need be."""
     path = error.path if error.is_there else f"/login?next={quote(error.path, safe='/')}"
     response = RedirectResponse(path, status_code=303)
     if error.sealed:
@@ -140,12 +152,11 @@ def forget_typed(request: Request, response: Response) -> None:
             response.delete_cookie(name, **cookie_kind(settings))
 
 
-def _sealed(request: Request, form: FormData) -> str:
+def _sealed(request: Request, texts: list[tuple[str, str]]) -> str:
     fields: dict[str, list[str]] = {}
-    for name, text in form.multi_items():
-        if isinstance(text, str) and text:
+    for name, text in texts:
+        if text:
             fields.setdefault(name, []).append(text)
-    fields.pop("csrf_token", None)
     whose = "".join(fields.pop("whose", []))
     parts = request.app.state.parts
     ends_at = to_us(parts.clock() + LIFETIME)

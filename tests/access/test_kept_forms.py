@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from html import unescape
+from random import Random
 from typing import Any
 
 import httpx
@@ -17,9 +19,10 @@ from app.fhir.release import Release
 from app.identity.instants import to_us
 from app.portal.kept_form import kept_form
 from app.store.forget import forget_answers
+from tests.access.test_any_questionnaire import made
 from tests.access.test_corrections import found, open_messages
 from tests.access.test_practice_pages import at_work, person_url
-from tests.access.test_questionnaires import questionnaire
+from tests.access.test_questionnaires import questionnaire, responses
 from tests.access.test_request_pages import PRACTICE, asked
 from tests.support.acting import browser_of, go_in, let_act, years_ago
 from tests.support.world import World
@@ -83,6 +86,41 @@ async def test_what_is_given_stays_chosen_when_the_login_ended(world: World) -> 
         text = await come_back(browser, "/access/new", {"practice": practice_id, **GIVING})
     assert ticked_in(text) == {practice_id, "medication", "sensitive", "look", "3-months", "coordination"}
     assert await in_force(world) == []
+
+
+def waiting_in(text: str) -> dict[str, list[str]]:
+    """Return the hidden fields of the form that waits on a page."""
+    form = text[text.rindex('<form class="sheet"') :].partition("</form>")[0]
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', form):
+        found.setdefault(name, []).append(unescape(value))
+    return found
+
+
+async def test_a_text_too_long_for_the_browser_waits_on_a_page_and_is_sent_after_the_login(world: World) -> None:
+    chance = Random(1)
+    long = " ".join("".join(chance.choices("abcdefghijklmnopqrstuvwxyz<&", k=7)) for _ in range(450))
+    items = [{"linkId": name, "type": "text", "text": f"Vraag {name}"} for name in ("a", "b", "c")]
+    path = await made(world, Release.R4, items)
+    async with await browser_of(world, world.zonnestraal) as browser:
+        cookie, fields = browser.cookies["regie-session"], await opened(browser, path)
+        typed = {**fields, "shown": ["a", "b", "c"], "do": "send", "a-a": long, "a-b": long[::-1], "a-c": "Zeven > zes"}
+        browser.cookies = httpx.Cookies({"regie-session": "over"})
+        out = await browser.post(path, data=typed)
+        assert (out.status_code, "it is not lost" in out.text) == (401, True)
+        assert 'href="/login" target="_blank"' in out.text
+        waits = waiting_in(out.text)
+        assert (waits["a-a"], waits["csrf_token"]) == ([long], [""])
+        browser.cookies = httpx.Cookies({"regie-session": cookie})
+        back = await browser.post(path, data=waits)
+        assert (back.status_code, "You are logged in again" in back.text) == (200, True)
+        assert await responses(world, Release.R4) == []
+        assert (await browser.post(path, data=waiting_in(back.text))).status_code == 303
+    (kept,) = await responses(world, Release.R4)
+    assert [item["answer"][0]["valueString"] for item in kept["item"]] == [long, long[::-1], "Zeven > zes"]
+    async with await browser_of(world, world.maanlicht) as other:
+        refused = await other.post(path, data=waits)
+        assert (refused.status_code, refused.headers["location"]) == (303, path), "of another it is not sent again"
 
 
 async def test_what_is_changed_stays_chosen_when_the_login_ended(world: World) -> None:

@@ -45,18 +45,37 @@ addEventListener("pageshow", () => {
 for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
 
 // A form that was refused is the answer to a POST, to which no browser goes back without asking. Its place in the history becomes
-// that of the page with the form, and keeps what was typed; on the way back it stands there again, for whose it was only.
+// that of the page with the form, and this tab keeps what was typed; on the way back it stands there again, for whose it was only.
+// After an hour, on logging out, and with the tab it is gone.
+const HOUR_MS = 3_600_000;
+const REFUSED = "refused ";
+const refusedBefore = () => Object.keys(sessionStorage).filter((name) => name.startsWith(REFUSED));
+for (const name of refusedBefore()) if (Date.now() - Number(name.slice(REFUSED.length)) > HOUR_MS) sessionStorage.removeItem(name);
+addEventListener("submit", (event) => {
+  if (event.target.matches('[action="/logout"]')) for (const name of refusedBefore()) sessionStorage.removeItem(name);
+}, true);
+
 const form = document.querySelector("main form:has(input[name=whose])");
 const fields = () => [...form.elements].filter((one) => one.name && !["hidden", "submit"].includes(one.type));
 
+const kept = form && JSON.parse(sessionStorage.getItem(history.state?.refused) ?? "null");
+
 if (form && document.querySelector("main [role=alert]:not([hidden])")) {
-  const typed = fields().map(({ name, value, checked }) => ({ name, value, checked }));
-  history.replaceState({ whose: form.elements.whose.value, typed }, "");
-} else if (form && history.state?.whose === form.elements.whose.value) {
-  for (const { name, value, checked } of history.state.typed) {
-    for (const one of fields().filter((field) => field.name === name)) {
-      if (!["checkbox", "radio"].includes(one.type)) one.value = value;
-      else if (one.value === value) one.checked = checked;
+  const refused = `${REFUSED}${Date.now()}`, typed = fields().map(({ name, value, checked }) => ({ name, value, checked }));
+  try {
+    sessionStorage.setItem(refused, JSON.stringify({ whose: form.elements.whose.value, typed }));
+  } catch (error) {
+    console.warn(error); // there is no room: the way back shows the form without it
+  }
+  history.replaceState({ refused }, "");
+} else if (kept && kept.whose === form.elements.whose.value) {
+  const seen = new Map();
+  for (const { name, value, checked } of kept.typed) {
+    const same = fields().filter((one) => one.name === name), at = seen.get(name) ?? 0;
+    seen.set(name, at + 1);
+    for (const one of same) {
+      if (["checkbox", "radio"].includes(one.type)) one.checked = one.value === value ? checked : one.checked;
+      else if (one === same[at]) one.value = value;
     }
   }
 }

@@ -30,6 +30,15 @@ async function done(store, mode, ask) {
 }
 
 export const put = (entry) => done("entries", "readwrite", (store) => store.put(entry));
+
+// What was taken away in another tab meanwhile does not come back.
+const renew = (entry) =>
+  done("entries", "readwrite", (store) => {
+    const there = store.getKey(entry.key);
+    there.onsuccess = () => { if (there.result !== undefined) store.put(entry); };
+    return there;
+  });
+
 export const remove = (key) => done("entries", "readwrite", (store) => store.delete(key));
 export const owner = () => done("state", "readonly", (store) => store.get("owner"));
 const say = (name, value) => done("state", "readwrite", (store) => store.put(value, name));
@@ -70,7 +79,7 @@ function sync(whose, token, refused) {
         await remove(entry.key);
         kept += 1;
       } else if (result === "stays") break;
-      else await put({ ...entry, problems: result });
+      else await renew({ ...entry, problems: result });
     }
     return { kept, left: (await waitingOf(whose)).length };
   });

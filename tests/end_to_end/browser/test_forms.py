@@ -90,6 +90,26 @@ def test_the_way_back_shows_nobody_what_another_typed(site: Site, browser: Brows
     expect(page.locator(form.words)).to_have_value("")
 
 
+@pytest.mark.parametrize("how", ["an hour later", "after logging out"])
+def test_what_was_typed_in_a_refused_form_does_not_stay_in_the_browser(phone: BrowserContext, how: str) -> None:
+    form, page = FORMS["diary"], phone.new_page()
+    page.clock.install()
+    page.goto(form.path)
+    fill(page, form, "niet bewaren", form.wrong)
+    expect(page.get_by_role("alert").first).to_be_visible()
+    kept = "Object.keys(sessionStorage).filter((name) => name.startsWith('refused ')).length"
+    assert page.evaluate(kept) == 1
+    assert "niet bewaren" not in page.evaluate("JSON.stringify(history.state)")
+    if how == "an hour later":
+        page.clock.fast_forward("61:00")
+        page.goto("/menu")
+    else:
+        page.goto("/menu")
+        page.locator('main form[action="/logout"] button').click()
+        page.wait_for_url("**/login**")
+    assert page.evaluate(kept) == 0
+
+
 @every_form
 def test_what_is_typed_while_the_login_ends_stands_in_the_form_after_the_next(
     phone: BrowserContext, form: Form
