@@ -5,6 +5,7 @@ The lines are those of an export of the record; docs/audit.md says how they are 
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -30,7 +31,8 @@ COLUMNS = (
 )
 _encode = msgspec.json.Encoder().encode
 _event = msgspec.json.Decoder(Event).decode
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile("(^|[;,|\t\r\n])(?=\\s*[=+@\uff1d\uff0b\uff20\uff0d-])")
+"""Where a spreadsheet would begin a formula: also behind what divides cells elsewhere, a semicolon where commas are in numbers."""
 
 
 async def _last(context: Context, requester: Requester, trace: Trace, deed: Deed) -> tuple[int, int]:
@@ -97,5 +99,5 @@ def row(values: Sequence[object]) -> bytes:
     """Return a line; what a spreadsheet would take for a formula gets an apostrophe, for names are chosen by others."""
     line = io.StringIO()
     texts = [str(value) for value in values]
-    csv.writer(line).writerow([f"'{text}" if text.startswith(_FORMULA) else text for text in texts])
+    csv.writer(line).writerow([_FORMULA.sub(r"\1'", text) for text in texts])
     return line.getvalue().encode()
