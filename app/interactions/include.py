@@ -1,7 +1,8 @@
 """What a page shows besides its matches: what they refer to (``_include``) and what refers to them (``_revinclude``).
 
 A reference leads to the same record or to the directory; what refers to something is of the same record, or, to something in
-the directory, of any record that was searched. Each step has the access condition in its statement.
+the directory, of any record that was searched. A canonical leads to what has it as its ``url``, in the version that it names if
+it names one. Each step has the access condition in its statement.
 
 Spec: https://hl7.org/fhir/R4/search.html#include, https://hl7.org/fhir/STU3/search.html#include
 """
@@ -14,11 +15,11 @@ from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.errors import BadRequestError, TooCostlyError
 from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter, definitions
-from app.fhir.search.expression import Include
+from app.fhir.search.expression import Asked, Criterion, Include, UriValue
 from app.interactions.context import Context
 from app.store.indexing import reference_values
 from app.store.resources import Stored, read_current
-from app.store.search.plan import referring
+from app.store.search.plan import Plan, referring
 from app.store.search.run import Found
 
 INCLUDED_MAX = 1000
@@ -63,6 +64,7 @@ class _Gathering:
         self.context, self.release, self.scope = context, release, scope
         self.seen = {(one.version.record_id, one.version.reference) for one in found}
         self.collected: list[Stored] = []
+        self._followed: set[tuple[int, str, str]] = set()
         self._bytes = 0
 
     async def step(self, from_: Sequence[_Shown], includes: Sequence[Include]) -> list[_Shown]:
@@ -72,6 +74,9 @@ class _Gathering:
         for number, (version, access) in enumerate(from_ if forward else (), 1):
             for target_type, target_id in self._targets(version, forward):
                 self._add(new, await self._target(access, target_type, target_id))
+            for target_type, url in self._canonicals(version, forward):
+                for shown in await self._having(access, target_type, url):
+                    self._add(new, shown)
             if number % _TURN == 0:
                 await asyncio.sleep(0)
         for include in includes:
@@ -106,6 +111,43 @@ class _Gathering:
                         found[local.resource_type, local.id] = None
         return list(found)
 
+    def _canonicals(self, version: Stored, includes: Sequence[Include]) -> list[tuple[str, str]]:
+        """Return the (type, canonical) of what one version names by its url."""
+        tree, known = version.tree(), definitions(self.release)
+        found: dict[tuple[str, str], None] = {}
+        for include in includes:
+            if include.source_type not in (None, version.resource_type):
+                continue
+            for parameter in self._parameters(version, include):
+                if "canonical" not in parameter.types:
+                    continue
+                wanted = parameter.targets if include.target_type is None else {include.target_type}
+                types = [one for one in sorted(wanted) if "url" in known.supported(one)]
+                found |= dict.fromkeys((one, text) for text in reference_values(parameter, tree) for one in types)
+        return list(found)
+
+    async def _having(self, access: RecordAccess, resource_type: str, canonical: str) -> list[_Shown]:
+        """Return the resources with a canonical, of the same record or else of the directory; each canonical is followed once."""
+        if (access.record_id, resource_type, canonical) in self._followed:
+            return []
+        self._followed.add((access.record_id, resource_type, canonical))
+        url, _, named = canonical.partition("|")
+        has_url = Criterion(definitions(self.release).of(resource_type)["url"], None, (UriValue(url),))
+        plan = Plan(self.context.index_key, self.release, Asked(resource_type, (has_url,)))
+        for place in self._places(access, resource_type):
+            versions = plan.versions(self.context.database.reader, self.scope, place)
+            found = [(one, place) async for one in versions if not named or one.tree().get("version") == named]
+            if found:
+                return found
+        return []
+
+    def _places(self, access: RecordAccess, resource_type: str) -> list[RecordAccess]:
+        """Return where a reference to a type leads: the same record, then the directory."""
+        directory = self.scope.of(DIRECTORY)
+        if directory is None or resource_type not in DIRECTORY_TYPES or access.record_id == DIRECTORY:
+            return [access]
+        return [access, directory]
+
     def _parameters(self, version: Stored, include: Include) -> list[SearchParameter]:
         if include.parameter is not None:
             return [include.parameter]
@@ -114,11 +156,7 @@ class _Gathering:
 
     async def _target(self, access: RecordAccess, resource_type: str, resource_id: str) -> _Shown | None:
         """Return a resource of the same record, else of the directory; None if it isn't inside the scope."""
-        directory = self.scope.of(DIRECTORY)
-        places = [access]
-        if directory is not None and resource_type in DIRECTORY_TYPES and access.record_id != DIRECTORY:
-            places.append(directory)
-        for place in places:
+        for place in self._places(access, resource_type):
             found = await read_current(self.context.database.reader, place, self.release, resource_type, resource_id)
             if found is not None and not found.deleted:
                 return found, place

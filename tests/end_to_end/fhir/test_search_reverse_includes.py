@@ -88,3 +88,30 @@ async def test_too_many_that_refer_to_a_match_are_refused(world: World) -> None:
     answer = await me("GET", "/Patient?_revinclude=Observation:patient")
     assert answer.status_code == 400
     assert "1000" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("canonical", "versions"),
+    [
+        ("https://regie.example/fhir/Questionnaire/asked", "1.0 2.0"),
+        ("https://regie.example/fhir/Questionnaire/asked|2.0", "2.0"),
+        ("https://regie.example/fhir/Questionnaire/asked|3.0", ""),
+        ("https://regie.example/fhir/Questionnaire/other", ""),
+    ],
+)
+async def test_a_canonical_leads_to_what_has_it_as_its_url(world: World, canonical: str, versions: str) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    for version in ("1.0", "2.0"):
+        url = "https://regie.example/fhir/Questionnaire/asked"
+        await me.made({"resourceType": "Questionnaire", "status": "active", "url": url, "version": version})
+    answered = {"resourceType": "QuestionnaireResponse", "status": "completed", "subject": {"reference": patient}}
+    for _ in range(2):
+        await me.made(answered | {"questionnaire": canonical})
+    named = "QuestionnaireResponse:questionnaire"
+    for asked in (f"_include={named}", f"_include={named}:Questionnaire", "_include=QuestionnaireResponse:*"):
+        entries = (await me.get(f"/QuestionnaireResponse?{asked}"))["entry"]
+        included = [one["resource"] for one in entries if one["search"]["mode"] == "include"]
+        found = [one["version"] for one in included if one["resourceType"] == "Questionnaire"]
+        assert sorted(found) == versions.split(), asked
+    somebody_else = await world.caller("zonnestraal").get(f"/QuestionnaireResponse?_include={named}")
+    assert ids_of(somebody_else, "include") == []
