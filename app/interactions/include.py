@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from app.access.policy import DIRECTORY_TYPES
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.errors import BadRequestError, TooCostlyError
+from app.fhir.reference import localize
 from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter, definitions
 from app.fhir.search.expression import Asked, Criterion, Include, UriValue
@@ -167,11 +168,13 @@ class _Gathering:
         if include.parameter is None:
             message = "A reverse include names its parameter."
             raise ValueError(message)
+        is_canonical = "canonical" in include.parameter.types
         by_place: dict[RecordAccess, list[str]] = {}
         for version, access in to:
             if include.target_type in (None, version.resource_type):
+                names = [version.reference, *(self._names(version) if is_canonical else ())]
                 for place in (access,) if access.record_id != DIRECTORY else self.scope.records:
-                    by_place.setdefault(place, []).append(version.reference)
+                    by_place.setdefault(place, []).extend(names)
         for place, references in by_place.items():
             async for version in referring(
                 self.context.database.reader,
@@ -181,4 +184,20 @@ class _Gathering:
                 references,
                 INCLUDED_MAX + 1,
             ):
-                self._add(new, (version, place))
+                if not is_canonical or not set(references).isdisjoint(self._named(version, include.parameter)):
+                    self._add(new, (version, place))
+
+    def _names(self, version: Stored) -> list[str]:
+        """Return the canonicals of a resource: its url, and that with its version."""
+        tree = version.tree()
+        url, number = tree.get("url"), tree.get("version")
+        texts = [] if url is None else [url] if number is None else [url, f"{url}|{number}"]
+        return [self._as_kept(text) for text in texts]
+
+    def _named(self, version: Stored, parameter: SearchParameter) -> set[str]:
+        """Return the canonicals that a resource names by a parameter."""
+        return {self._as_kept(text) for text in reference_values(parameter, version.tree())}
+
+    def _as_kept(self, text: str) -> str:
+        """Return a canonical as the index has it: an address here is ``Type/id``."""
+        return str(localize(text, (self.context.fhir_base(self.release),)))

@@ -209,6 +209,8 @@ class _Query:
             raise unknown(name, "names a type that the parameter does not refer to")
         if not of_type and not parameter.targets:
             raise unknown(name, "may refer to any type: name it, as in subject:Patient.name")
+        if "canonical" in parameter.types:
+            raise unknown(name, "goes through a canonical, which leads to no one resource: include it by _include")
         return parameter, [of_type] if of_type else sorted(parameter.targets & self.known.resource_types)
 
     def referred(self, resource_type: str, name: str, rest: str, text: str, links: int) -> Referred:
@@ -219,6 +221,8 @@ class _Query:
             raise unknown(name, "names no reference parameter that is known, as in _has:Observation:patient:code")
         if not may_refer(parameter, resource_type):
             raise unknown(name, f"names a parameter that does not refer to {resource_type}")
+        if "canonical" in parameter.types:
+            raise unknown(name, "goes through a canonical, which leads to no one resource: include it by _revinclude")
         if not self.has(source_type, tail):
             raise unknown(name, f"ends in a parameter that is not known for {source_type}")
         return Referred(self.asked(source_type, name, tail, text, links + 1), parameter)

@@ -330,14 +330,14 @@ async def referring(
 ) -> AsyncIterator[Stored]:
     """Yield at most ``limit`` resources of one record that refer by ``parameter`` to one of ``references``, newest first.
 
-    A reference is ``Type/id``; one that the parameter can't have finds nothing.
+    A reference is ``Type/id`` or a URL; one that the parameter can't have finds nothing. A URL without a version finds all of them.
     Raises: UnavailableError, when the index of the record does not answer for the parameter yet.
     """
     if not _open([access], parameter.resource_type):
         return
     await check_rules(reader, access.record_id, [stored_in.number for stored_in in parameter.stored_in])
     form = SearchForm((Form("linked", (), parameters=len(parameter.stored_in)),), (), access.types is not None)
-    hashes = [reference_hash(key, ReferenceValue(*reference.split("/"))) for reference in references]
+    hashes = [reference_hash(key, ReferenceValue(url=reference)) for reference in references]
     values = {
         "release": parameter.release.value,
         "type": parameter.resource_type,

@@ -113,5 +113,11 @@ async def test_a_canonical_leads_to_what_has_it_as_its_url(world: World, canonic
         included = [one["resource"] for one in entries if one["search"]["mode"] == "include"]
         found = [one["version"] for one in included if one["resourceType"] == "Questionnaire"]
         assert sorted(found) == versions.split(), asked
+    for version in ("1.0", "2.0"):
+        entries = (await me.get(f"/Questionnaire?version={version}&_revinclude={named}"))["entry"]
+        answers = [one for one in entries if one["search"]["mode"] == "include"]
+        assert len(answers) == (2 if version in versions.split() else 0), version
     somebody_else = await world.caller("zonnestraal").get(f"/QuestionnaireResponse?_include={named}")
     assert ids_of(somebody_else, "include") == []
+    for asked in ("QuestionnaireResponse?questionnaire.title=x", f"Questionnaire?_has:{named}:status=completed"):
+        assert (await me("GET", f"/{asked}")).status_code == 400, asked
