@@ -167,15 +167,15 @@ def peaks(points: Sequence[Point], most: int) -> list[int]:
     if len(points) <= most:
         return list(range(len(points)))
     stretches = max(most // 2 - 1, 1)
-    first, last = points[0].at.timestamp(), points[-1].at.timestamp()
-    width = (last - first) / stretches or 1.0
+    times = [point.at.timestamp() for point in points]
+    width = (times[-1] - times[0]) / stretches or 1.0
     lowest: dict[int, int] = {}
     highest: dict[int, int] = {}
     for place, point in enumerate(points):
-        stretch = min(int((point.at.timestamp() - first) / width), stretches - 1)
-        if stretch not in lowest or point.value < points[lowest[stretch]].value:
+        stretch = min(int((times[place] - times[0]) / width), stretches - 1)
+        if point.value < points[lowest.setdefault(stretch, place)].value:
             lowest[stretch] = place
-        if stretch not in highest or point.value > points[highest[stretch]].value:
+        if point.value > points[highest.setdefault(stretch, place)].value:
             highest[stretch] = place
     return sorted({*lowest.values(), *highest.values(), len(points) - 1})
 

@@ -46,7 +46,7 @@ def of_measured(kind: Kind, measured: Sequence[Measurement]) -> list[Values]:
     found = []
     for index in range(len(kind.series)):
         rows = [(to_us(one.at), float(value)) for one in measured if (value := one.values[index]) is not None]
-        found.append(Values([at for at, _ in rows], [value for _, value in rows], [0] * len(rows)))
+        found.append(Values([at for at, _ in rows], [value for _, value in rows]))
     return found
 
 
@@ -167,9 +167,11 @@ def _ahead(at: int, zone: tzinfo) -> int:
 def clocks(at: Sequence[int], zone: tzinfo) -> list[int]:
     """Return what the clock of a zone showed at each instant, in microseconds as if it were UTC. It is changed once a day at most."""
     found: list[int] = []
+    known: dict[int, int] = {}
     for begin, end in _stretches(at, DAY_US, 0):
         day = at[begin] // DAY_US * DAY_US
-        ahead, ahead_after = _ahead(day, zone), _ahead(day + DAY_US, zone)
+        ahead = known[day] if day in known else _ahead(day, zone)
+        known[day + DAY_US] = ahead_after = _ahead(day + DAY_US, zone)
         if ahead == ahead_after:
             found += [one + ahead for one in at[begin:end]]
         else:
@@ -180,8 +182,9 @@ def clocks(at: Sequence[int], zone: tzinfo) -> list[int]:
 def hours(shown: Sequence[int], values: Sequence[float]) -> list[Stretch]:
     """Return each hour of the day that has enough ``values``; ``shown`` is what the clock showed at each."""
     by_hour: list[list[float]] = [[] for _ in range(24)]
+    add_to = [numbers.append for numbers in by_hour]
     for at, value in zip(shown, values, strict=True):
-        by_hour[at // HOUR_US % 24].append(value)
+        add_to[at // HOUR_US % 24](value)
     found = []
     for hour, numbers in enumerate(by_hour):
         if len(numbers) >= STRETCH_MIN:
@@ -193,20 +196,19 @@ def hours(shown: Sequence[int], values: Sequence[float]) -> list[Stretch]:
 
 
 def together(of_releases: Sequence[Values]) -> Values:
-    """Return the values of both releases, oldest first; one that came in both is there once."""
+    """Return the values of both releases, oldest first; one that came in both is there once. No numbers of changes."""
     several, *others = sorted(of_releases, key=lambda values: -len(values.at))
-    at, value, seq = list(several.at), list(several.value), list(several.seq)
+    at, value = list(several.at), list(several.value)
     for one in others:
-        for instant, number, change in zip(one.at, one.value, one.seq, strict=True):
+        for instant, number in zip(one.at, one.value, strict=True):
             begin, end = bisect_left(several.at, instant), bisect_right(several.at, instant)
             if number not in several.value[begin:end]:
                 at.append(instant)
                 value.append(number)
-                seq.append(change)
     if len(at) == len(several.at):
         return several
     order = sorted(range(len(at)), key=at.__getitem__)
-    return Values([at[place] for place in order], [value[place] for place in order], [seq[place] for place in order])
+    return Values(list(map(at.__getitem__, order)), list(map(value.__getitem__, order)))
 
 
 def profile(
@@ -225,7 +227,7 @@ def profile(
     points = [point for several in drawn for point in several]
     axis, words = axis_of(kind, points, targets, language), stretches_said(kind, of_day, language)
     drawing = profile_chart(points, of_day, ranges_of(targets), axis, words)
-    return Profile(drawing, of_day, len({at // DAY_US for at in shown}), shares(series, targets))
+    return Profile(drawing, of_day, len(set(map(DAY_US.__rfloordiv__, shown))), shares(series, targets))
 
 
 def _written(value: float, digits: int) -> Decimal:

@@ -214,15 +214,12 @@ MOMENTS = {
 class Measurement:
     """One measurement: a value for each series of its kind (None where it has none), in the kind's unit.
 
-    ``moment`` is an English text of ``MOMENTS`` or empty. ``by`` is who measured, empty for the person. ``is_half`` says that
-    its ``resource``, the Observation of ``release`` (None where that was not asked), has one value of a pair.
+    ``is_half`` says that its ``resource``, the Observation of ``release`` (None where that was not asked), has one value of a pair.
+    What few are asked for is read when it is.
     """
 
     at: datetime
     values: tuple[Decimal | None, ...]
-    moment: str = ""
-    by: str = ""
-    note: str = ""
     is_half: bool = False
     resource: Tree = field(default_factory=dict, compare=False)
     release: Release | None = field(default=None, compare=False)
@@ -231,6 +228,30 @@ class Measurement:
     def place(self) -> str:
         """Return the path below its kind at which it is corrected; empty without its release."""
         return f"{self.release.path}/{self.source}" if self.release and self.source else ""
+
+    @property
+    def moment(self) -> str:
+        """Return the English text of ``MOMENTS`` that says when of a day it was, or an empty one."""
+        timing = extension(self.resource, "observation-eventTiming")
+        if timing is not None:
+            event = timing.get("valueCodeableConcept") or (extension(timing, "code") or {}).get("valueCodeableConcept")
+            code = timing.get("valueCode") or next((code for _, code in codes(event)), "")
+            if code in MOMENTS:
+                return MOMENTS[code]
+        own = sorted(codes(self.resource.get("code")))
+        return next((MOMENTS[code] for _, code in own if code in MOMENTS), "")
+
+    @property
+    def by(self) -> str:
+        """Return who measured, empty for the person."""
+        performers = listed(self.resource.get("performer"))
+        return named([one for one in performers if "Patient/" not in one.get("reference", "Patient/")])
+
+    @property
+    def note(self) -> str:
+        """Return what was written with it."""
+        remark = " ".join(note["text"] for note in self.resource.get("note", []) if note.get("text"))
+        return str(self.resource.get("comment") or remark or "")
 
     @property
     def source(self) -> str:
@@ -300,16 +321,6 @@ def _values(kind: Kind, resource: Tree, own: Collection[str]) -> tuple[Decimal |
     return tuple(found)
 
 
-def _moment(resource: Tree, own: Collection[str]) -> str:
-    timing = extension(resource, "observation-eventTiming")
-    if timing is not None:
-        event = timing.get("valueCodeableConcept") or (extension(timing, "code") or {}).get("valueCodeableConcept")
-        code = timing.get("valueCode") or next((code for _, code in codes(event)), "")
-        if code in MOMENTS:
-            return MOMENTS[code]
-    return next((MOMENTS[code] for code in own if code in MOMENTS), "")
-
-
 def measurements_of(
     kind: Kind, resources: Iterable[Tree], zone: ZoneInfo, releases: Iterable[Release | None] = repeat(None)
 ) -> list[Measurement]:
@@ -324,31 +335,15 @@ def measurements_of(
         coded = codes(resource.get("code"))
         if resource.get("status") in WRONG or _kind(coded) is not kind:
             continue
-        own = [code for _, code in sorted(coded)]
         identifiers = {
             (one.get("system", ""), one["value"]) for one in resource.get("identifier", ()) if "value" in one
         }
-        values = _values(kind, resource, own)
+        values = _values(kind, resource, {code for _, code in coded})
         at = effective(resource, zone)
         if at is None or not seen.isdisjoint(identifiers) or values.count(None) == len(values):
             continue
         seen |= identifiers
-        others = [
-            one for one in listed(resource.get("performer")) if "Patient/" not in one.get("reference", "Patient/")
-        ]
-        remark = " ".join(note["text"] for note in resource.get("note", []) if note.get("text"))
-        found.append(
-            Measurement(
-                at,
-                values,
-                _moment(resource, own),
-                named(others),
-                str(resource.get("comment") or remark or ""),
-                kind.is_pair and None in values,
-                resource,
-                release,
-            )
-        )
+        found.append(Measurement(at, values, kind.is_pair and None in values, resource, release))
     return _paired(sorted(found, key=lambda one: one.at))
 
 
@@ -370,7 +365,8 @@ def _paired(measured: list[Measurement]) -> list[Measurement]:
         last = found[-1] if found else None
         if (
             last
-            and (last.at, last.by) == (one.at, one.by)
+            and last.at == one.at
+            and last.by == one.by
             and not any(
                 mine is not None and other is not None for mine, other in zip(last.values, one.values, strict=True)
             )

@@ -52,7 +52,8 @@ DENSE = 800
 """Values from which a chart of a period is slow to make and hard to read: then a shorter one is shown first."""
 
 WHOLE = 400
-"""Values that are read whole, at most; of more the index tells when they were, and what they are."""
+"""Values that are read whole, at most; of more the index tells when they were, and what they are. Beside more in the other release
+those of the table are."""
 
 FOREVER_US = 2**62
 DIARY_MAX = 20
@@ -159,7 +160,7 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
     tokens = [[TokenValue(LOINC, one.code)] for one in kind.series]
     end = to_us(datetime.combine(last + timedelta(days=1), time(), reading.zone))
 
-    def wanted(release: Release) -> Series:
+    def wanted(release: Release, is_dense: bool) -> Series:  # noqa: FBT001 - what is told of the release before
         return Series(
             release,
             tokens if len(tokens) > 1 else [[TokenValue(*code) for code in kind.codes]],
@@ -169,7 +170,7 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
             starts,
             FOREVER_US if last == reading.today else end - 1,
             DENSE,
-            WHOLE,
+            ROWS_MAX if is_dense else WHOLE,
         )
 
     sampled = await reading.series(wanted, dense.newest)

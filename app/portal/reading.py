@@ -130,11 +130,14 @@ class Reading:
         )
         return [one.tree() for page in found for one in page.matches], any(page.next is not None for page in found)
 
-    async def series(self, wanted: Callable[[Release], Series], choose: Choose) -> list[Sampled]:
-        """Return what each release has of some series of Observations."""
-        return await asyncio.gather(
-            *(self._interactions.series(self._requester, self._trace, wanted(release), choose) for release in Release)
-        )
+    async def series(self, wanted: Callable[[Release, bool], Series], choose: Choose) -> list[Sampled]:
+        """Return what each release has of some series of Observations; of the last ``wanted`` is told whether the other had very many."""
+        found: list[Sampled] = []
+        for release in reversed(Release):
+            is_dense = any(not one.is_whole for one in found)
+            asked = wanted(release, is_dense)
+            found.append(await self._interactions.series(self._requester, self._trace, asked, choose))
+        return found[::-1]
 
     async def count(self, resource_type: str, *pairs: tuple[str, str]) -> int:
         """Return how many resources of a type the search parameters match, of both releases."""

@@ -1,20 +1,21 @@
 """The values of many resources from the index, without their bodies: what a chart of a year draws its line through.
 
-Rows come as arrays of JSON, one for many: twenty thousand rows take Python longer to be handed than the database to find. What is
-found here is of all the record: what may be seen of it, ``seen_of`` says.
+Rows come as arrays of JSON, one for many: twenty thousand rows take Python longer to be handed than the database to find. Each
+statement goes along its index in order, so that nothing is sorted. What is found here is of all the record: what may be seen of it,
+``seen_of`` says. A parameter here is one that has rows of its own.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Integer, bindparam, select
+from sqlalchemy import SelectBase, bindparam, literal_column, select, union_all
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader
-from app.db.dialects import in_one, listed
+from app.db.dialects import in_one
 from app.db.statements import Statement, hot
-from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter
 from app.fhir.search.expression import TokenValue
@@ -23,64 +24,58 @@ from app.store.resources import scoped
 from app.store.tables import current, date_index, exact_index, quantity_index
 from app.store.visible import parameters, visible
 
-ROWS_MAX = 200_000
-"""Rows of an index that are gone through: two years of a sensor that measures every five minutes."""
+VALUES_MAX = 300_000
+"""Values of a period that are told, the newest: nearly three years of a sensor that measures every five minutes."""
 
-_TOO_MUCH = "There is too much to go through for these values."
 _whole_numbers = msgspec.json.Decoder(list[int]).decode
 
 _dated = (
     select(date_index.c.seq, date_index.c.low)
-    .where(
-        date_index.c.record_id == bindparam("record_id"),
-        date_index.c.param.in_(listed("params", Integer())),
-        date_index.c.low.between(bindparam("start"), bindparam("end")),
-    )
+    .where(date_index.c.record_id == bindparam("record_id"), date_index.c.param == bindparam("param"))
+    .where(date_index.c.low.between(bindparam("start"), bindparam("end")))
     .order_by(date_index.c.low.desc())
     .limit(bindparam("limit"))
     .subquery()
 )
 _DATES = hot(select(in_one(_dated.c.seq), in_one(_dated.c.low)))
 
-_coded = (
-    select(exact_index.c.param, exact_index.c.hash, exact_index.c.system_hash, exact_index.c.seq)
+_QUANTITIES = hot(
+    select(quantity_index.c.low, in_one(quantity_index.c.seq))
+    .where(quantity_index.c.record_id == bindparam("record_id"), quantity_index.c.param == bindparam("param"))
     .where(
-        exact_index.c.record_id == bindparam("record_id"),
-        exact_index.c.param.in_(listed("params", Integer())),
-        exact_index.c.hash.in_(listed("hashes", BigInteger())),
-    )
-    .limit(bindparam("limit"))
-    .subquery()
+        quantity_index.c.code_hash == bindparam("unit"), quantity_index.c.system_code_hash != 0
+    )  # not by another name of it
+    .where(quantity_index.c.seq.between(bindparam("first"), bindparam("last")))
+    .group_by(quantity_index.c.low)
 )
-_of_token = (_coded.c.param, _coded.c.hash, _coded.c.system_hash)
-_TOKENS = hot(select(*_of_token, in_one(_coded.c.seq)).group_by(*_of_token))
 
-_measured = (
-    select(quantity_index.c.low, quantity_index.c.code_hash, quantity_index.c.seq)
-    .where(
-        quantity_index.c.record_id == bindparam("record_id"),
-        quantity_index.c.param.in_(listed("params", Integer())),
-        quantity_index.c.code_hash != 0,  # that is the same quantity again, in its canonical unit
-        quantity_index.c.system_code_hash != 0,  # and that again, by another name of its unit
-    )
-    .limit(bindparam("limit"))
-    .subquery()
-)
-_of_value = (_measured.c.low, _measured.c.code_hash)
-_QUANTITIES = hot(select(*_of_value, in_one(_measured.c.seq)).group_by(*_of_value))
+
+@functools.lru_cache(maxsize=64)
+def _tokens(with_system: tuple[bool, ...]) -> Statement:
+    """Return the statement for so many tokens; ``with_system`` says which of them name a system."""
+    row = exact_index.c
+    found: list[SelectBase] = []
+    for place, has_system in enumerate(with_system):
+        meets = [row.param == bindparam(f"param_{place}"), row.hash == bindparam(f"hash_{place}")]
+        if has_system:
+            meets.append(row.system_hash == bindparam(f"system_{place}"))
+        within = row.seq.between(bindparam("first"), bindparam("last"))
+        found.append(
+            select(literal_column(str(place)), in_one(row.seq)).where(
+                row.record_id == bindparam("record_id"), *meets, within
+            )
+        )
+    return hot(union_all(*found))
 
 
 @scoped
 def _seen(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
-    seen = (
-        select(current.c.seq)
+    return hot(
+        select(in_one(current.c.seq))
         .where(visible(current, limited_types=limited_types))
         .where(current.c.release == bindparam("release"), current.c.type == bindparam("type"))
         .where(current.c.deleted.is_(False), current.c.seq.between(bindparam("first"), bindparam("last")))
-        .limit(bindparam("limit"))
-        .subquery()
     )
-    return hot(select(in_one(seen.c.seq)))
 
 
 class Period(NamedTuple):
@@ -97,65 +92,58 @@ class Tokens(NamedTuple):
     tokens: Sequence[TokenValue]
 
 
-def _array(numbers: Iterable[int]) -> str:
-    return f"[{','.join(map(str, numbers))}]"
+class Span(NamedTuple):
+    """The first and the last of some numbers of changes."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, numbers: Collection[int]) -> "Span":
+        """Return that of these numbers, one at least."""
+        return cls(min(numbers), max(numbers))
 
 
-def _numbers(several: Iterable[SearchParameter]) -> list[int]:
-    return [one.number for parameter in several for one in parameter.stored_in]
-
-
-async def dates_in(reader: Reader, record_id: int, parameter: SearchParameter, period: Period) -> dict[int, int]:
-    """Return when each change of a record was dated that was so in a period: the newest ``ROWS_MAX``."""
-    asked = {"record_id": record_id, "params": _array(_numbers([parameter])), "limit": ROWS_MAX, **period._asdict()}
+async def dates_in(
+    reader: Reader, record_id: int, parameter: SearchParameter, period: Period
+) -> tuple[list[int], list[int]]:
+    """Return the changes of a record that are dated in a period, by their numbers, and when, oldest first: the newest ``VALUES_MAX``."""
+    asked = {"record_id": record_id, "param": parameter.number, "limit": VALUES_MAX, **period._asdict()}
     ((numbers, instants),) = await reader.all(_DATES, asked)
-    return dict(zip(_whole_numbers(numbers), _whole_numbers(instants), strict=True))
+    return _whole_numbers(numbers)[::-1], _whole_numbers(instants)[::-1]
 
 
-async def having(reader: Reader, record_id: int, key: bytes, wanted: Sequence[Tokens]) -> list[set[int]]:
-    """Return the numbers of the changes that have one of the tokens, for each of ``wanted``. Raises: BadRequestError, for too many."""
-    hashes = [[wanted_hashes(key, one.parameter, token)[0] for token in one.tokens] for one in wanted]
-    asked = {
-        "record_id": record_id,
-        "params": _array(dict.fromkeys(_numbers(one.parameter for one in wanted))),
-        "hashes": _array({one.value for several in hashes for one in several if one.value is not None}),
-        "limit": ROWS_MAX,
-    }
-    rows = [(*row[:3], _whole_numbers(row[3])) for row in await reader.all(_TOKENS, asked)]
-    if sum(len(row[3]) for row in rows) >= ROWS_MAX:
-        raise BadRequestError(_TOO_MUCH)
-    found: list[set[int]] = []
-    for one, several in zip(wanted, hashes, strict=True):
-        numbers = _numbers([one.parameter])
-        pairs = {(hashed.value, hashed.system) for hashed in several}
-        met = [row for row in rows if row[0] in numbers and not pairs.isdisjoint({row[1:3], (row[1], None)})]
-        found.append(set().union(*(row[3] for row in met)))
+async def having(reader: Reader, record_id: int, key: bytes, wanted: Sequence[Tokens], span: Span) -> list[set[int]]:
+    """Return the numbers of the changes in a span that have one of the tokens, for each of ``wanted``."""
+    found: list[set[int]] = [set() for _ in wanted]
+    hashed = [
+        (several, one.parameter.number, token)
+        for several, one in zip(found, wanted, strict=True)
+        for value in one.tokens
+        for token in wanted_hashes(key, one.parameter, value)
+    ]
+    asked: dict[str, int | None] = {"record_id": record_id, **span._asdict()}
+    for place, (_, parameter, token) in enumerate(hashed):
+        asked |= {f"param_{place}": parameter, f"hash_{place}": token.value, f"system_{place}": token.system}
+    statement = _tokens(tuple(token.system is not None for _, _, token in hashed))
+    for place, numbers in await reader.all(statement, asked):
+        hashed[place][0].update(_whole_numbers(numbers))
     return found
 
 
 async def seen_of(
-    reader: Reader, access: RecordAccess, release: Release, resource_type: str, numbers: Collection[int]
+    reader: Reader, access: RecordAccess, release: Release, resource_type: str, numbers: set[int]
 ) -> set[int]:
-    """Return which of the current changes with these ``numbers``, one at least, are inside ``access``. Raises: BadRequestError, for too many."""
-    asked = {**parameters(access), "release": release.value, "type": resource_type, "limit": ROWS_MAX}
-    asked |= {"first": min(numbers), "last": max(numbers)}
+    """Return which of the current changes with these ``numbers``, one at least, are inside ``access``."""
+    asked = {**parameters(access), "release": release.value, "type": resource_type, **Span.of(numbers)._asdict()}
     ((found,),) = await reader.all(_seen(access.types is not None), asked)
-    seen = _whole_numbers(found)
-    if len(seen) >= ROWS_MAX:
-        raise BadRequestError(_TOO_MUCH)
-    return set(seen).intersection(numbers)
+    return numbers.intersection(_whole_numbers(found))
 
 
 async def values_of(
-    reader: Reader, record_id: int, parameter: SearchParameter, units: Sequence[str], key: bytes
-) -> Mapping[tuple[float, int], list[int]] | None:
-    """Return the numbers of the changes that have each value in one of these units, by the value and the place of its unit.
-
-    None for a record with so many quantities (``ROWS_MAX``) that some are left out.
-    """
-    places = {exact_hash(key, "q", unit): place for place, unit in enumerate(units)}
-    asked = {"record_id": record_id, "params": _array(_numbers([parameter])), "limit": ROWS_MAX}
-    rows = [(low, unit, _whole_numbers(numbers)) for low, unit, numbers in await reader.all(_QUANTITIES, asked)]
-    if sum(len(numbers) for _, _, numbers in rows) >= ROWS_MAX:
-        return None
-    return {(low, places[unit]): numbers for low, unit, numbers in rows if unit in places}
+    reader: Reader, record_id: int, parameter: SearchParameter, unit: str, key: bytes, span: Span
+) -> Iterable[tuple[float, list[int]]]:
+    """Return each value in a unit with the numbers of the changes in a span that have it."""
+    asked = {"record_id": record_id, "param": parameter.number, "unit": exact_hash(key, "q", unit), **span._asdict()}
+    rows = await reader.all(_QUANTITIES, asked)
+    return [(value, _whole_numbers(numbers)) for value, numbers in rows]

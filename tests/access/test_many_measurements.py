@@ -1,5 +1,6 @@
 """Pages of a large record: all values count, the peaks are seen, and it takes few statements, rows and bytes."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from tests.end_to_end.browser.places import PERSON, PRACTICE
 from tests.support.acting import browser_of, go_in, let_act
 from tests.support.counting import counting
 from tests.support.importing import imported
-from tests.support.large import PLACES_OF_LARGE, Large, glucose, large_in
+from tests.support.large import PLACES_OF_LARGE, UCUM, Large, glucose, large_in
 from tests.support.world import World, restricted
 
 COUNT = 1200
@@ -104,6 +105,19 @@ async def test_few_values_of_one_release_count_among_very_many_of_the_other(worl
     mean = (5 * COUNT / 2 + 7 * COUNT / 2 + 21.5 - 5 + 15 * few + 24.5 - 15) / (COUNT + few)
     assert f"{mean:.1f}".replace(".", ",") in facts
     assert "24,5" in facts
+
+
+async def test_values_in_another_unit_count_among_very_many(world: World) -> None:
+    await fill(world, COUNT, 1)
+    patient, now = world.zonnestraal.patient(), datetime.now(UTC) - timedelta(hours=2, minutes=30)
+    milligrams = {"value": 500, "unit": "mg/dL", "system": UCUM, "code": "mg/dL"}
+    both = {"coding": [{"system": "http://loinc.org", "code": code} for code in ("14743-9", "14770-2")]}
+    trees = [json.loads(glucose(patient, now - timedelta(days=n), 1)) for n in range(3)]
+    bodies = [json.dumps(tree | {"valueQuantity": milligrams, "code": both}).encode() for tree in trees]
+    assert (await imported(world.parts, bodies)).counts == (3, 0, 0)
+    facts = (await page(world)).text.partition('id="short"')[2].partition("</section>")[0]
+    assert facts.count("27,8") == 3  # as mean, lowest and highest of its own series, once each
+    assert "21,5" in facts
 
 
 async def test_of_very_many_values_nobody_sees_what_was_not_opened(world: World) -> None:

@@ -25,7 +25,8 @@ def request(text: str, timing: dict[str, Any], code: str = "", **more: Any) -> d
 
 
 def weighed(day: int, by: str = "") -> Measurement:
-    return Measurement(datetime(2026, 11, day, 7, 0, tzinfo=AMSTERDAM), (Decimal(70),), by=by)
+    measured = {"performer": [{"reference": "Practitioner/1", "display": by}]} if by else {}
+    return Measurement(datetime(2026, 11, day, 7, 0, tzinfo=AMSTERDAM), (Decimal(70),), resource=measured)
 
 
 @pytest.mark.parametrize(
