@@ -43,6 +43,8 @@ GROUP_LIMIT = 256
 WRITER_LOCK = 0x5265676966
 """The number of the advisory lock that who writes holds."""
 
+_OVERWRITING_LOCK = 0x5265676967
+
 _RESTS_S = (0.2, 0.5, 1.0, 2.0)
 """Seconds between tries while the database is away."""
 
@@ -93,9 +95,13 @@ class PostgresDatabase(Writes):
         return await self.reader.all(statement, parameters)
 
     async def overwrite(self, size_max_bytes: int | None = 0) -> bool:
-        """Return that what was removed is freed, and overwritten as pages are used again; with None all tables are rewritten at once."""
+        """Return that what was removed is freed, and overwritten as pages are used again; with None all tables are rewritten at once.
+
+        One after the other: of two at once, one wants the end of a table that the other waits for, and gives it up after 5 s.
+        """
         connection = await asyncpg.connect(self.url)
         try:
+            await connection.execute(f"SELECT pg_advisory_lock({_OVERWRITING_LOCK})")
             await connection.execute("VACUUM (FULL)" if size_max_bytes is None else "VACUUM")
         finally:
             await connection.close()
