@@ -18,11 +18,9 @@ from fhirpathpy.models import models
 from app.fhir.release import Release
 from app.fhir.search.definitions import SearchParameter, definitions
 from app.fhir.search.values import escape
-from tests.support.made import Maker
-from tests.support.verdict import encoded
-from tests.support.world import Caller, World, tree_of, world_in
+from tests.support.made import kept
+from tests.support.world import World, tree_of, world_in
 
-SEEDS = range(40)
 NOT_MADE = frozenset({"Patient", "AuditEvent"})
 """There is one Patient already; AuditEvents are the log's."""
 MODELS = {Release.STU3: models["stu3"], Release.R4: models["r4"]}
@@ -32,26 +30,6 @@ MODELS = {Release.STU3: models["stu3"], Release.R4: models["r4"]}
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with world_in(tmp_path) as world:
         yield world
-
-
-def moved(node: Any, patient: str) -> Any:
-    """Return a resource in which every Patient is the person, and no other resource has an id of this server."""
-    if isinstance(node, dict):
-        return {name: moved(one, patient) for name, one in node.items()}
-    if isinstance(node, list):
-        return [moved(one, patient) for one in node]
-    return patient if isinstance(node, str) and node.startswith("Patient/") else node
-
-
-async def kept(me: Caller, name: str, patient: str) -> dict[str, Any] | None:
-    """Return a resource of a type that was made up, and taken; None if none was."""
-    for seed in SEEDS:
-        tree = Maker(me.release, seed, chance=0.8).resource(name)
-        tree.pop("id")
-        answer = await me("POST", f"/{name}", encoded(moved(tree, patient)))
-        if answer.status_code == 201:
-            return tree_of(answer)
-    return None
 
 
 def values(parameter: SearchParameter, tree: dict[str, Any]) -> list[str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from app.fhir.release import Release
 from app.fhir.releases.definitions import Element, Member, definitions
+from tests.support.verdict import encoded
+from tests.support.world import Caller, tree_of
 
 PRIMITIVE_VALUES: dict[str, list[Any]] = {
     "base64Binary": ["aGFsbG8="],
@@ -107,3 +109,23 @@ class Maker:
     @staticmethod
     def _codes(element: Element) -> list[tuple[str, str]]:
         return [(system, code) for system, codes in sorted(element.codes.items()) for code in sorted(codes)]
+
+
+def moved(node: Any, patient: str) -> Any:
+    """Return a resource in which every Patient is the person, and no other resource has an id of this server."""
+    if isinstance(node, dict):
+        return {name: moved(one, patient) for name, one in node.items()}
+    if isinstance(node, list):
+        return [moved(one, patient) for one in node]
+    return patient if isinstance(node, str) and node.startswith("Patient/") else node
+
+
+async def kept(me: Caller, name: str, patient: str, chance: float = 0.8) -> dict[str, Any] | None:
+    """Return a resource of a type that was made up, and taken; None if none was."""
+    for seed in range(40):
+        tree = Maker(me.release, seed, chance=chance).resource(name)
+        tree.pop("id")
+        answer = await me("POST", f"/{name}", encoded(moved(tree, patient)))
+        if answer.status_code == 201:
+            return tree_of(answer)
+    return None
