@@ -127,11 +127,13 @@ async def ask(
             raise UnprocessableError("The record has no Patient in R4.")
         name = {} if by_operator else {"display": requester.on_behalf_of or requester.display}
         patient = {"reference": f"Patient/{patient_id}", "type": "Patient", **name}
+        sender = {"type": "RelatedPerson", "display": requester.display} if requester.on_behalf_of else patient
         changes = Changes(context, transaction, requester, Release.R4, decide)
         message = await _create(
-            changes, {**_message(wanted, patient, _organization(practice), now), **_about(context, wanted)}
+            changes, {**_message(wanted, patient, sender, _organization(practice), now), **_about(context, wanted)}
         )
-        task = await _create(changes, _task(wanted, patient, _organization(practice), now, message.version.id))
+        task_tree = _task(wanted, patient, sender, _organization(practice), now, message.version.id)
+        task = await _create(changes, task_tree)
         await changes.finish()
         if key is not None:
             await keep(transaction, requester, key, digest, context.now_us(), [message, task])
@@ -150,7 +152,9 @@ def _organization(practice: Practice) -> dict[str, str]:
     return {**known, "type": "Organization", "display": practice.name}
 
 
-def _message(wanted: Correction, patient: dict[str, str], organization: dict[str, str], now: str) -> dict[str, Any]:
+def _message(
+    wanted: Correction, patient: dict[str, str], sender: dict[str, str], organization: dict[str, str], now: str
+) -> dict[str, Any]:
     return {
         "resourceType": "Communication",
         "meta": {"profile": [PROFILE]},
@@ -161,7 +165,7 @@ def _message(wanted: Correction, patient: dict[str, str], organization: dict[str
         "topic": {"text": wanted.topic},
         "sent": now,
         "recipient": [organization],
-        "sender": patient,
+        "sender": sender,
         "payload": [{"contentString": wanted.text}],
     }
 
@@ -176,7 +180,12 @@ def _about(context: Context, wanted: Correction) -> dict[str, Any]:
 
 
 def _task(
-    wanted: Correction, patient: dict[str, str], organization: dict[str, str], now: str, message_id: str
+    wanted: Correction,
+    patient: dict[str, str],
+    sender: dict[str, str],
+    organization: dict[str, str],
+    now: str,
+    message_id: str,
 ) -> dict[str, Any]:
     return {
         "resourceType": "Task",
@@ -188,7 +197,7 @@ def _task(
         "for": patient,
         "authoredOn": now,
         "lastModified": now,
-        "requester": patient,
+        "requester": sender,
         "owner": organization,
     }
 

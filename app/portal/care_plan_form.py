@@ -7,17 +7,17 @@ from uuid import NAMESPACE_URL, uuid5
 
 from app.fhir.agreed_care_plan import AgreedPlan, about_of, agreement_of
 from app.fhir.agreed_plan import AGREED, REQUESTS, AgreedAction, AgreedGoal, AskedMeasuring
-from app.fhir.elements import Tree, day_of, own_name, referred, words
+from app.fhir.elements import Tree, day_of, own_name, referred
 from app.fhir.own_plan import New, OwnAction, OwnGoal, is_own
 from app.fhir.release import Release
-from app.portal.careplan import OVER, STATES_PAUSED, members, timing_of
+from app.portal.careplan import OVER, STATES_PAUSED, called, members, timing_of
 from app.portal.formats import joined
 from app.portal.interactions import Found
 from app.portal.kinds import BY_KEY, is_open_goal
 from app.portal.language import Language
 from app.portal.measuring import day_typed, line_typed
 from app.portal.own_goals import AHEAD_MAX, TEXT_LENGTH_MAX, WHY_LENGTH_MAX
-from app.portal.plan_proposals import ILLNESSES, proposals_for
+from app.portal.plan_proposals import ILLNESSES, proposals_for, title_for
 from app.portal.schedule import timing_in_words
 
 CHOICES_MAX = 100
@@ -65,7 +65,7 @@ def choices_of(release: Release, several: Sequence[Sequence[Found]], language: L
     goals, teams, *asked = [[one.tree() for one in found if one.release is release] for found in several]
     doing = [one for found in asked for one in found if one.get("status") not in OVER and _is_done_at_home(one)]
     return Choices(
-        _choices((one, words(one.get("description"))) for one in goals if is_open_goal(one)),
+        _choices((one, called(one, language)) for one in goals if is_open_goal(one)),
         _choices((one, _doing_name(one, language)) for one in doing),
         _choices((one, _team_name(one, language)) for one in teams if one.get("status") not in (*OVER, "inactive")),
     )
@@ -82,7 +82,7 @@ def _choices(found: Iterable[tuple[Tree, str]]) -> tuple[Choice, ...]:
 
 def _doing_name(tree: Tree, language: Language) -> str:
     """Return what is done and when: the same can be asked at several moments."""
-    name = words(tree.get("code")) or str(tree.get("description", ""))
+    name = called(tree, language)
     return " · ".join(filter(None, (name, timing_in_words(timing_of(tree), language)))) if name else ""
 
 
@@ -188,7 +188,7 @@ def begun_with(illness: str, today: date, language: Language) -> dict[str, str]:
     if illness not in ILLNESSES:
         return fields
     name = language.gettext(ILLNESSES[illness].name)
-    title = language.gettext("Care plan: %(illness)s") % {"illness": name}
+    title = title_for(illness, language)
     ticked = {f"proposal {number}": "on" for number, _ in enumerate(proposals_for(illness))}
     return {**fields, "illness": illness, "text": title, "about": name, **ticked}
 

@@ -17,6 +17,7 @@ from app.fhir.release import Release
 from app.portal.formats import quantity
 from app.portal.kinds import KINDS, Kind, Target, is_open_goal, kind_of, target_of, targets_of
 from app.portal.language import Language
+from app.portal.plan_proposals import in_language
 from app.portal.schedule import bounds_in_words, due_in_week, due_on, timing_in_words
 
 Last = tuple[Decimal, date]
@@ -114,6 +115,18 @@ class Member:
     where: str
 
 
+def called(tree: Tree, language: Language) -> str:
+    """Return what a goal, or something to do, is called."""
+    said = tree.get("description", "")
+    return as_read(tree, words(tree.get("code")) or (said if isinstance(said, str) else words(said)), language)
+
+
+def as_read(tree: Tree, text: str, language: Language) -> str:
+    """Return words of a part of the plan; those that a practice took from a proposal here, in the reader's language."""
+    what = next((what for what, kind in AGREED.items() if kind.is_one(tree)), "")
+    return in_language(what, text, language)
+
+
 def range_in_words(target: Target, unit: str, language: Language) -> str:
     """Return a target as a phrase: ``between 120 and 140 mmHg``, ``at most 7 mmol/l``."""
     if target.low is not None and target.high is not None:
@@ -204,7 +217,7 @@ def goal_views(
             due = (day_of(part.get("dueDate")) for part in listed(goal.get("target")))
             found.append(
                 GoalView(
-                    text=words(goal.get("description")),
+                    text=called(goal, language),
                     due=next((day for day in due if day), None),
                     about=named(goal.get("addresses")),
                     note=" ".join(note["text"] for note in goal.get("note", []) if note.get("text")),
@@ -213,7 +226,7 @@ def goal_views(
                     own=place if is_own(goal) else "",
                     agreed=place if not is_own(goal) else "",
                     plans=tuple(
-                        str(plan.get("title", ""))
+                        as_read(plan, str(plan.get("title", "")), language)
                         for of, plan in plans
                         if of is release and own_name(goal) in referred(plan.get("goal"))
                     ),
@@ -252,11 +265,15 @@ def _activity(
     performers = [one.get("actor", one) for one in listed(resource.get("performer") or resource.get("owner"))]
     others = [one for one in performers if not any(name.startswith("Patient/") for name in referred(one))]
     return Activity(
-        what=words(resource.get("code")) or str(resource.get("description") or said),
+        what=called(resource, language) or str(said),
         when=timing_in_words(timing, language),
         period=period,
         who=named(others),
-        why=str(said or resource.get("description") or named(resource.get("reasonReference"))),
+        why=str(
+            said
+            or as_read(resource, str(resource.get("description", "")), language)
+            or named(resource.get("reasonReference"))
+        ),
         kind=_measured(resource),
         due=due_on(timing, today),
         due_week=due_in_week(timing, today),
@@ -314,9 +331,9 @@ def plan_views(plans: Iterable[tuple[Release, Tree]], teams: Sequence[Tree], lan
         about = dict.fromkeys(named([one]) for one in plan.get("addresses", []))
         found.append(
             PlanView(
-                title=str(plan.get("title") or words(plan.get("category"))),
+                title=as_read(plan, str(plan.get("title") or words(plan.get("category"))), language),
                 why=str(plan.get("description", "")),
-                about=tuple(name for name in about if name),
+                about=tuple(as_read(plan, name, language) for name in about if name),
                 period=bounds_in_words({"repeat": {"boundsPeriod": plan.get("period") or {}}}, language),
                 is_paused=plan.get("status") in STATES_PAUSED,
                 team=team or named(plan.get("careTeam")),

@@ -11,12 +11,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFoundError
-from app.fhir.elements import LOINC, Tree
+from app.fhir.elements import LOINC, Tree, words
 from app.fhir.release import Release
 from app.fhir.search.expression import TokenValue
 from app.identity.instants import to_us
 from app.interactions.series import Series, Values
 from app.portal import dense, formats
+from app.portal.careplan import called
 from app.portal.diary import newest_lines
 from app.portal.kinds import BY_KEY, KINDS, WRONG, Kind, Measurement, by_kind, measurements_of, targets_of, units_of
 from app.portal.language import marked
@@ -207,7 +208,8 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
     last = min(until, reading.today) if until and until >= FIRST_DAY else reading.today
     found = await _found(reading, kind, _periods(period), last)
     window, measured, every = found.window, found.measured, found.every
-    targets = targets_of(kind, await reading.all("Goal"))
+    goals = await reading.all("Goal")
+    targets, names = targets_of(kind, goals), {words(one.get("description")): called(one, language) for one in goals}
     diary = await newest_lines(reading, window.first, last, DIARY_MAX)
     marks = [
         (line.at, f"{formats.capital(formats.near_moment(line.at, reading.today, language))}: {line.text}")
@@ -239,7 +241,7 @@ async def show_kind(request: Request, reading: Reading, key: str, period: str, *
         if every is None
         else dense.said(kind, every, targets, digits_of(measured), language),
         target=target_in_words(kind, targets, language),
-        goals=list(dict.fromkeys(target.goal for target in targets if target and target.goal)),
+        goals=list(dict.fromkeys(names[one.goal] for one in targets if one and one.goal)),
         rows=rows_of(kind, measured, targets, language),
         rows_open=ROWS_OPEN,
         rows_left=max((len(measured) if every is None else sum(len(one.at) for one in every)) - ROWS_MAX, 0),

@@ -9,7 +9,7 @@ from app.access.categories import Category
 from app.consent.categorize import categorize
 from app.fhir.elements import Tree, amount, day_of, has_code, listed, named, own_name, referred, words
 from app.fhir.release import Release
-from app.portal.careplan import ASKED, STATES_PAUSED, members, range_in_words
+from app.portal.careplan import ASKED, STATES_PAUSED, as_read, called, members, range_in_words
 from app.portal.formats import day, joined
 from app.portal.interactions import AuthoredVersion
 from app.portal.kinds import KINDS, Target, is_open_goal, target_of
@@ -101,17 +101,17 @@ def _targets(goal: Tree, language: Language) -> str:
     return joined(found, language)
 
 
-def facts(tree: Tree, language: Language, called: Mapping[str, str] | None = None) -> dict[str, str]:
+def facts(tree: Tree, language: Language, parts: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return what a page shows of a part of the plan, by its name in English; what is not said is left out.
 
-    ``called`` is what goals, agreements and teams are called that a plan refers to; others are not told of.
+    ``parts`` is what goals, agreements and teams are called that a plan refers to; others are not told of.
     """
     notes = " ".join(one["text"] for one in listed(tree.get("note")) if one.get("text"))
     match tree["resourceType"]:
         case "Goal":
             due = next((found for part in listed(tree.get("target")) if (found := day_of(part.get("dueDate")))), None)
             told = {
-                marked("Goal"): words(tree.get("description")),
+                marked("Goal"): called(tree, language),
                 marked("Target"): _targets(tree, language),
                 marked("By when"): day(due, language) if due else "",
                 marked("Note"): notes,
@@ -120,15 +120,15 @@ def facts(tree: Tree, language: Language, called: Mapping[str, str] | None = Non
             doing = [part.get("detail") or {} for part in tree.get("activity", [])]
             said = [str(one.get("description") or words(one.get("code"))) for one in doing]
             asked = [part["reference"] for part in tree.get("activity", []) if "reference" in part]
-            about = dict.fromkeys(named([one]) for one in tree.get("addresses", []))
+            about = dict.fromkeys(as_read(tree, named([one]), language) for one in tree.get("addresses", []))
             told = {
-                marked("Name"): str(tree.get("title") or words(tree.get("category"))),
+                marked("Name"): as_read(tree, str(tree.get("title") or words(tree.get("category"))), language),
                 marked("About"): joined([one for one in about if one], language),
                 marked("What it is for"): str(tree.get("description", "")),
                 marked("Period"): bounds_in_words({"repeat": {"boundsPeriod": tree.get("period") or {}}}, language),
-                marked("Care team"): joined(_called(tree.get("careTeam"), called), language),
-                marked("Goals"): joined(_called(tree.get("goal"), called), language),
-                marked("What is done"): joined([one for one in said if one] + _called(asked, called), language),
+                marked("Care team"): joined(_called(tree.get("careTeam"), parts), language),
+                marked("Goals"): joined(_called(tree.get("goal"), parts), language),
+                marked("What is done"): joined([one for one in said if one] + _called(asked, parts), language),
             }
         case "CareTeam":
             team = members([{**tree, "status": "active"}])
@@ -137,7 +137,7 @@ def facts(tree: Tree, language: Language, called: Mapping[str, str] | None = Non
             inputs = (part["valueTiming"] for part in tree.get("input", []) if "valueTiming" in part)
             timing = tree.get("occurrenceTiming") or next(inputs, None)
             told = {
-                marked("What"): words(tree.get("code")) or str(tree.get("description", "")),
+                marked("What"): called(tree, language),
                 marked("How often"): timing_in_words(timing, language),
                 marked("Period"): bounds_in_words(timing, language),
                 marked("Note"): str(tree.get("patientInstruction") or notes),
@@ -148,14 +148,8 @@ def facts(tree: Tree, language: Language, called: Mapping[str, str] | None = Non
     return {name: text for name, text in told.items() if text}
 
 
-def _called(references: object, called: Mapping[str, str] | None) -> list[str]:
-    return [text for one in referred(references) if (text := (called or {}).get(one))]
-
-
-def _description(tree: Tree) -> str:
-    """Return the description of a Goal, which is a concept, or of a Task."""
-    said = tree.get("description", "")
-    return said if isinstance(said, str) else words(said)
+def _called(references: object, parts: Mapping[str, str] | None) -> list[str]:
+    return [text for one in referred(references) if (text := (parts or {}).get(one))]
 
 
 def lines_of(
@@ -167,7 +161,7 @@ def lines_of(
     """
     found: list[tuple[int, Line]] = []
     before: dict[tuple[object, str, str], Tree] = {}
-    called: dict[Release, dict[str, str]] = {release: {} for release in Release}
+    names_now: dict[Release, dict[str, str]] = {release: {} for release in Release}
     for one in sorted(versions, key=lambda each: each.version.seq):
         version = one.version
         key = (version.release, version.resource_type, version.id)
@@ -175,9 +169,8 @@ def lines_of(
         if tree and Category.CARE_PLAN not in categorize(version.resource_type, tree):
             continue
         if tree:
-            text = str(tree.get("name") or words(tree.get("code")) or "")
-            called[version.release][own_name(tree)] = text or _description(tree)
-        line = _line(one, before.get(key), tree, called[version.release], names, zone, language)
+            names_now[version.release][own_name(tree)] = str(tree.get("name") or called(tree, language))
+        line = _line(one, before.get(key), tree, names_now[version.release], names, zone, language)
         if line is not None:
             found.append((version.seq, line))
         if tree:
@@ -189,7 +182,7 @@ def _line(
     one: AuthoredVersion,
     before: Tree | None,
     tree: Tree,
-    called: Mapping[str, str],
+    parts: Mapping[str, str],
     names: Mapping[str, str],
     zone: ZoneInfo,
     language: Language,
@@ -197,7 +190,7 @@ def _line(
     version = one.version
     if not tree and before is None:
         return None
-    was, now = (facts(each, language, called) if each else {} for each in (before, tree))
+    was, now = (facts(each, language, parts) if each else {} for each in (before, tree))
     deed, differences = "removed", list[Difference]()
     if tree:
         state = status_of(tree)

@@ -1,14 +1,17 @@
 """What a practice can begin a care plan with, per illness: what to agree on, and what to measure. Pure.
 
 A proposal fills in a form and no more. It names no values: which range is right for somebody is what practice and person agree on.
+What was kept of one word for word is read in the language of who reads it, whichever the practice's page was in.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from app.fhir.agreed_plan import AGREED
 from app.fhir.own_plan import REACHED, STOPPED
-from app.portal.language import Language, marked
+from app.portal.kinds import KINDS
+from app.portal.language import CODES, Language, language, marked
 
 SAVED = {
     **{f"{what}-added": marked("Kept. The person sees it in their care plan.") for what in AGREED},
@@ -31,9 +34,9 @@ class Proposal:
     measure: str = ""
     often: str = ""
 
-    def fields(self, language: Language) -> dict[str, str]:
+    def fields(self, reader: Language) -> dict[str, str]:
         """Return the fields of the form."""
-        text = language.gettext(self.text) if self.text else ""
+        text = reader.gettext(self.text) if self.text else ""
         found = {"text": text, "measure": self.measure, "often": self.often}
         return {name: value for name, value in found.items() if value}
 
@@ -92,6 +95,26 @@ ILLNESSES: Mapping[str, Illness] = {
         (_PRESSURE, _MEASURE_PRESSURE, Proposal("actions", marked("Eat less salt"), often="day"), _MOVING, _MEDICINES),
     ),
 }
+
+
+def title_for(illness: str, reader: Language) -> str:
+    """Return the title of a plan for an illness, by its key."""
+    return reader.gettext("Care plan: %(illness)s") % {"illness": reader.gettext(ILLNESSES[illness].name)}
+
+
+@cache
+def _written() -> dict[tuple[str, str], dict[str, str]]:
+    """Return what is proposed in each language, by its kind and what it is called in one."""
+    texts = {(one.what, one.text) for illness in ILLNESSES.values() for one in illness.proposals if one.text}
+    texts |= {("plans", one.name) for one in ILLNESSES.values()} | {("measuring", kind.name) for kind in KINDS}
+    every = [(what, {code: language(code).gettext(text) for code in CODES}) for what, text in texts]
+    every += [("plans", {code: title_for(key, language(code)) for code in CODES}) for key in ILLNESSES]
+    return {(what, said): one for what, one in every for said in one.values()}
+
+
+def in_language(what: str, text: str, reader: Language) -> str:
+    """Return what a practice wrote of a kind in the reader's language, if it is a proposal word for word; else as it is written."""
+    return _written().get((what, text), {}).get(reader.code, text)
 
 
 def proposals_for(illness: str) -> tuple[Proposal, ...]:

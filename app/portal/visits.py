@@ -11,6 +11,7 @@ from textwrap import shorten
 from app.fhir.diary import diary_kind_of
 from app.fhir.elements import named, words
 from app.fhir.visit import COMMUNICATION, Prepared, Subject, prepared_of
+from app.portal.careplan import called
 from app.portal.diary import lines_of
 from app.portal.formats import near_day, near_moment, unit
 from app.portal.interactions import Found
@@ -112,7 +113,7 @@ def _told(found: Found, products: dict[str, str], reading: Reading, language: La
         case "Condition":
             return words(tree.get("code")), "", "/summary"
         case "Goal":
-            return words(tree.get("description")), "", "/care-plan"
+            return called(tree, language), "", "/care-plan"
         case _:
             agreement = agreement_of(tree, products, language)
             return (agreement.name, agreement.how, "/medication") if agreement else ("", "", "")

@@ -260,7 +260,10 @@ async def test_a_parent_asks_for_the_child_as_the_child_could_and_the_log_has_bo
         assert WISH["topic"] in (await browser.get(HERE)).text
         assert him.family in (await browser.get(f"{HERE}/letter")).text
     (message,) = await found(world, "no grant", "Communication")
-    assert (message["sender"]["display"], message["sender"]["reference"]) == (him.family, him.patient())
+    assert message["sender"] == {"type": "RelatedPerson", "display": her.family}, "who sent it"
+    assert (message["subject"]["display"], message["subject"]["reference"]) == (him.family, him.patient()), "for whom"
+    (task,) = await found(world, "no grant", "Task")
+    assert (task["requester"]["display"], task["for"]["display"]) == (her.family, him.family)
     newest = [one.event for one in await entries_of(world.parts.database.reader, him.record_id, NEWEST, 20)]
     (made,) = [one for one in newest if (one.action, one.resource_type) == ("create", "Task")]
     assert (made.kind, made.display, made.on_behalf_of) == ("representative", her.family, him.family)

@@ -10,7 +10,7 @@ from app.access.smart_scope import LOOK, Action
 from app.fhir.agreed_care_plan import MADE_HERE
 from app.fhir.release import Release
 from app.interactions import own_words
-from tests.access.test_practice_pages import at_work, person_url
+from tests.access.test_practice_pages import at_work, person_url, posted
 from tests.access.test_practice_plan import plan, refused_everywhere, sent
 from tests.support.world import World, goal, never_made, restricted, staff_name
 
@@ -80,6 +80,30 @@ async def test_a_plan_of_proposals_brings_what_was_ticked_and_all_of_it_once(wor
     asked = [one["reference"]["reference"] for one in made["activity"] if "reference" in one]
     assert [one.split("/")[0] for one in asked] == ["ServiceRequest", "Task"]
     assert (await me.get(f"/{asked[1]}"))["description"] == "Call the practice when breathing gets harder"
+
+
+async def test_proposals_are_read_in_the_language_of_who_reads(world: World, plan: str) -> None:
+    own = "Call the practice when breathing gets harder"
+    async with at_work(world, "gp of granted") as browser:
+        form = (await browser.get(f"{plan}/plans/add?illness=copd")).text
+        title, about = (re.findall(rf'name="{name}"[^>]*>([^<]*)<', form)[0] for name in ("text", "about"))
+        ticked = {f"proposal {number}": "on" for number in range(6)}
+        begun = {"text": title, "about": about, "from": TITLE["from"], "illness": "copd", "key": "of-proposals"}
+        assert (await sent(browser, f"{plan}/plans/add", **begun, **ticked)).status_code == 303
+    said = {
+        "nl": ("Zorgplan: COPD", "Ik kan meer doen zonder buiten adem te raken", "Zuurstof"),
+        "en": ("Care plan: COPD", "I can do more without getting out of breath", "Oxygen"),
+    }
+    async with at_work(world, "zonnestraal") as browser:
+        await posted(browser, "/care-plan/actions/add", "/care-plan/actions/add", text=own, key="own-words")
+        for code, texts in said.items():
+            for path in ("/care-plan", "/care-plan/history"):
+                text = (await browser.get(path, headers={"accept-language": code})).text
+                for wanted in texts:
+                    assert wanted in text, (path, wanted)
+                others = said["en" if code == "nl" else "nl"]
+                assert [one for one in others if f">{one}<" in text] == []
+                assert own in text, "own words are not touched"
 
 
 async def test_goals_and_actions_are_put_into_a_plan_and_taken_out_again(world: World, plan: str) -> None:
