@@ -59,7 +59,7 @@ _event = msgspec.json.Decoder(Event).decode
 async def switched_off(reader: Reader, record_id: int) -> frozenset[Sign]:
     """Return the kinds of which a person wants no mail."""
     rows = await reader.all(_OF_RECORD, {"record_id": record_id})
-    return frozenset(SIGNS[sign] for sign, is_off, _ in rows if is_off)
+    return frozenset(SIGNS[sign] for sign, is_off, _ in rows if is_off and sign in SIGNS)
 
 
 async def told(reader: Reader, record_id: int) -> dict[Sign, datetime]:

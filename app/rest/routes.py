@@ -171,6 +171,10 @@ def _refusal(method: str, parts: list[str], routes: dict[str, Route]) -> RegieEr
     """Return why there is no such route, in words that tell a client's author what to do instead."""
     if any(part[0] == "$" for part in parts):
         return UnknownOperationError("This server does not have this operation here.")
+    if routes and parts[-1:] == ["_search"]:
+        return MethodNotAllowedError(
+            f"{method} can't be done here. A search is POST with its parameters as a form, or GET without _search in the address."
+        )
     if routes:
         return MethodNotAllowedError(f"{method} can't be done here.")
     return NotFoundError("There is nothing at this address.")

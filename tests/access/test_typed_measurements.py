@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import ALL_PARTS, EVERYTHING, Category
 from app.access.requester import Requester, RequesterKind
 from app.access.smart_scope import Action
 from app.audit.events import Trace
@@ -397,6 +397,37 @@ async def test_a_helper_who_may_do_both_adds_and_corrects(world: World) -> None:
         assert (await send(browser, place, **typed(value="80", version=kept["meta"]["versionId"]))).status_code == 303
     (kept,) = await observations(world)
     assert kept["valueQuantity"]["value"] == 80
+
+
+async def test_who_does_not_see_what_is_sensitive_marks_nothing_so_whatever_they_send(world: World) -> None:
+    grant = await let_act(
+        world,
+        world.maanlicht,
+        categories=ALL_PARTS,
+        actions=READS | Action.CREATE | Action.UPDATE,
+    )
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        assert 'name="sensitive"' not in (await browser.get(ADD)).text
+        assert (await send(browser, ADD, **typed())).status_code == 303
+        (kept,) = await observations(world)
+        place, version = f"/measurements/weight/stu3/{kept['id']}", kept["meta"]["versionId"]
+        forms: dict[str, dict[str, str]] = {
+            ADD: typed(value="81", key="marked"),
+            place: typed(value="82", version=version),
+            "/diary/add": {
+                "kind": "remark",
+                "text": "Moe",
+                "day": str(AT.date()),
+                "clock": f"{AT:%H:%M}",
+                "key": "line",
+            },
+            "/care-plan/goals/add": {"text": "Wandelen", "key": "goal"},
+        }
+        for path, fields in forms.items():
+            answer = await send(browser, path, **fields, sensitive="on")
+            assert answer.status_code == 403, (path, answer.text)
+    assert await observations(world) == [kept]
 
 
 async def test_what_was_typed_is_kept_when_the_login_ended(world: World) -> None:

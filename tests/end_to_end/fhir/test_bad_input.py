@@ -255,6 +255,14 @@ async def test_an_address_that_is_not_there_is_told_so(me: Caller, method: str, 
     issues(answer)
 
 
+@pytest.mark.parametrize("url", ["/Observation/_search?code=x", "/_search", "/Patient/1/Observation/_search"])
+async def test_a_get_of_a_search_that_is_posted_is_told_both_ways_to_search(me: Caller, url: str) -> None:
+    answer = await me("GET", url)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    (issue,) = issues(answer)
+    assert "POST with its parameters as a form, or GET without _search" in issue["diagnostics"]
+
+
 @pytest.mark.parametrize(
     "query",
     [

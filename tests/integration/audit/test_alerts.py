@@ -75,6 +75,13 @@ async def test_one_kind_is_told_once_a_day_and_another_kind_at_once(watched: Pla
     assert await told(watched) == [HER]
 
 
+async def test_a_kind_of_a_newer_release_is_passed_over(watched: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    await switch(watched, Unusual.MANY, Unusual.NIGHT)
+    monkeypatch.delitem(alerts.SIGNS, Unusual.MANY.value)  # as a server of before knows them
+    assert await alerts.switched_off(watched.database.reader, HER) == {Unusual.NIGHT}
+    assert await alerts.told(watched.database.reader, HER) == {}
+
+
 async def test_what_was_switched_off_is_not_told_and_the_rest_is(watched: Place) -> None:
     await switch(watched, Unusual.MANY)
     assert await alerts.switched_off(watched.database.reader, HER) == {Unusual.MANY}
