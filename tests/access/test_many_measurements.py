@@ -2,13 +2,18 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
 
 from app.access.categories import ALL_PARTS, Category
+from app.db.database import Reader, Row
+from app.db.statements import Statement
 from app.fhir.release import Release
 from tests.access.test_pages import session
 from tests.end_to_end.browser.places import PERSON, PRACTICE
@@ -146,6 +151,21 @@ async def test_how_many_values_are_hidden_does_not_show_in_the_period_that_is_ch
     assert "laatste 14 dagen" in many
     assert "laatste 3 maanden" in few
     assert "21,5" not in few
+
+
+async def test_a_search_that_goes_through_all_of_a_type_and_finds_nothing_is_run_once(world: World) -> None:
+    asked = Counter[str]()
+    kind = type(world.parts.database.reader)
+    own = kind.all
+
+    async def every(reader: Reader, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
+        asked[f"{id(statement)} {sorted(parameters.items(), key=str)}"] += 1
+        return await own(reader, statement, parameters)
+
+    app = world.caller("zonnestraal")
+    with patch.object(kind, "all", every):
+        assert await app.found("/Observation?code:not=http://loinc.org|29463-7") == []
+    assert set(asked.values()) == {1}
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from app.store.search.conditions import Form, number_values, numbers_of
 from app.store.search.order import is_read, key_of
 from app.store.search.plan import TURN_BYTES, Plan
 from app.store.search.statement import NUMBER_LAST, SearchForm, statement
-from app.store.search.translate import sort_form, translate
+from app.store.search.translate import CURRENT, sort_form, translate
 
 _RULES = PAGE_COLUMNS
 """The column behind those of a version: the rules by which the record was indexed. The sort keys follow."""
@@ -284,8 +284,11 @@ class Run:
         """Return what a statement finds, of an index that answers for what is asked, and the version of that.
 
         By which rules the record was indexed comes with each row. Where there is none it is looked up, and then, for it may have
-        changed in between, the statement is run again; unless the version is as it was ``before`` the statement.
+        changed in between, the statement is run again; unless the version is as it was ``before`` the statement. What goes through
+        all of a type, such as ``code:not``, takes so long that it is looked up before.
         """
+        if before is None and CURRENT in self.forms:
+            before = await self.plan.check(reader, access)
         made = self._statement(shape, access, begin)
         rows = await reader.all(made, values)
         version: int | None = rows[0][_RULES] if rows else None
