@@ -169,6 +169,11 @@ def is_local(criterion: Criterion) -> bool:
     return any(isinstance(value, DateValue) and value.local for value in criterion.values)
 
 
+def zone_of(criterion: Criterion) -> str:
+    """Return the zone that the dates of a criterion were read in, one of which names none itself."""
+    return next(value.local.time_zone for value in criterion.values if isinstance(value, DateValue) and value.local)
+
+
 def in_zone(criterion: Criterion, zone: ZoneInfo) -> Criterion:
     """Return a criterion as it is for a record in a zone."""
     return replace(criterion, values=tuple(_in_zone(value, zone) for value in criterion.values))

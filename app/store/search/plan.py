@@ -35,7 +35,7 @@ from app.fhir.search.expression import (
     Worded,
 )
 from app.fhir.search.told import tells
-from app.fhir.search.values import in_zone, is_local
+from app.fhir.search.values import in_zone, is_local, zone_of
 from app.fhir.search.wording import may_say, says
 from app.store.hashes import reference_hash
 from app.store.indexing import rows_of
@@ -106,6 +106,8 @@ class Plan:
         for number, criterion in enumerate(criteria):
             self.values |= number_values(criterion, number, of_parameter[number])
         self.local = [(number, one) for number, one in enumerate(ordered) if is_local(one)]
+        if self.local:
+            self.values["zone"] = zone_of(self.local[0][1])
         self.links: dict[int, tuple[_Followed, tuple[Plan, ...]]] = {}
         for link in asked.links:
             if isinstance(link, Within):
@@ -165,14 +167,18 @@ class Plan:
         """
         return await check_rules(reader, access.record_id, self.asks_index) if self.asks_index else None
 
-    async def values_in(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
-        """Return the values of the statement's parameters for one record; links are followed inside the scope."""
+    async def values_in(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, *, zone_told: bool = False
+    ) -> dict[str, Any]:
+        """Return the values of the statement's parameters for one record; links are followed inside the scope.
+
+        With ``zone_told`` dates are those of the zone that they were read in, as ``zone`` among the values says: the statement
+        tells that of the record, and is run again with the values ``in_zone`` where it is another.
+        """
         values = self.values | parameters(access)
-        zone = await time_zone_of(reader, access.record_id) if self.local else None
+        zone = await time_zone_of(reader, access.record_id) if self.local and not zone_told else None
         if zone is not None:
-            for number, criterion in self.local:
-                parameter = None if criterion.parameter.is_column else criterion.parameter
-                values |= number_values(translate(self.key, in_zone(criterion, zone)), number, parameter)
+            values |= self.in_zone(zone)
         for number, (link, plans) in self.links.items():
             match link:
                 case Chained():
@@ -195,6 +201,14 @@ class Plan:
                 case Combined():
                     found = sorted(await self._combined(reader, scope, access, link, plans))
             values[f"c{number}_list"] = _encode(found).decode()
+        return values
+
+    def in_zone(self, zone: ZoneInfo) -> dict[str, Any]:
+        """Return the values that depend on the zone of the record that is searched."""
+        values: dict[str, Any] = {"zone": zone.key}
+        for number, criterion in self.local:
+            parameter = None if criterion.parameter.is_column else criterion.parameter
+            values |= number_values(translate(self.key, in_zone(criterion, zone)), number, parameter)
         return values
 
     async def ids(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> list[str]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from copy import copy
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -26,9 +27,13 @@ from app.store.search.order import is_read, key_of
 from app.store.search.plan import TURN_BYTES, Plan
 from app.store.search.statement import NUMBER_LAST, SearchForm, statement
 from app.store.search.translate import CURRENT, sort_form, translate
+from app.store.time_zone import time_zone_of
 
 _RULES = PAGE_COLUMNS
-"""The column behind those of a version: the rules by which the record was indexed. The sort keys follow."""
+"""The column behind those of a version: the rules by which the record was indexed."""
+
+_ZONE = _RULES + 1
+"""The next: the record's time zone, where the search asks for days of it. The sort keys follow."""
 
 SORTED_MAX = 10_000
 """Matches whose bodies one page reads to sort them; see ``order.py``."""
@@ -127,6 +132,7 @@ class Run:
             for number, parameter in enumerate(self.plan.of_parameter)
             if self.can_walk and parameter == search.sort[0].parameter and self.forms[number].index == "date"
         )
+        self.tells_zone = bool(self.plan.local)
         self.resource_type = search.resource_type
         self._statements: dict[tuple[str, bool, str], Statement] = {}
 
@@ -157,7 +163,8 @@ class Run:
         for number, access in enumerate(accesses, 1):
             if number % _TURN == 0:
                 await asyncio.sleep(0)
-            found += await self._gather(reader, await self._values(reader, scope, access), access, after, limit)
+            values = await self._values(reader, scope, access, zone_told=True)
+            found += await self._gather(reader, values, access, after, limit)
             if not self.sort and len(found) >= limit:
                 break
             if len(found) > 2 * limit:  # of 5,000 people three pages at most are in memory
@@ -230,8 +237,10 @@ class Run:
         here, there = ((one.record_id == 0, one.record_id, -one.seq) for one in (position, after))
         return here > there
 
-    async def _values(self, reader: Reader, scope: AccessScope, access: RecordAccess) -> dict[str, Any]:
-        return await self.plan.values_in(reader, scope, access) | self.values
+    async def _values(
+        self, reader: Reader, scope: AccessScope, access: RecordAccess, *, zone_told: bool = False
+    ) -> dict[str, Any]:
+        return await self.plan.values_in(reader, scope, access, zone_told=zone_told) | self.values
 
     async def _gather(
         self, reader: Reader, values: dict[str, Any], access: RecordAccess, after: Position | None, limit: int
@@ -252,7 +261,8 @@ class Run:
         self, reader: Reader, scope: AccessScope, access: RecordAccess, after: Position | None, limit: int
     ) -> list[Match]:
         """Return a page in the order of a date index; the changes that have no such date come last."""
-        values = await self._values(reader, scope, access) | {"limit": limit, "inline": inline(limit)}
+        values = await self._values(reader, scope, access, zone_told=True)
+        values |= {"limit": limit, "inline": inline(limit)}
         last = NUMBER_LAST["desc" if self.sort[0].descending else "asc"]
         found: list[Match] = []
         version = None
@@ -285,12 +295,18 @@ class Run:
 
         By which rules the record was indexed comes with each row. Where there is none it is looked up, and then, for it may have
         changed in between, the statement is run again; unless the version is as it was ``before`` the statement. What goes through
-        all of a type, such as ``code:not``, takes so long that it is looked up before.
+        all of a type, such as ``code:not``, takes so long that it is looked up before. The statement is run again, too, if it asked
+        for days of another zone than the record's, which is among ``values`` from then on.
         """
         if before is None and CURRENT in self.forms:
             before = await self.plan.check(reader, access)
         made = self._statement(shape, access, begin)
         rows = await reader.all(made, values)
+        if self.tells_zone:
+            zone = ZoneInfo(rows[0][_ZONE]) if rows else await time_zone_of(reader, access.record_id)
+            if zone is not None and zone.key != values["zone"]:
+                values |= self.plan.in_zone(zone)
+                rows = await reader.all(made, values)
         version: int | None = rows[0][_RULES] if rows else None
         if version is not None:
             await check_version(reader, version, self.plan.asks_index)
@@ -298,7 +314,7 @@ class Run:
             version = await self.plan.check(reader, access)
             if version is None or version != before:
                 rows = await reader.all(made, values)
-        return [Match(row, tuple(row[_RULES + 1 :]), access, reader) for row in rows], version
+        return [Match(row, tuple(row[_ZONE + self.tells_zone :]), access, reader) for row in rows], version
 
     def _statement(self, shape: str, access: RecordAccess, begin: str) -> Statement:
         """Return the statement of a shape; each is looked up once, for finding it by its whole form takes as long as it does."""
@@ -311,12 +327,15 @@ class Run:
     def _form(self, shape: str, limited_types: bool, begin: str) -> SearchForm:  # noqa: FBT001 - a form that is kept
         match shape:
             case "walk":
-                return SearchForm(self.forms, self.sort, limited_types, begin, walk=True, on_walked=self.on_walked)
+                return SearchForm(
+                    self.forms, self.sort, limited_types, begin,
+                    walk=True, on_walked=self.on_walked, tells_zone=self.tells_zone,
+                )  # fmt: skip
             case "undated":
-                return SearchForm((*self.forms, _UNDATED), (), limited_types, begin)
+                return SearchForm((*self.forms, _UNDATED), (), limited_types, begin, tells_zone=self.tells_zone)
             case "count":
                 return SearchForm(self.forms, (), limited_types, shows="count")
-        return SearchForm(self.forms, self.sort, limited_types, begin)
+        return SearchForm(self.forms, self.sort, limited_types, begin, tells_zone=self.tells_zone)
 
 
 def merged(found: list[Match], sort: Sequence[SortKey]) -> list[Match]:

@@ -49,6 +49,7 @@ class SearchForm:
     keys alone (for a record that comes before the cursor's); ``tie``, at its keys or behind (for one that comes later).
     ``shows`` is what comes out: the versions of a ``page``, the ``count`` of all, the ``ids`` of all, the ``numbers`` of their
     changes, or the hashes of what all refer to by a parameter, ``references``. ``on_walked`` are the criteria that the row that is walked answers itself.
+    ``tells_zone``: the rows of a page tell the time zone of the record.
     """
 
     criteria: tuple[Form, ...]
@@ -57,12 +58,13 @@ class SearchForm:
     after: str = "start"
     walk: bool = False
     on_walked: frozenset[int] = frozenset()
+    tells_zone: bool = False
     shows: Literal["page", "count", "ids", "numbers", "references"] = "page"
 
 
 @lru_cache(maxsize=2048)
 def statement(form: SearchForm) -> Statement:
-    """Return the compiled statement. Its rows are those of ``page_columns``, then the record's rules, then the sort keys."""
+    """Return the compiled statement. Its rows are those of ``page_columns``, then the record's rules, its zone where that is told, then the sort keys."""
     if form.walk:
         walk = partial(_walk, form)
         return Statement(walk, walk)
@@ -112,7 +114,7 @@ def _gather(form: SearchForm, *, from_leader: bool = False) -> Any:
     labelled = [key.label(f"key{number}") for number, (key, _) in enumerate(keys)]
     order = [key.desc() if descending else key.asc() for key, descending in keys]
     return (
-        select(*page_columns(found), _rules(), *labelled)
+        select(*page_columns(found), *_of_record(form), *labelled)
         .select_from(source)
         .where(*where)
         .order_by(*order, seq.desc())
@@ -158,10 +160,11 @@ def _with_keys(
     return source, keys
 
 
-def _rules() -> ColumnElement[int]:
-    """Return the version of the rules by which the record was indexed, at the moment that the rows are of."""
-    found = select(record.c.index_version).where(record.c.record_id == bindparam("record_id"))
-    return found.scalar_subquery().label("rules")
+def _of_record(form: SearchForm) -> list[ColumnElement[Any]]:
+    """Return by which rules the record was indexed, and its zone where it is told, at the moment that the rows are of."""
+    told = [record.c.index_version, record.c.time_zone] if form.tells_zone else [record.c.index_version]
+    of_record = record.c.record_id == bindparam("record_id")
+    return [select(one).where(of_record).scalar_subquery().label(one.name) for one in told]
 
 
 def _is_narrow(criterion: Form) -> bool:
@@ -242,7 +245,7 @@ def _walk(form: SearchForm) -> Any:
         cursor = row_of(bindparam("k0"), bindparam("k1"), bindparam("after_seq"))
         where.append(row_of(*order) < cursor if descending else row_of(*order) > cursor)
     return (
-        select(*page_columns(change), _rules(), row.c.low.label("key0"), row.c.high.label("key1"))
+        select(*page_columns(change), *_of_record(form), row.c.low.label("key0"), row.c.high.label("key1"))
         .select_from(joined)
         .where(*where)
         .order_by(*(column.desc() if descending else column.asc() for column in order))

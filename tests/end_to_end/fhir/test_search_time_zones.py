@@ -10,6 +10,7 @@ from app.fhir.release import Release
 from app.interactions.time_zone import change_time_zone
 from app.store.reindex import reindex
 from tests.end_to_end.fhir.test_search import make, named
+from tests.support.counting import counting
 from tests.support.world import Person, World, condition, identifier, ids_of, link, weight
 
 R4 = Release.R4
@@ -96,6 +97,32 @@ async def test_several_records_are_each_searched_in_their_own_zone(world: World)
         page = await practice.get(following)
         ids += ids_of(page)
     assert len(ids) == len(set(ids)) == 3
+
+
+async def test_page_after_page_of_a_day_the_newest_first_is_of_the_day_where_the_person_lives(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    for hour in (1, 5, 12, 23):
+        await make(me, R4, patient, f"at-{hour}", effectiveDateTime=f"2026-03-10T{hour:02}:00:00Z")
+    await move(world, world.maanlicht, NEW_YORK)
+    page = await me.get("/Observation?code=http://loinc.org|29463-7&date=2026-03-10&_sort=-date&_count=2")
+    found = [page]
+    while following := link(page, "next"):
+        found.append(page := await me.get(following))
+    names = [one["resource"]["identifier"][-1]["value"] for page in found for one in page.get("entry", [])]
+    assert names == ["at-23", "at-12", "at-5"]
+
+
+async def test_a_search_of_days_asks_no_more_often_than_one_without(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    await make(me, R4, patient, "a", effectiveDateTime="2026-03-10")
+    days = "identifier=a&date=2026-03-10"
+    statements = []
+    for query in ("identifier=a", days, f"{days}&_sort=-date"):
+        assert await named(me, query) == ["a"]  # what is remembered of access is
+        with counting(world.parts.database.reader) as found:
+            assert await named(me, query) == ["a"]
+        statements.append(found.statements)
+    assert len(set(statements)) == 1
 
 
 async def test_chains_and_conditions_ask_in_the_zone_too(world: World) -> None:
