@@ -7,6 +7,7 @@ a person out of it by guessing elsewhere. One-time codes are counted per account
 """
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,22 +45,34 @@ class Bucket:
     free: int
 
 
+def network_of(address: str) -> str:
+    """Return for whom an address counts: one of IPv6 for its /64, all of which is at the hands of a single household."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+
+
 def of_password(login: str, address: str, device: str = "") -> tuple[Bucket, ...]:
     """Return the counters of a try with a password; ``login`` is folded, ``device`` the cookie of a known device, if any."""
     if device:
         return (Bucket(_hashed("password on", login, device), 5),)
-    own, of_address = Bucket(_hashed("password", login, address), 5), Bucket(_hashed("address", address), 50)
+    network = network_of(address)
+    own, of_address = Bucket(_hashed("password", login, network), 5), Bucket(_hashed("address", network), 50)
     return (own, of_address, Bucket(_hashed("login", login), 100))
 
 
 def of_passkey(address: str) -> tuple[Bucket, ...]:
     """Return the counter of a try with a passkey, which nobody can guess: it bounds what a flood of them costs."""
-    return (Bucket(_hashed("passkey", address), 100),)
+    return (Bucket(_hashed("passkey", network_of(address)), 100),)
 
 
 def of_provider(address: str) -> tuple[Bucket, ...]:
     """Return the counter of logins at another party that were begun; each asks that party something."""
-    return (Bucket(_hashed("provider", address), 30),)
+    return (Bucket(_hashed("provider", network_of(address)), 30),)
 
 
 def of_code(account_id: str, device: str = "") -> tuple[Bucket, ...]:
@@ -69,12 +82,12 @@ def of_code(account_id: str, device: str = "") -> tuple[Bucket, ...]:
 
 def of_sign_up(address: str) -> tuple[Bucket, ...]:
     """Return the counter of sign-ups; it counts all, since somebody who makes many accounts is no person."""
-    return (Bucket(_hashed("sign-up", address), 10),)
+    return (Bucket(_hashed("sign-up", network_of(address)), 10),)
 
 
 def of_reset(address: str) -> tuple[Bucket, ...]:
     """Return the counter of mails about a forgotten password that an address asked for; it counts all."""
-    return (Bucket(_hashed("reset", address), 10),)
+    return (Bucket(_hashed("reset", network_of(address)), 10),)
 
 
 def of_mail(to: str) -> tuple[Bucket, ...]:

@@ -12,6 +12,8 @@ from typing import ClassVar
 import msgspec
 
 _HARMLESS = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
+_WITH_PORT = re.compile(rb"\[([0-9A-Fa-f:.]{2,64})\](?::[0-9]{1,5})?|([0-9.]{7,15}):[0-9]{1,5}")
+"""An address as some proxies write it. Each connection has another port: with it, it would be another address each time."""
 _numbers = random.Random()  # noqa: S311 - an id has to be the only one of its kind, not a secret
 # Asking the system for 16 bytes costs more than the rest of this module: a thread that does gives up its turn.
 os.register_at_fork(after_in_child=_numbers.seed)
@@ -64,6 +66,8 @@ def id_headers(request_id: str, medmij_request_id: str, correlation_id: str) -> 
 def client_address(scope: Mapping[str, object], headers: Mapping[bytes, bytes], *, trust_forwarded: bool) -> str:
     """Return where the request came from; behind a trusted proxy, the last address that it added."""
     if trust_forwarded and (forwarded := headers.get(b"x-forwarded-for")):
-        return harmless(forwarded.rsplit(b",", 1)[-1].strip())
+        last = forwarded.rsplit(b",", 1)[-1].strip()
+        written = _WITH_PORT.fullmatch(last)
+        return harmless(last if written is None else written[1] or written[2])
     client = scope.get("client")
     return str(client[0]) if isinstance(client, tuple | list) and client else ""
