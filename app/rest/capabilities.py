@@ -134,14 +134,7 @@ def _security(release: Release, base_url: str) -> dict[str, Any]:
         Release.STU3: "http://hl7.org/fhir/restful-security-service",
         Release.R4: "http://terminology.hl7.org/CodeSystem/restful-security-service",
     }[release]
-    uris = {
-        "authorize": "authorize",
-        "token": "token",
-        "register": "register",
-        "manage": "access",
-        "introspect": "introspect",
-    }
-    uris |= {"revoke": "revoke"}
+    uris = {"authorize": "authorize", "token": "token", "register": "register", "manage": "access"}
     return {
         "extension": [
             {

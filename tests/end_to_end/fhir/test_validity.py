@@ -52,14 +52,7 @@ async def test_the_capability_statement_is_valid_and_names_media_types(world: Wo
     statement = valid(release, await world.caller(None, release)("GET", "/metadata"))
     assert statement["format"] == ["application/fhir+json", "application/fhir+xml"]
     (oauth,) = statement["rest"][0]["security"]["extension"]
-    known = {
-        "authorize",
-        "token",
-        "register",
-        "manage",
-        "introspect",
-        "revoke",
-    }  # the parts of the extension that there are
+    known = {"authorize", "token", "register", "manage"}  # R4 defines no other parts of this extension
     assert {one["url"] for one in oauth["extension"]} == known
 
 
