@@ -142,6 +142,7 @@ FLOWS = (
         "test_a_person_asks_a_practice_for_a_correction",
         ("POST /my-data/corrections",),
     ),
+    Flow("my data", "bring in", "test_a_person_brings_in_what_they_took_along", ("POST /my-data/import",)),
     Flow("my data", "erase", "test_a_person_erases_the_record_and_keeps_the_proof", ("POST /my-data/erase/now",)),
     Flow(
         "settings",
@@ -320,7 +321,6 @@ FLOWS = (
 )
 
 UNPRESSED = {
-    "POST /my-data/import": "needs a record of another server, and is sent by tests/access/test_my_data.py",
     "POST /login-and-devices/provider/{key}": "leads to the page of another party",
     "POST /login-and-devices/provider/{key}/remove": "needs a login with another party",
     "POST /token": "is sent by a program",

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.end_to_end.browser.giving import give, stop
+from tests.end_to_end.browser.newcomers import newcomer
 from tests.end_to_end.browser.places import PRACTICE, WALKER
 from tests.end_to_end.browser.site import Site
 from tests.end_to_end.browser.walker import Way, walker
@@ -91,8 +92,9 @@ def test_the_way_back_shows_nobody_what_another_typed(site: Site, browser: Brows
 
 
 @pytest.mark.parametrize("how", ["an hour later", "after logging out"])
-def test_what_was_typed_in_a_refused_form_does_not_stay_in_the_browser(phone: BrowserContext, how: str) -> None:
-    form, page = FORMS["diary"], phone.new_page()
+def test_what_was_typed_in_a_refused_form_does_not_stay_in_the_browser(site: Site, browser: Browser, how: str) -> None:
+    form, (who, _, _) = FORMS["diary"], newcomer(site, browser, PHONE)
+    page = who.page
     page.clock.install()
     page.goto(form.path)
     fill(page, form, "niet bewaren", form.wrong)
@@ -101,13 +103,13 @@ def test_what_was_typed_in_a_refused_form_does_not_stay_in_the_browser(phone: Br
     assert page.evaluate(kept) == 1
     assert "niet bewaren" not in page.evaluate("JSON.stringify(history.state)")
     if how == "an hour later":
-        page.clock.fast_forward("61:00")
-        page.goto("/menu")
-    else:
-        page.goto("/menu")
-        page.locator('main form[action="/logout"] button').click()
-        page.wait_for_url("**/login**")
+        page.clock.fast_forward("01:01:00")
+    page.goto("/menu")
+    assert page.evaluate(kept) == (0 if how == "an hour later" else 1)
+    who.press("Log out")
+    page.wait_for_url(f"{site.url}/")
     assert page.evaluate(kept) == 0
+    who.is_done()
 
 
 @every_form
