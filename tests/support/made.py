@@ -36,10 +36,17 @@ _REFERRED = ("Patient/1", "Organization/2", "https://regie.example/fhir/PlanDefi
 
 
 class Maker:
-    """Makes one resource after another; the same seed makes the same ones."""
+    """Makes one resource after another; the same seed makes the same ones. ``values`` are those of each primitive type."""
 
-    def __init__(self, release: Release, seed: int, *, chance: float = 0.4) -> None:
-        self.types, self.random, self.chance = definitions(release), random.Random(seed), chance
+    def __init__(
+        self,
+        release: Release,
+        seed: int,
+        *,
+        chance: float = 0.4,
+        values: dict[str, list[Any]] = PRIMITIVE_VALUES,
+    ) -> None:
+        self.types, self.random, self.chance, self.values = definitions(release), random.Random(seed), chance, values
 
     def resource(self, name: str) -> dict[str, Any]:
         """Return a valid resource of a type, with an id and without contained ones."""
@@ -78,7 +85,7 @@ class Maker:
         element = member.element
         if member.is_primitive:
             codes = self._codes(element) if member.type == "code" else []
-            return self.random.choice(codes)[1] if codes else self.random.choice(PRIMITIVE_VALUES[member.type])
+            return self.random.choice(codes)[1] if codes else self.random.choice(self.values[member.type])
         if depth > 6 and member.type != "Reference":
             return {
                 "extension": [{"url": "https://regie.example/deep", "valueString": "Deep"}],
