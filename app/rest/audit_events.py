@@ -13,10 +13,13 @@ import msgspec
 from app.audit.audit_event import audit_event_tree, identifiers_of, names_of
 from app.audit.log import LogEntry
 from app.errors import BadRequestError, NotFoundError
-from app.fhir.dates import interval, with_plus
 from app.fhir.instants import instant_text
 from app.fhir.release import Release
+from app.fhir.search.definitions import core_definitions
+from app.fhir.search.expression import DateValue
+from app.fhir.search.intervals import meets
 from app.fhir.search.strings import fold
+from app.fhir.search.values import Surroundings, read_value, split, unescape
 from app.interactions import log, log_export
 from app.rest.call import Call
 from app.rest.response import FhirResponse, query_text
@@ -38,7 +41,6 @@ PARAMETERS = {
 """What the log can be searched by, and of which kind that is."""
 
 _VALUES_MAX = 50
-_DATE = re.compile(r"(eq|ge|le|gt|lt)?(.+)")
 _encode = msgspec.json.Encoder().encode
 Check = Callable[[LogEntry], bool]
 
@@ -60,7 +62,10 @@ async def audit_events(call: Call) -> FhirResponse:
         message = f"The log is searched by {_VALUES_MAX} parameters at most."
         raise BadRequestError(message)
     checks = [_check(call, name, value) for name, value in asked]
-    count = max(1, call.number("_count", 50, log.LOG_PAGE_MAX))
+    count = call.number("_count", 50, log.LOG_PAGE_MAX)
+    if count == 0:
+        message = "The log is not counted: _count is 1 or more here."
+        raise BadRequestError(message, expression="http._count")
 
     def wanted(entry: LogEntry, *, is_first: bool) -> bool:
         del is_first
@@ -112,13 +117,18 @@ def _number(call: Call) -> int:
 
 def _check(call: Call, name: str, text: str) -> Check:
     """Return what one parameter asks of an entry; values with commas between them are alternatives. Raises: BadRequestError."""
-    values = text.split(",")
+    parts = [part.strip() for part in split(text, ",")]
+    if not all(parts):
+        message = f"The parameter {name} has an empty value."
+        raise BadRequestError(message, expression=f"http.{name}")
     if name == "date":
-        return _any([_date(call, value) for value in values])
+        return _any([_date(call, part) for part in parts])
+    values = [unescape(part) for part in parts]
     if name == "agent":
         return lambda _: False  # agents are named by identifiers, and refer to no resource
     if name == "altid":
-        return lambda entry: (entry.event.client or entry.event.actor or "unknown") in values
+        known = {value.casefold() for value in values}
+        return lambda entry: (entry.event.client or entry.event.actor or "unknown").casefold() in known
     if name in IDENTIFIED.values():
         whole = {value if "|" in value else f"{URI}|{value}" for value in values}
         return lambda entry: any(f"{URI}|{one}" in whole for one in identifiers_of(entry.event))
@@ -134,19 +144,10 @@ def _any(checks: list[Check]) -> Check:
     return lambda entry: any(check(entry) for check in checks)
 
 
-def _date(call: Call, value: str) -> Check:
-    found = _DATE.fullmatch(value)
-    try:
-        low, high = interval(with_plus(found[2] if found else ""), call.context.time_zone)
-    except (ValueError, OverflowError) as error:
-        message = "date takes a date or time, with eq, ge, le, gt or lt before it."
-        raise BadRequestError(message) from error
-    ways: dict[str, Callable[[int], bool]] = {
-        "eq": lambda at: low <= at <= high,
-        "ge": lambda at: at >= low,
-        "le": lambda at: at <= high,
-        "gt": lambda at: at > high,
-        "lt": lambda at: at < low,
-    }
-    way = ways[(found and found[1]) or "eq"]
-    return lambda entry: way(entry.event.instant)
+def _date(call: Call, text: str) -> Check:
+    around = Surroundings(call.context.time_zone, (), call.context.clock())
+    asked = read_value(core_definitions(call.release).of("AuditEvent")["date"], None, text, around)
+    if not isinstance(asked, DateValue):
+        raise TypeError(asked)
+    prefix, ends = asked.prefix, (asked.low, asked.high)
+    return lambda entry: meets(prefix, ends, (entry.event.instant, entry.event.instant))

@@ -60,6 +60,7 @@ def by(me: Caller, actor: str) -> str:
         ("agent-name:exact=praktijk%20granted-test", set()),
         ("agent-name=praktijk%20granted,meetmaatje", {PRACTICE, "Meetmaatje-Test"}),
         ("agent-name=Praktijk&agent-name:contains=sensitive", {"Praktijk Sensitive-Test"}),
+        ("agent-name=praktijk%20sensitive\\,x, praktijk granted", {PRACTICE}),
     ],
 )
 async def test_who_did_it_is_found_by_name(me: Caller, query: str, expected: set[str]) -> None:
@@ -71,6 +72,7 @@ async def test_who_did_it_is_found_by_identifier_and_by_client(world: World, me:
     assert names(await resources(me, by(me, f"practice:{practice}"))) == {PRACTICE}
     assert names(await resources(me, by(me, f"app:{client}"))) == {"Meetmaatje-Test"}
     assert names(await resources(me, f"altid={client}")) == {"Meetmaatje-Test"}
+    assert names(await resources(me, f"altid={client.upper()}")) == {"Meetmaatje-Test"}
     assert await resources(me, by(me, "practice:nobody")) == []
     assert await resources(me, "agent=Organization/1") == [], "an agent is named by its identifier"
 
@@ -83,6 +85,9 @@ async def test_when_it_was_done_is_found(me: Caller) -> None:
     assert await resources(me, f"agent-name=Praktijk&date=gt{newest}") == []
     assert (await resources(me, f"agent-name=Praktijk&date={newest}"))[0] == everything[0]
     assert await resources(me, "agent-name=Praktijk&date=ge2000&date=le2001") == []
+    for prefix in ("ne", "sa", "ap"):
+        assert await resources(me, f"agent-name=Praktijk&date={prefix}2000") == (everything if prefix != "ap" else [])
+    assert await resources(me, "agent-name=Praktijk&date=eb2000,eb9000") == everything
 
 
 async def test_pages_of_a_search_have_each_entry_once_newest_first(me: Caller) -> None:
@@ -93,7 +98,9 @@ async def test_pages_of_a_search_have_each_entry_once_newest_first(me: Caller) -
     assert numbers == sorted(numbers, reverse=True)
 
 
-@pytest.mark.parametrize("query", ["date=soon", "date=ge", "colour=blue", "agent-name:above=a"])
+@pytest.mark.parametrize(
+    "query", ["date=soon", "date=ge", "colour=blue", "agent-name:above=a", "agent-name=a,", "_count=0"]
+)
 async def test_what_the_log_can_not_be_asked_is_refused(me: Caller, query: str) -> None:
     refused = await me("GET", f"/AuditEvent?{query}")
     assert refused.status_code == 400

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -73,47 +74,54 @@ def tokens(parameter: SearchParameter, value: Any) -> list[tuple[str, str | None
 def of_token(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
     """Yield queries by code, by system and by both, and what has none of it."""
 
-    def asked(system: str | None, code: str | None) -> Holds:
-        return lambda tree: any(
-            (system is None or not parameter.has_system or system == own) and code in (None, its)
-            for value in found(parameter, tree)
-            for own, its in tokens(parameter, value)
+    def asked(system: str | None, code: str | None, *, negated: bool) -> Holds:
+        return lambda tree: (
+            negated
+            != any(
+                (system is None or not parameter.has_system or system == own) and code in (None, its)
+                for value in found(parameter, tree)
+                for own, its in tokens(parameter, value)
+            )
         )
 
     for system, code in [pair for value in values for pair in tokens(parameter, value)] or [("", "none")]:
         forms = [(None, code), (system, code), ("", code)] if code else []
         for own, its in [*forms, *([(system, None)] if system and parameter.has_system else [])]:
             text = escape(its or "") if own is None else f"{escape(own)}|{escape(its or '')}"
-            holds = asked(own, its)
-            yield parameter.name, text, holds
-            yield f"{parameter.name}:not", text, lambda tree, holds=holds: not holds(tree)
+            yield parameter.name, text, asked(own, its, negated=False)
+            yield f"{parameter.name}:not", text, asked(own, its, negated=True)
 
 
 def of_string(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
     """Yield queries by a whole string, its beginning and a part of it."""
 
-    def strings(tree: Tree) -> list[str]:
-        return [text for value in found(parameter, tree) for text in readable(value)]
-
     def readable(value: Any) -> list[str]:
         told = {name: part for name, part in value.items() if name != "id"} if isinstance(value, dict) else value
-        return [text for text in texts_of(told) if isinstance(text, str)]
+        parts: list[Any] = texts_of(told)  # what is beside a primitive is among them
+        return [text for text in parts if isinstance(text, str)]
 
-    def smooth(text: str) -> str:
-        return " ".join(plain(text).split())
+    def any_string(is_met: Callable[[str], bool]) -> Holds:
+        return lambda tree: any(is_met(text) for value in found(parameter, tree) for text in readable(value))
 
     for text in [text for value in values for text in readable(value)]:
-        yield f"{parameter.name}:exact", escape(text), lambda tree, text=text: text in strings(tree)
+        yield f"{parameter.name}:exact", escape(text), any_string(text.__eq__)
         begin, middle = smooth(text[:4]), smooth(text[2:6])
         if begin and middle:
-            yield (
-                parameter.name, escape(text[:4].strip()),
-                lambda tree, begin=begin: any(smooth(one).startswith(begin) for one in strings(tree)),
-            )  # fmt: skip
-            yield (
-                f"{parameter.name}:contains", escape(text[2:6].strip()),
-                lambda tree, middle=middle: any(middle in smooth(one) for one in strings(tree)),
-            )  # fmt: skip
+            yield parameter.name, escape(text[:4].strip()), any_string(partial(_begins, begin))
+            yield f"{parameter.name}:contains", escape(text[2:6].strip()), any_string(partial(_has, middle))
+
+
+def smooth(text: str) -> str:
+    """Return a text without case, accents and extra space."""
+    return " ".join(plain(text).split())
+
+
+def _begins(begin: str, text: str) -> bool:
+    return smooth(text).startswith(begin)
+
+
+def _has(middle: str, text: str) -> bool:
+    return middle in smooth(text)
 
 
 def spans(value: Any) -> list[tuple[datetime, datetime]]:
@@ -129,15 +137,16 @@ def spans(value: Any) -> list[tuple[datetime, datetime]]:
 
 def of_date(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
     """Yield queries by a date that occurs, and by others."""
+
+    def asked(prefix: str, text: str) -> Holds:
+        return lambda tree: any(
+            stands(prefix, own, span(text)) for value in found(parameter, tree) for own in spans(value)
+        )
+
     written = [text for value in values for text in re.findall(r"\d{4}[-0-9T:+Z]*", json.dumps(value, default=str))]
     for text in [*written[:3], "2026-03-12", "2026-03-12T08:30:00Z", "2026-10-25"]:
         for prefix in PREFIXES:
-            yield (
-                parameter.name, prefix + text,
-                lambda tree, prefix=prefix, text=text: any(
-                    stands(prefix, own, span(text)) for value in found(parameter, tree) for own in spans(value)
-                ),
-            )  # fmt: skip
+            yield parameter.name, prefix + text, asked(prefix, text)
 
 
 def amounts(value: Any) -> list[tuple[Decimal, Decimal, str, set[str]]]:
@@ -158,7 +167,7 @@ def amounts(value: Any) -> list[tuple[Decimal, Decimal, str, set[str]]]:
 
 
 def of_number(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
-    """Yield queries by a number, alone and with a unit."""
+    """Yield queries by a number, alone and with the code or the name of a unit."""
 
     def stand(prefix: str, number: Decimal, low: Decimal, high: Decimal) -> bool:
         half = Decimal(5).scaleb(int(number.as_tuple().exponent) - 1)
@@ -168,18 +177,19 @@ def of_number(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
             "ge": high >= number, "le": low <= number, "sa": low > number, "eb": high < number,
         }[prefix]  # fmt: skip
 
-    units = sorted((system, code) for value in values for *_, system, codes in amounts(value) for code in codes)
+    def asked(prefix: str, number: str, code: str) -> Holds:
+        return lambda tree: any(
+            (not code or code in codes) and stand(prefix, Decimal(number), low, high)
+            for value in found(parameter, tree)
+            for low, high, _, codes in amounts(value)
+        )
+
+    units = sorted({code for value in values for *_, codes in amounts(value) for code in codes})
     for number in ("1.5", "3", "150", "-2.25"):
-        for system, code in [("", "")] + ([("", code) for _, code in units] if parameter.kind == "quantity" else []):
+        for code in ["", *(units if parameter.kind == "quantity" else [])]:
             for prefix in PREFIXES:
-                yield (
-                    parameter.name, f"{prefix}{number}" + (f"|{escape(system)}|{escape(code)}" if code else ""),
-                    lambda tree, prefix=prefix, number=number, code=code: any(
-                        (not code or code in codes) and stand(prefix, Decimal(number), low, high)
-                        for value in found(parameter, tree)
-                        for low, high, _, codes in amounts(value)
-                    ),
-                )  # fmt: skip
+                unit = f"||{escape(code)}" if code else ""
+                yield parameter.name, prefix + number + unit, asked(prefix, number, code)
 
 
 def of_reference(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
@@ -189,50 +199,56 @@ def of_reference(parameter: SearchParameter, values: list[Any]) -> Iterator[Quer
         texts = [value.get("reference", "") for value in found(parameter, tree) if isinstance(value, dict)]
         return [text for text in texts if not parameter.targets or text.split("/")[0] in parameter.targets]
 
-    def numbered(tree: Tree) -> list[Tree]:
-        several = [value for value in found(parameter, tree) if isinstance(value, dict)]
-        own = [one for one in several if not one.get("reference") or one["reference"] in written(tree)]
-        return [one.get("identifier", {}) for one in own]
+    def refers(text: str) -> Holds:
+        return lambda tree: text in written(tree)
+
+    def refers_to_id(resource_id: str) -> Holds:
+        return lambda tree: any(re.fullmatch(rf"[A-Za-z]+/{resource_id}", one) for one in written(tree))
+
+    def is_numbered(number: str) -> Holds:
+        return lambda tree: any(
+            value.get("identifier", {}).get("value") == number
+            for value in found(parameter, tree)
+            if not value.get("reference") or value["reference"] in written(tree)
+        )
 
     for value in [value for value in values if isinstance(value, dict)]:
         text = value.get("reference", "")
         if re.fullmatch(r"[A-Za-z]+/\w+", text):
             kind, resource_id = text.split("/")
-            yield parameter.name, text, lambda tree, text=text: text in written(tree)
-            yield (
-                parameter.name, resource_id,
-                lambda tree, it=resource_id: any(re.fullmatch(rf"[A-Za-z]+/{it}", one) for one in written(tree)),
-            )  # fmt: skip
+            yield parameter.name, text, refers(text)
+            yield parameter.name, resource_id, refers_to_id(resource_id)
             if kind in parameter.targets and kind in definitions(parameter.release).resource_types:
-                yield f"{parameter.name}:{kind}", resource_id, lambda tree, text=text: text in written(tree)
+                yield f"{parameter.name}:{kind}", resource_id, refers(text)
         number = value.get("identifier", {}).get("value")
         if number:
-            yield (
-                f"{parameter.name}:identifier", escape(number),
-                lambda tree, number=number: any(one.get("value") == number for one in numbered(tree)),
-            )  # fmt: skip
+            yield f"{parameter.name}:identifier", escape(number), is_numbered(number)
 
 
 def of_uri(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
     """Yield queries by a uri, what is below it and what is above it."""
     is_canonical = "canonical" in parameter.types
 
-    def written(tree: Tree) -> list[str]:
-        return [str(value) for value in found(parameter, tree)]
+    def any_uri(is_met: Callable[[str], bool]) -> Holds:
+        return lambda tree: any(is_met(str(value)) for value in found(parameter, tree))
 
     for uri in [*values, "https://regie.example", "https://regie.example/thing/1/2"]:
-        yield (
-            parameter.name, escape(uri),
-            lambda tree, uri=uri: any(uri in (one, one.split("|")[0] if is_canonical else one) for one in written(tree)),
-        )  # fmt: skip
-        yield (
-            f"{parameter.name}:below", escape(uri),
-            lambda tree, uri=uri: any(f"{one}/".startswith(f"{uri}/") for one in written(tree)),
-        )  # fmt: skip
-        yield (
-            f"{parameter.name}:above", escape(uri),
-            lambda tree, uri=uri: any(f"{uri}/".startswith(f"{one}/") for one in written(tree)),
-        )  # fmt: skip
+        names = partial(_names, uri, is_canonical=is_canonical)
+        yield parameter.name, escape(uri), any_uri(names)
+        yield f"{parameter.name}:below", escape(uri), any_uri(partial(_is_below, uri))
+        yield f"{parameter.name}:above", escape(uri), any_uri(partial(_is_above, uri))
+
+
+def _names(asked: str, uri: str, *, is_canonical: bool) -> bool:
+    return asked in (uri, uri.partition("|")[0] if is_canonical else uri)
+
+
+def _is_below(asked: str, uri: str) -> bool:
+    return f"{uri}/".startswith(f"{asked}/")
+
+
+def _is_above(asked: str, uri: str) -> bool:
+    return _is_below(uri, asked)
 
 
 KINDS: dict[str, Callable[[SearchParameter, list[Any]], Iterator[Query]]] = {
