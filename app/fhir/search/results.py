@@ -156,12 +156,26 @@ class Results:
         if not is_reverse and rest == "*" and source_type in self.known.resource_types:
             self.includes.append(Include(source_type, None, None, iterate=bool(modifier)))
             return
+        if is_reverse and rest == "*":
+            self._add_all_of(name, source_type, iterate=bool(modifier))
+            return
         parameter = self.known.of(source_type).get(base)
         if parameter is None or parameter.kind != "reference" or not parameter.supported:
             raise unknown(name, "names no reference parameter that is known, as in Observation:performer")
         if target_type and (target_type not in self.known.resource_types or not may_refer(parameter, target_type)):
             raise unknown(name, "names a type that the parameter does not refer to")
         self.includes.append(Include(source_type, parameter, target_type or None, bool(modifier), is_reverse))
+
+    def _add_all_of(self, name: str, source_type: str, *, iterate: bool) -> None:
+        """Take the reverse includes of a type, ``Observation:*``; those that go on may refer to what was included."""
+        found = [
+            one
+            for one in self.known.supported(source_type).values()
+            if one.kind == "reference" and (iterate or may_refer(one, self.resource_type))
+        ]
+        if not found:
+            raise unknown(name, "names a type of which nothing refers to what is searched")
+        self.includes += [Include(source_type, one, None, iterate, is_reverse=True) for one in found]
 
     def _add_contained(self, name: str, modifier: str, text: str) -> None:
         self._once(name, modifier)

@@ -4,7 +4,7 @@ import pytest
 
 from app.fhir.release import Release
 from tests.end_to_end.fhir.test_search_chains import encounter, reference
-from tests.support.world import Caller, Tree, World, identifier, ids_of, weight
+from tests.support.world import BASE_URL, Caller, Tree, World, encounter_of, identifier, ids_of, link, weight
 
 R4 = Release.R4
 
@@ -47,6 +47,26 @@ async def test_a_reverse_include_goes_on_where_it_is_iterated(world: World) -> N
     assert ids_of(await me.get(url.format(":iterate")), "include") == [second["id"], third["id"]]
     page = await me.get(url.format(":iterate") + "&_revinclude:iterate=Observation:encounter")
     assert sorted(ids_of(page, "include")) == sorted([second["id"], third["id"], measured["id"]])
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_all_references_of_a_type_are_gone_back_at_once(world: World, release: Release) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release)
+    visit = await encounter(me, patient, "visit")
+    part = await encounter(me, patient, "part", partOf=reference(visit))
+    at_visit = await me.made(weight(release, patient, **encounter_of(release, f"Encounter/{visit['id']}")))
+    at_part = await me.made(weight(release, patient, **encounter_of(release, f"Encounter/{part['id']}")))
+    page = await me.get("/Encounter?identifier=visit&_revinclude=Observation:*&_revinclude=Encounter:*")
+    assert sorted(ids_of(page, "include")) == sorted([part["id"], at_visit["id"]])
+    assert (
+        link(page, "self")
+        == f"{BASE_URL}{me.base}/Encounter?identifier=visit&_revinclude=Observation:%2A&_revinclude=Encounter:%2A"
+    )
+    page = await me.get("/Encounter?identifier=visit&_revinclude:iterate=Observation:*&_revinclude:iterate=Encounter:*")
+    assert sorted(ids_of(page, "include")) == sorted([part["id"], at_visit["id"], at_part["id"]])
+    mine = await me.get("/Patient?_revinclude=Observation:*")
+    assert sorted(ids_of(mine, "include")) == sorted(await me.found("/Observation"))
+    assert ids_of(await me.get("/Encounter?identifier=no&_revinclude=Observation:*"), "include") == []
 
 
 async def test_references_in_a_circle_come_to_an_end(world: World) -> None:
