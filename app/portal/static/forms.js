@@ -55,7 +55,7 @@ addEventListener("submit", (event) => {
   if (event.target.matches('[action="/logout"]')) for (const name of refusedBefore()) sessionStorage.removeItem(name);
 }, true);
 
-const form = document.querySelector("main form:has(input[name=whose])");
+const form = document.querySelector("main input[name=whose]")?.form; // an old phone knows no :has()
 const fields = () => [...form.elements].filter((one) => one.name && !["hidden", "submit"].includes(one.type));
 
 const kept = form && JSON.parse(sessionStorage.getItem(history.state?.refused) ?? "null");

@@ -135,8 +135,9 @@ def shown_in(page: Page, questions: list[Question], typed: dict[str, list[str]])
     told |= dict.fromkeys(("csrf_token", "whose", "draft", "problem", "title", "about"), "")
     told |= {"is_back": False, "is_longer": False}
     content = "".join(template.blocks["content"](template.new_context(told)))
-    program = (STATIC / "conditions.js").read_text(encoding="utf-8")
-    page.set_content(f'<!doctype html><body>{content}<script type="module">{program}</script>', wait_until="load")
+    programs = [(STATIC / name).read_text(encoding="utf-8") for name in ("options.js", "conditions.js")]
+    scripts = "".join(f'<script type="module">{program}</script>' for program in programs)
+    page.set_content(f"<!doctype html><body>{content}{scripts}", wait_until="load")
 
 
 def sent_by(page: Page) -> dict[str, list[str]]:
@@ -211,3 +212,29 @@ def test_what_only_the_server_can_compare_stays_as_the_server_left_it(page: Page
     assert page.get_by_label("Waarom?").count() == 1
     page.locator('[name="a-when-clock"]').fill("11:00")
     assert page.get_by_label("Waarom?").count() == 1
+
+
+def test_a_long_list_is_searched_and_what_was_chosen_stays_in_it(page: Page) -> None:
+    words = [f"{word} {number}" for word in ("Appel", "Café", "Druif") for number in range(10)]
+    options = {"answerOption": [{"valueString": word} for word in words]}
+    when = {"enableWhen": [{"question": "one", "operator": "exists", "answerBoolean": True}]}
+    items = [
+        {"linkId": "one", "text": "Welke?", "type": "choice", **options},
+        {"linkId": "more", "text": "Welke nog?", "type": "choice", "repeats": True, **options, **when},
+    ]
+    shown_in(page, questions_of({"item": items}, "nl"), {})
+    search, choice = page.get_by_label("Zoek in de lijst"), page.get_by_label("Welke?")
+    search.first.fill("cafe 3")
+    assert choice.locator("option").all_inner_texts() == ["Kies een antwoord", "Café 3"]
+    choice.select_option(label="Café 3")
+    search.first.fill("druif")
+    search.first.press("Enter")
+    assert choice.locator("option").count() == 12
+    assert page.get_by_text("Gevonden: 10").count() == 1
+    assert sent_by(page)["a-one"] == ["13"], "what was chosen stays, and Enter in a search sends nothing"
+    search.nth(1).fill("appel 7")
+    assert page.get_by_role("checkbox").count() == 1
+    page.get_by_label("Appel 7").check()
+    search.nth(1).fill("")
+    assert page.get_by_role("checkbox").count() == 30
+    assert sent_by(page)["a-more"] == ["7"]
