@@ -8,7 +8,7 @@ Spec: https://www.rfc-editor.org/rfc/rfc8878
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -57,6 +57,14 @@ class Packed(threading.local):
             return plain
         frame = self._compress(plain)
         return frame if len(frame) < len(plain) else plain
+
+    def unpack_all(self, kept: Sequence[bytes]) -> list[bytes]:
+        """Return what was packed, of many: without a call of our own for each. Raises: what ``UNREADABLE`` says."""
+        own = self._own
+        try:
+            return [own(one) for one in kept]
+        except ZstdError:  # one of them is plain, or of another dictionary
+            return [self.unpack(one) for one in kept]
 
     def unpack(self, kept: bytes) -> bytes:
         """Return what was packed. Raises: what ``UNREADABLE`` says."""

@@ -48,18 +48,25 @@ class Statement:
     @cached_property
     def sqlite(self) -> Numbered:
         """The statement as SQLite takes it."""
-        return _numbered(self._make().compile(dialect=_SQLITE), "?")
+        compiled: Any = self._make().compile(dialect=_SQLITE)
+        # A number that the statement has by itself stands in its text: it is not handed over with each call.
+        own = {name: bound.value for name, bound in compiled.binds.items() if bound.unique and type(bound.value) is int}
+        return _numbered(compiled, "?", own)
 
     @cached_property
     def postgresql(self) -> Numbered:
         """The statement as PostgreSQL takes it."""
-        return _numbered(self._make_on_postgresql().compile(dialect=_POSTGRESQL), "$")
+        return _numbered(self._make_on_postgresql().compile(dialect=_POSTGRESQL), "$", {})
 
 
-def _numbered(compiled: Any, sign: str) -> Numbered:
-    text = str(compiled)
-    fixed = {name: value for name, value in compiled.params.items() if value is not None}
-    return Numbered(_NUMBER.sub(rf"{sign}\1", text), tuple(compiled.positiontup or ()), fixed, raises_version(text))
+def _numbered(compiled: Any, sign: str, written: dict[str, int]) -> Numbered:
+    """Return what was compiled; ``written`` are values by the names of parameters that stand in the text instead."""
+    names = tuple(compiled.positiontup or ())
+    left = tuple(name for name in names if name not in written)
+    placed = {name: f"{sign}{number}" for number, name in enumerate(left, 1)} | written
+    text = _NUMBER.sub(lambda found: str(placed[names[int(found[1]) - 1]]), str(compiled))
+    fixed = {name: value for name, value in compiled.params.items() if value is not None and name not in written}
+    return Numbered(text, left, fixed, raises_version(text))
 
 
 def hot(element: CompilerElement, on_postgresql: CompilerElement | None = None) -> Statement:

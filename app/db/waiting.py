@@ -120,30 +120,30 @@ class Gathered:
     __slots__ = ("_items",)
 
     def __init__(self, others: "Iterable[Gathered]" = ()) -> None:
-        self._items: list[tuple[Gatherer, Any]] = [one for other in others for one in other]
+        self._items: list[tuple[Gatherer, Iterable[Any]]] = [one for other in others for one in other]
 
     @property
     def count(self) -> int:
-        """How much there is."""
+        """How often something was taken."""
         return len(self._items)
 
     def add(self, gatherer: Gatherer, items: Iterable[Any]) -> None:
         """Take ``items`` for ``gatherer``."""
-        self._items.extend((gatherer, item) for item in items)
+        self._items.append((gatherer, items))
 
-    def __iter__(self) -> "Iterator[tuple[Gatherer, Any]]":
-        """Give each with its gatherer."""
+    def __iter__(self) -> "Iterator[tuple[Gatherer, Iterable[Any]]]":
+        """Give what was taken, with its gatherer."""
         return iter(self._items)
 
     def cut(self, count: int) -> None:
-        """Forget all but the first ``count``."""
+        """Forget all but what was taken the first ``count`` times."""
         del self._items[count:]
 
     async def flush(self, transaction: Transaction) -> None:
         """Let every gatherer write what it was handed."""
         by_gatherer: dict[int, tuple[Gatherer, list[Any]]] = {}
-        for gatherer, item in self._items:
-            by_gatherer.setdefault(id(gatherer), (gatherer, []))[1].append(item)
+        for gatherer, some in self._items:
+            by_gatherer.setdefault(id(gatherer), (gatherer, []))[1].extend(some)
         self._items = []
         for gatherer, items in by_gatherer.values():
             await gatherer.flush(transaction, items)

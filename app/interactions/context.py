@@ -93,12 +93,12 @@ async def where(
     reader: Reader, scope: AccessScope, release: Release, resource_type: str, resource_id: str
 ) -> tuple[RecordAccess, ...]:
     """Return the records of the scope in which a resource with this id could be."""
-    directory = [
-        access for access in scope.records if access.record_id == DIRECTORY and resource_type in DIRECTORY_TYPES
-    ]
     made_in = record_in(resource_id)
     if made_in is not None and (access := scope.of(made_in)) is not None:
         return (access,)
+    directory = [
+        access for access in scope.records if access.record_id == DIRECTORY and resource_type in DIRECTORY_TYPES
+    ]
     if scope.everyone is None and len(scope.personal) <= 1:
         return (*scope.personal, *directory)
     chosen_in = await records_with(reader, release, resource_type, resource_id)

@@ -180,7 +180,9 @@ class FhirApplication:
         elif token is not None:
             found = await tokens.find(database.reader, token, now)
         try:
-            if found is None or not await self._is_proven(request, token or "", found):
+            if found is None or (
+                _is_to_prove(request, found) and not await self._is_proven(request, token or "", found)
+            ):
                 raise AuthenticationError("A valid access token is needed: Authorization: Bearer [token].")
         except AuthenticationError as error:
             await self.context.gate.refused(None, request.trace, Deed("authenticate", self.release), error)
@@ -188,13 +190,8 @@ class FhirApplication:
         return found
 
     async def _is_proven(self, request: FhirRequest, token: str, found: Requester) -> bool:
-        """Return whether a token comes as it has to: with the key or certificate that it is bound to, if it is.
-
-        Raises: NonceNeededError.
-        """
+        """Return whether a token comes with the key or certificate that it is bound to. Raises: NonceNeededError."""
         headers = request.headers
-        if not found.bound_to and headers[b"authorization"][:1] in b"bB":
-            return True
         now = self.context.clock()
         shown = Shown(
             headers[b"authorization"].partition(b" ")[0].decode("latin-1").lower(),
@@ -254,6 +251,11 @@ async def _until_gone(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> No
     """Return when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _is_to_prove(request: FhirRequest, found: Requester) -> bool:
+    """Return whether something has to be shown with the token: it is bound, or came in another way than one that is not."""
+    return bool(found.bound_to) or request.headers[b"authorization"][:1] not in b"bB"
 
 
 def _has(headers: list[tuple[bytes, bytes]], name: bytes) -> bool:

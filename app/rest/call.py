@@ -149,7 +149,7 @@ class Call:
     @property
     def both_releases(self) -> bool:
         """Whether what is held in either release is asked for, by ``_release`` or by the client. Raises: BadRequestError."""
-        return wants_both(self.who, self.release, (value for name, value in self.request.pairs if name == RELEASES))
+        return wants_both(self.who, self.release, [value for name, value in self.request.pairs if name == RELEASES])
 
     @property
     def page_size(self) -> int:

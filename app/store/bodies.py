@@ -21,6 +21,9 @@ encode = _packed.pack
 decode = _packed.unpack
 """Return the body of a row."""
 
+decode_all = _packed.unpack_all
+"""Return the bodies of many rows."""
+
 
 @lru_cache(maxsize=1024)
 def _named(name: str) -> bytes:

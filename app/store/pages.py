@@ -5,7 +5,7 @@ afterwards, as many as there is room for. A page ends before the body that would
 """
 
 import functools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, bindparam, case, func, select
@@ -14,6 +14,7 @@ from app.access.scope import RecordAccess
 from app.db.database import Reader, Row
 from app.db.dialects import gathered, listed
 from app.db.statements import Statement, hot
+from app.store.bodies import decode_all
 from app.store.resources import Stored, columns, stored
 from app.store.tables import change
 from app.store.visible import parameters, visible
@@ -27,6 +28,9 @@ SEQ, BODY = 5, 8
 _LENGTH = 9
 _SPARSE = 4
 """How many changes are walked over for each that is wanted, before each is looked up instead."""
+
+_UNPACKED = 50
+"""How many bodies are unpacked at once, each of which is at most what is ever packed: as much as a page has room for."""
 
 _WHOLE = 2**30
 Where = Literal["all", "most", "some"]
@@ -67,7 +71,7 @@ async def read_rows(
     found: list[Stored] = []
     left = PAGE_BYTES
     late: dict[tuple[int, int], Row] = {}
-    for number, row in enumerate(rows):
+    for number, (row, body) in enumerate(_unpacked(rows)):
         whole = row
         if row[BODY] is None:
             if found and row[_LENGTH] > left:
@@ -78,12 +82,20 @@ async def read_rows(
             if key not in late:
                 continue
             whole = late[key]
-        version = stored(whole)
+        version = stored(whole, body)
         left -= len(version.body)
         if left < 0 and found:
             return found, number
         found.append(version)
     return found, len(rows)
+
+
+def _unpacked(rows: Sequence[Row]) -> Iterator[tuple[Row, bytes | None]]:
+    """Yield each row with the body that it has, None if it has none; some are unpacked at a time, as each may be large."""
+    for begin in range(0, len(rows), _UNPACKED):
+        some = rows[begin : begin + _UNPACKED]
+        kept = [row[BODY] for row in some]
+        yield from zip(some, [None] * len(some) if None in kept else decode_all(kept), strict=True)
 
 
 async def every_row(reader: Reader, access: RecordAccess, rows: Sequence[Row]) -> AsyncIterator[Stored]:

@@ -80,12 +80,11 @@ def columns(row: Any) -> tuple[Any, ...]:
 RELEASES = {release.value: release for release in Release}
 
 
-def stored(row: tuple[Any, ...]) -> Stored:
-    """Return a row of ``columns`` as a value."""
-    record_id, release, resource_type, resource_id, version, seq, instant, operation, body = row[:9]
-    return Stored(
-        record_id, RELEASES[release], resource_type, resource_id, version, seq, instant, operation, decode(body)
-    )
+def stored(row: tuple[Any, ...], body: bytes | None = None) -> Stored:
+    """Return a row of ``columns`` as a value; ``body`` is what the row has packed, None if it is still to be unpacked."""
+    record_id, release, resource_type, resource_id, version, seq, instant, operation, kept = row[:9]
+    body = decode(kept) if body is None else body
+    return Stored(record_id, RELEASES[release], resource_type, resource_id, version, seq, instant, operation, body)
 
 
 def scoped(build: "functools._lru_cache_wrapper[Statement] | Any") -> Any:

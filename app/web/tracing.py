@@ -17,9 +17,10 @@ _WITH_PORT = re.compile(rb"\[([0-9A-Fa-f:.]{2,64})\](?::[0-9]{1,5})?|([0-9.]{7,1
 _numbers = random.Random()  # noqa: S311 - an id has to be the only one of its kind, not a secret
 # Asking the system for 16 bytes costs more than the rest of this module: a thread that does gives up its turn.
 os.register_at_fork(after_in_child=_numbers.seed)
+REQUEST_ID, MEDMIJ_REQUEST_ID, CORRELATION_ID = b"x-request-id", b"medmij-request-id", b"x-correlation-id"
+_IDS = (REQUEST_ID, MEDMIJ_REQUEST_ID, CORRELATION_ID)
 _VERSION_4 = 4 << 76 | 2 << 62
 _RANDOM = ~(15 << 76 | 3 << 62)
-REQUEST_ID, MEDMIJ_REQUEST_ID, CORRELATION_ID = b"x-request-id", b"medmij-request-id", b"x-correlation-id"
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -49,8 +50,8 @@ def _new_id() -> str:
 
 def request_ids(headers: Mapping[bytes, bytes]) -> tuple[str, str, str]:
     """Return (X-Request-ID, MedMij-Request-ID, X-Correlation-ID); the first is never empty."""
-    request_id = harmless(headers.get(REQUEST_ID)) or _new_id()
-    return request_id, harmless(headers.get(MEDMIJ_REQUEST_ID)), harmless(headers.get(CORRELATION_ID))
+    given = [harmless(headers.get(name)) if name in headers else "" for name in _IDS]
+    return given[0] or _new_id(), given[1], given[2]
 
 
 def id_headers(request_id: str, medmij_request_id: str, correlation_id: str) -> list[tuple[bytes, bytes]]:
