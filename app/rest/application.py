@@ -94,7 +94,7 @@ class FhirApplication:
             self.release,
             scope["method"],
             [unquote(part) if "%" in part else part for part in path.split("/") if part],
-            scope["query_string"].decode("latin-1"),
+            scope["query_string"].decode("utf-8", "surrogateescape"),  # what is none is refused when it is read
             headers,
             Trace(ids[0], address, ids[1], ids[2]),
             receive,

@@ -1,5 +1,6 @@
 """What each route does: typed values in, an interaction, a response out. No handler decides who may do what."""
 
+from codecs import BOM_UTF8
 from dataclasses import replace
 
 import msgspec
@@ -154,7 +155,7 @@ async def _read_form(call: Call) -> None:
     if given != FORM.decode():
         message = f"_search takes {FORM.decode()}."
         raise MediaTypeError(message)
-    call.request.add_pairs(read_pairs((await call.request.raw_body()).decode("latin-1")))
+    call.request.add_pairs(read_pairs((await call.request.raw_body()).decode("utf-8", "surrogateescape")))
     call.request.wanted_format()  # the form may have named another, or one that is not known
 
 
@@ -223,7 +224,10 @@ async def patch_matching(call: Call) -> FhirResponse:
 async def _patch(call: Call, resource_type: str, target: str, *, by_condition: bool) -> FhirResponse:
     sent = (call.request.header(b"content-type") or "").partition(";")[0].strip().lower()
     form = PatchForm(sent) if sent in (PatchForm.JSON, PatchForm.MERGE) else PatchForm.FHIRPATH
-    body = await (call.request.body() if form is PatchForm.FHIRPATH else call.request.raw_body())
+    if form is PatchForm.FHIRPATH:
+        body = await call.request.body()
+    else:
+        body = (await call.request.raw_body()).removeprefix(BOM_UTF8)
     written = await single.patch(
         call.context, call.who, call.request.trace, call.release, resource_type, target, form, body,
         by_condition=by_condition, conditions=call.request.conditions, idempotency_key=call.request.idempotency_key,

@@ -203,14 +203,19 @@ def headers_by_name(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 def read_pairs(query: str) -> list[tuple[str, str]]:
-    """Return the parameters of a query string or a form. Raises: BadRequestError."""
+    """Return the parameters of a query string or a form, in which some clients escape no letters.
+
+    Raises: BadRequestError, also for bytes that are no UTF-8, which are surrogates here.
+    """
     if not query:
         return []
     if len(query) > _QUERY_LENGTH_MAX:
         message = f"A query has at most {_QUERY_LENGTH_MAX} characters, with all that is encoded."
         raise BadRequestError(message)
     try:
+        if not query.isascii():
+            query.encode()
         return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_PAIRS_MAX)
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         message = f"The query is not readable: percent-encoded UTF-8, at most {_PAIRS_MAX} parameters."
         raise BadRequestError(message) from error

@@ -2,7 +2,9 @@
 
 import gzip
 
+import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from app.fhir.release import Release
 from app.fhir.xml.write import to_xml
@@ -174,6 +176,41 @@ async def test_a_text_may_begin_with_the_mark_of_byte_order(world: World, releas
     for form, text in (("json", body), ("xml", to_xml(release, body))):
         answer = await me("POST", "/Observation", b"\xef\xbb\xbf" + text, Content_Type=f"application/fhir+{form}")
         assert answer.status_code == 201, answer.text
+
+
+async def test_a_patch_may_begin_with_the_mark_of_byte_order(world: World) -> None:
+    patch = b'\xef\xbb\xbf[{"op": "replace", "path": "/status", "value": "amended"}]'
+    url = world.zonnestraal.url("weight")
+    answer = await world.caller("zonnestraal")("PATCH", url, patch, Content_Type="application/json-patch+json")
+    assert (answer.status_code, tree_of(answer)["status"]) == (200, "amended")
+
+
+async def test_letters_of_a_search_may_come_as_they_are(world: World) -> None:
+    me, him = world.caller("zonnestraal"), world.zonnestraal
+    made = await me.made(weight(R4, him.patient(), identifier=[{"value": "Zoë-Testpersoon"}]))
+    sent = {"Content_Type": "application/x-www-form-urlencoded"}
+    page = tree_of(await me("POST", "/Observation/_search", "identifier=Zoë-Testpersoon".encode(), **sent))
+    assert ids_of(page) == [made["id"]]
+    assert page["link"][0]["url"].endswith("?identifier=Zo%C3%AB-Testpersoon")
+    assert (await me("POST", "/Observation/_search", b"identifier=Zo\xeb", **sent)).status_code == 400
+    look = bundle("batch", entry("GET", "Observation?identifier=Zoë-Testpersoon"))
+    assert ids_of(tree_of(await me("POST", "/", look))["entry"][0]["resource"]) == [made["id"]]
+
+
+async def test_a_query_may_come_as_it_is_and_what_is_no_utf_8_is_refused(world: World) -> None:
+    me, him = world.caller("zonnestraal"), world.zonnestraal
+    made = await me.made(weight(R4, him.patient(), identifier=[{"value": "Zoë-Testpersoon"}]))
+
+    async def asked_with(query: bytes) -> httpx.Response:
+        async def unescaped(scope: Scope, receive: Receive, send: Send) -> None:  # as curl sends it; httpx escapes
+            await world.application({**scope, "query_string": query}, receive, send)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=unescaped), base_url=BASE_URL) as http:
+            return await Caller(http, me.token)("GET", "/Observation")
+
+    assert ids_of(tree_of(await asked_with("identifier=Zoë-Testpersoon".encode()))) == [made["id"]]
+    for query in (b"identifier=Zo\xeb", b"_format=\xff", b"\xed\xa0\x80=1"):
+        assert (await asked_with(query)).status_code == 400
 
 
 async def test_a_body_that_was_compressed_is_refused_as_such(world: World) -> None:
