@@ -1,6 +1,7 @@
 """The page with the history of the care plan: for the person and who acts for them, and for a practice that sees the plan.
 
-A practice reads who changed something by name of its own people only: who else has access is not its to know.
+A practice reads who changed something by name of its own people only, and who acts for the person without leave to see who looked
+by no name but theirs and the person's: who else has access is not theirs to know.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
+from app.access.representation import Power
 from app.access.requester import RequesterKind
 from app.db.database import Reader
 from app.identity import practices
@@ -32,6 +34,8 @@ VERSIONS_READ, LINES_SHOWN = 200, 100
 
 async def names_of(reader: Reader, actors: set[str], person: SignedIn, language: Language) -> dict[str, str]:
     """Return who somebody is, by what the log calls them: a practice, an app, or a person by name."""
+    if not person.may(Power.LOG):
+        return {actor: _without_names(actor, person, language) for actor in actors}
     known = {one.practice_id: one.name for one in await practices.every(reader)}
     apps = {one.client_id: one.name for one in await clients.every(reader)}
     found = {}
@@ -57,6 +61,20 @@ async def names_of(reader: Reader, actors: set[str], person: SignedIn, language:
             case _:
                 found[actor] = language.gettext("Who runs this website")
     return found
+
+
+def _without_names(actor: str, person: SignedIn, language: Language) -> str:
+    """Return who somebody is to who acts for the person and may not see who looked."""
+    if actor == person.requester().actor:
+        return language.gettext("You")
+    represented = person.acting.mandate.represented if person.acting and person.acting.mandate else ""
+    kinds = {
+        RequesterKind.PERSON.value: represented,
+        RequesterKind.REPRESENTATIVE.value: language.gettext("A person"),
+        RequesterKind.PRACTICE.value: language.gettext("A practice"),
+        RequesterKind.APP.value: language.gettext("An app"),
+    }
+    return kinds.get(actor.partition(":")[0], language.gettext("Who runs this website"))
 
 
 async def names_at_work(reader: Reader, actors: set[str], who: AtWork, language: Language) -> dict[str, str]:

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from app.access.categories import Category
+from app.access.representation import NO_POWERS, Capacity, Power
 from app.access.smart_scope import LOOK, Action
 from app.fhir.agreed_plan import AskedMeasuring
 from app.fhir.own_plan import Moment
@@ -11,7 +12,7 @@ from app.fhir.release import Release
 from tests.access.test_own_plan import ACTIONS, GOALS, aim, own, page, plan, post
 from tests.access.test_practice_pages import at_work, person_url
 from tests.access.test_practice_plan import sent
-from tests.support.acting import browser_of, go_in, let_act
+from tests.support.acting import browser_of, go_in, let_act, send
 from tests.support.world import World, goal, restricted, staff_name
 
 HISTORY = "/care-plan/history"
@@ -49,6 +50,23 @@ async def test_who_changed_it_is_named_by_practice_and_by_helper(world: World) -
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
         assert "Veel minder zout eten" in (await browser.get(HISTORY)).text
+
+
+async def test_a_helper_who_may_not_see_who_looked_reads_no_name_of_who_changed_it(world: World) -> None:
+    await world.give("no grant", world.zonnestraal, Category.CARE_PLAN, LOOK | Action.CREATE)
+    await world.caller("no grant").made(goal(Release.R4, world.zonnestraal.patient()))
+    shown = {}
+    for powers in (NO_POWERS, Power.LOG):
+        carer = Capacity.CARER
+        grant = await let_act(world, world.maanlicht, carer, categories=Category.CARE_PLAN, powers=powers)
+        async with await browser_of(world, world.maanlicht) as browser:
+            await go_in(browser, grant)
+            await send(browser, f"{GOALS}/add", **aim(key=f"{powers}"))
+            shown[powers] = (await browser.get(HISTORY)).text.partition("<main")[2]
+    assert "Praktijk No Grant-Test" in shown[Power.LOG]
+    assert "Praktijk No Grant-Test" not in shown[NO_POWERS]
+    for who in ("A practice", "You", world.zonnestraal.family):
+        assert f"{who} <" in shown[NO_POWERS], who
 
 
 @pytest.mark.parametrize("release", Release)
