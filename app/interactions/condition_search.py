@@ -29,7 +29,11 @@ def condition_of(context: Context, release: Release, resource_type: str, query: 
     A parameter without a value, which a search passes over, is refused: what is written would be found by less than was meant.
     Raises: BadRequestError.
     """
-    pairs = parse_qsl(without_url(query, resource_type), keep_blank_values=True)
+    try:
+        pairs = parse_qsl(without_url(query, resource_type), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError as error:
+        message = "A condition is not readable: percent-encoded UTF-8."
+        raise BadRequestError(message) from error
     if not all(value.strip() for _, value in pairs):
         message = "In a condition, every parameter needs a value."
         raise BadRequestError(message)

@@ -70,8 +70,14 @@ class FhirRequest:
 
     @property
     def conditions(self) -> Conditions:
-        """The conditions of a write."""
-        return Conditions(self.header(b"if-none-exist"), self.header(b"if-match"), self.header(b"if-none-match"))
+        """The conditions of a write. Raises: BadRequestError."""
+        try:
+            search = self.headers.get(b"if-none-exist", b"").decode()  # some clients escape no letters
+        except UnicodeDecodeError as error:
+            message = "If-None-Exist is not readable: percent-encoded UTF-8."
+            raise BadRequestError(message) from error
+        none_exist = search if b"if-none-exist" in self.headers else None
+        return Conditions(none_exist, self.header(b"if-match"), self.header(b"if-none-match"))
 
     @property
     def idempotency_key(self) -> str | None:

@@ -213,6 +213,30 @@ async def test_a_query_may_come_as_it_is_and_what_is_no_utf_8_is_refused(world: 
         assert (await asked_with(query)).status_code == 400
 
 
+@pytest.mark.parametrize("release", Release)
+async def test_letters_of_a_condition_may_come_as_they_are_and_what_is_none_writes_nothing(
+    world: World, release: Release
+) -> None:
+    me, him = world.caller("zonnestraal", release), world.zonnestraal
+    body = encoded(weight(release, him.patient(release), identifier=[{"value": "Zoë-Testpersoon"}]))
+
+    async def created(condition: bytes) -> httpx.Response:
+        headers = {b"Authorization": f"Bearer {me.token}".encode(), b"Content-Type": b"application/fhir+json"}
+        headers[b"If-None-Exist"] = condition
+        return await me.http.post(f"{me.base}/Observation", content=body, headers=headers)
+
+    for condition, status in (("Zoë", 201), ("Zoë", 200), ("Zo%C3%AB", 200)):
+        assert (await created(f"identifier={condition}-Testpersoon".encode())).status_code == status
+    before = await me.changes()
+    for unreadable in (b"identifier=Zo\xeb", b"identifier=Zo%EB"):
+        answer = await created(unreadable)
+        assert (answer.status_code, tree_of(answer)["issue"][0]["code"]) == (400, "invalid")
+    made = weight(release, him.patient(release))
+    bad = bundle("transaction", entry("POST", "Observation", made, ifNoneExist="identifier=Zo%EB"))
+    assert (await me("POST", "/", bad)).status_code == 400
+    assert await me.changes() == before
+
+
 async def test_a_body_that_was_compressed_is_refused_as_such(world: World) -> None:
     me = world.caller("zonnestraal")
     body = gzip.compress(encoded(weight(R4, world.zonnestraal.patient())))
