@@ -27,6 +27,9 @@ _COMMAND_TIMEOUT_S = 65.0
 _SESSION = {
     "application_name": "regie",
     "default_transaction_isolation": "read committed",
+    # What a whole record has of a code is looked up in a hashed list. One that is thought too large for the memory would be gone
+    # through for each candidate: for 250,000 values a minute, and then none.
+    "hash_mem_multiplier": "16",
     "idle_in_transaction_session_timeout": "60s",
     "jit": "off",
     "lock_timeout": "10s",

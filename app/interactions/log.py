@@ -28,6 +28,7 @@ LOG_PAGE_MAX = 200
 LOOKED_MAX = 10_000
 """Entries that one look at the log goes through."""
 
+FAULTS_MAX = 100
 BATCH = 500
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
@@ -122,13 +123,17 @@ def _cursor(place: tuple[int, int]) -> str:
 
 
 async def log_faults(context: Context, requester: Requester, trace: Trace) -> list[str]:
-    """Return one sentence per fault in the requester's own log and in the chain of the record's changes."""
+    """Return one sentence per fault in the requester's own log and in the chain of the record's changes, ``FAULTS_MAX`` at most."""
 
     async def action(scope: AccessScope) -> tuple[list[str], Sequence[Touched]]:
         record_id, ground = own_log(requester, scope)
         reader = context.database.reader
-        found = [fault async for fault in audit_faults_of(reader, record_id)]
-        found += [fault async for fault in record_faults(reader, record_id)]
+        found: list[str] = []
+        for faults in (audit_faults_of(reader, record_id), record_faults(reader, record_id)):
+            async for fault in faults:
+                found.append(fault)
+                if len(found) == FAULTS_MAX:
+                    return found, (Touched(record_id, ground),)
         return found, (Touched(record_id, ground),)
 
     deed = Deed("log", None, "AuditEvent")

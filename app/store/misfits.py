@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader, Transaction
@@ -52,8 +52,10 @@ async def keep_misfits(transaction: Transaction, written: Iterable[Replaced]) ->
 
 @scoped
 def _standing(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is kept
-    joined = current.join(change, (change.c.record_id == current.c.record_id) & (change.c.seq == current.c.seq)).join(
-        misfit, (misfit.c.record_id == current.c.record_id) & (misfit.c.seq == current.c.seq)
+    # It begins at what breaks something, which is little of a record, and looks up what stands by its whole key.
+    joined = misfit.join(change, (change.c.record_id == misfit.c.record_id) & (change.c.seq == misfit.c.seq)).join(
+        current,
+        and_(*(current.c[name] == change.c[name] for name in ("record_id", "release", "type", "id", "seq"))),
     )
     return hot(
         select(*columns(change), misfit.c.issues)

@@ -1,5 +1,6 @@
 """Checking the chain of a record's changes: finds altered, missing and cut-off ones."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from sqlalchemy import bindparam, select
@@ -37,6 +38,7 @@ async def faults(reader: Reader, record_id: int) -> AsyncIterator[str]:
             elif not _follows(digest, tuple(fields), body, stored):
                 yield f"Change {seq} of the record was altered."
             last, digest = seq, stored
+        await asyncio.sleep(0)  # others get their turn
     head = await reader.one(_HEAD, {"record_id": record_id})
     if head is not None and (head[0] != last or head[1] != digest):
         yield f"The record ends at change {last}, but says that it has {head[0]}."
