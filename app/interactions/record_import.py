@@ -6,11 +6,13 @@ is begun again, and one that was done changes nothing. An export of Regie, which
 ``restore.py``.
 """
 
+import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, Self
 
 import msgspec
 
@@ -79,6 +81,10 @@ class _Ready(msgspec.Struct, frozen=True):
     error: RegieError | None = None
 
 
+_TURNS = 2
+"""Of the event loop, until what was begun waits for the writer: its own, and that in which jobs are handed in together."""
+
+
 class _NothingWrittenError(Exception):
     """All of a chunk was in already, or refused: what was made for it is undone."""
 
@@ -111,14 +117,52 @@ async def import_resources(
                 if spool.count == HELPED_FROM:
                     await helpers.start()
             done = 0
-            async for chunk, checked in helpers.checked(_chunks(spool.read())):
-                if chunk[0].part is Part.TOGETHER:
-                    await work.together(chunk[0])
-                else:
-                    await work.write(spool, chunk, checked)
-                done += len(chunk)
+
+            async def write(ready: Sequence[_Ready]) -> None:
+                nonlocal done
+                await work.write(ready)
+                done += len(ready)
                 progress("write", done, spool.count)
+
+            async with _OneBehind() as behind:
+                async for chunk, checked in helpers.checked(_chunks(spool.read())):
+                    if chunk[0].part is Part.TOGETHER:
+                        await behind.end()
+                        await work.together(chunk[0])
+                        done += 1
+                        progress("write", done, spool.count)
+                    else:
+                        ready = work.read(spool, chunk, checked)
+                        await behind.end()
+                        await behind.begin(write(ready))
     return work.result
+
+
+class _OneBehind:
+    """Work that goes on while the next is made ready: the database answers meanwhile, or its disk."""
+
+    def __init__(self) -> None:
+        self._going: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Wait for what goes on."""
+        await self.end()
+
+    async def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin ``work``, when the one before has ended."""
+        self._going = asyncio.create_task(work)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        """Wait for what goes on. Raises: what it raises."""
+        going, self._going = self._going, None
+        if going is not None:
+            await going
 
 
 def _chunks(lines: Iterator[Spooled]) -> Iterator[list[Spooled]]:
@@ -161,9 +205,12 @@ class _Import:
             person = patients.pop() if len(patients) == 1 else ""
         spool.add(line, Part.OF_A_PERSON if person else part, person, kind, chosen)
 
-    async def write(self, spool: Spool, chunk: Sequence[Spooled], checked: Sequence[Checked | None]) -> None:
-        """Write a chunk in one transaction, and count it; ``checked`` is None for what is still to be checked."""
-        ready = [self._read(spool, *one) for one in zip(chunk, checked, strict=True)]
+    def read(self, spool: Spool, chunk: Sequence[Spooled], checked: Sequence[Checked | None]) -> list[_Ready]:
+        """Return a chunk ready to be written; ``checked`` is None for what is still to be checked."""
+        return [self._read(spool, *one) for one in zip(chunk, checked, strict=True)]
+
+    async def write(self, ready: Sequence[_Ready]) -> None:
+        """Write a chunk in one transaction, and count it."""
         arrivals = [one.arrival for one in ready if one.arrival is not None]
         if self.context.terminology_server is not None:
             await self.context.ask_about(self.operator.kind, self.release, [one.parsed.tree for one in arrivals])

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import random
+import threading
 import tracemalloc
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -249,6 +250,46 @@ async def test_a_transaction_in_an_import_is_done_once(person: Inside) -> None:
     assert (await imported(person.parts, [line])).counts == (2, 0, 0)
     assert (await imported(person.parts, [line])).counts == (0, 2, 0)
     await asyncio.to_thread(person.soundness.check)
+
+
+async def test_what_comes_next_is_made_ready_while_the_database_answers(
+    person: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, ready = record_import._Import.read, [threading.Event(), threading.Event()]
+
+    def reading(*given: Any) -> Any:
+        found = read(*given)
+        next(one for one in ready if not one.is_set()).set()
+        return found
+
+    monkeypatch.setattr(record_import._Import, "read", reading)
+    monkeypatch.setattr(record_import, "CHUNK", 1)
+
+    async def holding(_: Transaction) -> bool:
+        return ready[1].wait(20)
+
+    held = asyncio.create_task(person.parts.database.write(holding))
+    await asyncio.sleep(0)
+    brought = await imported(person.parts, [json.dumps(patient(number)).encode() for number in range(2)])
+    assert await held
+    assert brought.counts == (2, 0, 0)
+
+
+async def test_an_import_ends_with_the_write_that_fails(person: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(*_: Any) -> None:
+        await asyncio.sleep(0)
+        raise UnavailableError("The record could not be written now. Try again later.")
+
+    monkeypatch.setattr(person.parts.context.gate, "change", failing)
+    monkeypatch.setattr(record_import, "CHUNK", 1)
+    with pytest.raises(UnavailableError, match="could not be written"):
+        await imported(person.parts, [json.dumps(patient(number)).encode() for number in range(3)])
+    monkeypatch.undo()
+    assert (await imported(person.parts, [json.dumps(patient(number)).encode() for number in range(3)])).counts == (
+        3,
+        0,
+        0,
+    )
 
 
 def test_a_folder_is_all_its_files_packed_or_not(tmp_path: Path) -> None:
