@@ -28,7 +28,7 @@ from app.fhir.search.definitions import INDEXED_TYPES, SearchParameter, definiti
 from app.fhir.search.values import escape
 from tests.end_to_end.fhir.test_search_against_a_model import span
 from tests.end_to_end.fhir.test_search_against_fhirpath import plain, span_of, stands, texts_of, values_of
-from tests.support.made import PRIMITIVE_VALUES, Maker
+from tests.support.made import PRIMITIVE_VALUES, Maker, moved
 from tests.support.verdict import encoded
 from tests.support.world import Caller, Tree, world_in
 
@@ -260,15 +260,6 @@ KINDS: dict[str, Callable[[SearchParameter, list[Any]], Iterator[Query]]] = {
     "reference": of_reference,
     "uri": of_uri,
 }
-
-
-def moved(node: Any, patient: str) -> Any:
-    """Return a resource in which every Patient is the person."""
-    if isinstance(node, dict):
-        return {name: moved(one, patient) for name, one in node.items()}
-    if isinstance(node, list):
-        return [moved(one, patient) for one in node]
-    return patient if isinstance(node, str) and node.startswith("Patient/") else node
 
 
 async def made(me: Caller, resource_type: str, patient: str, chance: random.Random) -> dict[str, Tree]:
