@@ -88,6 +88,12 @@ async def audit_events(call: Call) -> FhirResponse:
     return FhirResponse(200, _encode(tree))
 
 
+async def audit_events_by_post(call: Call) -> FhirResponse:
+    """The same by POST, so that who is looked for is in no log of an address."""
+    await call.request.take_form()
+    return await audit_events(call)
+
+
 async def audit_event(call: Call) -> FhirResponse:
     """One AuditEvent."""
     call.only()

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import msgspec
 
-from app.errors import MediaTypeError
 from app.fhir.patch.reading import PatchForm
 from app.fhir.search.subset import Shown
 from app.interactions import both as boths
@@ -20,7 +19,6 @@ from app.interactions.translated import RELEASES
 from app.rest.call import PARTS, Call
 from app.rest.capabilities import capability_statement
 from app.rest.files import as_binary, holds_file
-from app.rest.request import FORM, read_pairs
 from app.rest.response import (
     FhirResponse,
     etag,
@@ -139,24 +137,14 @@ async def search_of_types(call: Call) -> FhirResponse:
 
 async def search_by_post(call: Call) -> FhirResponse:
     """Search by POST: a form, so that what is looked for is in no log of an address."""
-    await _read_form(call)
+    await call.request.take_form()
     return await _search(call, call.request.pairs)
 
 
 async def search_of_types_by_post(call: Call) -> FhirResponse:
     """The same of several types."""
-    await _read_form(call)
+    await call.request.take_form()
     return await search_of_types(call)
-
-
-async def _read_form(call: Call) -> None:
-    """Add the parameters of a form to those of the URL. Raises: MediaTypeError, when it is no form."""
-    given = (call.request.header(b"content-type") or "").partition(";")[0].strip().lower()
-    if given != FORM.decode():
-        message = f"_search takes {FORM.decode()}."
-        raise MediaTypeError(message)
-    call.request.add_pairs(read_pairs((await call.request.raw_body()).decode("utf-8", "surrogateescape")))
-    call.request.wanted_format()  # the form may have named another, or one that is not known
 
 
 async def _search(call: Call, pairs: list[tuple[str, str]]) -> FhirResponse:

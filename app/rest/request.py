@@ -131,6 +131,15 @@ class FhirRequest:
         pairs = (part.strip().partition("=") for part in re.split("[;,]", given))
         return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
+    async def take_form(self) -> None:
+        """Add the parameters of a form to those of the URL. Raises: MediaTypeError, when it is no form."""
+        given = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if given != FORM.decode():
+            message = f"_search takes {FORM.decode()}."
+            raise MediaTypeError(message)
+        self.add_pairs(read_pairs((await self.raw_body()).decode("utf-8", "surrogateescape")))
+        self.wanted_format()  # the form may have named another, or one that is not known
+
     async def body(self, *, may_be_empty: bool = False) -> bytes:
         """Return the body as JSON, also if it came in XML.
 

@@ -46,6 +46,7 @@ ROUTES = (
     Route("GET", "/$delta", operations.delta, "operation-delta"),
     Route("GET", "/_history", handlers.history_of_many, "history-system"),
     Route("GET", "/AuditEvent", audit_events.audit_events, "log"),
+    Route("POST", "/AuditEvent/_search", audit_events.audit_events_by_post, "log"),
     Route("GET", "/AuditEvent/{id}", audit_events.audit_event, "log"),
     Route("GET", "/AuditEvent/{id}/$receipt", audit_events.receipt, "operation-receipt"),
     Route("GET", "/$export", exports.of_system, "operation-export"),

@@ -779,6 +779,15 @@ ROWS = (
         "/AuditEvent?agent-name=Praktijk",
         "200 200 403 403  403 403 403 403 403 403  403  403 403 403",
     ),
+    Row(
+        "log by post",
+        "POST",
+        "/AuditEvent/_search",
+        "/AuditEvent/_search",
+        "200 200 403 403  403 403 403 403 403 403  403  403 403 403",
+        body=lambda *_: "agent-name=Praktijk",
+        headers=_FORM,
+    ),
     Row("log", "GET", "/AuditEvent", "/AuditEvent", "200 200 403 403  403 403 403 403 403 403  403  403 403 403"),
     Row(
         "log entry",

@@ -90,6 +90,17 @@ async def test_when_it_was_done_is_found(me: Caller) -> None:
     assert await resources(me, "agent-name=Praktijk&date=eb2000,eb9000") == everything
 
 
+async def test_the_log_is_searched_by_a_form_too(me: Caller) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    page = tree_of(await me("POST", "/AuditEvent/_search?agent-name=Praktijk", "date=ge2000&_count=2", **form))
+    assert names([entry["resource"] for entry in page["entry"]]) <= {PRACTICE, "Praktijk Sensitive-Test"}
+    assert len(page["entry"]) == 2
+    assert (link(page, "self") or "").endswith("/AuditEvent?agent-name=Praktijk&date=ge2000&_count=2")
+    following = await me.get(link(page, "next") or "")
+    assert names([entry["resource"] for entry in following["entry"]]) <= {PRACTICE, "Praktijk Sensitive-Test"}
+    assert (await me("POST", "/AuditEvent/_search", "{}")).status_code == 415
+
+
 async def test_pages_of_a_search_have_each_entry_once_newest_first(me: Caller) -> None:
     whole = await resources(me, "agent-name=Praktijk&_count=200")
     assert len(whole) > 3
