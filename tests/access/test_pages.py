@@ -242,6 +242,27 @@ async def test_a_form_of_another_session_changes_nothing(world: World) -> None:
     assert await grants_of(world) == before_grants(world)
 
 
+OF_PROGRAMS = ("asks for its own proof", "asks for an invitation", "asks for a token")
+ENDS_OR_ASKS_MORE = ("/language", "/logout", "/authorize", "/measurements/waiting")
+"""Forms that change the browser only, end the session, or ask for more than the token."""
+
+
+@pytest.mark.parametrize(("who", "is_at_work"), [("zonnestraal", False), ("gp of no grant", True)])
+async def test_every_form_needs_the_token_of_its_own_session(world: World, who: str, *, is_at_work: bool) -> None:
+    async with await session(world, who) as browser, await session(world, "maanlicht") as another:
+        own = (await browser.get("/menu")).text.partition('name="csrf_token" value="')[2].partition('"')[0]
+        foreign = await form_token(another)
+        for route in sorted(routes_of(world.application.pages)):
+            method, _, url = route.partition(" ")  # with the names of ids in it, which are ids of nobody
+            is_form = method == "POST" and PUBLIC.get(route) not in OF_PROGRAMS
+            if not is_form or url in ENDS_OR_ASKS_MORE or url.startswith("/practice") is not is_at_work:
+                continue
+            answers = [await browser.post(url, data={"csrf_token": token}) for token in ("", foreign, own)]
+            assert [one.status_code == 403 for one in answers] == [True, True, False], route
+        assert (await browser.post("/logout", data={"csrf_token": foreign})).status_code == 403
+        assert (await browser.get("/menu")).status_code == 200
+
+
 async def test_what_a_person_withdraws_in_the_browser_is_closed_at_the_next_request(world: World) -> None:
     grant_id = world.made.grants["granted of zonnestraal"].grant_id
     practice, url = world.caller("granted"), world.zonnestraal.url("weight")
