@@ -127,7 +127,7 @@ define system
 endef
 
 chromium:
-	$(call system,chromium,chromium fonts-liberation,Opening the pages in a browser)
+	$(call system,chromium-headless-shell chromium,chromium-headless-shell fonts-liberation,Opening the pages in a browser)
 
 postgresql:
 	$(call system,pg_ctlcluster,postgresql,The database of some tests)

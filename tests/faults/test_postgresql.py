@@ -168,8 +168,9 @@ async def until_well(health: Health) -> None:
 
 
 async def test_a_writer_that_gets_no_turn_says_so_and_changes_nothing(
-    server: Server, database: PostgresDatabase
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(OPTIONS["server_settings"], "lock_timeout", "500ms")
     other = PostgresDatabase(database.url)
     holding, go_on = threading.Event(), threading.Event()
 

@@ -61,14 +61,30 @@ def axe() -> str:
     return file.read_text()
 
 
+_VARYING = re.compile(r"[\w-]*\d[\w-]*")
+"""What differs in a page that is made twice, and is nothing to the rules: tokens, ids, dates, times and values."""
+
+_well_made: set[tuple[str, int]] = set()
+"""The pages, without what varies, and the widths at which the rules found nothing."""
+
+
 def accessibility(page: Page) -> list[str]:
-    """Return what the rules of axe-core find, in light and, for colours, in dark."""
+    """Return what the rules of axe-core find, in light and, for colours, in dark.
+
+    Many walks come by the same page, and a look takes a third of a second: one that was well made is not looked at again.
+    """
+    assert page.viewport_size is not None
+    looked_at = _VARYING.sub("", page.content()), page.viewport_size["width"]
+    if looked_at in _well_made:
+        return []
     if not page.evaluate("'axe' in window"):  # it stays as long as the page does, at whichever width
         page.evaluate(axe())
     found: list[str] = page.evaluate(_AXE, {"runOnly": RULES})
     page.emulate_media(color_scheme="dark")
     found += [f"dark {line}" for line in page.evaluate(_AXE, {"runOnly": ["color-contrast"]})]
     page.emulate_media(color_scheme="light")
+    if not found:
+        _well_made.add(looked_at)
     return found
 
 

@@ -49,7 +49,6 @@ class Site:
     logged_in_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        self.program.run("demo")
         self.demo = json.loads(self.program.run("demo", "--json"))
 
     @property

@@ -45,11 +45,11 @@ def test_every_page_can_be_read_and_used_by_everyone(
         for width in widths:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             found = checks.layout(page)
-            if width == WIDTHS[0] or (language == "nl" and width == WIDTHS[-1]):  # what differs for those who can't see
+            if width == widths[0]:  # the narrowest in one language, the widest in the other
                 found += checks.accessibility(page)
             faults += [f"{place} at {width}: {fault}" for fault in found]
-            picture = SCREENSHOTS / language / str(width) / f"{who}{re.sub(r'[^a-z]+', '-', place)}.png"
-            page.screenshot(path=picture, full_page=True)
+            picture = SCREENSHOTS / language / str(width) / f"{who}{re.sub(r'[^a-z]+', '-', place)}.jpg"
+            page.screenshot(path=picture, full_page=True, type="jpeg", quality=80)  # takes a quarter of what a PNG does
         page.set_viewport_size({"width": widths[0], "height": HEIGHT})
     assert faults == []
     # The browser takes its viewer of PDFs out of itself, by addresses of its own.
@@ -83,7 +83,9 @@ def test_in_large_print_and_high_contrast_nothing_is_cut_off(site: Site, browser
     for place in SEEN_MOST:
         site.go(page, place)
         faults += [f"{place}: {fault}" for fault in checks.layout(page) + checks.accessibility(page)]
-        page.screenshot(path=SCREENSHOTS / display / f"{re.sub(r'[^a-z]+', '-', place)}.png", full_page=True)
+        page.screenshot(
+            path=SCREENSHOTS / display / f"{re.sub(r'[^a-z]+', '-', place)}.jpg", full_page=True, type="jpeg"
+        )
     assert faults == []
     context.close()
 
