@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.audit.events import Trace
-from app.oauth import metadata, upkeep
+from app.oauth import errors, metadata, upkeep
 from app.oauth.binding import SCHEMES, Shown
 from app.oauth.exchange import Answer, Pairs
 from app.oauth.registration import register
@@ -123,5 +123,6 @@ async def _answer(request: Request, endpoint: Endpoint) -> JSONResponse:
     form = await request.form()
     pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     trace = getattr(request.state, "trace", Trace.EMPTY)
-    answer = await run_in_threadpool(endpoint, pairs, request.headers, trace)
+    answered = await run_in_threadpool(endpoint, pairs, request.headers, trace)
+    answer = errors.of_scheme(answered, request.headers.get("authorization", ""))
     return JSONResponse(answer.body, answer.status, answer.headers)

@@ -4,6 +4,8 @@ A redirect URI is used only after it was found among those of the client; withou
 descriptions help who builds a client and are the same for whatever it was that did not exist.
 """
 
+import re
+
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError
 
@@ -38,8 +40,8 @@ DESCRIPTIONS = {
     "unsupported_grant_type": "The grant_type is authorization_code, refresh_token or client_credentials.",
     "unsupported_response_type": "The response_type is code.",
     nonces.ERROR: "The DPoP proof has to hold the nonce in the header DPoP-Nonce.",
-    "unsupported_token_type": "The token_type_hint is access_token or refresh_token.",
 }
+_SCHEME = re.compile(r"[A-Za-z]{1,20}")
 _MARK = "Regie: "
 """Starts the texts that this server's own code gives an error; Authlib's texts are replaced by those of the table."""
 
@@ -60,6 +62,17 @@ def body(error: OAuth2Error) -> dict[str, str]:
 def answer(error: OAuth2Error) -> Answer:
     """Return the answer of the token, revocation and introspection endpoints."""
     return Answer(400, body(error), dict(NO_STORE))
+
+
+def of_scheme(answer: Answer, authorization: str) -> Answer:
+    """Return the answer to a request with this header Authorization: a client that tried to prove itself there is told so.
+
+    Spec: RFC 6749 section 5.2, invalid_client.
+    """
+    scheme = authorization.partition(" ")[0]
+    if answer.body.get("error") != "invalid_client" or not _SCHEME.fullmatch(scheme):
+        return answer
+    return Answer(401, answer.body, {**answer.headers, "WWW-Authenticate": f'{scheme} realm="Regie"'})
 
 
 def of_regie(error: RegieError) -> Answer:

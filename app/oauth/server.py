@@ -393,7 +393,17 @@ class AuthorizationServer(AuthlibServer):
             return errors.answer(error)
 
 
-class Revocation(RevocationEndpoint):
+class _AnyHint:
+    """What kind of token a client says that it sends makes no difference (RFC 7009 section 2.2)."""
+
+    @staticmethod
+    def check_params(request: Submitted, client: Client) -> None:  # noqa: ARG004 - Authlib's signature
+        """Refuse a request without a token."""
+        if "token" not in request.form:
+            raise InvalidRequestError
+
+
+class Revocation(_AnyHint, RevocationEndpoint):
     """RFC 7009: a client gives a token back."""
 
     CLIENT_AUTH_METHODS = [NOTHING, *CONFIDENTIAL]  # noqa: RUF012 - Authlib's name and type
@@ -408,7 +418,7 @@ class Revocation(RevocationEndpoint):
         self.server.changes.revoke(token, request.trace)
 
 
-class Introspection(IntrospectionEndpoint):
+class Introspection(_AnyHint, IntrospectionEndpoint):
     """RFC 7662, for confidential clients and their own tokens: others' look as if they did not exist."""
 
     CLIENT_AUTH_METHODS = CONFIDENTIAL

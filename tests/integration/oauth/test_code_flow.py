@@ -348,6 +348,26 @@ async def test_an_app_gives_a_token_back(world: World, which: str) -> None:
     assert still_good == (which == "access_token")
 
 
+@pytest.mark.parametrize("hint", ["refresh_token", "access_token", "pct", ""])
+async def test_what_kind_of_token_is_given_back_need_not_be_right(world: World, hint: str) -> None:
+    await world.log_in()
+    body = (await (await world.allowed()).exchanged()).json()
+    form = {"token": body["access_token"], "token_type_hint": hint, "client_id": world.app_id}
+    assert (await world.http.post("/revoke", data=form)).status_code == 200
+    assert not await is_open(world, body["access_token"])
+
+
+@pytest.mark.parametrize("url", ["/token", "/revoke", "/introspect", "/par"])
+async def test_who_tries_to_prove_itself_in_a_header_is_told_that_it_did_not(world: World, url: str) -> None:
+    form = {"grant_type": "authorization_code", "code": "a", "token": "a"}
+    for scheme in ("Basic", "basic", "Bearer"):
+        answer = await world.http.post(url, data=form, headers={"Authorization": f"{scheme} YTpi"})
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+        assert answer.headers["www-authenticate"] == f'{scheme} realm="Regie"'
+    odd = await world.http.post(url, data=form, headers={"Authorization": 'a"b c'})
+    assert (odd.status_code, "www-authenticate" in odd.headers) == (400, False)
+
+
 async def test_revoking_an_unknown_token_tells_nothing(world: World) -> None:
     answer = await world.http.post("/revoke", data={"token": "unknown", "client_id": world.app_id})
     assert answer.status_code == 200

@@ -222,7 +222,9 @@ async def test_a_system_looks_into_its_own_token_and_into_no_other(world: World)
     await world.log_in()
     of_app = (await (await world.allowed()).exchanged()).json()["access_token"]
     own = (await system_token(world)).json()["access_token"]
-    about_own = (await world.http.post("/introspect", data={"token": own, **world.assertion()})).json()
+    about_own = (
+        await world.http.post("/introspect", data={"token": own, "token_type_hint": "pct", **world.assertion()})
+    ).json()
     assert about_own["active"] is True
     assert about_own["client_id"] == world.system_id
     assert about_own["scope"] == "system/Goal.rs"
