@@ -20,6 +20,9 @@ ALOUD = ROOT / "var" / "aloud"
 WIDTHS = (390, 768, 1440)
 HEIGHT = 900
 SEEN_MOST = ("/", "/measurements", "/measurements/blood-pressure", "/care-plan", "/medication")
+WIDEST = ("/measurements/glucose", "/access/{grant}/seen", "/access/{grant}/withdraw", "/access/new", "/visit/new")
+NARROWEST = 320
+"""Pixels: a usual screen at four times its size (WCAG 1.4.10)."""
 WHO = (NOBODY, PERSON, PRACTICE)
 
 
@@ -86,6 +89,18 @@ def test_in_large_print_and_high_contrast_nothing_is_cut_off(site: Site, browser
         page.screenshot(
             path=SCREENSHOTS / display / f"{re.sub(r'[^a-z]+', '-', place)}.jpg", full_page=True, type="jpeg"
         )
+    assert faults == []
+    context.close()
+
+
+def test_on_the_narrowest_phone_in_large_print_nothing_is_cut_off(site: Site, browser: Browser) -> None:
+    context = site.opened(browser, PERSON, viewport={"width": NARROWEST, "height": HEIGHT})
+    context.add_cookies([{"name": "display", "value": "large", "url": site.url}])
+    page = context.new_page()
+    faults: list[str] = []
+    for place in (*SEEN_MOST, *WIDEST):
+        site.go(page, place)
+        faults += [f"{place}: {fault}" for fault in checks.layout(page)]
     assert faults == []
     context.close()
 
