@@ -126,6 +126,21 @@ def test_another_person_on_the_phone_neither_sees_nor_sends_it(
     assert times_kept(page, "84,25") == 1
 
 
+def test_what_is_taken_away_in_another_tab_while_it_is_sent_does_not_come_back(phone: BrowserContext) -> None:
+    typed(phone, "89,25")
+    other, page, held = phone.new_page(), phone.new_page(), list[Route]()
+    other.goto("/offline")
+    other.on("dialog", lambda dialog: dialog.accept())
+    page.route(SENDING, lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    with page.expect_request(SENDING):
+        page.goto("/")
+    other.get_by_role("listitem").filter(has_text="89,25").get_by_role("button").click()
+    expect(other.get_by_text("89,25")).to_have_count(0)
+    held[0].fulfill(status=422, json={"problems": ["Dit kan niet kloppen."]})
+    page.evaluate("navigator.locks.request('sync', () => {})")  # what is sent has its answer
+    assert page.evaluate(NOTHING_WAITS)
+
+
 @pytest.mark.parametrize("status", [200, 422])
 def test_an_answer_that_does_not_say_that_it_is_kept_leaves_it_waiting(phone: BrowserContext, status: int) -> None:
     weight = f"86,{status}"[:5]
