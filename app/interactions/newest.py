@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from app.access.policy import Wish
 from app.access.requester import Requester
@@ -27,12 +28,17 @@ FEW = 60
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """What is looked for: of each of ``searches`` the ``most`` latest by date."""
+    """What is looked for: of each of ``searches`` the ``most`` latest by date.
+
+    What was before ``since`` is not looked for, but is there where all that match are few: dates are not asked of these, since all
+    dates of a record would be gathered for it.
+    """
 
     release: Release
     resource_type: str
     searches: Sequence[Pairs]
     most: int
+    since: date | None = None
 
 
 async def newest_of_each(context: Context, requester: Requester, trace: Trace, wanted: Newest) -> list[list[Stored]]:
@@ -43,8 +49,9 @@ async def newest_of_each(context: Context, requester: Requester, trace: Trace, w
     Raises: UnknownParameterError, BadRequestError, AccessDeniedError.
     """
     release, resource_type = wanted.release, wanted.resource_type
+    latest = [LATEST] if wanted.since is None else [("date", f"ge{wanted.since}"), LATEST]
     runs = [
-        tuple(ready(context, release, resource_type, asked, lenient=False).run for asked in (pairs, [*pairs, LATEST]))
+        tuple(ready(context, release, resource_type, asked, lenient=False).run for asked in (pairs, [*pairs, *latest]))
         for pairs in wanted.searches
     ]
     reader = context.database.reader

@@ -82,8 +82,8 @@ def codes_of(kind: Kind) -> str:
 
 async def newest_measurements(reading: Reading, back: timedelta, most: int) -> list[Tree]:
     """Return the newest Observations of each kind since ``back`` ago, ``most`` of each."""
-    since = ("date", f"ge{reading.today - back}")
-    return await reading.newest("Observation", [[("code", codes_of(kind)), since] for kind in KINDS], most)
+    searches = [[("code", codes_of(kind))] for kind in KINDS]
+    return await reading.newest("Observation", searches, most, reading.today - back)
 
 
 async def show_measurements(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.access.requester import Requester
 from app.audit.events import Trace
-from app.fhir.elements import Tree
+from app.fhir.elements import Tree, effective
 from app.fhir.release import Release
 from app.interactions.newest import Newest
 from app.interactions.series import Choose, Sampled, Series
@@ -61,9 +61,17 @@ class Reading:
             for one in await self._of_release(wanted, resource_type, [("_id", resource_id)])
         ]
 
-    async def newest(self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int) -> list[Tree]:
-        """Return the ``most`` latest resources that each search matches, or all if they are few, of both releases in one look."""
-        return [one.tree() for one in await self.newest_found(resource_type, searches, most)]
+    async def newest(
+        self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int, since: date | None = None
+    ) -> list[Tree]:
+        """Return the ``most`` latest resources that each search matches, or all if they are few, of both releases in one look.
+
+        With ``since``, what was measured on that day or after.
+        """
+        found = [one.tree() for matches in await self._newest(resource_type, searches, most, since) for one in matches]
+        if since is None:
+            return found
+        return [one for one in found if (at := effective(one, self.zone)) and at.date() >= since]
 
     async def newest_found(
         self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int
@@ -79,13 +87,13 @@ class Reading:
         return [one.tree() for matches in found for one in matches], any(len(matches) > most for matches in found)
 
     async def _newest(
-        self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int
+        self, resource_type: str, searches: Sequence[list[tuple[str, str]]], most: int, since: date | None = None
     ) -> list[Sequence[Found]]:
         """Return the latest that each search matches in each release."""
         found = await asyncio.gather(
             *(
                 self._interactions.newest_of_each(
-                    self._requester, self._trace, Newest(release, resource_type, searches, most)
+                    self._requester, self._trace, Newest(release, resource_type, searches, most, since)
                 )
                 for release in ONE_RELEASE.get(resource_type, tuple(Release))
             )

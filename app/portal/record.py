@@ -39,9 +39,8 @@ def last_of(observations: list[Tree], reading: Reading) -> dict[str, careplan.La
 
 async def newest_of_series(reading: Reading, back: timedelta) -> list[Tree]:
     """Return the newest measurements of each series since ``back`` ago."""
-    since = ("date", f"ge{reading.today - back}")
     codes = dict.fromkeys(code for kind in KINDS for code in codes_of(kind).split(","))
-    return await reading.newest("Observation", [[("code", code), since] for code in codes], 2)
+    return await reading.newest("Observation", [[("code", code)] for code in codes], 2, reading.today - back)
 
 
 async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
