@@ -214,8 +214,6 @@ def _program(searched: Definitions, resource_type: str) -> _Program:
         if compute := parameter.computed:
             computed.append((_Leaf((parameter,), "", _EMITTERS[parameter.kind]), compute))
         for selector in parameter.selectors:
-            if selector.fhir_type not in INDEXED_TYPES[parameter.kind]:
-                continue
             node = root
             for step in selector.steps:
                 edges = node.children.setdefault(step.member, [])
@@ -228,7 +226,8 @@ def _program(searched: Definitions, resource_type: str) -> _Program:
             nodes[id(node)] = node
             places.setdefault((id(node), selector.fhir_type, parameter.kind), []).append(parameter)
     for (place, fhir_type, kind), parameters in places.items():
-        nodes[place].leaves.append(_Leaf(tuple(parameters), fhir_type, _EMITTERS[kind]))
+        emit = _EMITTERS[kind] if fhir_type in INDEXED_TYPES[kind] else _present
+        nodes[place].leaves.append(_Leaf(tuple(parameters), fhir_type, emit))
     return _Program(root, computed, told_by)
 
 
@@ -256,6 +255,11 @@ def _visit(node: _Node, tree: Mapping[str, Any], rows: _Rows) -> None:
 def _check(rows: _Rows) -> None:
     if len(rows.exact) > ROWS_MAX or len(rows.texts) > ROWS_MAX or len(rows.dates) > ROWS_MAX:
         refuse_many()
+
+
+def _present(rows: _Rows, parameters: tuple[SearchParameter, ...], _: str, __: Any) -> None:
+    """Add that there is a value, of a type by which nothing is found, such as SampledData."""
+    rows.add_present(parameters)
 
 
 def _token(rows: _Rows, parameters: tuple[SearchParameter, ...], fhir_type: str, value: Any) -> None:

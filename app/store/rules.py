@@ -22,7 +22,7 @@ from app.db.database import Reader, Transaction
 from app.db.statements import hot
 from app.errors import UnavailableError
 from app.fhir.release import Release
-from app.fhir.search.definitions import Definitions, SearchParameter, definitions
+from app.fhir.search.definitions import INDEXED_TYPES, Definitions, SearchParameter, definitions
 from app.store.tables import index_rules, record
 
 LAYOUT = 2
@@ -88,7 +88,9 @@ def _by_number(*known: Definitions) -> Mapping[int, int]:
 
 
 def _rule(parameter: SearchParameter) -> int:
-    layout = _CHANGED_ALONE if parameter.kind == "quantity" or parameter.ignores_case else LAYOUT
+    is_found_in_part = not INDEXED_TYPES[parameter.kind].issuperset(parameter.types)
+    is_changed = parameter.kind == "quantity" or parameter.ignores_case or is_found_in_part
+    layout = _CHANGED_ALONE if is_changed else LAYOUT
     facts: tuple[Any, ...] = (layout, parameter.kind, parameter.expression, parameter.types, sorted(parameter.targets))
     if len(parameter.stored_in) > 1:
         facts = (*facts, [one.name for one in parameter.stored_in])

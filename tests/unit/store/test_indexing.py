@@ -324,6 +324,9 @@ def test_the_period_of_use_is_found_although_it_is_computed() -> None:
         ({"resourceType": "Observation", "subject": {"reference": "#p"}}, "subject"),
         ({"resourceType": "Observation", "effectiveTiming": {"repeat": {"frequency": 1}}}, "date"),
         ({"resourceType": "Observation", "valueQuantity": {"unit": "kg"}}, "value-quantity"),
+        ({"resourceType": "Observation", "valueSampledData": {"dimensions": 1}}, "value-quantity"),
+        ({"resourceType": "Procedure", "performedString": "vorig jaar"}, "date"),
+        ({"resourceType": "CarePlan", "activity": [{"detail": {"scheduledString": "daags"}}]}, "activity-date"),
         ({"resourceType": "Patient", "name": [{"use": "usual"}]}, "name"),
     ],
 )
