@@ -215,6 +215,7 @@ def _operations(world: World, fresh: Tree, never_goal: str, gone: str) -> Iterat
         yield Ask(name, 410, "POST", f"{gone}/${name[10:]}", LABELS)
         yield Ask(name, 412, "POST", url, LABELS, (("If_Match", 'W/"99"'),))
         yield Ask(name, 415, "POST", url, "{}", text)
+        yield Ask(name, 422, "POST", url, {"resourceType": "Parameters", "parameter": [{}]})
 
 
 def _requests(text: tuple[tuple[str, str], ...]) -> Iterator[Ask]:
