@@ -146,4 +146,5 @@ class Gathered:
             by_gatherer.setdefault(id(gatherer), (gatherer, []))[1].extend(some)
         self._items = []
         for gatherer, items in by_gatherer.values():
-            await gatherer.flush(transaction, items)
+            if items:
+                await gatherer.flush(transaction, items)

@@ -94,6 +94,19 @@ async def test_what_is_gathered_is_written_once_for_all_who_commit_together(data
     assert len(totals.groups) < 20
 
 
+async def test_who_gathered_nothing_has_nothing_to_write(database: Database) -> None:
+    class Never:
+        async def flush(self, _: Transaction, items: list[int]) -> None:
+            raise AssertionError(items)
+
+    async def job(transaction: Transaction) -> None:
+        transaction.at_commit(Never(), [])
+        await add(transaction, 1)
+
+    await database.write(job)
+    assert await numbers(database) == [1]
+
+
 async def test_a_reader_is_not_held_up_by_a_writer_and_sees_only_what_is_committed(database: Database) -> None:
     inside, go_on = threading.Event(), threading.Event()
 
