@@ -31,7 +31,7 @@ DOTS_MAX = 160
 """Dots of a chart; of more values the highest and lowest of each stretch of time are drawn, so that peaks stay."""
 
 SPARK_VALUES = 20
-ROWS_MAX = 60
+ROWS_MAX = 50
 """Rows of a table, the newest."""
 
 

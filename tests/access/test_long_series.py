@@ -64,7 +64,7 @@ async def test_all_values_of_a_year_count_and_the_peaks_are_seen(long_world: Wor
     assert f"{mean:.1f}".replace(".", ",") in facts
     assert "21,5" in facts
     assert shown.count(": 21,5") > 70  # a peak in each of eighty stretches of the year
-    assert f"En nog {COUNT - 60}." in shown
+    assert f"En nog {COUNT - 50}." in shown
     assert 100 < shown.count("<circle") < 700
 
 

@@ -85,7 +85,7 @@ async def test_of_very_many_values_all_count_and_the_peak_is_seen(world: World) 
     assert f"{mean:.1f}".replace(".", ",") in facts
     assert "5,0" in facts
     assert 100 < shown.count("<circle") < 700
-    assert f"En nog {COUNT - 60}." in shown
+    assert f"En nog {COUNT - 50}." in shown
     assert "Door de dag heen" in shown
 
 
