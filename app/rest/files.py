@@ -5,15 +5,17 @@ The file is somebody's: it is handed out to be kept, never to be shown or run as
 Spec: https://hl7.org/fhir/R4/binary.html#rest, https://hl7.org/fhir/STU3/binary.html#rest
 """
 
+import asyncio
 import base64
 import re
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
 from app.errors import BadRequestError
 from app.fhir.release import Release
-from app.rest.formats import names_format
+from app.rest.formats import LARGE, names_format
 from app.rest.request import FhirRequest
 from app.rest.response import FhirResponse
 
@@ -66,14 +68,18 @@ async def as_binary(request: FhirRequest) -> bytes:
     if not file:
         message = "A file has at least one byte."
         raise BadRequestError(message)
-    member = "content" if request.release is Release.STU3 else "data"
     context = request.header(b"x-security-context")
-    return _encode(
-        {
-            "resourceType": "Binary",
-            **({"id": request.parts[1]} if len(request.parts) > 1 else {}),
-            "contentType": request.header(b"content-type"),
-            **({"securityContext": {"reference": context}} if context else {}),
-            member: base64.b64encode(file).decode(),
-        }
+    named = {
+        "resourceType": "Binary",
+        **({"id": request.parts[1]} if len(request.parts) > 1 else {}),
+        "contentType": request.header(b"content-type"),
+        **({"securityContext": {"reference": context}} if context else {}),
+    }
+    member = "content" if request.release is Release.STU3 else "data"
+    return (
+        _holding(named, member, file) if len(file) < LARGE else await asyncio.to_thread(_holding, named, member, file)
     )
+
+
+def _holding(named: dict[str, Any], member: str, file: bytes) -> bytes:
+    return _encode({**named, member: base64.b64encode(file).decode()})

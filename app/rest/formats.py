@@ -37,7 +37,7 @@ _RANGES = {"application/*": 1, "text/*": 1, "*/*": 0}
 """Ranges that both formats are in, the more specific with the higher number; a name comes before them."""
 _SPECIFIC = 2
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
-_LARGE = 64 * 1024
+LARGE = 64 * 1024
 """From here on, a body is turned into the other format in a thread: others need not wait for it, which takes some 2 ms."""
 
 
@@ -109,7 +109,7 @@ async def as_json(release: Release, form: Format, body: bytes) -> bytes:
     """Return a body that came in ``form`` as JSON. Raises: MalformedError, InvalidResourceError."""
     if form is Format.JSON:
         return body
-    if len(body) < _LARGE:
+    if len(body) < LARGE:
         return to_json(release, body)
     return await asyncio.to_thread(to_json, release, body)
 
@@ -118,7 +118,7 @@ async def in_format(release: Release, form: Format, body: bytes) -> bytes:
     """Return a body, which is JSON, in ``form``."""
     if form is Format.JSON:
         return body
-    if len(body) < _LARGE:
+    if len(body) < LARGE:
         return to_xml(release, body)
     return await asyncio.to_thread(to_xml, release, body)
 
