@@ -2,13 +2,16 @@
 
 The decision is that of ``policy.decide``, for them with the widest token there is, with the grants as they stood at
 that instant; what is shown are the versions that were current then, by the categories that they had then. It is for the person,
-and for an app with a scope on all types; an app is shown no more than it may see itself.
+and for an app with a scope on all types that may know what others were allowed, as it may of Consents; an app is shown no more
+than it may see itself.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from app.access.categories import Category
+from app.access.giving import CONSENT
 from app.access.grant import Grant, Grantee, as_they_stood
 from app.access.policy import Wish, decide, representative
 from app.access.representation import Power
@@ -118,12 +121,17 @@ def _moment(context: Context, at: datetime | None) -> datetime:
 
 
 def _own(requester: Requester, access: RecordAccess | None) -> RecordAccess:
-    """Return the access of the person, or of their app with a scope on all types. Raises: AccessDeniedError."""
+    """Return the access of the person, or of an app with a scope on all types that may know of grants. Raises: AccessDeniedError."""
     may_know = requester.has_one_record
+    if requester.kind is RequesterKind.APP:
+        may_know = access is not None and access.covers(CONSENT, int(Category.PERSONAL_DETAILS))
     if requester.kind is RequesterKind.REPRESENTATIVE:
         may_know = access is not None and Power.GIVE in access.powers
     if access is None or not may_know or access.types is not None or access.narrowed:
-        message = "What a practice may see is shown to the person, and to an app with a scope such as patient/*.rs."
+        message = (
+            "What a practice may see is shown to the person, and to an app with a scope such as patient/*.rs that sees "
+            "personal details."
+        )
         raise AccessDeniedError(message)
     return access
 

@@ -116,13 +116,18 @@ async def test_looking_is_in_the_log_of_the_person(world: World, me: Caller) -> 
     assert told["agent"][0]["requestor"] is True
 
 
+KNOWS = Category.PERSONAL_DETAILS
+"""The part of the record that Consents are in: who sees it may know what others were allowed."""
+
+
 @pytest.mark.parametrize(
     ("scope", "categories", "shown"),
     [
-        ("patient/*.rs", Category.OWN_MEASUREMENTS, {"weight", "chosen"}),
-        ("patient/*.rs", Category.GP_SUMMARY | Category.SENSITIVE, {"condition"}),
-        ("patient/Patient.rs patient/Observation.rs", Category.OWN_MEASUREMENTS, None),
-        ("patient/*.rs?category=vital-signs", Category.OWN_MEASUREMENTS, None),
+        ("patient/*.rs", KNOWS | Category.OWN_MEASUREMENTS, {"patient", "weight", "chosen"}),
+        ("patient/*.rs", KNOWS | Category.GP_SUMMARY | Category.SENSITIVE, {"patient", "condition"}),
+        ("patient/*.rs", Category.OWN_MEASUREMENTS | Category.GP_SUMMARY, None),
+        ("patient/Patient.rs patient/Observation.rs", KNOWS | Category.OWN_MEASUREMENTS, None),
+        ("patient/*.rs?category=vital-signs", KNOWS | Category.OWN_MEASUREMENTS, None),
     ],
 )
 async def test_an_app_is_shown_no_more_than_it_may_see_itself(
