@@ -196,13 +196,15 @@ async def state(world: World) -> list[Any]:
 
 
 def with_ids(world: World, table: dict[str, dict[str, str]], *, at_work: bool) -> dict[str, dict[str, str]]:
-    """Return the routes with an id of somebody, each with what stands in it. Raises: StopIteration, for one without a line."""
+    """Return the routes with an id of somebody, each with what stands in it."""
     found = {}
     for route in routes_of(world.application.pages):
         path = route.partition(" ")[2]
         if "{" not in path or route in PUBLIC or path in OF_NOBODY or path.startswith("/practice") is not at_work:
             continue
-        found[route] = PLAIN | next(ids for begin, ids in table.items() if path.startswith(begin))
+        ids = next((ids for begin, ids in table.items() if path.startswith(begin)), None)
+        assert ids is not None, f"{path} needs a line with ids of somebody"
+        found[route] = PLAIN | ids
     return found
 
 
