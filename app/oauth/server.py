@@ -192,6 +192,8 @@ class AuthorizationServer(AuthlibServer):
         request = self.submitted("POST", "/token", pairs, trace, headers)
 
         def run() -> Answer:
+            if not request.payload.grant_type:
+                raise InvalidRequestError(errors.described("The grant_type is missing."))
             request.binding = self._binding(headers, "/token")
             answer: Answer = self.create_token_response(request)
             return answer

@@ -377,7 +377,8 @@ async def test_revoking_an_unknown_token_tells_nothing(world: World) -> None:
     ("form", "error"),
     [
         ({"grant_type": "password", "username": "a", "password": "b"}, "unsupported_grant_type"),
-        ({"scope": "patient/*.rs"}, "unsupported_grant_type"),
+        ({"scope": "patient/*.rs"}, "invalid_request"),
+        ({"grant_type": ""}, "invalid_request"),
         ({"grant_type": "authorization_code", "client_id": "unknown", "code": "x"}, "invalid_client"),
         ({"grant_type": "authorization_code", "code": "x"}, "invalid_client"),
         ({"grant_type": "refresh_token", "refresh_token": "unknown"}, "invalid_client"),
