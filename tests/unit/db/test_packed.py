@@ -49,6 +49,21 @@ def test_a_frame_of_another_dictionary_is_read_with_that() -> None:
     assert Packed(2).unpack(Packed(1).pack(BODY)) == BODY
 
 
+@pytest.mark.parametrize(
+    "others", [[], [BODY], [b""], [Packed(2).pack(BODY)]], ids=["alone", "plain", "empty", "other"]
+)
+def test_of_many_each_is_read_as_it_is_alone(others: list[bytes]) -> None:
+    packed = Packed(1)
+    kept = [packed.pack(BODY), *others, packed.pack(BODY)]
+    assert packed.unpack_all(kept) == [packed.unpack(one) for one in kept]
+
+
+def test_of_many_a_damaged_one_is_an_error() -> None:
+    packed = Packed(1)
+    with pytest.raises(ZstdError):
+        packed.unpack_all([BODY, packed.pack(BODY)[:-4]])
+
+
 def test_a_frame_of_a_dictionary_that_is_not_there_is_an_error() -> None:
     frame = bytearray(Packed(1).pack(BODY))
     frame[frame.index(b"\x01", 5)] = 99

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Integer, bindparam, column, select, table
 
 import app
-from app.db.statements import Statement
+from app.db.statements import Statement, hot
 
 
 def statements() -> Iterator[tuple[str, Statement]]:
@@ -35,6 +36,13 @@ def test_a_statement_has_the_same_parameters_on_both(name: str) -> None:
     for sign, one in (("?", sqlite), ("$", postgresql)):
         assert {*re.findall(rf"\{sign}(\d+)", one.text)} == {str(number + 1) for number in range(len(one.names))}
     assert "POSTCOMPILE" not in sqlite.text + postgresql.text, "values change from call to call"
+
+
+def test_a_number_that_a_statement_has_by_itself_stands_in_its_text_on_sqlite() -> None:
+    rows = table("rows", column("a", Integer()), column("b", Integer()))
+    form = hot(select(rows.c.a).where(rows.c.a == bindparam("asked"), rows.c.b != 7, rows.c.b != bindparam("said", 8)))
+    assert "rows.b != 7 AND rows.b != ?2" in form.sqlite.text
+    assert form.sqlite.parameters({"asked": 1}) == [1, 8]
 
 
 def test_there_are_statements_to_look_at() -> None:
