@@ -102,7 +102,7 @@ def test_a_signal_to_all_its_processes_ends_them_and_starts_none_anew(tmp_path: 
         until = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < until:
             assert set(started_by(process)) <= set(workers)
-            time.sleep(0.05)
+            time.sleep(0.05)  # neither /proc nor a page tells when it changes
         assert process.wait(1) == 0
 
 
@@ -175,7 +175,7 @@ def test_it_says_that_it_stops_while_everybody_is_still_answered(tmp_path: Path)
         process.terminate()
         until = time.monotonic() + 60
         while (told := http.get("/health/ready")).is_success and time.monotonic() < until:
-            time.sleep(0.02)
+            time.sleep(0.02)  # neither /proc nor a page tells when it changes
         assert (told.status_code, told.text) == (503, "server: is stopping\n")
         answer = http.get("/fhir/r4/metadata")
         assert answer.status_code == 200
@@ -193,7 +193,7 @@ def test_a_server_that_is_told_to_stop_while_it_starts_does_so_at_once(tmp_path:
     try:
         while sum(processor_time(pid) >= loading_s for pid in started_by(process)) < 2:
             assert time.monotonic() < until
-            time.sleep(0.002)
+            time.sleep(0.002)  # neither /proc nor a page tells when it changes
         process.terminate()
         assert process.wait(60) == 0
     finally:
@@ -210,7 +210,7 @@ def test_a_server_that_is_killed_leaves_no_process_on_its_port(tmp_path: Path) -
         until = time.monotonic() + 60
         while left := [pid for pid in workers if is_running(pid)]:
             assert time.monotonic() < until, left
-            time.sleep(0.05)
+            time.sleep(0.05)  # neither /proc nor a page tells when it changes
 
 
 def test_a_process_that_dies_just_after_it_took_the_place_of_another_is_replaced_too(tmp_path: Path) -> None:
