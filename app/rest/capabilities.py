@@ -22,7 +22,7 @@ from app.interactions.translated import RELEASES
 from app.rest.audit_events import PARAMETERS
 from app.rest.formats import Format
 
-PUBLISHED = "2026-11-25"
+PUBLISHED = "2026-11-26"
 _SMART_EXTENSION = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _BULK_DATA = "http://hl7.org/fhir/uv/bulkdata"
 _STANDARD = "http://hl7.org/fhir/OperationDefinition"

@@ -142,7 +142,8 @@ async def test_a_document_is_a_resource_and_a_file_at_the_same_url(world: World)
     ("kind", "expected"),
     [
         ("text/html", "text/html"),
-        ("text/plain; charset=utf-8", "application/octet-stream"),
+        ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+        ("text/html; name=a", "application/octet-stream"),
         ("x", "application/octet-stream"),
     ],
 )
