@@ -8,7 +8,7 @@ Spec: https://hl7.org/fhir/R4/search.html#include, https://hl7.org/fhir/STU3/sea
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from app.access.policy import DIRECTORY_TYPES
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
@@ -36,6 +36,10 @@ class IncludedTooLargeError(TooCostlyError):
 
     def __init__(self) -> None:
         super().__init__("What this includes is too large for one answer: read it by its references.")
+
+
+def _too_many() -> BadRequestError:
+    return BadRequestError(f"This includes more than {INCLUDED_MAX} resources: ask for smaller pages with _count.")
 
 
 _Shown = tuple[Stored, RecordAccess]
@@ -76,7 +80,7 @@ class _Gathering:
             for target_type, target_id in self._targets(version, forward):
                 self._add(new, await self._target(access, target_type, target_id))
             for target_type, url in self._canonicals(version, forward):
-                for shown in await self._having(access, target_type, url):
+                async for shown in self._having(access, target_type, url):
                     self._add(new, shown)
             if number % _TURN == 0:
                 await asyncio.sleep(0)
@@ -95,8 +99,7 @@ class _Gathering:
         if self._bytes > INCLUDED_MAX_BYTES and len(self.collected) > 1:
             raise IncludedTooLargeError
         if len(self.collected) > INCLUDED_MAX:
-            message = f"This includes more than {INCLUDED_MAX} resources: ask for smaller pages with _count."
-            raise BadRequestError(message)
+            raise _too_many()
 
     def _targets(self, version: Stored, includes: Sequence[Include]) -> list[tuple[str, str]]:
         """Return the (type, id) of the local resources that one version refers to."""
@@ -127,20 +130,22 @@ class _Gathering:
                 found |= dict.fromkeys((one, text) for text in reference_values(parameter, tree) for one in types)
         return list(found)
 
-    async def _having(self, access: RecordAccess, resource_type: str, canonical: str) -> list[_Shown]:
-        """Return the resources with a canonical, of the same record or else of the directory; each canonical is followed once."""
+    async def _having(self, access: RecordAccess, resource_type: str, canonical: str) -> AsyncIterator[_Shown]:
+        """Yield the resources with a canonical, of the same record or else of the directory; each canonical is followed once."""
         if (access.record_id, resource_type, canonical) in self._followed:
-            return []
+            return
         self._followed.add((access.record_id, resource_type, canonical))
         url, _, named = canonical.partition("|")
         has_url = Criterion(definitions(self.release).of(resource_type)["url"], None, (UriValue(url),))
         plan = Plan(self.context.index_key, self.release, Asked(resource_type, (has_url,)))
         for place in self._places(access, resource_type):
-            versions = plan.versions(self.context.database.reader, self.scope, place)
-            found = [(one, place) async for one in versions if not named or one.tree().get("version") == named]
-            if found:
-                return found
-        return []
+            is_here = False
+            async for one in plan.versions(self.context.database.reader, self.scope, place):
+                if not named or one.tree().get("version") == named:
+                    is_here = True
+                    yield one, place
+            if is_here:
+                return
 
     def _places(self, access: RecordAccess, resource_type: str) -> list[RecordAccess]:
         """Return where a reference to a type leads: the same record, then the directory."""
@@ -176,6 +181,7 @@ class _Gathering:
                 for place in (access,) if access.record_id != DIRECTORY else self.scope.records:
                     by_place.setdefault(place, []).extend(names)
         for place, references in by_place.items():
+            meant, looked_at = frozenset(references), 0
             async for version in referring(
                 self.context.database.reader,
                 self.context.index_key,
@@ -184,8 +190,13 @@ class _Gathering:
                 references,
                 INCLUDED_MAX + 1,
             ):
-                if not is_canonical or not set(references).isdisjoint(self._named(version, include.parameter)):
+                looked_at += 1
+                if not is_canonical or not meant.isdisjoint(self._named(version, include.parameter)):
                     self._add(new, (version, place))
+            if (
+                looked_at > INCLUDED_MAX
+            ):  # some were here already, or name another version: there may be more behind them
+                raise _too_many()
 
     def _names(self, version: Stored) -> list[str]:
         """Return the canonicals of a resource: its url, and that with its version."""

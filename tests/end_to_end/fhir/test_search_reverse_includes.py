@@ -1,8 +1,14 @@
 """What refers to the matches, and all that they refer to: ``_revinclude`` and the include of everything."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import pytest
 
 from app.fhir.release import Release
+from app.interactions import include
+from app.store.resources import Stored
+from app.store.search.plan import Plan
 from tests.end_to_end.fhir.test_search_chains import encounter, reference
 from tests.support.world import BASE_URL, Caller, Tree, World, encounter_of, identifier, ids_of, link, weight
 
@@ -141,3 +147,44 @@ async def test_a_canonical_leads_to_what_has_it_as_its_url(world: World, canonic
     assert ids_of(somebody_else, "include") == []
     for asked in ("QuestionnaireResponse?questionnaire.title=x", f"Questionnaire?_has:{named}:status=completed"):
         assert (await me("GET", f"/{asked}")).status_code == 400, asked
+
+
+async def test_none_that_names_a_version_is_left_out_behind_many_that_name_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(include, "INCLUDED_MAX", 3)
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    url = "https://regie.example/fhir/Questionnaire/asked"
+    answered = {"resourceType": "QuestionnaireResponse", "status": "completed", "subject": {"reference": patient}}
+    await me.made({"resourceType": "Questionnaire", "status": "active", "url": url, "version": "1.0"})
+    first = await me.made(answered | {"questionnaire": f"{url}|1.0"})
+    query = "/Questionnaire?version=1.0&_revinclude=QuestionnaireResponse:questionnaire"
+    for _ in range(2):
+        await me.made(answered | {"questionnaire": f"{url}|2.0"})
+    assert ids_of(await me.get(query), "include") == [first["id"]]
+    for _ in range(2):
+        await me.made(answered | {"questionnaire": f"{url}|2.0"})
+    assert (await me("GET", query)).status_code == 400
+
+
+async def test_no_more_are_read_of_one_canonical_than_are_included(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    class Noting(Plan):
+        async def versions(self, *given: Any) -> AsyncIterator[Stored]:
+            async for one in super().versions(*given):
+                read.append(one.id)
+                yield one
+
+    monkeypatch.setattr(include, "Plan", Noting)
+    monkeypatch.setattr(include, "INCLUDED_MAX", 2)
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    url = "https://regie.example/fhir/Questionnaire/asked"
+    for _ in range(6):
+        await me.made({"resourceType": "Questionnaire", "status": "active", "url": url})
+    answered = {"resourceType": "QuestionnaireResponse", "status": "completed", "subject": {"reference": patient}}
+    await me.made(answered | {"questionnaire": url})
+    answer = await me("GET", "/QuestionnaireResponse?_include=QuestionnaireResponse:questionnaire")
+    assert (answer.status_code, len(read)) == (400, 3)
