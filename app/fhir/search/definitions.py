@@ -224,16 +224,20 @@ def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
     patient = known.get("patient")
     if patient is not None and patient is not parameter and _is_part(patient, parameter):
         return (patient, parameter)
-    parts = [part.strip() for part in parameter.expression.split(" | ")]
-    others = known.values()
-    of_part = {
-        other.expression: other
-        for other in others
-        if (other.kind, other.targets) == (parameter.kind, parameter.targets)
-    }
-    if len(parts) < 2 or not all(part in of_part for part in parts):
-        return (parameter,)
-    return tuple(of_part[part] for part in parts)
+    wanted = _united(parameter)
+    found = [
+        other
+        for other in known.values()
+        if (other.kind, other.targets) == (parameter.kind, parameter.targets) and _united(other) < wanted
+    ]
+    found.sort(key=lambda other: parameter.expression.index(other.expression.partition(" | ")[0]))
+    united = [part for other in found for part in _united(other)]
+    return tuple(found) if len(united) == len(wanted) and set(united) == wanted else (parameter,)
+
+
+def _united(parameter: SearchParameter) -> frozenset[str]:
+    """Return the expressions of which that of a parameter is the union."""
+    return frozenset(part.strip() for part in parameter.expression.split(" | "))
 
 
 def _is_part(patient: SearchParameter, parameter: SearchParameter) -> bool:

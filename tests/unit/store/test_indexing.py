@@ -466,6 +466,15 @@ def test_a_parameter_that_is_a_union_of_others_needs_no_rows_of_its_own() -> Non
 
 
 @pytest.mark.parametrize("release", Release)
+def test_a_union_of_parameters_that_are_unions_themselves_needs_no_rows_either(release: Release) -> None:
+    tree = {"resourceType": "Observation", "component": [{"valueQuantity": {"value": Decimal(140), "unit": "mmHg"}}]}
+    union, part = (parameter(tree, name, release) for name in ("combo-value-quantity", "component-value-quantity"))
+    assert [row[0] for row in rows_of(tree, release).quantities] == [part.number]
+    assert part in union.stored_in
+    assert finds(tree, "combo-value-quantity", "140||mmHg", release)
+
+
+@pytest.mark.parametrize("release", Release)
 def test_what_a_subject_tells_of_a_patient_is_kept_once(release: Release) -> None:
     tree = {"resourceType": "Observation", "subject": {"reference": "Patient/1"}}
     assert [stored.name for stored in parameter(tree, "subject", release).stored_in] == ["patient", "subject"]
