@@ -100,8 +100,11 @@ def _answers(question: Question, typed: Typed, now: datetime, language: Language
 
 def _is_as_it_stands(question: Question, typed: Typed, now: datetime) -> bool:
     """Return whether the fields are as the draft filled them: it may know more than they show, such as the seconds of a moment."""
-    filled = typed_of([question], {question.name: list(question.stands)}, now.tzinfo) if question.stands else {}
-    return bool(filled) and all([*map(lines_typed, typed.get(name, []))] == texts for name, texts in filled.items())
+    if not question.stands:
+        return False
+    own_words = {f"{field_of(question)}-other": [""]} if question.kind == "open-choice" else {}
+    filled = own_words | typed_of([question], {question.name: list(question.stands)}, now.tzinfo)
+    return all([*map(lines_typed, typed.get(name, []))] == texts for name, texts in filled.items())
 
 
 def _chosen(question: Question, texts: list[str], typed: Typed, language: Language) -> list[Tree]:

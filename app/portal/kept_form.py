@@ -155,8 +155,8 @@ def forget_typed(request: Request, response: Response) -> None:
 def _sealed(request: Request, texts: list[tuple[str, str]]) -> str:
     fields: dict[str, list[str]] = {}
     for name, text in texts:
-        if text:
-            fields.setdefault(name, []).append(text)
+        fields.setdefault(name, []).append(text)
+    fields = {name: several for name, several in fields.items() if any(several)}  # one of several keeps its place
     whose = "".join(fields.pop("whose", []))
     parts = request.app.state.parts
     ends_at = to_us(parts.clock() + LIFETIME)

@@ -233,3 +233,14 @@ async def test_a_question_that_comes_later_begins_with_its_own_answer(world: Wor
     path = await made(world, Release.R4, items)
     longer = await post(world, path, await page(world, path), smokes="true")
     assert filled(seen(longer.text), "a-much") == ["5"]
+
+
+@RELEASES
+async def test_own_words_beside_what_a_draft_has_are_kept(world: World, release: Release) -> None:
+    item = {"linkId": "pets", "type": "open-choice", "text": "Welke?", "repeats": True, **options(release)}
+    path = await made(world, release, [item])
+    assert (await post(world, path, await page(world, path), do="later", pets="0")).status_code == 303
+    answers: dict[str, Any] = {"pets": "0", "pets-other": "Een egel"}
+    assert (await post(world, path, await page(world, path), **answers)).status_code == 303
+    (kept,) = await responses(world, release)
+    assert kept["item"][0]["answer"] == [{"valueString": "Nooit"}, {"valueString": "Een egel"}]

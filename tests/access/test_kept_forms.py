@@ -124,6 +124,17 @@ async def test_a_text_too_long_for_the_browser_waits_on_a_page_and_is_sent_after
         assert (refused.status_code, refused.headers["location"]) == (303, path), "of another it is not sent again"
 
 
+async def test_each_of_several_answers_keeps_its_own_time_and_unit_when_the_login_ended(world: World) -> None:
+    items = [{"linkId": name, "type": kind, "repeats": True} for name, kind in (("m", "dateTime"), ("q", "quantity"))]
+    path = await made(world, Release.R4, items)
+    moments = {"a-m": ["2024-05-01", "2024-06-01"], "a-m-clock": ["", "10:00"]}
+    amounts = {"a-q": ["2", "3"], "a-q-unit": ["", "koppen"]}
+    async with await browser_of(world, world.zonnestraal) as browser:
+        text = await come_back(browser, path, {**moments, **amounts, "shown": ["m", "q"]})
+    for name, texts in {**moments, **amounts}.items():
+        assert re.findall(rf'name="{name}"[^>]*? value="([^"]*)"', text) == texts
+
+
 async def test_what_is_changed_stays_chosen_when_the_login_ended(world: World) -> None:
     path = f"/access/{world.made.grants['granted of zonnestraal'].grant_id}/change"
     async with await browser_of(world, world.zonnestraal) as browser:
