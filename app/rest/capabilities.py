@@ -26,7 +26,6 @@ PUBLISHED = "2026-11-26"
 _SMART_EXTENSION = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _BULK_DATA = "http://hl7.org/fhir/uv/bulkdata"
 _STANDARD = "http://hl7.org/fhir/OperationDefinition"
-_OWN = "https://regie.example/fhir/OperationDefinition"
 _SYSTEM, _EVERY_TYPE = "", "*"
 _OPERATIONS = (
     ("everything", f"{_STANDARD}/Patient-everything", {"Patient"}),
@@ -38,11 +37,11 @@ _OPERATIONS = (
     ("export", f"{_BULK_DATA}/OperationDefinition/export", {_SYSTEM}),
     ("export", f"{_BULK_DATA}/OperationDefinition/patient-export", {"Patient"}),
     ("export", f"{_BULK_DATA}/OperationDefinition/group-export", {"Group"}),
-    ("delta", f"{_OWN}/delta", {_SYSTEM}),
-    ("as-seen-by", f"{_OWN}/as-seen-by", {"Patient"}),
-    ("request-access", f"{_OWN}/request-access", {"Consent"}),
-    ("access-requests", f"{_OWN}/access-requests", {"Consent"}),
-    ("receipt", f"{_OWN}/receipt", {"AuditEvent"}),
+    ("delta", "https://regie.example/fhir/OperationDefinition/delta", {_SYSTEM}),
+    ("as-seen-by", "https://regie.example/fhir/OperationDefinition/as-seen-by", {"Patient"}),
+    ("request-access", "https://regie.example/fhir/OperationDefinition/request-access", {"Consent"}),
+    ("access-requests", "https://regie.example/fhir/OperationDefinition/access-requests", {"Consent"}),
+    ("receipt", "https://regie.example/fhir/OperationDefinition/receipt", {"AuditEvent"}),
     ("expand", f"{_STANDARD}/ValueSet-expand", {"ValueSet"}),
     ("validate-code", f"{_STANDARD}/ValueSet-validate-code", {"ValueSet"}),
     ("validate-code", f"{_STANDARD}/CodeSystem-validate-code", {"CodeSystem"}),
