@@ -10,6 +10,7 @@ A process that dies is replaced, as long as that helps.
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.server.mp import MPServer
 
 from app.errors import UnavailableError
@@ -32,6 +33,9 @@ from app.web.stopping import NOTICE
 
 DEATHS_MAX = 5
 """How many processes may die in a minute, for each that serves; when it is more, another is taken to be of no use."""
+
+CONNECTIONS_MAX = 4096
+"""How many connections a process has at once; others wait to be accepted. One that sends no head of a request is ended after 30 s."""
 
 _MINUTE_S = 60
 _STOP = frozenset({signal.SIGINT, signal.SIGTERM})
@@ -45,8 +49,17 @@ def serve(settings: Settings) -> bool:
     Raises: UnavailableError, when the processes die again and again.
     """
     signal.signal(NOTICE, signal.SIG_IGN)  # a process that has not started yet is not ended by it
+    _allow_files()
     with TemporaryDirectory(prefix="regie-") as figures:
         return _serve(settings, Path(figures))
+
+
+def _allow_files() -> None:
+    """Let each process that serves have a file for each connection and as many others, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(2 * CONNECTIONS_MAX, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _serve(settings: Settings, figures: Path) -> bool:
@@ -60,7 +73,10 @@ def _serve(settings: Settings, figures: Path) -> bool:
         # Who is not done then is killed; what it answered is on disk.
         workers_kill_timeout=max(1, round(settings.stop_within.total_seconds())),
         log_enabled=False,
+        # Else it waits for a first byte, to see which HTTP it is, for as long as the other side says nothing.
+        http=HTTPModes.http1,
         backlog=1024,
+        backpressure=CONNECTIONS_MAX,
     )
     server.notice = settings.stop_notice
     try:
