@@ -171,7 +171,9 @@ def _moment(question: Question, text: str, hour: str, now: datetime, language: L
         return {"valueTime": f"{clock:%H:%M:%S}"}
     part, day, clock = _part_typed(text), day_typed(text), clock_typed(hour)
     if part is None and (day is None or day.year not in YEARS):
-        raise WrongAnswerError(language.gettext("Choose a day."))
+        entry = question.extended("entryFormat")
+        told = language.gettext("Write it like this: %(form)s") % {"form": entry} if entry else ""
+        raise WrongAnswerError(told or language.gettext("Choose a day."))
     written = part or str(day)
     _within(question, written, language)
     if question.kind == "date":

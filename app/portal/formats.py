@@ -93,9 +93,11 @@ def clock(value: datetime) -> str:
 
 
 def near_day(value: date, today: date, language: Language) -> str:
-    """Return ``today``, ``yesterday``, or the date; the year only if it is another one."""
+    """Return ``today``, ``yesterday``, ``tomorrow``, or the date; the year only if it is another one."""
     if value == today:
         return language.gettext("today")
+    if value == today + timedelta(days=1):
+        return language.gettext("tomorrow")
     if value == today - timedelta(days=1):
         return language.gettext("yesterday")
     return _day(value, "d MMMM" if value.year == today.year else "d MMMM y", language)

@@ -235,6 +235,24 @@ async def test_a_question_that_comes_later_begins_with_its_own_answer(world: Wor
     assert filled(seen(longer.text), "a-much") == ["5"]
 
 
+async def test_a_day_that_is_typed_otherwise_than_asked_is_told_how_to_write_it(world: World) -> None:
+    entry = {"url": "http://hl7.org/fhir/StructureDefinition/entryFormat", "valueString": "MM-JJJJ"}
+    path = await made(world, Release.R4, [{"linkId": "since", "type": "date", "text": "Sinds?", "extension": [entry]}])
+    answer = await post(world, path, await page(world, path), since="13-2019")
+    assert answer.status_code == 422
+    assert '<span class="error" id="q0-error">Schrijf het zo: MM-JJJJ</span>' in answer.text
+
+
+async def test_the_button_of_a_part_says_of_which_part_it_makes_another(world: World) -> None:
+    fall = {"linkId": "fall", "type": "date", "text": "Wanneer?", "repeats": True}
+    part = {"linkId": "part", "type": "group", "text": "Een operatie", "repeats": True, "item": [fall]}
+    path = await made(world, Release.R4, [part])
+    times: dict[str, Any] = {"part": "1"}
+    longer = await post(world, path, await page(world, path), do="more part", times=times)
+    assert len(re.findall("Nog een toevoegen: Een operatie</button>", longer.text)) == 1
+    assert "De laatste weghalen: Een operatie</button>" in longer.text
+
+
 @RELEASES
 async def test_own_words_beside_what_a_draft_has_are_kept(world: World, release: Release) -> None:
     item = {"linkId": "pets", "type": "open-choice", "text": "Welke?", "repeats": True, **options(release)}

@@ -58,6 +58,19 @@ addEventListener("submit", (event) => {
 const form = document.querySelector("main input[name=whose]")?.form; // an old phone knows no :has()
 const fields = () => [...form.elements].filter((one) => one.name && !["hidden", "submit"].includes(one.type));
 
+/** Add a row for one more answer below that of a field: the page of a question with several answers begins with one. */
+function another(field) {
+  const row = [...(field?.closest(".several")?.children ?? [])].find((one) => one.contains(field));
+  if (!row) return;
+  const more = row.cloneNode(true), inside = (one) => [one, ...one.querySelectorAll("*")];
+  inside(row).forEach((one, place) => {
+    const copy = inside(more)[place];
+    copy.removeAttribute("id");
+    if (one.labels?.length) copy.setAttribute("aria-label", one.labels[0].textContent);
+  });
+  row.after(more);
+}
+
 const kept = form && JSON.parse(sessionStorage.getItem(history.state?.refused) ?? "null");
 
 if (form && document.querySelector("main [role=alert]:not([hidden])")) {
@@ -71,8 +84,10 @@ if (form && document.querySelector("main [role=alert]:not([hidden])")) {
 } else if (kept && kept.whose === form.elements.whose.value) {
   const seen = new Map();
   for (const { name, value, checked } of kept.typed) {
-    const same = fields().filter((one) => one.name === name), at = seen.get(name) ?? 0;
+    const alike = () => fields().filter((one) => one.name === name), at = seen.get(name) ?? 0;
     seen.set(name, at + 1);
+    if (at && at === alike().length) another(alike().at(-1));
+    const same = alike();
     for (const one of same) {
       if (["checkbox", "radio"].includes(one.type)) one.checked = one.value === value ? checked : one.checked;
       else if (one === same[at]) one.value = value;

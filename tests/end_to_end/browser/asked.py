@@ -1,6 +1,7 @@
 """A questionnaire that a practice asks somebody to fill in, as its own system does."""
 
 import json
+from typing import Any
 from uuid import UUID, uuid5
 
 from tests.support.running import Program
@@ -28,8 +29,11 @@ HOW_ARE_YOU = {
 }
 
 
-def ask(program: Program, patient: str, key: str, title: str = str(HOW_ARE_YOU["title"])) -> None:
-    """Ask a person to fill in the questionnaire, by a Task; ``key`` is a UUID that is not used for another one."""
+def ask(program: Program, patient: str, key: str, title: str = str(HOW_ARE_YOU["title"]), **other: Any) -> None:
+    """Ask a person to fill in the questionnaire, by a Task; ``key`` is a UUID that is not used for another one.
+
+    ``other`` stands in the Questionnaire for what it has there.
+    """
     asked_as = f"urn:uuid:{key}"
     task = {
         "resourceType": "Task",
@@ -40,7 +44,7 @@ def ask(program: Program, patient: str, key: str, title: str = str(HOW_ARE_YOU["
         "input": [{"type": {"text": "Questionnaire"}, "valueReference": {"reference": asked_as}}],
     }
     entries = [
-        {"fullUrl": asked_as, "resource": {**HOW_ARE_YOU, "title": title}},
+        {"fullUrl": asked_as, "resource": {**HOW_ARE_YOU, "title": title, **other}},
         {"fullUrl": uuid5(UUID(key), "task").urn, "resource": task},
     ]
     file = program.folder / "asked.json"

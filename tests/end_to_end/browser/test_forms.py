@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.end_to_end.browser.asked import ask
 from tests.end_to_end.browser.giving import give, stop
 from tests.end_to_end.browser.newcomers import newcomer
 from tests.end_to_end.browser.places import PRACTICE, WALKER
@@ -74,6 +75,30 @@ def test_the_way_back_to_a_refused_form_has_what_was_typed(phone: BrowserContext
     expect(page.locator(form.words)).to_have_value("daarna")
     page.reload()
     expect(page.locator(form.words)).to_have_value("daarna")
+
+
+def test_the_way_back_to_a_refused_questionnaire_has_each_of_several_answers(site: Site, phone: BrowserContext) -> None:
+    falls = {"linkId": "falls", "text": "Wanneer viel u?", "type": "dateTime", "repeats": True}
+    must = {"linkId": "must", "text": "Hoe vaak?", "type": "string", "required": True}
+    title = f"Vallen {uuid4().hex[:8]}"
+    ask(site.program, site.demo["people"][1]["patients"]["r4"], str(uuid4()), title, item=[falls, must])
+    page = phone.new_page()
+    page.goto("/questionnaires")
+    page.locator("li", has_text=title).get_by_role("link", name="Invullen").click()
+    days, clocks = page.locator("[name=a-falls]"), page.locator("[name=a-falls-clock]")
+    days.fill("2026-01-02")
+    page.get_by_role("button", name="Nog een toevoegen").click()
+    expect(page.locator("[name=a-falls]:target")).to_have_value("")
+    days.nth(1).fill("2026-02-03")
+    clocks.nth(1).fill("10:15")
+    page.get_by_role("button", name="Versturen", exact=True).click()
+    expect(page.get_by_role("alert").first).to_be_visible()
+    page.goto("/menu")
+    page.go_back()
+    expect(days).to_have_count(2)
+    assert [one.input_value() for one in days.all()] == ["2026-01-02", "2026-02-03"]
+    assert [one.input_value() for one in clocks.all()] == ["", "10:15"]
+    expect(days.nth(1)).to_have_accessible_name("Wanneer viel u? (hoeft niet)")
 
 
 def test_the_way_back_shows_nobody_what_another_typed(site: Site, browser: Browser, phone: BrowserContext) -> None:

@@ -42,6 +42,7 @@ def test_a_quantity_has_the_unit_that_people_write(value: str, unit: str, expect
 def test_near_days_have_a_name() -> None:
     assert formats.near_day(TODAY, TODAY, DUTCH) == "vandaag"
     assert formats.near_day(date(2026, 11, 24), TODAY, DUTCH) == "gisteren"
+    assert formats.near_day(date(2026, 11, 26), TODAY, DUTCH) == "morgen"
     assert formats.near_day(date(2026, 11, 3), TODAY, DUTCH) == "3\u00a0november"
     assert formats.near_day(date(2025, 11, 3), TODAY, DUTCH) == "3\u00a0november\u00a02025"
 
