@@ -27,6 +27,9 @@ INCLUDED_MAX = 1000
 INCLUDED_MAX_BYTES = 16 * 1024 * 1024
 """How large all that is included may be together, a single larger one apart; a page with more ends earlier."""
 
+FOLLOWED_MAX = 10_000
+"""Canonicals that one answer follows, once for each type that may have them: each is a search, whether it finds something or not."""
+
 _TURN = 50
 """Resources whose references are followed before others get their turn."""
 
@@ -50,7 +53,7 @@ async def included(
 ) -> list[Stored]:
     """Return what the matches refer to, and what refers to them, through ``includes``: each once.
 
-    Raises: BadRequestError, for more than ``INCLUDED_MAX``; IncludedTooLargeError.
+    Raises: BadRequestError, for more than ``INCLUDED_MAX`` or ``FOLLOWED_MAX``; IncludedTooLargeError.
     """
     if not includes:
         return []
@@ -135,6 +138,9 @@ class _Gathering:
         if (access.record_id, resource_type, canonical) in self._followed:
             return
         self._followed.add((access.record_id, resource_type, canonical))
+        if len(self._followed) > FOLLOWED_MAX:
+            message = f"This names more than {FOLLOWED_MAX} canonicals: ask for smaller pages with _count."
+            raise BadRequestError(message)
         url, _, named = canonical.partition("|")
         has_url = Criterion(definitions(self.release).of(resource_type)["url"], None, (UriValue(url),))
         plan = Plan(self.context.index_key, self.release, Asked(resource_type, (has_url,)))

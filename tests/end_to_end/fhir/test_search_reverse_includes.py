@@ -188,3 +188,16 @@ async def test_no_more_are_read_of_one_canonical_than_are_included(
     await me.made(answered | {"questionnaire": url})
     answer = await me("GET", "/QuestionnaireResponse?_include=QuestionnaireResponse:questionnaire")
     assert (answer.status_code, len(read)) == (400, 3)
+
+
+async def test_canonicals_that_lead_nowhere_are_followed_up_to_a_bound(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(include, "FOLLOWED_MAX", 4)
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    answered = {"resourceType": "QuestionnaireResponse", "status": "completed", "subject": {"reference": patient}}
+    for number in range(5):
+        await me.made(answered | {"questionnaire": f"https://regie.example/fhir/Questionnaire/{number}"})
+    asked = "/QuestionnaireResponse?_include=QuestionnaireResponse:questionnaire"
+    assert ids_of(await me.get(f"{asked}&_count=4"), "include") == []
+    assert (await me("GET", asked)).status_code == 400
