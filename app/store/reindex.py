@@ -29,7 +29,7 @@ from app.errors import UnavailableError
 from app.store.changes import Indexer
 from app.store.pages import page_columns, read_page
 from app.store.resources import Stored
-from app.store.rules import Rules, current_rules, mark, spelled_out
+from app.store.rules import Rules, current_rules, mark, register, spelled_out
 from app.store.tables import change, current, date_index, exact_index, quantity_index, record, text_index
 from app.store.time_zone import time_zone_of
 
@@ -207,6 +207,7 @@ async def _end(database: Connection, record_id: int) -> bool:
     ours = current_rules()
 
     async def job(transaction: Transaction) -> bool:
+        await register(transaction, ours)  # where nobody made a record since, no other program could tell what is right
         return await transaction.run(_DONE, {"of_record": record_id, "version": ours.version}) == 1
 
     return await database.write(job)

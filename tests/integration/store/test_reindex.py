@@ -122,6 +122,22 @@ async def test_records_that_are_done_are_not_looked_at_again(place: Inside) -> N
     assert await run(place) == 0
 
 
+async def test_a_program_of_other_rules_can_tell_which_of_them_a_record_has_that_was_done(place: Inside) -> None:
+    await index_by_less(place, numbers("code"))
+
+    async def forget(transaction: Transaction) -> None:  # as where no record was made since the rules changed
+        await transaction.run(
+            hot(text("DELETE FROM index_rules WHERE version = :version")), {"version": current_rules().version}
+        )
+
+    await place.parts.database.write(forget)
+    await run(place)
+    spelled = hot(text("SELECT rules FROM index_rules NATURAL JOIN (SELECT index_version AS version FROM record) r"))
+    assert {frozenset(msgspec.json.decode(row[0])) for row in await place.parts.database.reader.all(spelled, {})} == {
+        current_rules().of
+    }
+
+
 async def test_what_is_too_large_for_one_page_and_what_is_sensitive_get_their_rows(
     place: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
