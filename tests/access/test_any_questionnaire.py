@@ -243,6 +243,17 @@ async def test_a_day_that_is_typed_otherwise_than_asked_is_told_how_to_write_it(
     assert '<span class="error" id="q0-error">Schrijf het zo: MM-JJJJ</span>' in answer.text
 
 
+async def test_how_to_write_an_answer_is_said_of_its_field(world: World) -> None:
+    item: dict[str, Any] = {"linkId": "pills", "type": "string", "text": "Wat?", "repeats": True, "maxLength": 20}
+    path = await made(world, Release.R4, [item])
+    form = await page(world, path)
+    said = "Schrijf elk antwoord op een eigen regel. Hoogstens 20 tekens."
+    assert f'<p class="hint" id="q0-hint">{said}</p>' in form.text
+    assert 'name="a-pills" aria-describedby="q0-hint"' in form.text
+    refused = await post(world, path, form, pills="x" * 21)
+    assert 'name="a-pills" aria-invalid="true" aria-describedby="q0-error q0-hint"' in refused.text
+
+
 async def test_the_button_of_a_part_says_of_which_part_it_makes_another(world: World) -> None:
     fall = {"linkId": "fall", "type": "date", "text": "Wanneer?", "repeats": True}
     part = {"linkId": "part", "type": "group", "text": "Een operatie", "repeats": True, "item": [fall]}
