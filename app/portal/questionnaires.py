@@ -16,7 +16,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.access.categories import Category
-from app.errors import AccessDeniedError, DuplicateError, NotFoundError, PreconditionFailedError
+from app.errors import AccessDeniedError, DuplicateError, NotFoundError, PreconditionFailedError, UnprocessableError
 from app.fhir.elements import Tree, listed, words
 from app.fhir.release import Release
 from app.interactions.answers import Answers
@@ -51,6 +51,7 @@ CHANGED = marked(
     "These answers were changed in the meantime, perhaps in another window. Look at them, and send it again."
 )
 NO_ANSWERS = marked("There are no answers in it yet. Answer a question first.")
+FULL = marked("There is no room for another one in this questionnaire.")
 VALUE_SETS_MAX = 20
 LONG, PART_LEAST, PART_MOST = 20, 5, 10
 """From how many questions on a page is in parts, and how many a part has before the next one begins: at a group, elsewhere."""
@@ -109,6 +110,27 @@ async def _with_options(parts: Parts, form: Form) -> Form:
         codings = await parts.interactions.options_of(form.questionnaire.release, "" if own else name, own, most)
         known[name] = tuple({"valueCoding": coding} for coding in codings) if len(codings) < most else ()
     return replace(form, questions=with_options(form.questions, known))
+
+
+async def _opened(
+    parts: Parts,
+    reading: Reading,
+    person: SignedIn,
+    resource_id: str,
+    language_code: str,
+    typed: Mapping[str, list[str]],
+) -> tuple[Form, str]:
+    """Return the form with all that it offers, its groups as often as its fields say; and ``FULL``, if there is no room for one more.
+
+    Raises: UnprocessableError (too long as it is).
+    """
+    try:
+        return await _with_options(parts, await _form(reading, person, resource_id, language_code, _times(typed))), ""
+    except UnprocessableError:
+        if not "".join(typed.get("do", [])).startswith(CHANGES):
+            raise
+    stood = _times({name: texts for name, texts in typed.items() if name != "do"})
+    return await _with_options(parts, await _form(reading, person, resource_id, language_code, stood)), FULL
 
 
 def ends_of(questions: Sequence[Question]) -> dict[int, list[tuple[str, int]]]:
@@ -227,7 +249,7 @@ def router(parts: Parts) -> APIRouter:
         if not may_answer(person):
             raise AccessDeniedError("Questionnaires can't be answered by this login.")
         typed = _texts(typed_before(request, person))
-        form = await _with_options(parts, await _form(reading, person, resource_id, language.code, _times(typed)))
+        form, _ = await _opened(parts, reading, person, resource_id, language.code, typed)
         is_back = bool(typed)
         if is_back:
             values, _ = answers_of(form.questions, typed, reading.now, language)
@@ -246,7 +268,7 @@ def router(parts: Parts) -> APIRouter:
     ) -> Response:
         reading, language = reading_for(parts, request, person), language_of(request)
         typed = _texts(sent)
-        form = await _with_options(parts, await _form(reading, person, resource_id, language.code, _times(typed)))
+        form, problem = await _opened(parts, reading, person, resource_id, language.code, typed)
         questions = form.questions
         if "shown" in typed:
             typed = _begun(questions, typed["shown"], reading.zone) | typed
@@ -264,7 +286,7 @@ def router(parts: Parts) -> APIRouter:
             typed.get("shown", [])
         )
         if text_of(sent, "do").startswith(CHANGES):
-            return form_page(request, parts, person, form, typed, open_now)
+            return form_page(request, parts, person, form, typed, open_now, problem=problem)
         if is_sent and not errors and new:
             return form_page(request, parts, person, form, typed, open_now, is_longer=True)
         if is_sent:

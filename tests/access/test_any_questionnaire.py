@@ -264,6 +264,17 @@ async def test_the_button_of_a_part_says_of_which_part_it_makes_another(world: W
     assert "De laatste weghalen: Een operatie</button>" in longer.text
 
 
+async def test_a_part_for_which_there_is_no_room_is_told_and_what_was_typed_stays(world: World) -> None:
+    many = [{"linkId": f"i{place}", "type": "string", "text": f"Vraag {place}"} for place in range(110)]
+    path = await made(world, Release.R4, [{"linkId": "part", "type": "group", "repeats": True, "item": many}])
+    times: dict[str, Any] = {"part": "1"}
+    answer = await post(world, path, await page(world, path), do="more part", times=times, i3="Blijft staan")
+    assert answer.status_code == 422
+    assert "In deze vragenlijst past er niet nog een bij." in answer.text
+    assert filled(answer.text, "a-i3") == ["Blijft staan"]
+    assert filled(answer.text, "times-part") == ["1"]
+
+
 @RELEASES
 async def test_own_words_beside_what_a_draft_has_are_kept(world: World, release: Release) -> None:
     item = {"linkId": "pets", "type": "open-choice", "text": "Welke?", "repeats": True, **options(release)}
