@@ -44,9 +44,11 @@ class Forked:
         threading.Thread(target=self._hear, args=(telling,), daemon=True).start()
 
     def _hear(self, telling: socket.socket) -> None:
-        with telling:
-            self.returncode = _told(telling)
-        self._has_ended.set()
+        try:
+            with telling:
+                self.returncode = _told(telling)
+        finally:
+            self._has_ended.set()  # also if nobody tells: who waits is not to wait forever
 
     def poll(self) -> int | None:
         """Return how it ended, None as long as it runs."""
