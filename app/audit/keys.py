@@ -16,15 +16,21 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, union_all
 
-from app.audit.tables import audit_key
+from app.audit.tables import audit, audit_cut, audit_head, audit_key
 from app.db.database import Reader, Transaction
 from app.db.statements import hot
 
 KEY_BYTES = 32
 _ALL = hot(select(audit_key).order_by(audit_key.c.number))
 _INSERT = hot(insert(audit_key))
+_signed = union_all(
+    select(audit.c.instant).join(audit_head, (audit_head.c.stream == audit.c.stream) & (audit_head.c.n == audit.c.n)),
+    select(audit_cut.c.instant),
+).subquery()
+_LAST_SIGNED = hot(select(func.max(_signed.c.instant)))
+"""No earlier than the last checkpoint and cut: the log's time stands still after a clock that was ahead is set right."""
 
 
 def base64url(data: bytes) -> str:
@@ -143,7 +149,8 @@ class AuditKeys:
         before = await published(transaction)
         number = len(before) + 1
         # Two keys never begin at one moment, and a clock that was turned back does not give a key the time of another.
-        since = max(now_us, before[-1].since + 1) if before else now_us
+        last = await transaction.one(_LAST_SIGNED, {})
+        since = max(now_us, before[-1].since + 1, ((last and last[0]) or 0) + 1) if before else now_us
         raw = self.private(number).public_key().public_bytes_raw()
         endorsement = self.private(before[-1].number).sign(endorsed_text(since, raw)) if before else b""
         made = PublicKey(number, raw, since, endorsement)

@@ -26,6 +26,7 @@ from tests.support.database import file_of, opened
 
 SECRET = bytes(range(32))
 HER, HIM = 5, 6
+HOUR_US = 3_600_000_000
 _script = Path(__file__).parents[3] / "examples" / "verify_log.py"
 _spec = spec_from_file_location("verify_log", _script)
 assert _spec is not None
@@ -244,6 +245,22 @@ async def test_who_knows_the_old_key_can_follow_to_the_new_one(place: Place) -> 
     lines = await place.export()
     assert json.loads(lines[-1])["seal"]["kid"] != old
     assert told(lines, old) == []
+    assert await place.server_faults() == []
+
+
+async def test_a_key_that_comes_after_a_clock_was_ahead_is_not_that_of_what_was_signed_before(place: Place) -> None:
+    await place.go_on("a")
+    place.now += 2 * HOUR_US
+    await place.go_on("b")
+    assert await place.cut(place.now - 2 * HOUR_US)
+    place.now -= 2 * HOUR_US
+    await place.rotate()
+    await place.go_on("c")
+    assert await place.server_faults() == []
+    place.now += 3 * HOUR_US
+    kid = json.loads((await place.export())[-1])["seal"]["kid"]
+    await place.go_on("d")
+    assert kid == (await published(place.database.reader))[1].thumbprint
     assert await place.server_faults() == []
 
 
