@@ -4,6 +4,7 @@ Source: https://magicstack.github.io/asyncpg/
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -17,6 +18,9 @@ from app.errors import NO_NUL, BadRequestError, UnavailableError
 
 READERS = 8
 """Connections of one process that read; the writer has one of its own."""
+
+FULL_S = 1.0
+"""How long no further connection is asked of a database that has no more: those that there are go round."""
 
 CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 65.0
@@ -101,6 +105,7 @@ class PostgresReader:
         self._idle: list[asyncpg.Connection] = []
         self._opened: set[asyncpg.Connection] = set()
         self._opening = 0
+        self._full_until = 0.0
         self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
         self._keeper: AsyncIterator[None] | None = None
 
@@ -145,8 +150,14 @@ class PostgresReader:
 
     async def _take(self) -> asyncpg.Connection:
         """Return a connection that nobody uses; where there are enough of them, the next that is put back."""
-        if len(self._opened) + self._opening < READERS:
-            return await self._open()
+        is_full = bool(self._opened) and time.monotonic() < self._full_until
+        if len(self._opened) + self._opening < READERS and not is_full:
+            try:
+                return await self._open()
+            except asyncpg.TooManyConnectionsError:
+                if not self._opened:
+                    raise
+                self._full_until = time.monotonic() + FULL_S
         waiting: asyncio.Future[asyncpg.Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         try:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, func, insert, select, text
@@ -261,6 +262,20 @@ async def test_those_who_read_at_once_share_a_few_connections(database: Postgres
     reader = database.reader
     rests = await asyncio.gather(*(reader.all(_REST, {"seconds": 0.2}) for _ in range(5 * READERS)))
     assert len({pid for ((_, pid),) in rests}) == READERS
+
+
+async def test_who_reads_from_a_database_that_gives_few_connections_waits_for_one_of_them(
+    server: Server, database: PostgresDatabase
+) -> None:
+    server.run("CREATE ROLE few LOGIN CONNECTION LIMIT 3")
+    few = PostgresDatabase(urlsplit(database.url)._replace(netloc=f"few@127.0.0.1:{server.port}").geturl())
+    try:
+        for _ in range(3):
+            rests = await asyncio.gather(*(few.reader.all(_REST, {"seconds": 0.05}) for _ in range(5 * READERS)))
+            assert len({pid for ((_, pid),) in rests}) <= 3
+    finally:
+        few.close()
+        server.run("DROP ROLE few")
 
 
 async def test_whenever_connections_are_cut_who_reads_gets_an_answer_or_is_told_to_come_again(
