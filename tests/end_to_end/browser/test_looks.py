@@ -84,3 +84,17 @@ def test_what_leads_to_settings_stands_on_lines_of_its_own(site: Site, browser: 
     assert tops[1] is not None
     assert tops[0]["y"] + tops[0]["height"] <= tops[1]["y"] + 1
     page.context.close()
+
+
+def test_without_scripts_earlier_results_stand_below_what_they_are_of(site: Site, browser: Browser) -> None:
+    context = site.opened(browser, PERSON, viewport={"width": 1440, "height": 900}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/summary")
+    results = page.locator(".result:has(+ details)").all()
+    assert len(results) > 3
+    for result in results:
+        box, below = result.bounding_box(), result.locator("xpath=following-sibling::details").bounding_box()
+        assert box is not None
+        assert below is not None
+        assert below["y"] >= box["y"] + box["height"]
+    context.close()
