@@ -112,7 +112,7 @@ def _loaded() -> str:
 
 def _serve(place: str) -> None:
     import app.db.migrate  # what commands load when they need it
-    import app.main  # noqa: F401
+    import app.main  # noqa: F401 - loaded here, so that no command and no server has to
     from app.cli import main as regie
     from app.fhir.packages.library import Library
     from app.fhir.packages.own import PROFILES
