@@ -7,8 +7,10 @@ import re
 import pytest
 
 from app.access.categories import Category
+from app.interactions import log
 from tests.access.test_pages import form_token, session
 from tests.integration.audit.test_own_chain import script, told
+from tests.support.database import tamper
 from tests.support.world import World
 
 
@@ -44,6 +46,23 @@ async def test_a_line_of_the_page_has_a_receipt_that_stands_on_its_own(world: Wo
     assert whole.faults == []
     altered = [receipt[0].replace(b'"practice"', b'"operator"'), receipt[1]]
     assert script.read(iter(altered), whole=False).faults != []
+
+
+async def test_the_page_says_which_lines_were_changed_and_only_to_whom_they_are_about(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "FAULTS_MAX", 2)
+    for _ in range(4):
+        await world.caller("granted").get("/Observation")
+    for altered, faults in ((1, 1), (3, 2)):
+        last = f"FROM audit WHERE record_id = {world.zonnestraal.record_id} ORDER BY n DESC LIMIT {altered}"
+        tamper(world.parts.database, f"UPDATE audit SET instant = instant + 1 WHERE n IN (SELECT n {last})")  # noqa: S608 - numbers of this test
+        async with await session(world, "zonnestraal") as browser:
+            page = (await browser.get("/activity/check")).text
+        assert "De lijst klopt niet" in page
+        assert len(re.findall("Entry [0-9]+ of the log was altered", page)) == faults
+    async with await session(world, "maanlicht") as browser:
+        assert "De lijst klopt niet" not in (await browser.get("/activity/check")).text
 
 
 @pytest.mark.parametrize("number", ["0", "999999", "x", "1" * 30, "-1"])
