@@ -17,7 +17,6 @@ function search(holder) {
   });
   // Enter in a search does not send the form.
   field.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-  holder.hidden = false;
 }
 
 for (const part of [document, ...[...document.querySelectorAll("template")].map((template) => template.content)]) {

@@ -1,12 +1,14 @@
 """What somebody chose for their pages: all stays whole, on every page and on paper."""
 
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.end_to_end.browser import checks
-from tests.end_to_end.browser.places import PERSON, PLACES
+from tests.end_to_end.browser.asked import ask
+from tests.end_to_end.browser.places import PERSON, PLACES, WALKER
 from tests.end_to_end.browser.site import Site
 
 pytestmark = pytest.mark.browser
@@ -98,3 +100,26 @@ def test_without_scripts_earlier_results_stand_below_what_they_are_of(site: Site
         assert below is not None
         assert below["y"] >= box["y"] + box["height"]
     context.close()
+
+
+def test_a_long_list_and_an_amount_fit_the_narrowest_phone_in_large_print_and_stand_still(
+    site: Site, browser: Browser
+) -> None:
+    title = f"Veel landen {uuid4().hex[:8]}"
+    options = [{"valueString": f"Land {number}"} for number in range(30)]
+    items = [
+        {"linkId": "land", "text": "Welk land?", "type": "choice", "answerOption": options},
+        {"linkId": "amount", "text": "Hoeveel?", "type": "quantity"},
+    ]
+    ask(site.program, site.demo["people"][1]["patients"]["r4"], str(uuid4()), title, item=items)
+    for has_scripts in (True, False):
+        context = site.opened(browser, WALKER, viewport={"width": 320, "height": 900}, java_script_enabled=has_scripts)
+        context.add_cookies([{"name": "display", "value": "large.more", "url": site.url}])
+        page = context.new_page()
+        page.goto("/questionnaires")
+        page.locator("li", has_text=title).get_by_role("link", name="Invullen").click()
+        expect(page.get_by_label("Welk land?")).to_be_visible()
+        expect(page.get_by_label("Zoek in de lijst")).to_be_visible(visible=has_scripts)
+        if has_scripts:
+            assert [*checks.layout(page), *checks.making(page)] == []
+        context.close()
