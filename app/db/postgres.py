@@ -271,6 +271,11 @@ class PostgresDatabase(Writes):
             try:
                 self._connection = await asyncpg.connect(self.url, connection_class=Connection, **OPTIONS)
                 self._spread = await adapt(self._connection)
+            except asyncpg.TooManyConnectionsError:
+                for loop, reader in list(self._readers.items()):
+                    if not loop.is_closed():
+                        loop.call_soon_threadsafe(reader.spare_one)
+                raise
             except OSError as error:
                 message = "The database can't be reached."
                 raise ConnectionError(message) from error

@@ -106,6 +106,7 @@ class PostgresReader:
         self._opened: set[asyncpg.Connection] = set()
         self._opening = 0
         self._full_until = 0.0
+        self._owes_one = False
         self._waiting: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
         self._keeper: AsyncIterator[None] | None = None
 
@@ -188,7 +189,20 @@ class PostgresReader:
         self._opened.add(connection)
         return connection
 
+    def spare_one(self) -> None:
+        """Close the next connection that nobody uses, if it is not the only one; for the event loop's own thread.
+
+        The writer gets none: without it nobody is answered, as each look has its entry in the log.
+        """
+        self._full_until = time.monotonic() + FULL_S
+        self._owes_one = len(self._opened) > 1
+        if self._idle:
+            self._put_back(self._idle.pop())
+
     def _put_back(self, connection: asyncpg.Connection) -> None:
+        if self._owes_one:
+            self._owes_one = False
+            connection.terminate()
         if connection.is_closed():
             self._drop(connection)
             self._hand(None)

@@ -264,18 +264,39 @@ async def test_those_who_read_at_once_share_a_few_connections(database: Postgres
     assert len({pid for ((_, pid),) in rests}) == READERS
 
 
-async def test_who_reads_from_a_database_that_gives_few_connections_waits_for_one_of_them(
-    server: Server, database: PostgresDatabase
-) -> None:
+@pytest.fixture
+def few(server: Server, database: PostgresDatabase) -> Iterator[PostgresDatabase]:
+    """The database for somebody to whom it gives three connections."""
+    name = database.url.rsplit("/", 1)[-1]
     server.run("CREATE ROLE few LOGIN CONNECTION LIMIT 3")
-    few = PostgresDatabase(urlsplit(database.url)._replace(netloc=f"few@127.0.0.1:{server.port}").geturl())
-    try:
-        for _ in range(3):
-            rests = await asyncio.gather(*(few.reader.all(_REST, {"seconds": 0.05}) for _ in range(5 * READERS)))
-            assert len({pid for ((_, pid),) in rests}) <= 3
-    finally:
-        few.close()
-        server.run("DROP ROLE few")
+    server.run("GRANT SELECT ON ALL TABLES IN SCHEMA public TO few", name)
+    opened = PostgresDatabase(urlsplit(database.url)._replace(netloc=f"few@127.0.0.1:{server.port}").geturl())
+    yield opened
+    opened.close()
+    server.run("DROP OWNED BY few", name)
+    server.run("DROP ROLE few")
+
+
+async def test_who_reads_from_a_database_that_gives_few_connections_waits_for_one_of_them(
+    few: PostgresDatabase,
+) -> None:
+    for _ in range(3):
+        rests = await asyncio.gather(*(few.reader.all(_REST, {"seconds": 0.05}) for _ in range(5 * READERS)))
+        assert len({pid for ((_, pid),) in rests}) <= 3
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_those_who_read_leave_one_of_few_connections_to_the_writer(few: PostgresDatabase, is_busy: bool) -> None:
+    async def job(transaction: Transaction) -> object:
+        return (await transaction.all(_REST, {"seconds": 0}))[0][1]
+
+    reads = [asyncio.ensure_future(few.reader.all(_REST, {"seconds": 0.2})) for _ in range(2 * READERS)]
+    if not is_busy:
+        await asyncio.gather(*reads)
+    writer = await few.write(job)
+    readers = {pid for ((_, pid),) in await asyncio.gather(*reads)}
+    assert writer not in readers
+    assert await few.write(job) == writer
 
 
 async def test_whenever_connections_are_cut_who_reads_gets_an_answer_or_is_told_to_come_again(
