@@ -7,12 +7,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pyotp
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 
 from tests.support.browser import TIMEOUT_MS
 
 MEASUREMENTS = "Own measurements"
 PERSONAL_DETAILS = "Personal details"
+_OF_APP = re.compile(r"https://app\.example/")
+"""Where the app has its own pages, which these tests do not have: that it was asked for is what they look at."""
 
 
 class Decider:
@@ -26,7 +28,6 @@ class Decider:
             locale="en-GB", base_url=url, storage_state=str(kept) if kept.exists() else None
         )
         self.context.set_default_timeout(TIMEOUT_MS)
-        self.context.route("https://app.example/**", _arrived)
         if not kept.exists():
             self._log_in(person)
             self.context.storage_state(path=kept)
@@ -46,11 +47,10 @@ class Decider:
         """Return the address that the person is sent back to after they opened ``address`` and did ``decide``."""
         page = self.context.new_page()
         page.goto(address)
-        decide(page)
-        page.wait_for_url(re.compile(r"^https://app\.example/"))
-        came_back = page.url
+        with page.expect_request(_OF_APP) as sent_back:
+            decide(page)
         page.close()
-        return came_back
+        return sent_back.value.url
 
     def open_app(self, app: str) -> Page:
         """Return the page on which the person chose an app to open it with their record."""
@@ -61,11 +61,10 @@ class Decider:
 
     def opened(self, app: str) -> dict[str, str]:
         """Return what an app gets that the person opens so: ``iss`` and ``launch``."""
-        page = self.open_app(app)
-        page.wait_for_url(re.compile(r"^https://app\.example/"))
-        given = dict(parse_qsl(urlsplit(page.url).query))
+        with self.context.expect_event("request", lambda asked: bool(_OF_APP.match(asked.url))) as sent:
+            page = self.open_app(app)
         page.close()
-        return given
+        return dict(parse_qsl(urlsplit(sent.value.url).query))
 
     def gives(self, practice: str, *parts: str) -> None:
         """Let a practice look at these parts, on the page for that."""
@@ -96,8 +95,3 @@ def allowing(*parts: str, look: bool = True, change: bool = True) -> Callable[[P
 def denying(page: Page) -> None:
     """Allow nothing."""
     page.get_by_role("button", name="Do not allow").click()
-
-
-def _arrived(route: Route) -> None:
-    """Answer in the place of an app's own server, which these tests do not have."""
-    route.fulfill(status=200, content_type="text/plain", body="Done.")
