@@ -13,6 +13,9 @@ from app.portal.reading import Reading
 SHOWN = 3
 """Appointments that are shown, the next ones."""
 
+TEXT_LENGTH_MAX, PARTICIPANTS_MAX = 200, 5
+"""Characters of what one is for, and of a name, and names; the whole of it is with the other data."""
+
 _STANDING = "booked,pending,arrived"
 _BY_START = dict.fromkeys(Release, "date")
 
@@ -43,4 +46,5 @@ def _told(tree: Tree, reading: Reading) -> Appointment | None:
     others = (named(one) for one in actors if not any(name.startswith("Patient/") for name in referred(one)))
     reasons = (tree.get(name) for name in ("serviceType", "appointmentType", "reasonCode", "reason"))
     what = str(tree.get("description") or "") or next((said for one in reasons if (said := words(one))), "")
-    return Appointment(at, what, tuple(dict.fromkeys(one for one in others if one)), tree.get("status") != "pending")
+    names = tuple(dict.fromkeys(one[:TEXT_LENGTH_MAX] for one in others if one))[:PARTICIPANTS_MAX]
+    return Appointment(at, what[:TEXT_LENGTH_MAX], names, tree.get("status") != "pending")

@@ -210,6 +210,11 @@ async def test_the_next_appointments_of_both_releases_stand_there_in_their_order
     assert "Eerste" not in await start(world, "maanlicht")
 
 
+async def test_a_long_description_of_an_appointment_does_not_fill_the_page(world: World) -> None:
+    await _appointment(world, Release.R4, "Lang verhaal. " * 300, 26)
+    assert part(await start(world), "appointments").count("Lang verhaal.") == 14
+
+
 async def test_a_helper_is_told_of_appointments_only_when_these_were_shared(world: World) -> None:
     await _appointment(world, Release.R4, "Controle", 26)
     grant = await let_act(world, world.maanlicht, Capacity.CARER, categories=ALL_PARTS & ~Category.APPOINTMENTS)
