@@ -43,7 +43,8 @@ GROUP_LIMIT = 256
 WRITER_LOCK = 0x5265676966
 """The number of the advisory lock that who writes holds."""
 
-_OVERWRITING_LOCK = 0x5265676967
+OVERWRITING_LOCK = 0x5265676967
+"""The number of the advisory lock that who overwrites holds."""
 
 _RESTS_S = (0.2, 0.5, 1.0, 2.0)
 """Seconds between tries while the database is away."""
@@ -101,10 +102,10 @@ class PostgresDatabase(Writes):
         """
         connection = await asyncpg.connect(self.url)
         try:
-            await connection.execute(f"SELECT pg_advisory_lock({_OVERWRITING_LOCK})")
+            await connection.execute(f"SELECT pg_advisory_lock({OVERWRITING_LOCK})")
             await connection.execute("VACUUM (FULL)" if size_max_bytes is None else "VACUUM")
         finally:
-            await connection.close()
+            await connection.close(timeout=CONNECT_TIMEOUT_S)
         return True
 
     def free_bytes(self) -> int | None:

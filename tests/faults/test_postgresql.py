@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, bindparam, func, insert, select, text
 
@@ -19,7 +20,7 @@ from app.db.access_version import access_version
 from app.db.database import Transaction
 from app.db.health import Health
 from app.db.migrate import migrate
-from app.db.postgres import PostgresDatabase
+from app.db.postgres import OVERWRITING_LOCK, PostgresDatabase
 from app.db.postgres_connections import OPTIONS, READERS
 from app.db.schema import in_transaction
 from app.db.statements import hot
@@ -240,6 +241,25 @@ async def test_a_database_that_hangs_is_given_up_and_found_again(
         server.go_on()
     await database.write(partial(add, n=3))
     assert await marks(database) == {1: 1, 3: 1}
+
+
+async def test_a_job_that_overwrites_is_given_up_while_the_database_hangs(
+    server: Server, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.postgres.CONNECT_TIMEOUT_S", 0.5)
+    assert await database.overwrite()
+    holder = await asyncpg.connect(database.url)
+    await holder.execute(f"SELECT pg_advisory_lock({OVERWRITING_LOCK})")  # so that it is in the middle of it
+    overwriting = asyncio.create_task(database.overwrite())
+    await asyncio.sleep(0.5)
+    server.pause()
+    try:
+        overwriting.cancel()
+        assert await asyncio.wait({overwriting}, timeout=5) == ({overwriting}, set())
+    finally:
+        server.go_on()
+        await holder.close()
+    assert await database.overwrite()
 
 
 async def test_a_statement_that_takes_too_long_is_told_so_and_holds_nobody_up(

@@ -43,7 +43,7 @@ _INDEXES = {
     "quantity_index": ("quantities", "param, low, high, code_hash, system_code_hash"),
     "text_index": ("texts", "param, value"),
 }
-_WRITES = frozenset({"create", "update", "delete"})
+_WRITES = frozenset({"create", "update", "patch", "delete"})
 _RECORDS = hot(select(record.c.record_id))
 _decode_event = msgspec.json.Decoder().decode
 
