@@ -31,14 +31,14 @@ def height(page: Page) -> int:
 @pytest.mark.parametrize(
     ("who", "place"),
     [(PERSON, "/measurements/blood-pressure"), (PRACTICE, "/practice/people/{person}/measurements/blood-pressure")],
-)
+)  # of a month, which are few enough for a table of all
 def test_the_arrow_keys_go_from_one_measurement_to_the_next(
     site: Site, browser: Browser, who: str, place: str, width: int
 ) -> None:
     checks.axe()
     context = site.opened(browser, who, viewport={"width": width, "height": 900})
     page = context.new_page()
-    site.go(page, place)
+    site.go(page, f"{place}?period=month")
     slider = page.get_by_role("slider", name="Eén voor één: Bloeddruk")
     expect(words_of(page)).to_have_text(HINT)
     before = height(page)
