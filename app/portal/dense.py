@@ -180,11 +180,11 @@ def clocks(at: Sequence[int], zone: tzinfo) -> list[int]:
 
 
 def hours(shown: Sequence[int], values: Sequence[float]) -> list[Stretch]:
-    """Return each hour of the day that has enough ``values``; ``shown`` is what the clock showed at each."""
+    """Return each hour of the day that has enough ``values``; ``shown`` is the hour that the clock showed at each, since 1970."""
     by_hour: list[list[float]] = [[] for _ in range(24)]
     add_to = [numbers.append for numbers in by_hour]
-    for at, value in zip(shown, values, strict=True):
-        add_to[at // HOUR_US % 24](value)
+    for hour, value in zip(shown, values, strict=True):
+        add_to[hour % 24](value)
     found = []
     for hour, numbers in enumerate(by_hour):
         if len(numbers) >= STRETCH_MIN:
@@ -220,14 +220,14 @@ def profile(
     language: Language,
 ) -> Profile | None:
     """Return the values over the hours of the day, None if no hour has enough; the dots are those ``drawn``."""
-    shown = [at for values in series for at in clocks(values.at, zone)]
+    shown = [hour for values in series for hour in map(HOUR_US.__rfloordiv__, clocks(values.at, zone))]
     of_day = hours(shown, [value for values in series for value in values.value])
     if not of_day:
         return None
     points = [point for several in drawn for point in several]
     axis, words = axis_of(kind, points, targets, language), stretches_said(kind, of_day, language)
     drawing = profile_chart(points, of_day, ranges_of(targets), axis, words)
-    return Profile(drawing, of_day, len(set(map(DAY_US.__rfloordiv__, shown))), shares(series, targets))
+    return Profile(drawing, of_day, len({hour // 24 for hour in set(shown)}), shares(series, targets))
 
 
 def _written(value: float, digits: int) -> Decimal:

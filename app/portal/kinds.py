@@ -310,7 +310,11 @@ def _kind(coded: frozenset[tuple[str, str]]) -> Kind | None:
 
 
 def _values(kind: Kind, resource: Tree, own: Collection[str]) -> tuple[Decimal | None, ...]:
-    parts = {code: component for component in resource.get("component", ()) for _, code in codes(component.get("code"))}
+    parts = {
+        coding.get("code"): component
+        for component in resource.get("component", ())
+        for coding in component.get("code", {}).get("coding", ())
+    }
     found: list[Decimal | None] = []
     for series in kind.series:
         is_whole = len(kind.series) == 1 or series.code in own
