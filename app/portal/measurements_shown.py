@@ -27,7 +27,7 @@ from app.portal.formats import joined
 from app.portal.kinds import BY_KEY, Kind, Measurement, Target, targets_of
 from app.portal.language import Language, marked
 
-DOTS_MAX = 160
+DOTS_MAX = 120
 """Dots of a chart; of more values the highest and lowest of each stretch of time are drawn, so that peaks stay."""
 
 SPARK_VALUES = 20
