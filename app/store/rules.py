@@ -28,9 +28,6 @@ from app.store.tables import index_rules, record
 LAYOUT = 2
 """Part of every rule. To be raised with each change to what ``indexing.py`` and ``hashes.py`` make of a value."""
 
-_CHANGED_ALONE = 3
-"""The same for those that were changed alone, of which ``_rule`` tells: the rows of all others stay."""
-
 _RELEASES = tuple(Release)
 _STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))
 _SPELLED_OUT = hot(select(index_rules.c.rules).where(index_rules.c.version == bindparam("version")))
@@ -88,10 +85,16 @@ def _by_number(*known: Definitions) -> Mapping[int, int]:
 
 
 def _rule(parameter: SearchParameter) -> int:
+    # Rows of these were changed since the layout was: the next one is theirs already, and the rows of all others stay.
     is_found_in_part = not INDEXED_TYPES[parameter.kind].issuperset(parameter.types)
     is_changed = parameter.kind == "quantity" or parameter.ignores_case or is_found_in_part
-    layout = _CHANGED_ALONE if is_changed else LAYOUT
-    facts: tuple[Any, ...] = (layout, parameter.kind, parameter.expression, parameter.types, sorted(parameter.targets))
+    facts: tuple[Any, ...] = (
+        LAYOUT + is_changed,
+        parameter.kind,
+        parameter.expression,
+        parameter.types,
+        sorted(parameter.targets),
+    )
     if len(parameter.stored_in) > 1:
         facts = (*facts, [one.name for one in parameter.stored_in])
     digest = blake2b(msgspec.json.encode(facts), digest_size=4).digest()
