@@ -199,10 +199,8 @@ class _Gathering:
                 looked_at += 1
                 if not is_canonical or not meant.isdisjoint(self._named(version, include.parameter)):
                     self._add(new, (version, place))
-            if (
-                looked_at > INCLUDED_MAX
-            ):  # some were here already, or name another version: there may be more behind them
-                raise _too_many()
+            if looked_at > INCLUDED_MAX:
+                raise _too_many()  # some were here already, or name another version: there may be more behind them
 
     def _names(self, version: Stored) -> list[str]:
         """Return the canonicals of a resource: its url, and that with its version."""
