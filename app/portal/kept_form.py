@@ -73,11 +73,10 @@ def own_mark(settings: Settings, account_id: str, opened_in: str = "") -> str:
 
 
 def marks_of(request: Request, person: LoggedIn) -> list[str]:
-    """Return the marks of the forms that this login can have opened at this address."""
+    """Return the marks of the forms that this login can have opened at this address, in the record that it is in now."""
     settings: Settings = request.app.state.parts.settings
-    opened_in = ["", str(request.path_params.get("grant_id", ""))]
-    if person.acting is not None:
-        opened_in.append(person.acting.grant_id)
+    own = ["", str(request.path_params.get("grant_id", ""))]
+    opened_in = own if person.acting is None else [person.acting.grant_id]
     return [own_mark(settings, person.account_id, one) for one in opened_in]
 
 

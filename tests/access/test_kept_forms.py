@@ -124,6 +124,18 @@ async def test_a_text_too_long_for_the_browser_waits_on_a_page_and_is_sent_after
         assert (refused.status_code, refused.headers["location"]) == (303, path), "of another it is not sent again"
 
 
+async def test_a_long_text_for_the_own_record_is_not_sent_again_in_that_of_another(world: World) -> None:
+    grant = await let_act(world, world.maanlicht, actions=LOOK | Action.CREATE)
+    async with await browser_of(world, world.maanlicht) as browser:
+        path, long = "/diary/add", "".join(Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20000))
+        typed = {**await opened(browser, path), "kind": "remark", "text": "Van mijzelf", "more": long}
+        await go_in(browser, grant)
+        answer = await browser.post(path, data=typed)
+        assert (answer.status_code, answer.headers.get("location")) == (303, path)
+        inside = {**typed, **await opened(browser, path), "csrf_token": "of an older login"}
+        assert "You are logged in again" in (await browser.post(path, data=inside)).text
+
+
 async def test_each_of_several_answers_keeps_its_own_time_and_unit_when_the_login_ended(world: World) -> None:
     items = [{"linkId": name, "type": kind, "repeats": True} for name, kind in (("m", "dateTime"), ("q", "quantity"))]
     path = await made(world, Release.R4, items)
