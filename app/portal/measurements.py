@@ -15,7 +15,7 @@ from app.fhir.elements import LOINC, Tree, words
 from app.fhir.release import Release
 from app.fhir.search.expression import TokenValue
 from app.identity.instants import to_us
-from app.interactions.series import Series, Values
+from app.interactions.series import Sampled, Series, Values
 from app.portal import dense, formats
 from app.portal.careplan import called
 from app.portal.diary import newest_lines
@@ -161,7 +161,7 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
     tokens = [[TokenValue(LOINC, one.code)] for one in kind.series]
     end = to_us(datetime.combine(last + timedelta(days=1), time(), reading.zone))
 
-    def wanted(release: Release, is_dense: bool) -> Series:  # noqa: FBT001 - what is told of the release before
+    def wanted(release: Release, before: Sequence[Sampled]) -> Series:
         return Series(
             release,
             tokens if len(tokens) > 1 else [[TokenValue(*code) for code in kind.codes]],
@@ -171,7 +171,7 @@ async def _found(reading: Reading, kind: Kind, periods: Sequence[Period], last: 
             starts,
             FOREVER_US if last == reading.today else end - 1,
             DENSE,
-            ROWS_MAX if is_dense else WHOLE,
+            WHOLE if all(one.is_whole for one in before) else ROWS_MAX,
         )
 
     sampled = await reading.series(wanted, dense.newest)

@@ -138,12 +138,11 @@ class Reading:
         )
         return [one.tree() for page in found for one in page.matches], any(page.next is not None for page in found)
 
-    async def series(self, wanted: Callable[[Release, bool], Series], choose: Choose) -> list[Sampled]:
-        """Return what each release has of some series of Observations; of the last ``wanted`` is told whether the other had very many."""
+    async def series(self, wanted: Callable[[Release, Sequence[Sampled]], Series], choose: Choose) -> list[Sampled]:
+        """Return what each release has of some series of Observations; ``wanted`` is told what was found in the release before."""
         found: list[Sampled] = []
         for release in reversed(Release):
-            is_dense = any(not one.is_whole for one in found)
-            asked = wanted(release, is_dense)
+            asked = wanted(release, found)
             found.append(await self._interactions.series(self._requester, self._trace, asked, choose))
         return found[::-1]
 

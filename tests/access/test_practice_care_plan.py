@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from httpx import AsyncClient
 
 from app.access.categories import Category
 from app.access.smart_scope import LOOK, Action
@@ -24,6 +25,7 @@ TITLE = {
     "agreements": "Elke week bellen\nMedicijnen bespreken",
     "key": "first",
 }
+HIDDEN = "gevoelig"
 OPENED = re.compile(r'name="(key|version|shown [^"]+)" value="([^"]+)"')
 
 
@@ -36,6 +38,18 @@ async def plans_of(world: World, release: Release = Release.R4) -> list[dict[str
 def opened(text: str) -> dict[str, str]:
     """Return the version and the key of the form on a page, and what it had to tick."""
     return dict(OPENED.findall(text.split('id="end"', maxsplit=1)[0]))
+
+
+async def made_with_a_hidden_goal(world: World, browser: AsyncClient, plan: str) -> tuple[str, dict[str, Any]]:
+    """Return the address of a plan that the practice made, and the goal, ``HIDDEN`` from it, that the person put in."""
+    me = world.caller("zonnestraal")
+    described = goal(Release.R4, world.zonnestraal.patient(), meta=restricted(), description={"text": HIDDEN})
+    hidden = await me.made(described)
+    await sent(browser, f"{plan}/plans/add", **TITLE)
+    (made,) = await plans_of(world)
+    wishes = [{"reference": f"Goal/{hidden['id']}"}]
+    assert (await me("PUT", f"/CarePlan/{made['id']}", made | {"goal": wishes})).status_code == 200
+    return f"{plan}/plans/r4/{made['id']}", hidden
 
 
 async def test_a_plan_sent_twice_is_made_once_and_seen_by_the_person_and_in_their_log(world: World, plan: str) -> None:
@@ -148,23 +162,19 @@ async def test_goals_and_actions_are_put_into_a_plan_and_taken_out_again(world: 
 
 
 async def test_what_a_practice_may_not_see_stays_in_the_plan(world: World, plan: str) -> None:
-    me, patient = world.caller("zonnestraal"), world.zonnestraal.patient()
-    secret = await me.made(goal(Release.R4, patient, meta=restricted(), description={"text": "Iets heel gevoeligs"}))
     async with at_work(world, "nurse of granted") as browser:
-        await sent(browser, f"{plan}/plans/add", **TITLE)
-        (made,) = await plans_of(world)
-        wishes = [{"reference": f"Goal/{secret['id']}"}]
-        assert (await me("PUT", f"/CarePlan/{made['id']}", made | {"goal": wishes})).status_code == 200
-        url = f"{plan}/plans/r4/{made['id']}"
+        url, secret = await made_with_a_hidden_goal(world, browser, plan)
         form = (await browser.get(url)).text
-        assert "gevoelig" not in form
+        assert HIDDEN not in form
         assert secret["id"] not in form
         assert (await sent(browser, url, **TITLE | opened(form))).status_code == 303
         foreign = {f"part Goal/{world.maanlicht.ids[Release.R4, 'goal']}": "on"}
         form = (await browser.get(url)).text
         assert (await sent(browser, url, **TITLE | foreign | opened(form))).status_code == 303
     (kept,) = await plans_of(world)
-    assert kept["goal"] == wishes, "what is hidden stays, and what is of another is not put in"
+    assert kept["goal"] == [{"reference": f"Goal/{secret['id']}"}], (
+        "what is hidden stays, and what is of another is not put in"
+    )
 
 
 async def test_a_second_tab_does_not_write_over_the_first(world: World, plan: str) -> None:
@@ -249,22 +259,17 @@ async def test_where_stu3_is_what_is_written_all_of_a_plan_is_made_in_stu3(
 
 
 async def test_a_goal_that_came_into_view_after_the_form_was_opened_is_not_taken_out(world: World, plan: str) -> None:
-    me, patient = world.caller("zonnestraal"), world.zonnestraal.patient()
-    hidden = await me.made(goal(Release.R4, patient, meta=restricted(), description={"text": "Eerst gevoelig"}))
+    me = world.caller("zonnestraal")
     async with at_work(world, "nurse of granted") as browser:
-        await sent(browser, f"{plan}/plans/add", **TITLE)
-        (made,) = await plans_of(world)
-        wishes = [{"reference": f"Goal/{hidden['id']}"}]
-        assert (await me("PUT", f"/CarePlan/{made['id']}", made | {"goal": wishes})).status_code == 200
-        url = f"{plan}/plans/r4/{made['id']}"
+        url, hidden = await made_with_a_hidden_goal(world, browser, plan)
         before = (await browser.get(url)).text
-        assert "Eerst gevoelig" not in before
+        assert HIDDEN not in before
         opened_now = {name: value for name, value in hidden.items() if name != "meta"}
         assert (await me("PUT", f"/Goal/{hidden['id']}", opened_now)).status_code == 200
         refused = await sent(browser, url, **TITLE | opened(before) | {"text": ""})
         assert f'name="part Goal/{hidden["id"]}" value="on" checked' in refused.text
         assert (await sent(browser, url, **TITLE | opened(before))).status_code == 303
-        assert (await plans_of(world))[0]["goal"] == wishes
+        assert (await plans_of(world))[0]["goal"] == [{"reference": f"Goal/{hidden['id']}"}]
         assert (await sent(browser, url, **TITLE | opened((await browser.get(url)).text))).status_code == 303
     assert "goal" not in (await plans_of(world))[0]
 
