@@ -129,9 +129,13 @@ def test_another_person_on_the_phone_neither_sees_nor_sends_it(
 def test_what_is_taken_away_in_another_tab_while_it_is_sent_does_not_come_back(phone: BrowserContext) -> None:
     typed(phone, "89,25")
     other, page, held = phone.new_page(), phone.new_page(), list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     other.goto("/offline")
     other.on("dialog", lambda dialog: dialog.accept())
-    page.route(SENDING, lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    page.route(SENDING, hold)
     with page.expect_request(SENDING):
         page.goto("/")
     other.get_by_role("listitem").filter(has_text="89,25").get_by_role("button").click()
