@@ -31,10 +31,10 @@ class Appointment:
 
 
 async def coming(reading: Reading) -> list[Appointment]:
-    """Return the next appointments of the record, the first first."""
+    """Return the next appointments of the record, the first first; one that came in both releases is there once."""
     by_day = ("date", f"ge{reading.now.isoformat(timespec='seconds')}")
     found = await reading.latest("Appointment", SHOWN, _BY_START, ("status", _STANDING), by_day)
-    told = [one for one in (_told(each.tree(), reading) for each in found) if one]
+    told = dict.fromkeys(one for one in (_told(each.tree(), reading) for each in found) if one)
     return sorted(told, key=lambda one: one.at)[:SHOWN]
 
 

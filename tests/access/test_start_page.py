@@ -210,6 +210,22 @@ async def test_the_next_appointments_of_both_releases_stand_there_in_their_order
     assert "Eerste" not in await start(world, "maanlicht")
 
 
+async def test_an_appointment_that_came_in_both_releases_stands_there_once(world: World) -> None:
+    start_at = (datetime.now(UTC) + timedelta(hours=26)).isoformat(timespec="seconds")
+    for release in Release:
+        await world.caller("zonnestraal", release).made(
+            {
+                "resourceType": "Appointment",
+                "status": "booked",
+                "description": "Dubbel",
+                "start": start_at,
+                "end": start_at,
+            }
+            | {"participant": [{"actor": {"reference": world.zonnestraal.patient(release)}, "status": "accepted"}]}
+        )
+    assert part(await start(world), "appointments").count("Dubbel") == 1
+
+
 async def test_a_long_description_of_an_appointment_does_not_fill_the_page(world: World) -> None:
     await _appointment(world, Release.R4, "Lang verhaal. " * 300, 26)
     assert part(await start(world), "appointments").count("Lang verhaal.") == 14
