@@ -6,7 +6,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.support.database import file_at
 from tests.support.ports import free_port
 from tests.support.processes import served
 from tests.support.running import Program
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +134,7 @@ def test_a_backup_is_erased_again_by_the_list_that_the_server_keeps(program: Pro
     program.run("record", "erase", "--patient", patient, "--yes")
     list_file = program.folder / "erased"
     with served(program):
-        until = time.monotonic() + 60
-        while not patient_is_listed(list_file):
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        until(lambda: patient_is_listed(list_file), "The list does not name who was erased.")
     with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(database)) as target:
         source.backup(target)
     assert program.run("record", "export", "--patient", patient)

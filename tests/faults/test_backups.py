@@ -14,7 +14,6 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -32,16 +31,9 @@ from tests.support.postgres import Server
 from tests.support.processes import served
 from tests.support.running import Program
 from tests.support.soundness import Soundness
+from tests.support.waiting import until
 
-WITHIN_S = 120
 _REPLICATED = {"wal_level": "replica", "max_wal_senders": "4", "hot_standby": "on"}
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < ends, what
-        time.sleep(0.05)
 
 
 @pytest.fixture

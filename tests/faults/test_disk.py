@@ -38,6 +38,7 @@ from tests.support.ports import free_port
 from tests.support.processes import served, started_by
 from tests.support.running import Program
 from tests.support.soundness import Soundness
+from tests.support.waiting import until
 
 LOCATE = adding(locator)
 WHERE = "SELECT pg_tablespace_location(dattablespace) FROM pg_database WHERE datname = current_database()"
@@ -371,10 +372,11 @@ def small_disk() -> Iterator[Path]:
         folder.rmdir()
         pytest.skip("a small file system can be made by root only")
     yield folder
-    deadline = time.monotonic() + 60
-    while subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
-        assert time.monotonic() < deadline, "somebody goes on using the small file system"
-        time.sleep(0.05)  # a process that was ended, or one of PostgreSQL's, closes its last file in its own time
+
+    def is_free() -> bool:  # a process that was ended, or one of PostgreSQL's, closes its last file in its own time
+        return not subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode
+
+    until(is_free, "Somebody goes on using the small file system.")
     folder.rmdir()
 
 

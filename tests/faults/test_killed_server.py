@@ -60,7 +60,7 @@ class Campaign:
         self.may_kill_worker_at = 0.0
         if self.kills and self.random.random() < 0.1:
             self.process = self.program.spawn()
-            await asyncio.sleep(self.random.uniform(0, 0.4))
+            await asyncio.sleep(self.random.uniform(0, 0.4))  # killed at any moment of its start
             self.kill()
         before = time.monotonic()
         self.process = await asyncio.to_thread(self.program.start)

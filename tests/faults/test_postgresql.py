@@ -28,6 +28,7 @@ from app.errors import UnavailableError
 from tests.support import postgres
 from tests.support.cutting import Cut, cutting
 from tests.support.postgres import Server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.own_database
 
@@ -151,7 +152,7 @@ async def test_health_tells_of_a_database_that_is_gone_or_hangs_and_of_its_retur
     await until_well(health)
     server.pause()
     asking = asyncio.create_task(health.faults())
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # its turn, in which it asks both
     assert health._reading is not None
     assert health._writing is not None
     assert not health._reading.done() | health._writing.done(), "one is waited for after the other"
@@ -251,7 +252,8 @@ async def test_a_job_that_overwrites_is_given_up_while_the_database_hangs(
     holder = await asyncpg.connect(database.url)
     await holder.execute(f"SELECT pg_advisory_lock({OVERWRITING_LOCK})")  # so that it is in the middle of it
     overwriting = asyncio.create_task(database.overwrite())
-    await asyncio.sleep(0.5)
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    await asyncio.to_thread(until, lambda: server.run(waiting) == "1", "Nobody waits for the lock.")
     server.pause()
     try:
         overwriting.cancel()

@@ -23,6 +23,7 @@ from tests.support.ports import free_port
 from tests.support.process_tree import is_running
 from tests.support.processes import served, started_by, wait_for_another
 from tests.support.running import Program
+from tests.support.waiting import until
 
 CLIENTS = 8
 
@@ -99,11 +100,13 @@ def test_a_signal_to_all_its_processes_ends_them_and_starts_none_anew(tmp_path: 
     with served(program) as process:
         workers = started_by(process)
         os.killpg(process.pid, signal.SIGINT)
-        until = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < until:
+
+        def has_ended() -> bool:
             assert set(started_by(process)) <= set(workers)
-            time.sleep(0.05)  # neither /proc nor a page tells when it changes
-        assert process.wait(1) == 0
+            return process.poll() is not None
+
+        until(has_ended, "It goes on.")
+        assert process.poll() == 0
 
 
 def begun(program: Program, body: bytes, token: str) -> socket.socket:
@@ -173,9 +176,8 @@ def test_it_says_that_it_stops_while_everybody_is_still_answered(tmp_path: Path)
         assert http.get("/health/ready").text == "ok\n"
         assert http.get("/fhir/r4/metadata").headers.get("connection") != "close"
         process.terminate()
-        until = time.monotonic() + 60
-        while (told := http.get("/health/ready")).is_success and time.monotonic() < until:
-            time.sleep(0.02)  # neither /proc nor a page tells when it changes
+        until(lambda: not http.get("/health/ready").is_success, "It does not say that it stops.")
+        told = http.get("/health/ready")
         assert (told.status_code, told.text) == (503, "server: is stopping\n")
         answer = http.get("/fhir/r4/metadata")
         assert answer.status_code == 200
@@ -189,11 +191,11 @@ def test_it_says_that_it_stops_while_everybody_is_still_answered(tmp_path: Path)
 def test_a_server_that_is_told_to_stop_while_it_starts_does_so_at_once(tmp_path: Path, loading_s: float) -> None:
     program = Program(tmp_path, free_port(), {"REGIE_WORKERS": "2", "REGIE_STOP_WITHIN": "PT5M"}, loads_itself=True)
     program.run("migrate")
-    process, until = program.spawn(), time.monotonic() + 60
+    process, ends = program.spawn(), time.monotonic() + 60
     try:
         while sum(processor_time(pid) >= loading_s for pid in started_by(process)) < 2:
-            assert time.monotonic() < until
-            time.sleep(0.002)  # neither /proc nor a page tells when it changes
+            assert time.monotonic() < ends
+            time.sleep(0.002)  # nothing tells of it, and it is soon over: shorter than others wait
         process.terminate()
         assert process.wait(60) == 0
     finally:
@@ -207,10 +209,7 @@ def test_a_server_that_is_killed_leaves_no_process_on_its_port(tmp_path: Path) -
         workers = started_by(process)
         process.kill()
         process.wait(60)
-        until = time.monotonic() + 60
-        while left := [pid for pid in workers if is_running(pid)]:
-            assert time.monotonic() < until, left
-            time.sleep(0.05)  # neither /proc nor a page tells when it changes
+        until(lambda: not any(map(is_running, workers)), "A process is left.")
 
 
 def test_a_process_that_dies_just_after_it_took_the_place_of_another_is_replaced_too(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import tempfile
 import threading
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -111,18 +112,17 @@ def _loaded() -> str:
 
 
 def _serve(place: str) -> None:
-    import app.db.migrate  # what commands load when they need it
-    import app.main  # noqa: F401 - loaded here, so that no command and no server has to
+    for loaded_by_some in ("app.db.migrate", "app.main"):
+        import_module(loaded_by_some)  # here, so that no command and no server has to
     from app.cli import main as regie
     from app.fhir.packages.library import Library
     from app.fhir.packages.own import PROFILES
     from app.fhir.release import Release
     from app.fhir.search.custom import of_library
 
+    own = Library(Path(place).parent, PROFILES)
     for release in Release:
-        of_library(
-            Library(Path(place).parent, PROFILES), release
-        )  # reads the tables of the release, which stay as they are
+        of_library(own, release)  # reads the tables of the release, which stay as they are
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who ended is forgotten
     with socket.socket(socket.AF_UNIX) as listening:

@@ -2,8 +2,7 @@
 
 import resource
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from app.db.database import Transaction
 from app.db.schema import in_transaction
 from app.db.sqlite import SqliteDatabase
 from app.db.statements import hot
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.own_database
 
@@ -26,13 +26,6 @@ LONG = AGAIN_PAGES * 4096
 metadata = MetaData()
 kept = Table("kept", metadata, Column("body", Text))
 ADD = hot(insert(kept))
-
-
-def until(holds: Callable[[], bool]) -> None:
-    last = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < last
-        time.sleep(0.01)
 
 
 def is_in_the_file(path: Path, body: str) -> bool:
@@ -69,7 +62,7 @@ async def test_what_was_committed_is_in_the_file_soon(tmp_path: Path) -> None:
     try:
         for body in ("the first", "the second"):
             await database.write(partial(add, body=body))
-            until(partial(is_in_the_file, path, body))
+            until(partial(is_in_the_file, path, body), "It is not in the file.")
     finally:
         database.close()
 
@@ -116,10 +109,10 @@ def test_what_a_checkpoint_could_not_write_is_logged_and_written_by_the_next(tmp
     try:
         with capture_logs() as logged, small_files():
             checkpoints.due()
-            until(lambda: bool(logged))
+            until(lambda: bool(logged), "Nothing is told of the fault.")
         assert logged == [{"event": "checkpoint failed", "error": "OperationalError", "log_level": "warning"}]
         checkpoints.due()
-        until(partial(is_in_the_file, path, "the first"))
+        until(partial(is_in_the_file, path, "the first"), "It is not in the file.")
     finally:
         checkpoints.close()
         writer.close()

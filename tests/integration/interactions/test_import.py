@@ -269,7 +269,7 @@ async def test_what_comes_next_is_made_ready_while_the_database_answers(
         return ready[1].wait(20)
 
     held = asyncio.create_task(person.parts.database.write(holding))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # its turn, so that it is written first
     brought = await imported(person.parts, [json.dumps(patient(number)).encode() for number in range(2)])
     assert await held
     assert brought.counts == (2, 0, 0)
@@ -277,7 +277,7 @@ async def test_what_comes_next_is_made_ready_while_the_database_answers(
 
 async def test_an_import_ends_with_the_write_that_fails(person: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     async def failing(*_: Any) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the turn of what comes next
         raise UnavailableError("The record could not be written now. Try again later.")
 
     monkeypatch.setattr(person.parts.context.gate, "change", failing)
