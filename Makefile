@@ -114,10 +114,10 @@ installed-otel: installed
 installed-tests: installed
 	@$(call install,requirements-test.lock)
 
-# $(call system,command,Debian packages,what it is for)
+# $(call system,commands of which one will do,Debian packages,what it is for)
 define system
 @command -v $(1) > /dev/null || { \
-	missing() { echo "$(3) needs $(1), which is not here: $$1. Install it and try again." >&2; exit 1; }; \
+	missing() { echo "$(3) needs $(firstword $(1)), which is not here: $$1. Install it and try again." >&2; exit 1; }; \
 	command -v apt-get > /dev/null || missing "there is no apt-get to get it with"; \
 	as_root="env"; [ "$$(id -u)" = 0 ] || as_root="sudo -n env"; \
 	$$as_root true 2> /dev/null || missing "installing $(2) takes root or sudo without a password"; \
