@@ -2,7 +2,8 @@ r"""The values of a query string, read by the kind of their parameter.
 
 Commas, bars, dollars and backslashes that belong to a value are written ``\,`` ``\|`` ``\$`` ``\\``.
 
-Spec: https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/STU3/search.html#escaping
+Spec: https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/STU3/search.html#escaping,
+https://hl7.org/fhir/R4/search.html#number, https://hl7.org/fhir/STU3/search.html#number
 """
 
 import math
@@ -42,6 +43,8 @@ _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _ZONE = re.compile(r"(Z|[+-]\d\d:\d\d)\Z")
 _APPROXIMATELY = Decimal("0.1")
+_TO_A_TENTH = Decimal("1.0")
+"""A factor that changes no number, and makes its last digit one that is ten times finer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,9 @@ def _prefix(text: str) -> tuple[Prefix, str]:
 def _decimal(parameter: SearchParameter, text: str) -> Decimal:
     if not _NUMBER.fullmatch(text) or not is_comparable(number := Decimal(text)):
         raise malformed(parameter, "a number such as 72.5")
-    return number
+    # The specification's example: 1e2 is what rounds to 1.0e2, 95 up to 105, though it has one digit.
+    has_one_digit = len(number.as_tuple().digits) == 1 and "e" in text.casefold()
+    return number * _TO_A_TENTH if has_one_digit else number
 
 
 def _rounded(prefix: Prefix, number: Decimal) -> tuple[Decimal, Decimal]:
