@@ -24,7 +24,6 @@ from app.interactions.gate import Deed, Touched
 from app.store.verify import faults as record_faults
 
 END = 2**62
-LOG_PAGE_MAX = 200
 LOOKED_MAX = 10_000
 """Entries that one look at the log goes through."""
 
@@ -86,7 +85,7 @@ async def log_of(
                 message = "This _cursor was not made here: follow the next link as it came."
                 raise BadRequestError(message)
             place = (int(given[1]), int(given[2]))
-        page = await _page(context.database.reader, record_id, place, min(count, LOG_PAGE_MAX), wanted, after_us)
+        page = await _page(context.database.reader, record_id, place, count, wanted, after_us)
         return page, (Touched(record_id, ground, len(page.entries)),)
 
     deed = Deed("log", None, "AuditEvent")

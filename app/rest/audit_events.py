@@ -41,6 +41,7 @@ PARAMETERS = {
 """What the log can be searched by, and of which kind that is."""
 
 _VALUES_MAX = 50
+_PAGE_MAX = 200
 _encode = msgspec.json.Encoder().encode
 Check = Callable[[LogEntry], bool]
 
@@ -62,7 +63,7 @@ async def audit_events(call: Call) -> FhirResponse:
         message = f"The log is searched by {_VALUES_MAX} parameters at most."
         raise BadRequestError(message)
     checks = [_check(call, name, value) for name, value in asked]
-    count = call.number("_count", 50, log.LOG_PAGE_MAX)
+    count = call.number("_count", 50, _PAGE_MAX)
     if count == 0:
         message = "The log is not counted: _count is 1 or more here."
         raise BadRequestError(message, expression="http._count")
