@@ -21,10 +21,11 @@ from app.portal.kept_form import kept_form
 from app.store.forget import forget_answers
 from tests.access.test_any_questionnaire import made
 from tests.access.test_corrections import found, open_messages
+from tests.access.test_diary import typed as diary_typed
 from tests.access.test_practice_pages import at_work, person_url
 from tests.access.test_questionnaires import questionnaire, responses
 from tests.access.test_request_pages import PRACTICE, asked
-from tests.support.acting import browser_of, go_in, let_act, years_ago
+from tests.support.acting import browser_of, go_in, let_act, send, years_ago
 from tests.support.world import World
 
 Fields = dict[str, Any]
@@ -121,19 +122,44 @@ async def test_a_text_too_long_for_the_browser_waits_on_a_page_and_is_sent_after
     assert [item["answer"][0]["valueString"] for item in kept["item"]] == [long, long[::-1], "Zeven > zes"]
     async with await browser_of(world, world.maanlicht) as other:
         refused = await other.post(path, data=waits)
-        assert (refused.status_code, refused.headers["location"]) == (303, path), "of another it is not sent again"
+        assert (refused.status_code, waiting_in(refused.text)["csrf_token"]) == (409, [""]), (
+            "another has no token for it"
+        )
 
 
-async def test_a_long_text_for_the_own_record_is_not_sent_again_in_that_of_another(world: World) -> None:
+async def test_a_long_text_is_put_into_no_other_record_and_waits_for_the_right_one(world: World) -> None:
     grant = await let_act(world, world.maanlicht, actions=LOOK | Action.CREATE)
     async with await browser_of(world, world.maanlicht) as browser:
         path, long = "/diary/add", "".join(Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20000))
         typed = {**await opened(browser, path), "kind": "remark", "text": "Van mijzelf", "more": long}
         await go_in(browser, grant)
         answer = await browser.post(path, data=typed)
-        assert (answer.status_code, answer.headers.get("location")) == (303, path)
-        inside = {**typed, **await opened(browser, path), "csrf_token": "of an older login"}
-        assert "You are logged in again" in (await browser.post(path, data=inside)).text
+        assert (answer.status_code, "Your text is for another record" in answer.text) == (409, True)
+        assert re.findall(r"<textarea[^>]* readonly[^>]*>\n([^<]*)</textarea>", answer.text) == [long]
+        waits = waiting_in(answer.text)
+        assert (waits["csrf_token"], waits["more"], waits["text"]) == ([""], [long], ["Van mijzelf"])
+        assert "Your text is for another record" in (await browser.post(path, data=waits)).text
+        await send(browser, "/helping/stop", "/")
+        back = await browser.post(path, data=waits)
+        assert "You are logged in again" in back.text
+        assert waiting_in(back.text) == waits | {"csrf_token": waiting_in(back.text)["csrf_token"]} != waits
+
+
+async def test_a_long_text_that_a_helper_typed_waits_until_they_are_in_that_record_again(world: World) -> None:
+    grant = await let_act(world, world.maanlicht, actions=LOOK | Action.CREATE)
+    path, long = "/diary/add", "".join(Random(2).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20000))
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        typed = {**diary_typed(text="Van wie ik help", more=long), **await opened(browser, path)}
+        await send(browser, "/helping/stop", "/")
+        waits = waiting_in((await browser.post(path, data={**typed, "csrf_token": "of an older login"})).text)
+        assert (waits["csrf_token"], waits["more"]) == ([""], [long]), "a new login is in the own record"
+        await go_in(browser, grant)
+        back = await browser.post(path, data=waits)
+        assert "You are logged in again" in back.text
+        assert "Van wie ik help" not in (await browser.get("/diary")).text
+        assert (await browser.post(path, data=waiting_in(back.text))).status_code == 303
+        assert "Van wie ik help" in (await browser.get("/diary")).text
 
 
 async def test_each_of_several_answers_keeps_its_own_time_and_unit_when_the_login_ended(world: World) -> None:
