@@ -24,6 +24,7 @@ AHEAD_MAX = timedelta(minutes=10)
 _NUMBER = re.compile(r"([0-9]{1,6})(?:[.,]([0-9]{1,2}))?")
 _INSIDE = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:[. ][0-9]{3})+")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DUTCH_DAY = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})")
 _NOT_IN_FHIR = re.compile("[\\x00-\\x1f\\ufffe\\uffff]")
 _CLOCK = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})(?::[0-9]{2})?")
@@ -124,7 +125,7 @@ def day_typed(text: str) -> date | None:
     try:
         if dutch:
             return date(int(dutch[3]), int(dutch[2]), int(dutch[1]))
-        return date.fromisoformat(text.strip())
+        return date.fromisoformat(text.strip()) if _DAY.fullmatch(text.strip()) else None
     except ValueError:
         return None
 

@@ -5,16 +5,19 @@ const ROUNDS = 20;
 const NUMBER = /^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?$/;
 const TYPED = /^-?[0-9]{1,9}([.,][0-9]{1,6})?$/;
 const LINE = /\r\n|[\n\r]/;
+const YEARS = ["1800", "2300"];
 const SPACE = /[ \t\n\r\f\v\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
 const USUAL = { inside: "", when: [], all: false, chosen: false, repeats: false, lines: false, fixed: false, empty: false, low: [], high: [], least: 0 };
 
-/** A day, month or year as FHIR writes it; null for what is none. */
+/** A day, month or year as FHIR writes it, by the rule of answering.py; null for what is none, such as month 13. */
 function day(text) {
-  const [, first, second, year] = /^(?:(\d{1,2})-)?(\d{1,2})-(\d{4})$/.exec(text) ?? [];
-  const parts = year ? [year, ...(first ? [second, first] : [second])] : text.split("-");
-  const written = parts.map((part) => part.padStart(2, "0")).join("-");
-  return /^\d{4}(-\d{2}){0,2}$/.test(written) ? written : null;
+  const [, first, second, year] = /^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})$/.exec(text) ?? /^()(\d{1,2})-(\d{4})$/.exec(text) ?? [];
+  const parts = year ? [year, second, first].filter(Boolean) : text.split("-");
+  const written = parts.length === 3 && !year ? text : parts.map((part) => part.padStart(2, "0")).join("-");
+  if (!/^\d{4}(-\d{2}){0,2}$/.test(written) || written < YEARS[0] || written >= YEARS[1]) return null;
+  const at = new Date(`${written}${"-01-01".slice(written.length - 4)}T00:00Z`);  // 30 February: none, or in March
+  return !isNaN(at) && at.toISOString().startsWith(written) ? written : null;
 }
 
 const words = (text) => text.split(SPACE).filter(Boolean).join(" ");

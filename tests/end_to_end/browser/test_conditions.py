@@ -238,3 +238,24 @@ def test_a_long_list_is_searched_and_what_was_chosen_stays_in_it(page: Page) -> 
     search.nth(1).fill("")
     assert page.get_by_role("checkbox").count() == 30
     assert sent_by(page)["a-more"] == ["7"]
+
+
+@pytest.mark.parametrize("kind", ["date", "dateTime"])
+def test_what_is_no_day_month_or_year_to_the_server_is_none_to_the_page(page: Page, kind: str) -> None:
+    entry = {"url": "http://hl7.org/fhir/StructureDefinition/entryFormat", "valueString": "mm-jjjj"}
+    given = {"enableWhen": [{"question": "when", "operator": "exists", "answerBoolean": True}]}
+    after = {"enableWhen": [{"question": "when", "operator": ">", "answerDate": "2026-05-20"}]}
+    items = [
+        {"linkId": "when", "text": "Wanneer?", "type": kind, "extension": [entry]},
+        {"linkId": "given", "text": "Gegeven?", "type": "string", **given},
+        *([{"linkId": "after", "text": "Later?", "type": "string", **after}] if kind == "date" else []),
+    ]
+    questions = questions_of({"item": items}, "nl")
+    shown_in(page, questions, {})
+    days = "20-05-2026 21/5/2026 1.6.2026 2026-06-01 31-04-2026 30-02-2024 29-02-2024 29-02-2026 00-01-2026 2026-6-1 20260601 2026-W30-1"
+    parts = "2026 13-2026 2026-13 00-2026 12-2026 2026-12 2026-7 7-2026 2026-00 1799 1800 2299 2300 0000 26 mei2026 2026- -2026"
+    for text in f"{days} {parts}".split():
+        page.get_by_label("Wanneer?").fill(text)
+        typed = {"a-when": [text], "shown": ["when"]}
+        open_now = asked(questions, answers_of(questions, typed, NOW, NL)[0])
+        assert sent_by(page)["shown"] == [one.name for one in questions if one.name in open_now], text
