@@ -51,7 +51,8 @@ async def keep_answers(
         tree = await _about_the_person(transaction, requester, answers)
         changes = Changes(context, transaction, requester, answers.release, decide)
         if answers.draft is None:
-            first = await changes.create(parse(answers.release, encode_tree(tree)), NO_CONDITIONS, location=RESPONSE)
+            resource = changes.sound(parse(answers.release, encode_tree(tree)))
+            first = await changes.create(resource, NO_CONDITIONS, location=RESPONSE)
         else:
             first = await _update(changes, tree | {"id": answers.draft[0]}, answers.draft[1])
         written = [first]
@@ -84,8 +85,8 @@ async def options_of(context: Context, release: Release, url: str, contained: Tr
 
 async def _update(changes: Changes, tree: Tree, version: int) -> Written:
     conditions = Conditions(if_match=f'W/"{version}"')
-    parsed = parse(changes.release, encode_tree(tree))
-    return await changes.update(parsed, str(tree["id"]), conditions, location=parsed.resource_type)
+    resource = changes.sound(parse(changes.release, encode_tree(tree)))
+    return await changes.update(resource, str(tree["id"]), conditions, location=resource.resource_type)
 
 
 async def _about_the_person(transaction: Transaction, requester: Requester, answers: Answers) -> Tree:

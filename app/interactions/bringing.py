@@ -169,7 +169,7 @@ class Bringing(Changes):
         found = await standing(self.transaction, scope, self.release, resource_type, arrival.id)
         if found is not None and await self._times(found[1], arrival) > arrival.times:
             return AlreadyIn(found[0].record_id)
-        return await self.update(arrival.parsed, arrival.id, NO_CONDITIONS, location=resource_type)
+        return await self.update(arrival, arrival.id, NO_CONDITIONS, location=resource_type)
 
     async def _times(self, access: RecordAccess, arrival: Arrival) -> int:
         """Return how often, among its last versions, a resource had the content that comes in."""

@@ -11,7 +11,6 @@ change. What looks is asked of whoever speaks FHIR over HTTP, as if it had come 
 Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/http.html#transaction
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -33,7 +32,7 @@ from app.errors import (
 from app.fhir.compartment import patient_references
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
-from app.fhir.validation.structure import Parsed, is_resource_type
+from app.fhir.validation.structure import is_resource_type
 from app.interactions.bundle_entries import ACTIONS, BundleAnswer, Entry, prepare, refuse_twice
 from app.interactions.bundle_names import renamed, with_names
 from app.interactions.conditions import Conditions
@@ -42,7 +41,8 @@ from app.interactions.gate import Decide, Deed, refusals
 from app.interactions.placement import new_patient, record_for
 from app.interactions.repeat import Outcome, earlier, keep, request_hash
 from app.interactions.room import ANSWER_BYTES_MAX, Room
-from app.interactions.single import LARGE_BODY, wrote
+from app.interactions.single import beside, wrote
+from app.interactions.sound import FromSource, Sound
 from app.interactions.write import Changes
 from app.interactions.written import Written
 from app.store.ids import new_id
@@ -92,6 +92,7 @@ async def bundle(
         raise
     sent = [entry.parsed.tree for entry in answer.entries if entry.parsed is not None]
     await context.ask_about(requester.kind, release, sent)
+    await beside(len(body), _work_out, context, requester.kind, release, answer.entries)
     deed = Deed(answer.type, release, "Bundle")
     digest = request_hash("bundle", release.path, body)
     looks = [entry for entry in answer.entries if entry.looks]
@@ -167,14 +168,20 @@ async def _look_at(context: Context, look: Look, entry: Entry, room: Room) -> No
 
 async def _prepared(context: Context, release: Release, body: bytes) -> BundleAnswer:
     """Return the entries as they are before anything is done. Raises: as ``prepare``; TooLargeError."""
-    if len(body) > LARGE_BODY:
-        answer = await asyncio.to_thread(prepare, context, release, body)
-    else:
-        answer = prepare(context, release, body)
+    answer = await beside(len(body), prepare, context, release, body)
     if answer.type == "transaction" and sum(entry.looks for entry in answer.entries) > LOOKS_MAX:
         message = f"A transaction may have {LOOKS_MAX} entries that look or call an operation; a batch may have more."
         raise TooLargeError(message)
     return answer
+
+
+def _work_out(context: Context, source: RequesterKind, release: Release, entries: list[Entry]) -> None:
+    """Work out what follows from each resource alone; one that may call others by names of the Bundle's is not known yet."""
+    for entry in entries:
+        if entry.parsed is not None:
+            entry.sound = FromSource(context, source, release, entry.parsed)
+            if b"urn:" not in (entry.asked.resource or b""):
+                entry.sound.work_out(entry.location)
 
 
 async def _write(context: Context, changes: Changes, kind: str, writes: list[Entry]) -> None:
@@ -194,7 +201,7 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     for entry in sorted(ready, key=lambda entry: _ORDER[entry.method]):
         try:
             room.take(0)
-            entry.outcome = written = await _do(context, changes, entry, names, about)
+            entry.outcome = written = await _do(changes, entry, names, about)
             room.take(len(written.version.body))
         except RegieError as error:
             if error.expression is None:
@@ -245,7 +252,7 @@ async def _find(changes: Changes, entry: Entry) -> None:
         entry.resource_id = entry.parsed.id  # the id that the new one gets, if it was given one
 
 
-async def _do(context: Context, changes: Changes, entry: Entry, names: dict[str, str], about: int | None) -> Written:
+async def _do(changes: Changes, entry: Entry, names: dict[str, str], about: int | None) -> Written:
     asked = entry.asked
     conditions = Conditions(asked.if_none_exist, asked.if_match, asked.if_none_match)
     await _find(changes, entry)
@@ -257,16 +264,18 @@ async def _do(context: Context, changes: Changes, entry: Entry, names: dict[str,
         if entry.found is not None:
             return await changes.delete_found(entry.found, conditions)
         return await changes.delete(entry.resource_type, entry.resource_id or "", conditions)
-    parsed = _renamed(context, changes.release, entry, names)
+    resource = _renamed(changes, entry, names)
     if entry.condition is not None:
         return await changes.update_found(
-            parsed, entry.found, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about
+            resource, entry.found, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about
         )
     if entry.method == "PUT":
         return await changes.update(
-            parsed, entry.resource_id or "", conditions, location=entry.location, bundle_record=about
+            resource, entry.resource_id or "", conditions, location=entry.location, bundle_record=about
         )
-    return await changes.create(parsed, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about)
+    return await changes.create(
+        resource, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about
+    )
 
 
 async def _name_patients(context: Context, changes: Changes, entries: list[Entry], names: dict[str, str]) -> None:
@@ -376,14 +385,15 @@ async def _match(changes: Changes, entry: Entry, record_id: int | None) -> Store
     return found[0] if len(found) == 1 else None
 
 
-def _renamed(context: Context, release: Release, entry: Entry, names: dict[str, str]) -> Parsed:
+def _renamed(changes: Changes, entry: Entry, names: dict[str, str]) -> Sound:
     """Return the entry's resource with its links to other entries replaced. Raises: as ``renamed``."""
-    body = entry.asked.resource
-    if body is None or entry.parsed is None:
+    body, sound = entry.asked.resource, entry.sound
+    if body is None or sound is None:
         message = f"Entry {entry.asked.index} has no resource."
         raise ValueError(message)
-    depth = context.limits.body_depth_max
-    return renamed(release, entry.parsed, body, names, location=entry.location, maximum_depth=depth)
+    depth = changes.context.limits.body_depth_max
+    parsed = renamed(changes.release, sound.parsed, body, names, location=entry.location, maximum_depth=depth)
+    return sound if parsed is sound.parsed else changes.sound(parsed)
 
 
 def _events(requester: Requester, trace: Trace, release: Release, writes: list[Entry]) -> list[Event]:

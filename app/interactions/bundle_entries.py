@@ -23,6 +23,7 @@ from app.fhir.validation.primitives import is_valid
 from app.fhir.validation.structure import Parsed, is_resource_type, parse
 from app.interactions.context import Context
 from app.interactions.repeat import issues_of
+from app.interactions.sound import FromSource
 from app.store.resources import Stored
 
 ACTIONS = {"DELETE": Action.DELETE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE}
@@ -50,6 +51,7 @@ class Entry:
     is_looked_up: bool = False
     found: Stored | None = None
     parsed: Parsed | None = None
+    sound: FromSource | None = None
     patch: Patch | None = None
     made_id: str | None = None
     fault: RegieError | None = None

@@ -143,8 +143,8 @@ async def ask(
 
 
 async def _create(changes: Changes, tree: dict[str, Any]) -> Written:
-    parsed = parse(Release.R4, msgspec.json.encode(tree))
-    return await changes.create(parsed, NO_CONDITIONS, location=tree["resourceType"])
+    resource = changes.sound(parse(Release.R4, msgspec.json.encode(tree)))
+    return await changes.create(resource, NO_CONDITIONS, location=tree["resourceType"])
 
 
 def _organization(practice: Practice) -> dict[str, str]:

@@ -97,8 +97,8 @@ async def change_own(context: Context, requester: Requester, trace: Trace, edit:
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         changes = Changes(context, transaction, requester, edit.release, decide)
         conditions = Conditions(if_match=f'W/"{edit.version}"')
-        parsed = parse(edit.release, encode_tree(tree))
-        written = await changes.update(parsed, resource_id, conditions, location=resource_type)
+        resource = changes.sound(parse(edit.release, encode_tree(tree)))
+        written = await changes.update(resource, resource_id, conditions, location=resource_type)
         await changes.finish()
         return [written]
 
@@ -121,8 +121,8 @@ async def _where(
 
 
 async def _create(changes: Changes, release: Release, tree: Tree) -> Written:
-    parsed = parse(release, encode_tree(tree))
-    return await changes.create(parsed, NO_CONDITIONS, location=parsed.resource_type)
+    resource = changes.sound(parse(release, encode_tree(tree)))
+    return await changes.create(resource, NO_CONDITIONS, location=resource.resource_type)
 
 
 def _now(context: Context) -> str:

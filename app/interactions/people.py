@@ -38,7 +38,7 @@ async def new_person(context: Context, transaction: Transaction, name: str, *, m
     body = msgspec.json.encode({"resourceType": "Patient", "active": True, "name": [{"text": name}]})
     for release in Release:
         changes = Changes(context, transaction, requester, release, decided)
-        written = await changes.create(parse(release, body), NO_CONDITIONS, location="Patient")
+        written = await changes.create(changes.sound(parse(release, body)), NO_CONDITIONS, location="Patient")
         await changes.finish()
         event = wrote(requester, Trace.EMPTY, Deed("create", release, "Patient"), written)
         await context.gate.audit.record(transaction, event)

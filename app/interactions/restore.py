@@ -45,7 +45,7 @@ from app.interactions.erase import erase_rows_of
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.own_person import refuse_another
 from app.interactions.placement import check_references, record_of_patient
-from app.interactions.sound import sound
+from app.interactions.sound import FromSource
 from app.interactions.transfer import (
     ChangeLine,
     EntryLine,
@@ -325,7 +325,7 @@ class _Versions:
             if line.id != patients.get(release):
                 raise UnprocessableError("This is the Patient of another record.")
             self.found.person = parsed.tree
-        facts = sound(self.context, RequesterKind.PERSON, release, parsed).facts
+        facts = FromSource(self.context, RequesterKind.PERSON, release, parsed).facts
         own_patient = patients.get(release)
         check_references(
             release, self.found.head.record_id, line.type, facts, location=line.type, own_patient=own_patient

@@ -45,7 +45,9 @@ async def add_measurements(
         changes = Changes(context, transaction, requester, release, decide)
         written = [
             await changes.create(
-                parse(release, encode_tree(_new(one, release, patient_id))), NO_CONDITIONS, location=OBSERVATION
+                changes.sound(parse(release, encode_tree(_new(one, release, patient_id)))),
+                NO_CONDITIONS,
+                location=OBSERVATION,
             )
             for one in measured
         ]

@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
 
 import msgspec
 
@@ -17,16 +18,20 @@ from app.errors import NotFoundError, RegieError
 from app.fhir.patch import labels
 from app.fhir.patch.reading import PatchForm, read_patch
 from app.fhir.release import Release
-from app.fhir.validation.structure import Parsed, parse
+from app.fhir.validation.structure import parse
 from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.repeat import earlier, keep, request_hash
+from app.interactions.sound import FromSource, Sound
 from app.interactions.write import Changes
 from app.interactions.written import Written
 
 LARGE_BODY = 256 * 1024
 """Bytes from which a body is read in a thread."""
+
+T = TypeVar("T")
+Asked = ParamSpec("Asked")
 
 
 async def create(
@@ -45,10 +50,10 @@ async def create(
     Raises: MalformedError, InvalidResourceError, AccessDeniedError, MultipleMatchesError, DuplicateError.
     """
     deed = Deed("create", release, resource_type)
-    parsed = await _parsed(context, requester, trace, deed, release, body)
+    resource = await _sound(context, requester, trace, deed, release, body)
 
     async def act(changes: Changes) -> Written:
-        return await changes.create(parsed, conditions, location=resource_type)
+        return await changes.create(resource, conditions, location=resource_type)
 
     digest = request_hash("create", release.path, resource_type, *conditions.texts, body)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
@@ -71,10 +76,10 @@ async def update(
     Raises: as ``create``; PreconditionFailedError, and MethodNotAllowedError for an id that may not be chosen.
     """
     deed = Deed("update", release, resource_type, resource_id)
-    parsed = await _parsed(context, requester, trace, deed, release, body)
+    resource = await _sound(context, requester, trace, deed, release, body)
 
     async def act(changes: Changes) -> Written:
-        return await changes.update(parsed, resource_id, conditions, location=resource_type)
+        return await changes.update(resource, resource_id, conditions, location=resource_type)
 
     digest = request_hash("update", release.path, resource_type, resource_id, *conditions.texts, body)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
@@ -97,11 +102,11 @@ async def update_matching(
     Raises: as ``update``; MultipleMatchesError, ConflictError (an id that is there, but is not what was found).
     """
     deed = Deed("update", release, resource_type)
-    parsed = await _parsed(context, requester, trace, deed, release, body)
+    resource = await _sound(context, requester, trace, deed, release, body)
 
     async def act(changes: Changes) -> Written:
         found = await changes.match(resource_type, query, Action.UPDATE)
-        return await changes.update_found(parsed, found, conditions, location=resource_type)
+        return await changes.update_found(resource, found, conditions, location=resource_type)
 
     digest = request_hash("update", release.path, resource_type, "?", query, *conditions.texts, body)
     return await _write(context, requester, trace, release, deed, act, idempotency_key, digest)
@@ -225,23 +230,27 @@ async def found_by(changes: Changes, resource_type: str, query: str, action: Act
     return found
 
 
-async def _parsed(
+async def _sound(
     context: Context, requester: Requester, trace: Trace, deed: Deed, release: Release, body: bytes
-) -> Parsed:
-    """Return the resource, or leave the refusal in the log. What is large is read beside the event loop."""
-    depth = context.limits.body_depth_max
+) -> Sound:
+    """Return the resource, or leave the refusal in the log."""
+    depth, name = context.limits.body_depth_max, deed.resource_type
     try:
-        if len(body) > LARGE_BODY:
-            parsed = await asyncio.to_thread(
-                parse, release, body, expected_type=deed.resource_type, maximum_depth=depth
-            )
-        else:
-            parsed = parse(release, body, expected_type=deed.resource_type, maximum_depth=depth)
+        parsed = await beside(len(body), parse, release, body, expected_type=name, maximum_depth=depth)
     except RegieError as error:
         await context.gate.refused(requester, trace, deed, error)
         raise
     await context.ask_about(requester.kind, release, [parsed.tree])
-    return parsed
+    resource = FromSource(context, requester.kind, release, parsed)
+    await beside(len(body), resource.work_out, name)
+    return resource
+
+
+async def beside(size: int, work: Callable[Asked, T], *args: Asked.args, **named: Asked.kwargs) -> T:
+    """Return what ``work`` on a body of so many bytes returns: beside the event loop, if the body is large."""
+    if size > LARGE_BODY:
+        return await asyncio.to_thread(work, *args, **named)
+    return work(*args, **named)
 
 
 def wrote(requester: Requester, trace: Trace, deed: Deed, written: Written) -> Event:

@@ -1,10 +1,12 @@
 """A valid resource on its way into a record, and what follows from it alone: nothing of that depends on whose record it is.
 
-An import works it out beforehand, if need be in other processes (``import_checks.py``).
+It is worked out before the transaction that writes, since all who write wait for that one, in other processes too. An import
+works it out in processes of its own (``import_checks.py``).
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,6 +16,7 @@ from app.access.policy import DIRECTORY_TYPES
 from app.access.requester import RequesterKind
 from app.consent.categorize import categorize
 from app.consent.fhir_consent import is_grant
+from app.errors import InvalidResourceError, UnprocessableError
 from app.fhir.compartment import names_somebody, patient_references
 from app.fhir.reference import LiteralReference
 from app.fhir.release import Release
@@ -64,6 +67,11 @@ class Sound(Protocol):
         ...
 
     @property
+    def parsed(self) -> Parsed:
+        """The whole resource."""
+        ...
+
+    @property
     def facts(self) -> Facts:
         """What it says about its place."""
         ...
@@ -77,14 +85,14 @@ class Sound(Protocol):
         ...
 
 
-class FromSource(msgspec.Struct, frozen=True):
-    """A resource as it was parsed, of a source; all is worked out when it is asked for."""
+class FromSource:
+    """A resource as it was parsed, of a source; all is worked out once, when it is asked for, or by ``work_out``."""
 
-    context: Context
-    source: RequesterKind
-    release: Release
-    parsed: Parsed
-    facts: Facts
+    def __init__(self, context: Context, source: RequesterKind, release: Release, parsed: Parsed) -> None:
+        self.parsed = parsed
+        self._context, self._source, self._release = context, source, release
+        self._rows: tuple[str, IndexRows] | None = None
+        self._findings: tuple[str, Findings] | None = None
 
     @property
     def resource_type(self) -> str:
@@ -96,19 +104,34 @@ class FromSource(msgspec.Struct, frozen=True):
         """The exact bytes of each member."""
         return self.parsed.members
 
+    @cached_property
+    def facts(self) -> Facts:
+        """What it says about its place."""
+        return facts_of(partial(self._context.local, self._release), self._source, self._release, self.parsed)
+
+    def work_out(self, location: str) -> None:
+        """Work out all of it, with the index rows for the server's time zone.
+
+        What is wrong is raised by ``rows`` and ``findings``: whether the requester may write it at all comes first.
+        """
+        _ = self.facts
+        with suppress(InvalidResourceError, UnprocessableError):
+            self.findings(location)
+            self.rows(self._context.time_zone)
+
     def rows(self, time_zone: ZoneInfo) -> IndexRows:
         """Return its index rows. Raises: UnprocessableError."""
-        return self.context.index(self.release, self.resource_type, self.parsed.tree, time_zone)
+        if self._rows is None or self._rows[0] != time_zone.key:
+            found = self._context.index(self._release, self.resource_type, self.parsed.tree, time_zone)
+            self._rows = time_zone.key, found
+        return self._rows[1]
 
     def findings(self, location: str) -> Findings:
         """Return what it breaks. Raises: InvalidResourceError, if it may not."""
-        return self.context.conformance.hold(self.source, self.release, self.parsed, location)
-
-
-def sound(context: Context, source: RequesterKind, release: Release, parsed: Parsed) -> FromSource:
-    """Return a parsed resource with its facts."""
-    facts = facts_of(partial(context.local, release), source, release, parsed)
-    return FromSource(context, source, release, parsed, facts)
+        if self._findings is None or self._findings[0] != location:
+            found = self._context.conformance.hold(self._source, self._release, self.parsed, location)
+            self._findings = location, found
+        return self._findings[1]
 
 
 def facts_of(local: Local, source: RequesterKind, release: Release, parsed: Parsed) -> Facts:

@@ -43,7 +43,7 @@ from app.interactions.placement import check_label, check_references, open_direc
 from app.interactions.room import PATCHED_BYTES_MAX, Room
 from app.interactions.search import narrow
 from app.interactions.sent_before import SentBefore
-from app.interactions.sound import Sound, sound
+from app.interactions.sound import FromSource, Sound
 from app.interactions.waiting import is_placed, take_out, waits_in
 from app.interactions.written import Written
 from app.store.bodies import content_of, with_identity
@@ -83,7 +83,7 @@ class Changes:
 
     async def create(
         self,
-        parsed: Parsed,
+        resource: Sound,
         conditions: Conditions,
         *,
         location: str,
@@ -91,30 +91,28 @@ class Changes:
         bundle_record: int | None = None,
     ) -> Written:
         """Return the new resource, or the one that was there before if the conditions or its identifier say so."""
-        resource_type = parsed.resource_type
-        if resource_type == CONSENT and await self.giving.is_about(parsed, None):
-            return await self.giving.create(parsed, conditions, location=location, made_id=made_id)
+        resource_type = resource.resource_type
+        if resource_type == CONSENT and await self.giving.is_about(resource.parsed, None):
+            return await self.giving.create(resource.parsed, conditions, location=location, made_id=made_id)
         scope = await self.scope(Action.CREATE, resource_type)
         record_id = await place(
-            self.context, self.transaction, self.requester, scope, self.release, parsed.tree,
+            self.context, self.transaction, self.requester, scope, self.release, resource.parsed.tree,
             location=location, own_id=made_id, bundle_record=bundle_record,
         )  # fmt: skip
         access = self._access(scope, record_id)
         patients = await self.patients(record_id)
         if resource_type == "Patient" and patients.get(self.release, made_id) != made_id:
             return await self._own_patient(record_id, patients[self.release])
-        before = await self._before(parsed, access, conditions)
+        before = await self._before(resource, access, conditions)
         if before is not None:
             return Written(before, 200, access.reason, "")
         writer = await self.writer(record_id)
         resource_id = made_id or new_id(record_id, writer.instant)
-        return await self._write(
-            self._sound(parsed), writer, access, resource_id, None, location=location, chosen=False
-        )
+        return await self._write(resource, writer, access, resource_id, None, location=location, chosen=False)
 
     async def update(
         self,
-        parsed: Parsed,
+        resource: Sound,
         resource_id: str,
         conditions: Conditions,
         *,
@@ -122,33 +120,31 @@ class Changes:
         bundle_record: int | None = None,
     ) -> Written:
         """Return the new version of a resource; of one that isn't there yet where the caller may choose its id."""
-        resource_type = parsed.resource_type
-        if resource_type == CONSENT and await self.giving.is_about(parsed, resource_id):
-            return await self.giving.update(parsed, resource_id, conditions, location=location)
-        if parsed.id != resource_id:
+        resource_type = resource.resource_type
+        if resource_type == CONSENT and await self.giving.is_about(resource.parsed, resource_id):
+            return await self.giving.update(resource.parsed, resource_id, conditions, location=location)
+        if resource.parsed.id != resource_id:
             message = "The id in the resource and the id in the URL have to be the same."
             raise BadRequestError(message, expression=f"{location}.id")
         scope = await self.scope(Action.UPDATE, resource_type)
         standing = await self._standing(scope, resource_type, resource_id)
         if standing is None:
             return await self._create_chosen(
-                parsed, resource_id, conditions, location=location, bundle_record=bundle_record
+                resource, resource_id, conditions, location=location, bundle_record=bundle_record
             )
         before, access = standing
-        if await is_placed(self.context, self.transaction, self.requester, before, parsed.tree):
+        if await is_placed(self.context, self.transaction, self.requester, before, resource.parsed.tree):
             conditions.check(before.standing, before.reference)
-            return await self._place_anew(parsed, before, location)
+            return await self._place_anew(resource, before, location)
         if before.deleted:  # what was deleted is made anew, which may be another right
             access = self._access(await self.scope(Action.CREATE, resource_type), before.record_id)
         conditions.check(before.standing, before.reference)
         writer = await self.writer(before.record_id)
-        return await self._write(
-            self._sound(parsed), writer, access, resource_id, before, location=location, chosen=False
-        )
+        return await self._write(resource, writer, access, resource_id, before, location=location, chosen=False)
 
     async def update_found(
         self,
-        parsed: Parsed,
+        resource: Sound,
         found: Stored | None,
         conditions: Conditions,
         *,
@@ -160,7 +156,7 @@ class Changes:
 
         An id in the resource has to be that of the match, or is the one that the new resource gets; in STU3 it says nothing.
         """
-        chosen = parsed.id if self.release is not Release.STU3 else None
+        chosen = resource.parsed.id if self.release is not Release.STU3 else None
         if found is not None:
             if chosen not in (None, found.id):
                 message = "The id in the resource is another one than that of the resource which the condition found."
@@ -168,21 +164,19 @@ class Changes:
             before, access = await self._standing_of(found, Action.UPDATE)
             conditions.check(before.standing, before.reference)
             writer = await self.writer(before.record_id)
-            return await self._write(
-                self._sound(parsed), writer, access, found.id, before, location=location, chosen=False
-            )
+            return await self._write(resource, writer, access, found.id, before, location=location, chosen=False)
         if chosen is None:
             conditions.check(None, "What the condition asks for")
             return await self.create(
-                parsed, NO_CONDITIONS, location=location, made_id=made_id, bundle_record=bundle_record
+                resource, NO_CONDITIONS, location=location, made_id=made_id, bundle_record=bundle_record
             )
         standing = await self._standing(
-            await self.scope(Action.UPDATE, parsed.resource_type), parsed.resource_type, chosen
+            await self.scope(Action.UPDATE, resource.resource_type), resource.resource_type, chosen
         )
         if standing is not None and not standing[0].deleted:
-            message = f"{parsed.resource_type}/{chosen} is there, and the condition does not find it."
+            message = f"{resource.resource_type}/{chosen} is there, and the condition does not find it."
             raise ConflictError(message)
-        return await self.update(parsed, chosen, conditions, location=location, bundle_record=bundle_record)
+        return await self.update(resource, chosen, conditions, location=location, bundle_record=bundle_record)
 
     async def patch(self, resource_type: str, resource_id: str, patch: Patch, conditions: Conditions) -> Written:
         """Return the new version of a resource, as the patch makes it of the one that stands.
@@ -216,7 +210,7 @@ class Changes:
         parsed = self._patched(before, patch)
         writer = await self.writer(before.record_id)
         written = await self._write(
-            self._sound(parsed), writer, access, before.id, before, location=before.resource_type, chosen=False
+            self.sound(parsed), writer, access, before.id, before, location=before.resource_type, chosen=False
         )
         return msgspec.structs.replace(written, interaction="patch")
 
@@ -347,24 +341,24 @@ class Changes:
             return False
         return await read_current(self.transaction, access, self.release, resource_type, version.id) is not None
 
-    async def _before(self, parsed: Parsed, access: RecordAccess, conditions: Conditions) -> Stored | None:
+    async def _before(self, resource: Sound, access: RecordAccess, conditions: Conditions) -> Stored | None:
         """Return the resource that makes this create one that has been here before, or None.
 
         A condition is a search, with the leave and scope of one; what was sent before counts within ``access``.
         """
         if conditions.if_none_exist is not None:
-            searched = self._access(await self.scope(Action.SEARCH, parsed.resource_type), access.record_id)
-            found = await self.matches(parsed.resource_type, conditions.if_none_exist, searched)
+            searched = self._access(await self.scope(Action.SEARCH, resource.resource_type), access.record_id)
+            found = await self.matches(resource.resource_type, conditions.if_none_exist, searched)
             if len(found) > 1:
                 message = "More than one resource matches If-None-Exist."
                 raise MultipleMatchesError(message)
             return found[0] if found else None
-        identifiers = business_identifiers(parsed.tree) if self.requester.has_one_record else []
+        identifiers = business_identifiers(resource.parsed.tree) if self.requester.has_one_record else []
         if identifiers:
             if self.sent_before.is_written_here(identifiers):
                 await self.finish()
             same = await self.sent_before.find(await self.writer(access.record_id), identifiers)
-            sent = content_of(with_identity(parsed.members, "x", 1, 0)) if same else b""
+            sent = content_of(with_identity(resource.members, "x", 1, 0)) if same else b""
             known = next((one for one in same if content_of(one.body) == sent), None)
             return known and await read_current(self.transaction, access, self.release, known.resource_type, known.id)
         return None
@@ -386,44 +380,43 @@ class Changes:
         return standing
 
     async def _create_chosen(
-        self, parsed: Parsed, resource_id: str, conditions: Conditions, *, location: str, bundle_record: int | None
+        self, resource: Sound, resource_id: str, conditions: Conditions, *, location: str, bundle_record: int | None
     ) -> Written:
         """Return the resource under an id that the caller chose."""
-        conditions.check(None, f"{parsed.resource_type}/{resource_id}")
+        conditions.check(None, f"{resource.resource_type}/{resource_id}")
         kind = self.requester.kind
         is_apps_uuid = self.requester.has_one_record and UUID_ID.fullmatch(resource_id) is not None
-        if parsed.resource_type == "Patient" and kind is not RequesterKind.OPERATOR:
+        if resource.resource_type == "Patient" and kind is not RequesterKind.OPERATOR:
             is_apps_uuid = False  # which Patient a record is about is not the app's to choose
         if kind is not RequesterKind.OPERATOR and not is_apps_uuid:
             message = (
                 "There is no such resource, and an id can be chosen here only if it is a UUID: create it with POST."
             )
             raise MethodNotAllowedError(message)
-        scope = await self.scope(Action.CREATE, parsed.resource_type)
+        scope = await self.scope(Action.CREATE, resource.resource_type)
         record_id = await place(
-            self.context, self.transaction, self.requester, scope, self.release, parsed.tree,
+            self.context, self.transaction, self.requester, scope, self.release, resource.parsed.tree,
             location=location, own_id=resource_id, bundle_record=bundle_record,
         )  # fmt: skip
         if record_in(resource_id) not in (None, record_id):
             message = "An id of this form names the record that it is in, which is another one: choose another id."
             raise UnprocessableError(message)
         access = self._access(scope, record_id)
-        if parsed.resource_type == "Patient":
+        if resource.resource_type == "Patient":
             known = (await self.patients(record_id)).get(self.release)
             if known not in (None, resource_id):
                 raise ConflictError("The record has another Patient.")
         writer = await self.writer(record_id)
-        hidden = await writer.current(self.release, parsed.resource_type, resource_id)
+        hidden = await writer.current(self.release, resource.resource_type, resource_id)
         # What stands and is not among what may be updated is not made anew by who may create.
-        if hidden is not None and not (hidden[0].deleted and access.covers(parsed.resource_type, hidden[1])):
+        if hidden is not None and not (hidden[0].deleted and access.covers(resource.resource_type, hidden[1])):
             raise AccessDeniedError("This id can't be used.")
         before = hidden[0] if hidden is not None else None
-        return await self._write(
-            self._sound(parsed), writer, access, resource_id, before, location=location, chosen=True
-        )
+        return await self._write(resource, writer, access, resource_id, before, location=location, chosen=True)
 
-    def _sound(self, parsed: Parsed) -> Sound:
-        return sound(self.context, self.requester.kind, self.release, parsed)
+    def sound(self, parsed: Parsed) -> FromSource:
+        """Return a parsed resource as what is to be written."""
+        return FromSource(self.context, self.requester.kind, self.release, parsed)
 
     async def _write(
         self,
@@ -473,10 +466,10 @@ class Changes:
         for waiting in await waits_in(self.transaction, self.release, names, writer.record_id):
             await self._put_down(writer, await self._take_out(waiting))
 
-    async def _place_anew(self, parsed: Parsed, before: Stored, location: str) -> Written:
+    async def _place_anew(self, resource: Sound, before: Stored, location: str) -> Written:
         """Return the resource in the record that it names, where what waited with it goes along."""
         rest = [one for one in await self._take_out(before.record_id) if one.reference != before.reference]
-        written = await self._create_chosen(parsed, before.id, NO_CONDITIONS, location=location, bundle_record=None)
+        written = await self._create_chosen(resource, before.id, NO_CONDITIONS, location=location, bundle_record=None)
         await self._put_down(await self.writer(written.version.record_id), rest)
         return written
 
@@ -489,9 +482,7 @@ class Changes:
         for one in resources:
             parsed = parse(self.release, one.body, expected_type=one.resource_type)
             access = self._access(await self.scope(Action.CREATE, one.resource_type), writer.record_id)
-            await self._write(
-                self._sound(parsed), writer, access, one.id, None, location=one.resource_type, chosen=True
-            )
+            await self._write(self.sound(parsed), writer, access, one.id, None, location=one.resource_type, chosen=True)
 
     def _replace(self, written: Stored, before: Stored | None, broken: tuple[Issue, ...] = ()) -> None:
         """Remember what a version breaks, to be kept with it."""
