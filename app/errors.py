@@ -98,6 +98,12 @@ class NotAcceptableError(RegieError):
     status, issue = 406, "not-supported"
 
 
+class TooSlowError(RegieError):
+    """The body took longer to come than it may."""
+
+    status, issue = 408, "timeout"
+
+
 class ConflictError(RegieError):
     """The state of the record does not allow this, for example one id in two records of the scope."""
 

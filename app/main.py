@@ -77,6 +77,7 @@ from app.settings import Settings
 from app.web import cors, head
 from app.web.ends import Ends
 from app.web.middleware import Frame
+from app.web.slow_bodies import in_time
 from app.web.stopping import Stopping, sent_elsewhere
 from app.wiring import PLAIN, Parts, wire
 
@@ -202,6 +203,8 @@ class Regie:
         if scope["type"] != "http":
             await self.framed(scope, receive, send)
             return
+        if scope["method"] not in ("GET", "HEAD"):
+            receive = in_time(receive)
         began = self.ends.begin()
         try:
             await self._answer(scope, receive, send)

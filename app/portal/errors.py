@@ -79,7 +79,7 @@ _OWN_WORDS = {
     ClosedPartError: CLOSED_PART,
     ActingEndedError: ACTING_ENDED,
 }
-_SAME_WORDS = {405: 404, 410: 404, 409: 400, 412: 400, 413: 400, 415: 400, 422: 400}
+_SAME_WORDS = {408: 503, 405: 404, 410: 404, 409: 400, 412: 400, 413: 400, 415: 400, 422: 400}
 
 
 def error_page(request: Request, status: int, request_id: str = "") -> HTMLResponse:
