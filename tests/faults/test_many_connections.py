@@ -17,7 +17,9 @@ HEAD_WITHIN_S = 30
 BODY_WITHIN_S = 30
 """How long a small body may take."""
 
-SLOW = b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
+SLOW = (
+    b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
+)
 FILES = 4096
 
 

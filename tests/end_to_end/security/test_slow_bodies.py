@@ -34,7 +34,12 @@ async def test_a_resource_that_does_not_come_in_time_is_refused_as_an_outcome(wo
     me = world.caller("zonnestraal", release)
     before = await me.changes()
     headers = {"Authorization": f"Bearer {me.token}", "Content-Type": "application/fhir+json"}
-    for method, url in (("POST", "/Observation"), ("PUT", "/Observation/a"), ("POST", ""), ("POST", "/Observation/$validate")):
+    for method, url in (
+        ("POST", "/Observation"),
+        ("PUT", "/Observation/a"),
+        ("POST", ""),
+        ("POST", "/Observation/$validate"),
+    ):
         answer = await world.http.request(method, me.base + url, content=_stops(b"{", b'"'), headers=headers)
         assert answer.status_code == 408
         assert answer.json()["issue"][0]["code"] == "timeout"
