@@ -39,7 +39,7 @@ from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import described
 from app.oauth.exchange import Submitted
 from app.oauth.launches import Launch
-from app.oauth.openid import FHIR_USER, OPENID
+from app.oauth.openid import FHIR_USER, OPENID, LoginAsked
 from app.oauth.smart_scopes import is_online, reduced
 from app.oauth.tokens import Holder, Token
 
@@ -61,7 +61,10 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was allowed on the consent page, by whom, and in which login; ``until`` is UTC, ``kinds`` are of those offered."""
+    """What was allowed on the consent page, by whom, and in which login; ``until`` is UTC, ``kinds`` are of those offered.
+
+    ``proven_at`` is when they showed a factor in that login.
+    """
 
     record_id: int
     requester: Requester
@@ -69,6 +72,7 @@ class Decision:
     actions: Action
     until: datetime
     session_id: str
+    proven_at: datetime
     kinds: frozenset[Narrowed] = frozenset()
 
 
@@ -140,6 +144,7 @@ class Changes:
                 nonce=request.payload.data.get("nonce"),
                 session_id=decision.session_id if is_online(request.scope) else None,
                 binding=bound_to_key(request.payload),
+                auth_time=to_us(decision.proven_at) if LoginAsked.of(request.payload.data).is_told else None,
             )
             await codes.keep(transaction, code)
             event = _event(

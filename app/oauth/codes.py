@@ -41,6 +41,7 @@ class AuthorizationCode:
     nonce: str | None = None
     session_id: str | None = None
     binding: str | None = None
+    auth_time: int | None = None
 
     @property
     def code_challenge_method(self) -> str:

@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749 import grants as authlib_grants
 from authlib.oauth2.rfc7636 import CodeChallenge
-from authlib.oidc.core.errors import ConsentRequiredError, RequestNotSupportedError
+from authlib.oidc.core.errors import RequestNotSupportedError
 
 from app.access.smart_scope import narrowed
 from app.db.database import Database
@@ -26,7 +26,7 @@ from app.oauth.clients import Client
 from app.oauth.codes import AuthorizationCode
 from app.oauth.errors import check_repeated, described
 from app.oauth.exchange import Payload, Submitted
-from app.oauth.openid import NONCE_LENGTH_MAX
+from app.oauth.openid import NONCE_LENGTH_MAX, LoginAsked
 from app.oauth.proofs_of_clients import CONFIDENTIAL, NOTHING
 from app.oauth.smart_scopes import SYSTEM_CONTEXTS, granted, opens_anything
 from app.oauth.tokens import Token
@@ -143,9 +143,11 @@ class CodeGrant(authlib_grants.AuthorizationCodeGrant):
 
 
 def _check_openid(payload: Payload) -> None:
-    """Refuse what an OpenID request can't have: an answer without a page or in another way, or a nonce that is no nonce."""
-    if "none" in payload.data.get("prompt", "").split():
-        raise ConsentRequiredError
+    """Refuse what an OpenID request can't have: an answer in another way, or a nonce or a login that is none."""
+    try:
+        LoginAsked.of(payload.data)
+    except ValueError as error:
+        raise InvalidRequestError(described(str(error))) from error
     if "request" in payload.data:
         raise RequestNotSupportedError
     if payload.data.get("response_mode", "query") != "query":

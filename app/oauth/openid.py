@@ -5,6 +5,8 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#scop
 """
 
 import hmac
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -17,8 +19,50 @@ from app.oauth.signing import ALGORITHM
 
 OPENID = "openid"
 FHIR_USER = "fhirUser"
-CLAIMS = ("iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", FHIR_USER)
+CLAIMS = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", FHIR_USER)
 NONCE_LENGTH_MAX = 255
+NO_PAGE = "none"
+"""The prompt that asks for an answer without a page."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAsked:
+    """What an app wants of the login: ``prompts``, and how long ago (``max_age``) a factor may have been shown, None for any time.
+
+    Spec: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
+    """
+
+    prompts: frozenset[str] = frozenset()
+    max_age: timedelta | None = None
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> "LoginAsked":
+        """Return what a request says. Raises: ValueError, for a ``max_age`` that is none, or ``none`` beside another prompt."""
+        prompts = frozenset(parameters.get("prompt", "").split())
+        seconds = parameters.get("max_age")
+        if NO_PAGE in prompts and len(prompts) > 1:
+            raise ValueError("The prompt none stands alone.")
+        if seconds is not None and not _SECONDS.fullmatch(seconds):
+            raise ValueError("The max_age is a number of seconds.")
+        return cls(prompts, None if seconds is None else timedelta(seconds=int(seconds)))
+
+    @property
+    def is_told(self) -> bool:
+        """Return whether the app learns when the login was."""
+        return self.max_age is not None or "login" in self.prompts
+
+    def is_met(self, proven_at: datetime | None, asked_at: datetime | None, now: datetime) -> bool:
+        """Return whether a login will do of which a factor was shown at ``proven_at``, None for no login.
+
+        ``asked_at`` is when the person was sent to log in for this very request, None if they were not.
+        """
+        if proven_at is None:
+            return False
+        if asked_at is not None and proven_at >= asked_at:
+            return True
+        return "login" not in self.prompts and (self.max_age is None or timedelta(0) < self.max_age >= now - proven_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +91,20 @@ class Identity:
         return told
 
     def id_token_claims(
-        self, subject: Subject, *, scope: str, client_id: str, access_token: str, nonce: str | None, now: datetime
+        self,
+        subject: Subject,
+        *,
+        scope: str,
+        client_id: str,
+        access_token: str,
+        nonce: str | None,
+        auth_time: datetime | None,
+        now: datetime,
     ) -> dict[str, Any]:
-        """Return the claims of an id_token, which holds as long as the access token that it comes with."""
+        """Return the claims of an id_token, which holds as long as the access token that it comes with.
+
+        ``auth_time`` is when the person showed a factor, None if the app did not ask.
+        """
         claims = {
             "iss": self._issuer,
             "aud": client_id,
@@ -58,4 +113,6 @@ class Identity:
             "at_hash": create_half_hash(access_token, ALGORITHM).decode(),
             **self.claims(subject, scope),
         }
+        if auth_time is not None:
+            claims["auth_time"] = int(auth_time.timestamp())
         return claims if nonce is None else {**claims, "nonce": nonce}

@@ -17,13 +17,14 @@ from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, UnauthorizedClientError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
 
 from app.audit.events import Trace
 from app.audit.log import AuditLog
 from app.db.database import Database
 from app.errors import RegieError
 from app.fhir.release import Release
-from app.identity.instants import to_us
+from app.identity.instants import from_us, to_us
 from app.oauth import binding, clients, errors, pushed, tokens
 from app.oauth.assertions import PrivateKeyJwt
 from app.oauth.certificates import NOBODY, Authorities, CertificateProofs
@@ -34,7 +35,7 @@ from app.oauth.dpop import BadProofError, NonceNeededError
 from app.oauth.exchange import Answer, Pairs, Payload, Submitted
 from app.oauth.grants import CodeGrant, PracticeGrant, RefreshGrant, S256Challenge, client_of_refresh_token
 from app.oauth.nonces import Nonces
-from app.oauth.openid import OPENID, Identity, Subject
+from app.oauth.openid import OPENID, Identity, LoginAsked, Subject
 from app.oauth.proofs_of_clients import ASSERTION, BY_NAME, CONFIDENTIAL, NOTHING, SELF_SIGNED
 from app.oauth.remote_keys import RemoteKeys
 from app.oauth.signing import ALGORITHM, FAPI_ALGORITHM, SigningKeys
@@ -44,12 +45,13 @@ from app.oauth.tokens import Token
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A valid authorization request, to be shown to the person; ``launch`` is for them to have made."""
+    """A valid authorization request, to be shown to the person; ``launch`` is for them to have made, ``login`` to do."""
 
     client: Client
     scope: str
     redirect_uri: str
-    launch: str | None = None
+    launch: str | None
+    login: LoginAsked
 
 
 class AuthorizationServer(AuthlibServer):
@@ -117,7 +119,20 @@ class AuthorizationServer(AuthlibServer):
         except OAuth2Error as error:
             return self.handle_error_response(None, error)
         payload = grant.request.payload
-        return Asked(grant.request.client, grant.request.scope, payload.redirect_uri, payload.data.get("launch"))
+        login = LoginAsked.of(payload.data)
+        return Asked(grant.request.client, grant.request.scope, payload.redirect_uri, payload.data.get("launch"), login)
+
+    def without_page(self, pairs: Pairs, trace: Trace, *, is_logged_in: bool) -> Answer:
+        """Return the redirect to a client that wants an answer without a page: there is none, as a person decides each time."""
+        try:
+            grant = self.get_consent_grant(self._opened(pairs, trace))
+            if grant.request.pushed is not None:
+                self.changes.use_pushed(grant.request.pushed)
+        except OAuth2Error as error:
+            return self.handle_error_response(None, error)
+        kind = ConsentRequiredError if is_logged_in else LoginRequiredError
+        payload = grant.request.payload
+        return self.handle_error_response(None, kind(state=payload.state, redirect_uri=payload.redirect_uri))
 
     def decided(self, pairs: Pairs, decision: Decision | None, trace: Trace) -> Answer:
         """Return the redirect to the client after the person allowed something, or nothing (None)."""
@@ -285,6 +300,7 @@ class AuthorizationServer(AuthlibServer):
             client_id=code.client_id,
             access_token=answer["access_token"],
             nonce=code.nonce,
+            auth_time=None if code.auth_time is None else from_us(code.auth_time),
             now=self._clock(),
         )
         return self.keys.signed(claims, FAPI_ALGORITHM if client.is_fapi else ALGORITHM)

@@ -54,6 +54,8 @@ authorization_code = Table(
     Column("session_id", Text),
     # The key or certificate that its tokens are bound to.
     Column("binding", Text),
+    # When the person showed a factor, if the client asked.
+    Column("auth_time", BigInteger),
     Index(None, "expires_at"),
 )
 

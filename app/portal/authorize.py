@@ -30,14 +30,16 @@ from app.oauth import launches
 from app.oauth.changes import Decision
 from app.oauth.exchange import Answer
 from app.oauth.launches import Launch
+from app.oauth.openid import NO_PAGE
 from app.oauth.pushed import LENGTH_MAX
 from app.oauth.server import Asked
 from app.oauth.smart_scopes import OFFLINE, actions_of, categories_of, is_online, kinds_of, opens_anything, reduced
 from app.portal.connections import PERIODS, most_of
 from app.portal.language import marked
+from app.portal.login_first import log_in_first
 from app.portal.page import language_of, page
 from app.portal.scope_words import kind_key, kind_words
-from app.portal.session import LoginParts, OwnRecordNeededError, SignedIn, checked_form, in_record
+from app.portal.session import LoginParts, OwnRecordNeededError, SignedIn, checked_form, in_record, maybe_logged_in
 from app.portal.view import trace_of
 from app.portal.wording import CATEGORIES, action_words
 from app.web.middleware import POLICY
@@ -146,6 +148,23 @@ def _asked_by_post(request: Request, sent: FormData) -> Response:
     return RedirectResponse(f"/authorize?{query}", 303, {"Cache-Control": "no-store"})
 
 
+async def _asked(parts: LoginParts, request: Request) -> Asked | Answer:
+    """Return what a person who is logged in as the app wants it is to be asked, or the answer to a request that asks nothing.
+
+    Raises: as ``log_in_first``.
+    """
+    pairs, trace = request.query_params.multi_items(), trace_of(request)
+    asked = await run_in_threadpool(parts.oauth.asked, pairs, trace)
+    if isinstance(asked, Answer):
+        return asked
+    if NO_PAGE in asked.login.prompts:
+        found = await maybe_logged_in(request)
+        is_met = asked.login.is_met(None if found is None else found.proven_at, None, parts.clock())
+        return await run_in_threadpool(partial(parts.oauth.without_page, pairs, trace, is_logged_in=is_met))
+    await log_in_first(request, asked.login)
+    return asked
+
+
 def _answered(request: Request, answer: Answer) -> Response:
     """Return the redirect to the client, or a page when it is not known whether the redirect URI can be trusted."""
     if answer.location is None:
@@ -205,13 +224,9 @@ def router(parts: LoginParts) -> APIRouter:
         answer.headers["Content-Security-Policy"] = policy(asked.redirect_uri)
         return answer
 
-    async def asked_of(request: Request) -> Asked | Answer:
-        pairs = request.query_params.multi_items()
-        return await run_in_threadpool(server.asked, pairs, trace_of(request))
-
     @routes.get("/authorize")
     async def ask(request: Request) -> Response:
-        asked = await asked_of(request)
+        asked = await _asked(parts, request)
         if isinstance(asked, Answer):
             return _answered(request, asked)
         person = await may_give(request)  # only now: a request that can't be granted is refused without a login
@@ -225,7 +240,7 @@ def router(parts: LoginParts) -> APIRouter:
         if "decision" not in sent:
             return _asked_by_post(request, sent)
         person, form = await may_give(request), await checked_form(request)
-        asked = await asked_of(request)
+        asked = await _asked(parts, request)
         if isinstance(asked, Answer):
             return _answered(request, asked)
         decision = None
@@ -241,6 +256,7 @@ def router(parts: LoginParts) -> APIRouter:
                 choice.actions,
                 until,
                 person.session_id,
+                person.proven_at,
                 choice.kinds,
             )
         else:

@@ -111,13 +111,15 @@ class ExpiredFormError(AccessDeniedError):
 class SignedIn:
     """The person who is signed in; ``record_id`` is the record in view: their own, or that of ``acting``.
 
-    ``seen_before`` is when they were last here before this login, None for the first time.
+    ``proven_at`` is when they last showed a second factor; ``seen_before`` when they were last here before this login, None
+    for the first time.
     """
 
     account_id: str
     record_id: int
     name: str
     session_id: str
+    proven_at: datetime
     acting: Grant | None = None
     seen_before: datetime | None = None
 
@@ -158,11 +160,12 @@ class LoggedIn:
     """Whoever is logged in, a person or somebody of a practice: for the pages about logging in itself.
 
     ``acting`` is the grant on which they are in the record of another; ``has_ended`` says that it was over just now.
-    ``seen_before`` as in ``SignedIn``.
+    ``proven_at`` and ``seen_before`` as in ``SignedIn``.
     """
 
     account: Account
     session_id: str
+    proven_at: datetime
     member: StaffMember | None = None
     acting: Grant | None = None
     has_ended: bool = False
@@ -246,7 +249,7 @@ async def maybe_logged_in(request: Request) -> LoggedIn | None:
     acting = await _acting(request, session)
     has_ended = acting is None and session.acting is not None
     request.state.person = found = LoggedIn(
-        session.account, session.session_id, member, acting, has_ended, session.seen_before
+        session.account, session.session_id, session.proven_at, member, acting, has_ended, session.seen_before
     )
     _remember_form_token(request)
 
@@ -286,7 +289,8 @@ async def maybe_in_record(request: Request) -> SignedIn | None:
     if found.has_ended:
         raise ActingEndedError
     record_id = found.account.record_id if found.acting is None else found.acting.record_id
-    return SignedIn(found.account_id, record_id, found.name, found.session_id, found.acting, found.seen_before)
+    login = (found.account_id, record_id, found.name, found.session_id, found.proven_at)
+    return SignedIn(*login, found.acting, found.seen_before)
 
 
 async def logged_in(request: Request) -> LoggedIn:
@@ -350,8 +354,7 @@ async def freshly_proven(request: Request, person: Annotated[LoggedIn, Depends(l
 
     Raises: LoginNeededError; ProofNeededError, when it is too long ago.
     """
-    session = await session_of(request)
-    if session is None or request.app.state.parts.clock() - session.proven_at > sessions.FRESH:
+    if request.app.state.parts.clock() - person.proven_at > sessions.FRESH:
         path = request.url.path
         raise ProofNeededError(path if request.method == "GET" else f"/{path.split('/')[1]}")
     return person

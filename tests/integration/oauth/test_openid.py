@@ -4,6 +4,7 @@ import json
 import sqlite3
 from base64 import urlsafe_b64decode
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc import jwt
@@ -14,7 +15,8 @@ from app.audit.log import entries_of
 from app.consent import grants
 from app.db.database import Transaction
 from app.oauth import clients
-from tests.support.authorization import ISSUER, RECORD, REDIRECT_URI, World
+from tests.integration.oauth.test_pushed import page_of
+from tests.support.authorization import ISSUER, RECORD, REDIRECT_URI, Authorization, World
 from tests.support.database import file_of
 
 SCOPE = "openid fhirUser patient/Observation.rs offline_access"
@@ -128,14 +130,90 @@ async def test_userinfo_is_closed_to_refresh_tokens_old_tokens_and_withdrawn_gra
     assert (await userinfo(signed_in, other["access_token"])).status_code == 401
 
 
-async def test_a_request_for_an_answer_without_a_page_is_refused(signed_in: World) -> None:
+async def test_a_request_for_an_answer_without_a_page_is_told_why_there_is_none(signed_in: World) -> None:
     answer = await signed_in.http.get("/authorize", params={"prompt": "none"})
     assert answer.status_code == 400
-    authorization = await signed_in.allowed(scope=SCOPE)
-    answer = await signed_in.http.get(authorization.url(scope=SCOPE, prompt="none"))
-    assert "error=consent_required" in answer.headers["location"]
-    answer = await signed_in.http.get(authorization.url(scope=SCOPE, nonce="n" * 256))
+
+    async def told(**changed: str) -> str:
+        answer = await signed_in.http.get(Authorization(signed_in).url(scope=SCOPE, state="s-1", **changed))
+        assert "state=s-1" in answer.headers["location"]
+        return parse_qs(urlsplit(answer.headers["location"]).query)["error"][0]
+
+    assert await told(prompt="none") == "consent_required"
+    assert await told(prompt="none", max_age="60") == "consent_required"
+    assert await told(prompt="none login") == "invalid_request"
+    assert await told(prompt="none", nonce="n" * 256) == "invalid_request"
+    signed_in.clock.move(seconds=61)
+    assert await told(prompt="none", max_age="60") == "login_required"
+    signed_in.http.cookies.clear()
+    assert await told(prompt="none") == "login_required"
+
+
+@pytest.mark.parametrize("max_age", ["-1", "1.5", "a", "9" * 10])
+async def test_a_max_age_that_is_no_number_of_seconds_is_refused(signed_in: World, max_age: str) -> None:
+    answer = await signed_in.http.get(Authorization(signed_in).url(scope=SCOPE, max_age=max_age))
     assert "error=invalid_request" in answer.headers["location"]
+
+
+async def test_a_login_that_is_young_enough_is_not_asked_for_again_and_its_time_is_told(signed_in: World) -> None:
+    at = int(signed_in.clock.now.timestamp())
+    signed_in.clock.move(seconds=60)
+    claims = await checked(signed_in, (await tokens_of(signed_in, max_age="60"))["id_token"])
+    assert (claims["auth_time"], claims["iat"]) == (at, at + 60)
+    assert "auth_time" not in await checked(signed_in, (await tokens_of(signed_in))["id_token"])
+
+
+ANEW = pytest.mark.parametrize(
+    "wish", [{"prompt": "login"}, {"max_age": "0"}, {"max_age": "59"}, {"prompt": "consent login"}]
+)
+
+
+@ANEW
+async def test_an_app_may_ask_that_the_person_logs_in_anew(signed_in: World, wish: dict[str, str]) -> None:
+    signed_in.clock.move(seconds=60)
+    authorization = Authorization(signed_in)
+    asked = await signed_in.http.get(authorization.url(scope=SCOPE, **wish))
+    assert (asked.status_code, urlsplit(asked.headers["location"]).path) == (303, "/login/again")
+    back = parse_qs(urlsplit(asked.headers["location"]).query)["next"][0]
+    not_done = await signed_in.http.get(back)
+    assert urlsplit(not_done.headers["location"]).path == "/login/again", "to come back is not to log in"
+    token = await signed_in.form_token("/login/again")
+    allowing = {"decision": "allow", "category": "own-measurements", "look": "yes", "change": "yes", "period": "1-year"}
+    refused = await signed_in.http.post(back, data={"csrf_token": token, **allowing})
+    assert urlsplit(refused.headers["location"]).path == "/login/again", "nor is to answer"
+    again = await signed_in.post("/login/again", code=signed_in.code(), next=back)
+    assert (again.status_code, again.headers["location"]) == (303, back)
+    signed_in.clock.move(seconds=100)
+    answer = await signed_in.post(back, **allowing)
+    authorization.redirect = answer.headers["location"]
+    claims = await checked(signed_in, (await authorization.exchanged()).json()["id_token"])
+    assert claims["iat"] - claims["auth_time"] == 100
+    other = await signed_in.http.get(back.replace("state=", "state=other"))
+    assert urlsplit(other.headers["location"]).path == "/login/again", "a login for another request is not for this one"
+    signed_in.clock.move(minutes=15)
+    assert urlsplit((await signed_in.http.get(back)).headers["location"]).path == "/login/again"
+
+
+@ANEW
+async def test_who_is_not_logged_in_logs_in_once(signed_in: World, wish: dict[str, str]) -> None:
+    signed_in.http.cookies.clear()
+    asked = await signed_in.http.get(Authorization(signed_in).url(scope=SCOPE, **wish))
+    assert urlsplit(asked.headers["location"]).path == "/login"
+    signed_in.clock.move(seconds=60)
+    await signed_in.log_in()
+    back = parse_qs(urlsplit(asked.headers["location"]).query)["next"][0]
+    assert "Wie-ben-ik-Test" in (await signed_in.http.get(back)).text
+
+
+async def test_a_pushed_request_is_held_to_the_login_that_it_asks_for(signed_in: World) -> None:
+    authorization = Authorization(signed_in)
+    signed_in.clock.move(seconds=30)
+    asked = await signed_in.http.get(await page_of(signed_in, authorization, scope=SCOPE, prompt="login"))
+    back = parse_qs(urlsplit(asked.headers["location"]).query)["next"][0]
+    await signed_in.post("/login/again", code=signed_in.code(), next=back)
+    assert "Wie-ben-ik-Test" in (await signed_in.http.get(back)).text
+    none = await signed_in.http.get(await page_of(signed_in, authorization, scope=SCOPE, prompt="none"))
+    assert "error=consent_required" in none.headers["location"]
 
 
 async def test_a_new_key_is_published_before_it_signs_and_the_old_one_until_its_tokens_end(signed_in: World) -> None:
