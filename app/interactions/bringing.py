@@ -6,11 +6,9 @@ way of an update.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-
-import msgspec
 
 from app.access.policy import DIRECTORY_TYPES
 from app.access.scope import DIRECTORY, RecordAccess
@@ -23,7 +21,7 @@ from app.interactions.placement import record_for
 from app.interactions.repeat import Outcome
 from app.interactions.sound import Name
 from app.interactions.write import Changes
-from app.store.bodies import content_of, with_identity
+from app.store.bodies import Content, content_of, with_identity
 from app.store.changes import RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.history import HistoryWindow, read_versions
 from app.store.ids import record_in
@@ -114,7 +112,7 @@ class Bringing(Changes):
 
     async def _one(self, arrival: Arrival) -> Outcome | AlreadyIn:
         before = self._stands.get(arrival.name, ())
-        if len(before) == 1 and not arrival.times and _digest(_content(arrival.members)) == before[0][1]:
+        if len(before) == 1 and not arrival.times and _digest(_content(arrival.content)) == before[0][1]:
             return AlreadyIn(before[0][0])
         record_id = None
         if not before and arrival.name not in self._written:
@@ -173,7 +171,7 @@ class Bringing(Changes):
 
     async def _times(self, access: RecordAccess, arrival: Arrival) -> int:
         """Return how often, among its last versions, a resource had the content that comes in."""
-        content, times, window = _content(arrival.members), 0, HistoryWindow()
+        content, times, window = _content(arrival.content), 0, HistoryWindow()
         left, more = VERSIONS_MAX, True
         while more and left:
             versions, more = await read_versions(
@@ -198,5 +196,5 @@ def _digest(content: bytes) -> bytes:
     return blake2b(content, digest_size=32).digest()
 
 
-def _content(members: Mapping[str, msgspec.Raw]) -> bytes:
-    return content_of(with_identity(members, "x", 1, 0))
+def _content(content: Content) -> bytes:
+    return content_of(with_identity(content, "x", 1, 0))

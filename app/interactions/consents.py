@@ -35,6 +35,7 @@ from app.interactions.beside import beside
 from app.interactions.context import Context
 from app.interactions.gate import Deed, Touched
 from app.store.aside import SEQ_FIRST, Generated, aside
+from app.store.bodies import content_in
 from app.store.changes import Draft, patients_of
 from app.store.history import read_changes
 from app.store.resources import Stored
@@ -201,8 +202,8 @@ async def generated(
             name = practice.name
             organization_id = practice.organization_stu3 if release is Release.STU3 else practice.organization_r4
         tree = consent_tree(release, version, patient_id=patient_id, name=name, organization_id=organization_id)
-        members, rows = members_of(msgspec.json.encode(tree)), context.index(release, CONSENT, tree, zone)
-        draft = Draft(release, CONSENT, grant.grant_id, members, rows, int(Category.PERSONAL_DETAILS))
+        content, rows = content_in(members_of(msgspec.json.encode(tree))), context.index(release, CONSENT, tree, zone)
+        draft = Draft(release, CONSENT, grant.grant_id, content, rows, int(Category.PERSONAL_DETAILS))
         found.append(Generated(draft, microseconds(version.instant) // 1000 * 1000))
     made = aside(record_id, zone.key, context.index, found)
     return await made if len(found) <= FEW else await beside(lambda: run_now(made))

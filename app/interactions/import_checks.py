@@ -12,10 +12,11 @@ import msgspec
 from app.access.requester import RequesterKind
 from app.errors import InvalidResourceError, UnprocessableError
 from app.fhir.release import Release
-from app.fhir.validation.structure import Parsed, members_of, parse
+from app.fhir.validation.structure import Parsed, parse
 from app.interactions.conformance import Conformance, Findings
 from app.interactions.setup import Setup
 from app.interactions.sound import Facts, Name, facts_of, named_patients
+from app.store.bodies import Content, content_in
 from app.store.changes import Indexer
 from app.store.indexing import IndexRows
 
@@ -28,6 +29,7 @@ class Checked(msgspec.Struct, frozen=True, array_like=True):
     ``findings`` are None where they are not to be known yet, ``rows`` where there are too many: who writes it asks again.
     """
 
+    content: Content
     facts: Facts
     patients: tuple[str, ...]
     findings: Findings | None
@@ -53,6 +55,7 @@ class Checks:
         release, kind, tree = self.release, parsed.resource_type, parsed.tree
         local = partial(self.setup.local, release)
         return Checked(
+            content_in(parsed.members),
             facts_of(local, _SOURCE, release, parsed),
             tuple(named_patients(local, release, kind, tree)),
             self._findings(parsed) if self.finds else None,
@@ -90,7 +93,6 @@ class Arrival:
         self, checks: Checks, body: bytes, name: Name, checked: Checked, *, times: int = 0, brings_patient: bool = False
     ) -> None:
         self.name, self.checked, self.times, self.brings_patient = name, checked, times, brings_patient
-        self.members = members_of(body)
         self._checks, self._body = checks, body
 
     @property
@@ -102,6 +104,11 @@ class Arrival:
     def id(self) -> str:
         """The id, which the resource has or is given."""
         return self.name[1]
+
+    @property
+    def content(self) -> Content:
+        """What it says, as it came."""
+        return self.checked.content
 
     @property
     def facts(self) -> Facts:

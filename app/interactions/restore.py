@@ -60,7 +60,7 @@ from app.interactions.transfer import (
     read_line,
 )
 from app.jobs import outbox
-from app.store.bodies import with_identity
+from app.store.bodies import content_in, with_identity
 from app.store.changes import record_exists
 from app.store.ids import RECORD_ID_BITS, record_in
 from app.store.resources import RELEASES
@@ -319,7 +319,7 @@ class _Versions:
     def _check_body(self, release: Release, line: ChangeLine) -> None:
         body, patients = line.exact_body, self.found.patients
         parsed = parse(release, body, expected_type=line.type, maximum_depth=self.context.limits.body_depth_max)
-        if with_identity(parsed.members, line.id, line.version, line.instant) != body:
+        if with_identity(content_in(parsed.members), line.id, line.version, line.instant) != body:
             raise UnprocessableError("The content has another id, version or time than the line.")
         if line.type == "Patient":
             if line.id != patients.get(release):

@@ -4,7 +4,7 @@ It is worked out before the transaction that writes, since all who write wait fo
 works it out in processes of its own (``import_checks.py``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
@@ -23,6 +23,7 @@ from app.fhir.release import Release
 from app.fhir.validation.structure import Parsed, is_resource_type
 from app.interactions.conformance import Findings
 from app.interactions.context import Context
+from app.store.bodies import Content, content_in
 from app.store.ids import record_in
 from app.store.indexing import IndexRows
 
@@ -54,7 +55,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Sound(Protocol):
-    """A valid resource with its members as they came, and its facts."""
+    """A valid resource with what it says as it came, and its facts."""
 
     @property
     def resource_type(self) -> str:
@@ -62,8 +63,8 @@ class Sound(Protocol):
         ...
 
     @property
-    def members(self) -> Mapping[str, msgspec.Raw]:
-        """The exact bytes of each member."""
+    def content(self) -> Content:
+        """What it says, as it came."""
         ...
 
     @property
@@ -99,10 +100,10 @@ class FromSource:
         """The type."""
         return self.parsed.resource_type
 
-    @property
-    def members(self) -> Mapping[str, msgspec.Raw]:
-        """The exact bytes of each member."""
-        return self.parsed.members
+    @cached_property
+    def content(self) -> Content:
+        """What it says, as it came."""
+        return content_in(self.parsed.members)
 
     @cached_property
     def facts(self) -> Facts:
@@ -114,7 +115,7 @@ class FromSource:
 
         What is wrong is raised by ``rows`` and ``findings``: whether the requester may write it at all comes first.
         """
-        _ = self.facts
+        _ = self.content, self.facts
         with suppress(InvalidResourceError, UnprocessableError):
             self.findings(location)
             self.rows(self._context.time_zone)

@@ -358,7 +358,7 @@ class Changes:
             if self.sent_before.is_written_here(identifiers):
                 await self.finish()
             same = await self.sent_before.find(await self.writer(access.record_id), identifiers)
-            sent = content_of(with_identity(resource.members, "x", 1, 0)) if same else b""
+            sent = content_of(with_identity(resource.content, "x", 1, 0)) if same else b""
             known = next((one for one in same if content_of(one.body) == sent), None)
             return known and await read_current(self.transaction, access, self.release, known.resource_type, known.id)
         return None
@@ -449,7 +449,7 @@ class Changes:
         expected = facts.expected if writer.record_id != DIRECTORY else ()
         rows = resource.rows(writer.time_zone) if rows is None else rows
         draft = Draft(
-            self.release, resource_type, resource_id, resource.members, rows, facts.categories, chosen, expected
+            self.release, resource_type, resource_id, resource.content, rows, facts.categories, chosen, expected
         )
         written = writer.write(draft, before, self._author())
         self._replace(written, before, findings.broken)

@@ -6,6 +6,7 @@ for whoever writes or reads rows, and the rest of the program knows plain bodies
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,15 +32,16 @@ def _named(name: str) -> bytes:
     return b"," + _quoted(name) + b":"
 
 
-def with_identity(members: Mapping[str, msgspec.Raw], resource_id: str, version: int, instant_us: int) -> bytes:
-    """Return the body: the members as they came, with this id, ``meta.versionId`` and ``meta.lastUpdated``."""
-    meta = f'"versionId":"{version}","lastUpdated":"{instant_text(instant_us)}"'.encode()
-    parts: list[bytes | msgspec.Raw] = [
-        b'{"resourceType":',
-        members["resourceType"],
-        f',"id":"{resource_id}","meta":{{'.encode(),
-        meta,
-    ]
+class Content(NamedTuple):
+    """What a sender said, as bytes: the type as it is written, and all of the body that comes after ``meta.lastUpdated``."""
+
+    resource_type: bytes
+    rest: bytes
+
+
+def content_in(members: Mapping[str, msgspec.Raw]) -> Content:
+    """Return what ``members`` say besides an id and what the server tells of a version: as they came, in their order."""
+    parts: list[bytes | msgspec.Raw] = []
     given = members.get("meta")
     if given is not None:
         for name, value in _members(given).items():
@@ -50,7 +52,13 @@ def with_identity(members: Mapping[str, msgspec.Raw], resource_id: str, version:
         if name not in ("resourceType", "id", "meta"):
             parts += (_named(name), value)
     parts.append(b"}")
-    return b"".join(parts)
+    return Content(bytes(members["resourceType"]), b"".join(parts))
+
+
+def with_identity(content: Content, resource_id: str, version: int, instant_us: int) -> bytes:
+    """Return the body: the content with this id, ``meta.versionId`` and ``meta.lastUpdated``."""
+    identity = f',"id":"{resource_id}","meta":{{"versionId":"{version}","lastUpdated":"{instant_text(instant_us)}"'
+    return b"".join((b'{"resourceType":', content.resource_type, identity.encode(), content.rest))
 
 
 def content_of(body: bytes) -> bytes:

@@ -20,7 +20,7 @@ from app.db.statements import hot
 from app.errors import NotFoundError
 from app.fhir.release import Release
 from app.fhir.tree import decode_tree
-from app.store.bodies import encode, with_identity
+from app.store.bodies import Content, encode, with_identity
 from app.store.indexing import IndexRows
 from app.store.resources import Stored, columns, stored
 from app.store.rules import current_rules, mark_written, register
@@ -43,7 +43,7 @@ class Draft(msgspec.Struct, frozen=True):
     release: Release
     resource_type: str
     id: str
-    members: Mapping[str, msgspec.Raw]
+    content: Content
     rows: IndexRows
     categories: int
     id_chosen: bool = False
@@ -217,7 +217,7 @@ class RecordWriter:
         """Add a version of ``draft`` after ``before`` (None: it is new)."""
         operation = "create" if before is None or before.deleted else "update"
         version = 1 if before is None else before.version + 1
-        body = with_identity(draft.members, draft.id, version, self.instant)
+        body = with_identity(draft.content, draft.id, version, self.instant)
         written = self._append(
             draft.release, draft.resource_type, draft.id, version, operation, body, draft.categories, before, author
         )

@@ -21,6 +21,7 @@ from app.interactions.operations.export_asked import search_of
 from app.jobs.exports import Export
 from app.store.aside import Generated, aside
 from app.store.at_moment import read_replaced
+from app.store.bodies import content_in
 from app.store.changes import Draft
 from app.store.resources import Stored
 from app.store.search.plan import Plan
@@ -68,7 +69,7 @@ async def _aside(context: Context, access: RecordAccess, zone: ZoneInfo, version
         found = [
             Generated(
                 Draft(
-                    one.release, one.resource_type, one.id, _members(one.body),
+                    one.release, one.resource_type, one.id, content_in(_members(one.body)),
                     context.index(one.release, one.resource_type, one.tree(), zone), categories,
                 ),
                 one.instant,

@@ -17,6 +17,7 @@ from app.fhir.release import Release
 from app.fhir.tree import decode_tree
 from app.fhir.validation.structure import members_of
 from app.store.aside import SPARE_MAX, Generated, aside
+from app.store.bodies import content_in
 from app.store.changes import Draft
 from app.store.indexing import IndexRows, index_rows
 from app.store.tables import change, current, date_index, exact_index, locator, record, text_index
@@ -42,7 +43,9 @@ def version(number: int) -> Generated:
         }
     )  # fmt: skip
     rows = index(Release.R4, "Goal", decode_tree(body), ZoneInfo(ZONE))
-    return Generated(Draft(Release.R4, "Goal", "goal", members_of(body), rows, int(Category.PERSONAL_DETAILS)), number)
+    return Generated(
+        Draft(Release.R4, "Goal", "goal", content_in(members_of(body)), rows, int(Category.PERSONAL_DETAILS)), number
+    )
 
 
 def made(record_id: int, versions: int) -> Transaction:
@@ -86,7 +89,7 @@ def test_records_that_are_there_together_are_apart() -> None:
 
 
 def test_nothing_is_left_of_a_record_that_could_not_be_made() -> None:
-    wrong = Generated(replace(version(2).draft, members={}), 2)
-    with pytest.raises(KeyError):
+    wrong = Generated(replace(version(2).draft, content=()), 2)
+    with pytest.raises(AttributeError):
         run_now(aside(1, ZONE, index, [version(1), wrong]))
     assert inside(made(2, 0)) == ([2], [0] * len(COUNTS))

@@ -19,6 +19,7 @@ from app.fhir.validation.structure import members_of
 from app.interactions.context import Context
 from app.interactions.prepared import parsed_search
 from app.store.aside import Generated, aside
+from app.store.bodies import content_in
 from app.store.changes import Draft
 from app.store.search import run
 from app.store.search.run import Position, Run
@@ -49,7 +50,9 @@ class Records:
             }
         )  # fmt: skip
         rows = self._context.index(Release.R4, "Goal", decode_tree(body), ZONE)
-        return Generated(Draft(Release.R4, "Goal", name, members_of(body), rows, int(Category.CARE_PLAN)), one)
+        return Generated(
+            Draft(Release.R4, "Goal", name, content_in(members_of(body)), rows, int(Category.CARE_PLAN)), one
+        )
 
     async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
         """Return all rows."""

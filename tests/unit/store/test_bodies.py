@@ -3,14 +3,14 @@
 import msgspec
 import pytest
 
-from app.store.bodies import content_of, with_identity
+from app.store.bodies import content_in, content_of, with_identity
 
 decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 INSTANT = 1_772_366_400_123_456  # 2026-03-01T12:00:00.123456Z
 
 
 def kept(sent: bytes, resource_id: str = "abc", version: int = 1) -> bytes:
-    return with_identity(decode(sent), resource_id, version, INSTANT)
+    return with_identity(content_in(decode(sent)), resource_id, version, INSTANT)
 
 
 @pytest.mark.parametrize(
