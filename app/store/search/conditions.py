@@ -68,6 +68,9 @@ class Criterion:
     values: dict[str, Any]
 
 
+_ONE_BY_ONE_MAX = 40
+"""Values that are looked up each by itself, for each candidate; the statement has a part for each."""
+
 ON_CHANGE = frozenset({"id", "instant", "listed"})
 """What is asked of the change itself, and not of an index."""
 
@@ -84,12 +87,12 @@ _TABLES: dict[str, Table] = {
 
 
 def condition(
-    form: Form, number: int, seq: ColumnElement[int], *, probe: bool = False, leads: bool = False
+    form: Form, number: int, seq: ColumnElement[int], *, probe: bool = False, leads: bool = False, of_all: bool = False
 ) -> ColumnElement[bool]:
     """Return the condition that the change numbered ``seq`` meets criterion ``number``.
 
     ``probe`` asks for a form that looks each candidate up (for walking an index in order) instead of gathering all. ``leads``
-    says that this criterion finds the candidates, which the others are then asked about.
+    says that this criterion finds the candidates, which the others are then asked about; ``of_all``, that all of a type are candidates.
     """
     if form.index == "listed":
         return gathered(change.c.id.in_(listed(f"c{number}_list", Text())))
@@ -101,14 +104,32 @@ def condition(
     table = _TABLES[form.index]
     rows = rows_of(form, number, table)
     found = seq.in_(rows) if leads else gathered(seq.in_(rows))
-    if form.index == "exact" and "system" not in form.operators:
+    # Of all of a type hardly any may be left by several values: each would be looked up under each of them.
+    leaves_few = of_all and form.negated and (len(form.operators) > 1 or not probe)
+    if form.index == "exact" and "system" not in form.operators and not leads and not leaves_few:
         # In the key of exact_index seq comes after the value, so that looking one change up is a single probe.
-        one = looked_up(rows.where(table.c.seq == seq))
+        one = either(sqlite=looked_up(rows.where(table.c.seq == seq)), postgresql=_one_by_one(form, number, seq))
         if probe:
             found = one if form.usual else either(sqlite=one, postgresql=few_or(rows, found, one))
-        elif not leads:
+        else:
             found = either(sqlite=seq.in_(rows), postgresql=one)
     return not_(found) if form.negated else found
+
+
+def _one_by_one(form: Form, number: int, seq: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that the change has one of the values, each looked up by itself.
+
+    For several at once PostgreSQL may go through all rows of the parameter, for each candidate; of very many it gathers them.
+    """
+    if len(form.operators) > _ONE_BY_ONE_MAX:
+        return gathered(seq.in_(rows_of(form, number, exact_index)))
+    rows = select(exact_index.c.seq).where(
+        exact_index.c.record_id == bindparam("record_id"),
+        is_of(exact_index, f"p{number}", form.parameters),
+        exact_index.c.seq == seq,
+    )
+    pairs = ((operator, f"c{number}_{i}") for i, operator in enumerate(form.operators))
+    return or_(*(looked_up(rows.where(_exact_pair(exact_index, operator, name))) for operator, name in pairs))
 
 
 def leading(form: Form, number: int, *, goes_on: bool) -> FromClause:

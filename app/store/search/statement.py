@@ -88,8 +88,9 @@ def _gather(form: SearchForm, *, from_leader: bool = False) -> Any:
         seq = candidate.c.seq
         source = candidate.join(change, (change.c.record_id == bindparam("record_id")) & (change.c.seq == seq))
     is_narrow = any(map(_is_narrow, form.criteria))
+    of_all = leader is not None and form.criteria[leader].index == "current"
     where = [
-        condition(criterion, number, seq, probe=is_narrow and not from_leader, leads=number == leader)
+        condition(criterion, number, seq, probe=is_narrow and not from_leader, leads=number == leader, of_all=of_all)
         for number, criterion in enumerate(form.criteria)
         if source is change or number != leader
     ]
@@ -235,8 +236,11 @@ def _walk(form: SearchForm) -> Any:
     ]
     others = {number: one for number, one in enumerate(form.criteria) if number not in form.on_walked}
     where += [condition(one, number, row.c.seq) for number, one in others.items() if one.index in ON_CHANGE]
+    of_all = not form.on_walked
     probes = [
-        condition(one, number, row.c.seq, probe=True) for number, one in others.items() if one.index not in ON_CHANGE
+        condition(one, number, row.c.seq, probe=True, of_all=of_all)
+        for number, one in others.items()
+        if one.index not in ON_CHANGE
     ]
     if probes:
         where.append(in_turn(probes))
