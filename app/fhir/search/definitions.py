@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from app.fhir.path import Selector, Step, compile_expression
 from app.fhir.release import Release
+from app.fhir.releases.definitions import definitions as structure
 from app.fhir.search.computed import COMPUTED
 from app.fhir.search.structure_types import structure_types
 
@@ -42,7 +43,12 @@ INDEXED_TYPES: Mapping[str, frozenset[str]] = MappingProxyType(
 """What a parameter of each kind is indexed for; a value of another type, such as SampledData, is passed over."""
 
 WITHOUT_SYSTEM = frozenset({"code", "boolean", "string", "id", "uri"})
-"""Token types whose system is implied, so that ``system|code`` and ``|code`` ask the same as ``code``."""
+"""Token types that are kept without a system: it is implied, or there is none."""
+
+_OF_BOOLEANS = {
+    Release.STU3: "http://hl7.org/fhir/special-values",
+    Release.R4: "http://terminology.hl7.org/CodeSystem/special-values",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,14 @@ class SearchParameter:
     def has_system(self) -> bool:
         """Return whether the tokens have a system of their own."""
         return not WITHOUT_SYSTEM.issuperset(self.types)
+
+    @property
+    def implied(self) -> Mapping[str, frozenset[str]]:
+        """Return the codes by the system that they are of without saying so: by the required binding of each element.
+
+        Empty where that is not known, and where the tokens have a system of their own, or may have one.
+        """
+        return _implied(self)
 
     @property
     def ignores_case(self) -> bool:
@@ -250,6 +264,29 @@ def _is_part(patient: SearchParameter, parameter: SearchParameter) -> bool:
 def _unguarded(selector: Selector) -> Selector:
     *before, last = selector.steps
     return Selector((*before, Step(last.member, None, last.position)), selector.fhir_type)
+
+
+@cache
+def _implied(parameter: SearchParameter) -> Mapping[str, frozenset[str]]:
+    if parameter.types == ("boolean",):
+        return {_OF_BOOLEANS[parameter.release]: frozenset({"true", "false"})}
+    found: dict[str, frozenset[str]] = {}
+    for selector in parameter.selectors if parameter.types == ("code",) else ():
+        codes = _bound(parameter, selector)
+        if not codes:
+            return {}
+        found |= {system: codes[system] | found.get(system, frozenset()) for system in codes}
+    return found
+
+
+def _bound(parameter: SearchParameter, selector: Selector) -> Mapping[str, frozenset[str]]:
+    """Return the codes by system that the element at the end of a selector may have, empty where that is not known."""
+    types, place = structure(parameter.release), parameter.resource_type
+    codes: Mapping[str, frozenset[str]] = {}
+    for step in selector.steps:
+        member = types[place].members[step.member]
+        place, codes = member.type, member.element.codes
+    return codes
 
 
 @cache

@@ -117,7 +117,9 @@ def _token(parameter: SearchParameter, text: str, _: Surroundings) -> TokenValue
     if system is not None and not parameter.has_system:
         if code is None:
             raise malformed(parameter, "a code")
-        system = None
+        # What is kept has no system: with one in the value it is not found.
+        if not system or not parameter.implied or code in parameter.implied.get(system, ()):
+            system = None
     return TokenValue(system, code.casefold() if code and parameter.ignores_case else code)
 
 

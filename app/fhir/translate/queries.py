@@ -131,4 +131,7 @@ def _token_in(target: Release, resource_type: str, name: str, value: str) -> str
     codes = CODES.get((resource_type, name), {})
     if target is Release.STU3:
         codes = {new: old for old, new in codes.items()}
+    asked = definitions(other(target)).supported(resource_type).get(name)
+    if asked is not None and code in asked.implied.get(system, ()):
+        return codes.get(code, code)  # of what it is there by implication, as here
     return f"{system_in(target, system) if bar else ''}{bar}{codes.get(code, code)}"

@@ -33,6 +33,38 @@ async def test_text_is_the_beginning_of_what_a_code_is_called(world: World, rele
         assert (await me.get(f"/Observation?{query}{everything}&_summary=count"))["total"] == len(found)
 
 
+SPECIAL = {
+    Release.STU3: "http://hl7.org/fhir/special-values",
+    Release.R4: "http://terminology.hl7.org/CodeSystem/special-values",
+}
+
+
+@pytest.mark.parametrize("release", Release)
+async def test_a_code_is_of_the_system_that_its_element_is_bound_to_and_of_no_other(
+    world: World, release: Release
+) -> None:
+    me, patient = world.caller("maanlicht", release), world.maanlicht.patient(release).removeprefix("Patient/")
+    await me.made(weight(release, f"Patient/{patient}", identifier=identifier("one"), status="amended"))
+    gender, special = "http://hl7.org/fhir/administrative-gender", SPECIAL[release]
+    own = await me.get(f"/Patient/{patient}")
+    assert (await me("PUT", f"/Patient/{patient}", own | {"gender": "female"})).status_code == 200
+    for query, is_found in (
+        ("gender=female", True),
+        ("gender=%7Cfemale", True),
+        (f"gender={gender}%7Cfemale", True),
+        (f"gender={gender}%7Cother", False),
+        ("gender=http://wrong%7Cfemale", False),
+        (f"gender=http://wrong%7Cfemale,{gender}%7Cfemale", True),
+        ("gender:not=http://wrong%7Cfemale", True),
+        (f"gender:not={gender}%7Cfemale", False),
+        (f"active:not={special}%7Cfalse", True),
+        (f"active=http://wrong%7Ctrue,{special}%7Cfalse", False),
+    ):
+        assert await me.found(f"/Patient?{query}") == ([patient] if is_found else []), query
+    for system, found in (("http://hl7.org/fhir/observation-status", ["one"]), ("http://loinc.org", [])):
+        assert await named(me, f"status={system}%7Camended&identifier=one") == found
+
+
 async def test_an_identifier_is_found_by_its_type_and_value_together(world: World) -> None:
     me, patient = world.caller("maanlicht"), world.maanlicht.patient()
     typed = [

@@ -64,6 +64,12 @@ def test_only_separators_that_are_not_escaped_divide(text: str, wanted: list[str
         ("code", r"http://x.example/a\|b|c\,d", TokenValue("http://x.example/a|b", "c,d")),
         ("status", "http://hl7.org/fhir/observation-status|final", TokenValue(None, "final")),
         ("status", "|final", TokenValue(None, "final")),
+        ("status", "http://x.example|final", TokenValue("http://x.example", "final")),
+        (
+            "status",
+            "http://hl7.org/fhir/observation-status|x",
+            TokenValue("http://hl7.org/fhir/observation-status", "x"),
+        ),
         ("_profile", "http://x.example/p", UriValue("http://x.example/p")),
         ("value-string", "  Zoë  B ", StringValue("zoe b", "  Zoë  B ")),
     ],

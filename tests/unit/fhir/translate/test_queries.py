@@ -52,3 +52,23 @@ def test_a_status_that_cannot_be_asked_there_is_refused(
 ) -> None:
     with pytest.raises(UnknownParameterError):
         query_in(target, resource_type, [asked])
+
+
+@pytest.mark.parametrize(
+    ("target", "resource_type", "asked", "wanted"),
+    [
+        (STU3, "CarePlan", ("status", "http://hl7.org/fhir/request-status|active"), [("status", "active")]),
+        (R4, "CarePlan", ("status:not", "http://hl7.org/fhir/care-plan-status|active"), [("status:not", "active")]),
+        (R4, "CarePlan", ("status", "http://wrong|active"), [("status", "http://wrong|active")]),
+        (
+            STU3,
+            "Condition",
+            ("clinical-status", "http://terminology.hl7.org/CodeSystem/condition-clinical|active"),
+            [("clinical-status", "http://hl7.org/fhir/condition-clinical|active")],
+        ),
+    ],
+)
+def test_a_code_of_an_implied_system_is_asked_as_one_there(
+    target: Release, resource_type: str, asked: tuple[str, str], wanted: list[tuple[str, str]]
+) -> None:
+    assert query_in(target, resource_type, [asked]) == wanted
