@@ -176,11 +176,12 @@ async def _prepared(context: Context, release: Release, body: bytes) -> BundleAn
 
 
 def _work_out(context: Context, source: RequesterKind, release: Release, entries: list[Entry]) -> None:
-    """Work out what follows from each resource alone; one that may call others by names of the Bundle's is not known yet."""
+    """Work out what follows from each resource alone; what refers to another of the Bundle by its full URL is not known yet."""
+    names = {entry.asked.full_url for entry in entries}
     for entry in entries:
         if entry.parsed is not None:
             entry.sound = FromSource(context, source, release, entry.parsed)
-            if b"urn:" not in (entry.asked.resource or b""):
+            if names.isdisjoint(text for _, text in entry.parsed.references):
                 entry.sound.work_out(entry.location)
 
 
