@@ -5,7 +5,7 @@ afterwards, as many as there is room for. A page ends before the body that would
 """
 
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, bindparam, case, func, select
@@ -71,31 +71,33 @@ async def read_rows(
     found: list[Stored] = []
     left = PAGE_BYTES
     late: dict[tuple[int, int], Row] = {}
-    for number, (row, body) in enumerate(_unpacked(rows)):
-        whole = row
-        if row[BODY] is None:
-            if found and row[_LENGTH] > left:
-                return found, number
-            key = row[0], row[SEQ]
-            if key not in late:
-                late = await _late(rows[number:], number, place, left)
-            if key not in late:
-                continue
-            whole = late[key]
-        version = stored(whole, body)
-        left -= len(version.body)
-        if left < 0 and found:
-            return found, number
-        found.append(version)
-    return found, len(rows)
-
-
-def _unpacked(rows: Sequence[Row]) -> Iterator[tuple[Row, bytes | None]]:
-    """Yield each row with the body that it has, None if it has none; some are unpacked at a time, as each may be large."""
     for begin in range(0, len(rows), _UNPACKED):
         some = rows[begin : begin + _UNPACKED]
         kept = [row[BODY] for row in some]
-        yield from zip(some, [None] * len(some) if None in kept else decode_all(kept), strict=True)
+        bodies = decode_all(kept) if all(kept) else []
+        size = sum(map(len, bodies))
+        if bodies and size <= left:
+            found += map(stored, some, bodies)
+            left -= size
+            continue
+        del bodies
+        for number, row in enumerate(some, begin):
+            whole = row
+            if row[BODY] is None:
+                if found and row[_LENGTH] > left:
+                    return found, number
+                key = row[0], row[SEQ]
+                if key not in late:
+                    late = await _late(rows[number:], number, place, left)
+                if key not in late:
+                    continue
+                whole = late[key]
+            version = stored(whole)
+            left -= len(version.body)
+            if left < 0 and found:
+                return found, number
+            found.append(version)
+    return found, len(rows)
 
 
 async def every_row(reader: Reader, access: RecordAccess, rows: Sequence[Row]) -> AsyncIterator[Stored]:
@@ -134,7 +136,7 @@ async def read_of(reader: Reader, access: RecordAccess, numbers: Sequence[int], 
         **parameters(access),
         "first": first,
         "last": last,
-        "seqs": f"[{','.join(map(str, numbers))}]",
+        "seqs": "" if where == "all" else f"[{','.join(map(str, numbers))}]",
         "inline": inline_max,
     }
     return await reader.all(_numbered(access.types is not None, where), values)
