@@ -11,8 +11,16 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import cast
 
-from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor, ZstdError, get_frame_parameters
+from zstandard import (
+    ZstdCompressionDict,
+    ZstdCompressor,
+    ZstdDecompressor,
+    ZstdError,
+    frame_content_size,
+    get_frame_parameters,
+)
 
 LEVEL = 3
 """Level 6 takes four times as long to write and saves 6 bytes of 125."""
@@ -48,7 +56,9 @@ class Packed(threading.local):
 
     def __init__(self, number: int) -> None:
         self._compress = ZstdCompressor(LEVEL, dict_data=_loaded(number)).compress
-        self._own = ZstdDecompressor(dict_data=_loaded(number)).decompress
+        decompressor = ZstdDecompressor(dict_data=_loaded(number))
+        self._own = decompressor.decompress
+        self._together = decompressor.multi_decompress_to_buffer
         self._others: dict[int, Callable[[bytes], bytes]] = {}
 
     def pack(self, plain: bytes) -> bytes:
@@ -65,6 +75,21 @@ class Packed(threading.local):
             return [own(one) for one in kept]
         except ZstdError:  # one of them is plain, or of another dictionary
             return [self.unpack(one) for one in kept]
+
+    def unpack_together(self, kept: Sequence[bytes], size_max: int) -> Sequence[memoryview] | None:
+        """Return what was packed, of many, as views of one buffer: for a hundred and more that takes less time than one by one.
+
+        They are zstandard's own views, to be copied from (``join``, ``bytes``) and nothing else that a memoryview can do.
+        None if it is more than ``size_max`` bytes, or if one of them is plain, of another dictionary, or damaged.
+        """
+        if not kept:
+            return []
+        try:
+            if sum(map(frame_content_size, kept)) > size_max:
+                return None
+            return cast("Sequence[memoryview]", self._together([*kept]))
+        except ZstdError:
+            return None
 
     def unpack(self, kept: bytes) -> bytes:
         """Return what was packed. Raises: what ``UNREADABLE`` says."""

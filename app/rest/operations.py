@@ -81,7 +81,7 @@ async def everything(call: Call) -> FhirResponse:
         narrow=_narrowing(call), after=after, count=asked or None,
     )  # fmt: skip
     parts, is_small = await found.begun()
-    chunks = everything_in_parts(call.base, call.release, self_url, parts, next_url(found.following))
+    chunks = everything_in_parts(call.base, self_url, parts, next_url(found.following))
     response = FhirResponse(200, await anext(chunks), rest=chunks)
     if is_small:
         await response.gather()

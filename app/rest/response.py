@@ -17,6 +17,7 @@ from app.fhir.issues import Issue
 from app.fhir.release import Release
 from app.interactions.context import Stored
 from app.interactions.operations.delta import Delta
+from app.interactions.operations.everything import Shown
 from app.interactions.search import CURSOR, Page
 from app.interactions.written import Written
 from app.rest.outcome import outcome_body, outcome_tree
@@ -187,17 +188,21 @@ def everything_bundle(
 
 
 async def everything_in_parts(
-    base: str, release: Release, self_url: str, parts: AsyncIterable[Sequence[Stored]], next_url: str | None
+    base: str, self_url: str, parts: AsyncIterable[Sequence[Shown]], next_url: str | None
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the searchset of ``$everything`` as its parts are read."""
+    """Yield the searchset of ``$everything`` as its parts are read, all of which are held in the release of ``base``."""
     head = b'{"resourceType":"Bundle","type":"searchset","link":' + _links(_self_and_next(self_url, next_url))
     end = b"}"
-    async for versions in parts:
-        part = b"".join(_entries(base, release, versions, b"match"))
+    begin, after = f',{{"fullUrl":"{base}/', b',"search":{"mode":"match"}}'
+    async for resources in parts:
+        pieces: list[bytes | memoryview] = []
+        for name, key, body in resources:
+            pieces += (f'{begin}{name}/{key}","resource":'.encode(), body, after)
+        part = b"".join(pieces)
         if head:
             part = head + b',"entry":[' + part[1:]
             head, end = b"", b"]}"
-        del versions  # while a slow reader takes a part, there is one copy of it
+        del resources, pieces, body  # while a slow reader takes a part, there is one copy of it
         yield part
     yield head + end
 

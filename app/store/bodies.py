@@ -25,6 +25,9 @@ decode = _packed.unpack
 decode_all = _packed.unpack_all
 """Return the bodies of many rows."""
 
+decode_together = _packed.unpack_together
+"""Return the bodies of a hundred rows and more, to be copied from; None where that has to be done one by one."""
+
 
 @lru_cache(maxsize=1024)
 def _named(name: str) -> bytes:

@@ -10,14 +10,18 @@ from app.db.database import Reader
 from app.db.dialects import listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
-from app.store.pages import SEQ, inline, read_of, read_rows
+from app.store.bodies import decode_together
+from app.store.pages import PAGE_BYTES, SEQ, inline, read_of, read_rows
 from app.store.resources import Stored
 from app.store.rules import check_rules
 from app.store.tables import change, current, date_index
 from app.store.visible import parameters, visible
 
-PART = 100
+PART = 200
 """Resources that are read at once: half a millisecond, in which nobody else has their turn."""
+
+Shown = tuple[str, str, bytes | memoryview]
+"""What is shown of a resource in a Bundle: its type, its id, and its body, to be copied from."""
 
 
 @functools.cache
@@ -79,6 +83,25 @@ async def read_numbered(reader: Reader, access: RecordAccess, numbers: Sequence[
     place = reader, access
     found, read = await read_rows(rows, lambda _: place)
     return found, len(numbers) if read == len(rows) else numbers.index(rows[read][SEQ])
+
+
+async def read_shown(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Shown], int]:
+    """Return what ``read_numbered`` does, as it is shown.
+
+    For small resources that takes two thirds of the time: no more columns are read, and all are unpacked together.
+    """
+    rows = await read_of(reader, access, numbers, inline(len(numbers)), shown=True)
+    kept = [row[2] for row in rows]
+    bodies = decode_together(kept, PAGE_BYTES) if all(kept) else None
+    if bodies is None:
+        found, read = await read_numbered(reader, access, numbers)
+        return [as_shown(one) for one in found], read
+    return [(name, key, body) for (name, key, _), body in zip(rows, bodies, strict=True)], len(numbers)
+
+
+def as_shown(version: Stored) -> Shown:
+    """Return a version as it is shown."""
+    return version.resource_type, version.id, version.body
 
 
 async def read_everything(

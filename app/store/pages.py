@@ -41,8 +41,12 @@ PAGE_COLUMNS = 10
 def page_columns(row: Any) -> tuple[Any, ...]:
     """Return the columns of a row of a page: those of a stored version, its body only if it is short, and the length that is kept."""
     *others, body = columns(row)
-    length = func.length(body)
-    return (*others, case((length <= bindparam("inline"), body)).label("body"), length.label("length"))
+    return (*others, _short(body), func.length(body).label("length"))
+
+
+def _short(body: Any) -> Any:
+    """Return the column of a body that is there only if it is short."""
+    return case((func.length(body) <= bindparam("inline"), body)).label("body")
 
 
 def inline(limit: int) -> int:
@@ -127,8 +131,13 @@ async def _late(
     return {(row[0], row[SEQ]): row for row in found}
 
 
-async def read_of(reader: Reader, access: RecordAccess, numbers: Sequence[int], inline_max: int) -> list[Row]:
-    """Return the rows of the versions that these changes made, whose ``numbers`` rise, with bodies of at most ``inline_max`` bytes."""
+async def read_of(
+    reader: Reader, access: RecordAccess, numbers: Sequence[int], inline_max: int, *, shown: bool = False
+) -> list[Row]:
+    """Return the rows of the versions that these changes made, whose ``numbers`` rise, with bodies of at most ``inline_max`` bytes.
+
+    They are of ``page_columns``; if only what is ``shown`` matters, of type, id and body.
+    """
     first, last = numbers[0], numbers[-1]
     span = last - first + 1
     where: Where = "all" if span == len(numbers) else "most" if span <= _SPARSE * len(numbers) else "some"
@@ -139,11 +148,11 @@ async def read_of(reader: Reader, access: RecordAccess, numbers: Sequence[int], 
         "seqs": "" if where == "all" else f"[{','.join(map(str, numbers))}]",
         "inline": inline_max,
     }
-    return await reader.all(_numbered(access.types is not None, where), values)
+    return await reader.all(_numbered(access.types is not None, where, shown), values)
 
 
 @functools.cache
-def _numbered(limited_types: bool, where: Where) -> Statement:  # noqa: FBT001 - a form that is kept
+def _numbered(limited_types: bool, where: Where, shown: bool) -> Statement:  # noqa: FBT001 - a form that is kept
     """Return the statement for the versions that changes made, in order.
 
     Those that stand together are walked over, ``all`` or the ``most`` of which are wanted; where only ``some`` are, each is looked up.
@@ -156,4 +165,5 @@ def _numbered(limited_types: bool, where: Where) -> Statement:  # noqa: FBT001 -
         "some": [wanted],
     }
     seen = visible(change, limited_types=limited_types)
-    return hot(select(*page_columns(change)).where(seen, *conditions[where]).order_by(change.c.seq))
+    read = (change.c.type, change.c.id, _short(change.c.body)) if shown else page_columns(change)
+    return hot(select(*read).where(seen, *conditions[where]).order_by(change.c.seq))

@@ -9,6 +9,7 @@ Spec: https://hl7.org/fhir/R4/patient-operation-everything.html, https://hl7.org
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from app.access.policy import Wish
@@ -26,12 +27,25 @@ from app.interactions.consents import made_record
 from app.interactions.context import Context, gathered
 from app.interactions.gate import Deed, Touched
 from app.interactions.placement import record_of_patient
-from app.store.everything import PART, every_numbered, numbers_of_everything, read_numbered
+from app.store.everything import (
+    PART,
+    Shown,
+    as_shown,
+    every_numbered,
+    numbers_of_everything,
+    read_numbered,
+    read_shown,
+)
 from app.store.pages import PAGE_BYTES
 from app.store.resources import Stored
 from app.store.time_zone import time_zone_of
 
+__all__ = ["EVERYTHING_MAX", "Everything", "Narrow", "Narrowing", "Shown", "everything", "not_at_all", "person"]
+
 EVERYTHING_MAX = 100_000
+T = TypeVar("T")
+Read = Callable[[Reader, RecordAccess, Sequence[int]], Awaitable[tuple[list[T], int]]]
+"""How a part is read: the first of these numbers, and how many those were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +64,30 @@ class Everything:
     consents: Sequence[Stored]
     check: Callable[[], Awaitable[None]]
 
-    async def parts(self) -> AsyncIterator[list[Stored]]:
+    def parts(self) -> AsyncIterator[list[Shown]]:
         """Yield the resources in the order of change; before each part but the first it is looked whether it may be shown still.
 
         Raises: AccessDeniedError, GoneError.
         """
+        return self._parts(read_shown, [as_shown(one) for one in self.consents])
+
+    async def _parts(self, read: Read[T], consents: list[T]) -> AsyncIterator[list[T]]:
         done = 0
         while done < len(self.numbers):
             if done:
                 await self.check()
-            found, read = await read_numbered(
-                self.context.database.reader, self.access, self.numbers[done : done + PART]
-            )
-            if len(found) < read:
+            found, count = await read(self.context.database.reader, self.access, self.numbers[done : done + PART])
+            if len(found) < count:
                 message = "Something that was there when this answer began is not there any more."
                 raise GoneError(message)
-            done += read
+            done += count
             yield found
-        if self.consents:
+        if consents:
             if done:
                 await self.check()
-            yield [*self.consents]
+            yield consents
 
-    async def begun(self) -> tuple[AsyncIterator[list[Stored]], bool]:
+    async def begun(self) -> tuple[AsyncIterator[list[Shown]], bool]:
         """Return ``parts``, of which the first has been read, and whether what is kept is in that. Raises: as ``parts``."""
         parts = self.parts()
         begun = await anext(parts, None)
@@ -80,7 +95,7 @@ class Everything:
         del begun
         is_small = sum(map(len, first)) >= len(self.numbers)
 
-        async def from_the_first() -> AsyncIterator[list[Stored]]:
+        async def from_the_first() -> AsyncIterator[list[Shown]]:
             while first:
                 yield first.pop()
             async for part in parts:
@@ -92,7 +107,7 @@ class Everything:
         """Return what one page has room for, and where the next one begins (None: there is none). Raises: as ``parts``."""
         page: list[Stored] = []
         size = 0
-        async for part in self.parts():
+        async for part in self._parts(read_numbered, [*self.consents]):
             page += part
             size += sum(len(version.body) for version in part)
             if size > PAGE_BYTES and len(page) < len(self.numbers) + len(self.consents):

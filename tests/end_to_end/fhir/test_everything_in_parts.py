@@ -11,7 +11,8 @@ from app.db.database import Reader
 from app.errors import AccessDeniedError, GoneError
 from app.fhir.release import Release
 from app.interactions.operations import everything as everythings
-from app.store.everything import numbers_of_everything, read_numbered
+from app.store import everything, pages
+from app.store.everything import Shown, numbers_of_everything, read_numbered, read_shown
 from app.store.resources import Stored
 from tests.support.world import Caller, World, tree_of, weight
 
@@ -28,14 +29,14 @@ def after_the_first_part(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], 
     """Have something happen when the first part has been read."""
     parts: list[int] = []
 
-    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Stored], int]:
-        found, read = await read_numbered(reader, access, numbers)
+    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Shown], int]:
+        found, read = await read_shown(reader, access, numbers)
         parts.append(len(found))
         if len(parts) == 1:
             await happens()
         return found, read
 
-    monkeypatch.setattr(everythings, "read_numbered", reading)
+    monkeypatch.setattr(everythings, "read_shown", reading)
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
@@ -96,14 +97,14 @@ async def test_a_withdrawn_consent_breaks_the_answer_off_and_is_in_the_log(
 async def test_a_record_that_is_erased_meanwhile_breaks_the_answer_off(
     me: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Stored], int]:
-        found, read = await read_numbered(reader, access, numbers)
-        return found[1:], read
+    parts: list[int] = []
 
-    async def first() -> None:
-        monkeypatch.setattr(everythings, "read_numbered", reading)
+    async def reading(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Shown], int]:
+        found, read = await read_shown(reader, access, numbers)
+        parts.append(read)
+        return found[1:] if len(parts) > 1 else found, read
 
-    after_the_first_part(monkeypatch, first)
+    monkeypatch.setattr(everythings, "read_shown", reading)
     with pytest.raises(GoneError):
         await me("GET", ALL)
 
@@ -120,9 +121,60 @@ async def test_versions_are_read_by_their_numbers_whether_those_stand_together_o
     for wanted in (last, last[::2], [every[0], last[0], last[-1]], [last[3]]):
         found, read = await read_numbered(reader, access, wanted)
         assert ([one.seq for one in found], read) == (wanted, len(wanted))
+        assert await shown(reader, access, wanted) == told(found)
     nothing = RecordAccess(record_id, Category(0), Category(0), None, "none")
     for wanted in (last, last[::2], [every[0], last[-1]]):
         assert await read_numbered(reader, nothing, wanted) == ([], len(wanted))
+        assert await read_shown(reader, nothing, wanted) == ([], len(wanted))
+
+
+@pytest.mark.parametrize("size", [0, 100_000, 300_000], ids=["small", "kept plain", "read after the others"])
+async def test_what_is_shown_is_what_was_written_however_large(
+    world: World, me: Caller, patient: str, size: int
+) -> None:
+    """Of 20 rows a body comes along up to 210 kB."""
+    made = [await me.made(weight(R4, patient)) for _ in range(19)]
+    padded = {**weight(R4, patient), "text": narrative(size)} if size else weight(R4, patient)
+    made.insert(10, await me.made(padded))
+    reader, record_id = world.parts.context.database.reader, world.zonnestraal.record_id
+    access = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "own record")
+    wanted = (await numbers_of_everything(reader, access, R4, after=0, limit=1000))[-20:]
+    found, read = await read_numbered(reader, access, wanted)
+    assert read == 20
+    assert await shown(reader, access, wanted) == told(found)
+    assert {one.id for one in found} == {one["id"] for one in made}
+
+
+async def test_a_part_that_unpacks_to_more_than_a_page_has_room_for_ends_sooner(
+    world: World, me: Caller, patient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(8):
+        await me.made(weight(R4, patient))
+    reader, record_id = world.parts.context.database.reader, world.zonnestraal.record_id
+    access = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "own record")
+    wanted = (await numbers_of_everything(reader, access, R4, after=0, limit=1000))[-8:]
+    whole = await shown(reader, access, wanted)
+    for module in (everything, pages):
+        monkeypatch.setattr(module, "PAGE_BYTES", sum(len(body) for *_, body in whole[:3]))
+    found, read = await read_shown(reader, access, wanted)
+    assert (read, [(name, key, bytes(body)) for name, key, body in found]) == (3, whole[:3])
+
+
+async def shown(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> list[tuple[str, str, bytes]]:
+    """Return all that is shown of these changes, with the bytes of bodies."""
+    found, read = await read_shown(reader, access, numbers)
+    assert read == len(numbers)
+    return [(name, key, bytes(body)) for name, key, body in found]
+
+
+def told(versions: Sequence[Stored]) -> list[tuple[str, str, bytes]]:
+    """Return what is to be shown of versions."""
+    return [(one.resource_type, one.id, one.body) for one in versions]
+
+
+def narrative(size: int) -> dict[str, str]:
+    """Return a narrative of so many letters."""
+    return {"status": "additional", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{"x" * size}</div>'}
 
 
 def is_refused_everything(event: dict[str, Any]) -> bool:

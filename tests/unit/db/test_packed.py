@@ -64,6 +64,23 @@ def test_of_many_a_damaged_one_is_an_error() -> None:
         packed.unpack_all([BODY, packed.pack(BODY)[:-4]])
 
 
+def test_many_are_unpacked_together_if_they_have_room() -> None:
+    packed = Packed(1)
+    kept = [packed.pack(BODY)] * 3
+    found = packed.unpack_together(kept, 3 * len(BODY))
+    assert found is not None
+    assert [bytes(one) for one in found] == [BODY] * 3
+    assert packed.unpack_together(kept, 3 * len(BODY) - 1) is None
+    assert packed.unpack_together([], 0) == []
+
+
+@pytest.mark.parametrize(
+    "other", [BODY, b"", Packed(2).pack(BODY), Packed(1).pack(BODY)[:-4]], ids=["plain", "empty", "other", "damaged"]
+)
+def test_what_can_not_be_unpacked_together_is_left_to_who_asks(other: bytes) -> None:
+    assert Packed(1).unpack_together([Packed(1).pack(BODY), other], 10_000) is None
+
+
 def test_a_frame_of_a_dictionary_that_is_not_there_is_an_error() -> None:
     frame = bytearray(Packed(1).pack(BODY))
     frame[frame.index(b"\x01", 5)] = 99
