@@ -15,7 +15,7 @@ from app.audit.events import Trace
 from app.cli_runner import Runner
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.interactions.import_lines import Line, files_in, lines_of_files
+from app.interactions.import_lines import Place, files_in, lines_of_files
 from app.interactions.record_import import Imported, Rejected, import_resources
 from app.wiring import Parts
 
@@ -83,22 +83,22 @@ class _Rejections:
         if self._count <= SHOWN_MAX:
             for issue in rejected.issues:
                 place = f" {issue.expression}:" if issue.expression else ""
-                typer.echo(f"{_place(rejected.line)}:{place} {issue.diagnostics}", err=True)
+                typer.echo(f"{_place(rejected.place)}:{place} {issue.diagnostics}", err=True)
         elif self._count == SHOWN_MAX + 1:
             typer.echo("There are more: --report FILE has all of them.", err=True)
 
 
-def _place(line: Line) -> str:
-    entry = "" if line.entry is None else f", entry {line.entry}"
-    return f"{line.file}, line {line.number}{entry}"
+def _place(place: Place) -> str:
+    entry = "" if place.entry is None else f", entry {place.entry}"
+    return f"{place.file}, line {place.number}{entry}"
 
 
 def _reported(rejected: Rejected) -> bytes:
-    line = rejected.line
-    entry = {} if line.entry is None else {"entry": line.entry}
+    place = rejected.place
+    entry = {} if place.entry is None else {"entry": place.entry}
     outcome = {"resourceType": "OperationOutcome", "issue": [_issue(issue) for issue in rejected.issues]}
-    place = {"file": line.file, "line": line.number, **entry}
-    return _encode({**place, "resource": rejected.reference, "outcome": outcome}) + b"\n"
+    reported = {"file": place.file, "line": place.number, **entry, "resource": rejected.reference, "outcome": outcome}
+    return _encode(reported) + b"\n"
 
 
 def _issue(issue: Issue) -> dict[str, object]:

@@ -3,6 +3,7 @@
 Nothing else is needed for that than what a ``Setup`` says, so that other processes can do it (``import_helpers.py``).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from zoneinfo import ZoneInfo
@@ -90,7 +91,14 @@ class Arrival:
     """
 
     def __init__(
-        self, checks: Checks, body: bytes, name: Name, checked: Checked, *, times: int = 0, brings_patient: bool = False
+        self,
+        checks: Checks,
+        body: Callable[[], bytes],
+        name: Name,
+        checked: Checked,
+        *,
+        times: int = 0,
+        brings_patient: bool = False,
     ) -> None:
         self.name, self.checked, self.times, self.brings_patient = name, checked, times, brings_patient
         self._checks, self._body = checks, body
@@ -118,7 +126,7 @@ class Arrival:
     @cached_property
     def parsed(self) -> Parsed:
         """The whole resource: few are looked into once they were checked."""
-        return msgspec.structs.replace(self._checks.parse(self._body), id=self.id)
+        return msgspec.structs.replace(self._checks.parse(self._body()), id=self.id)
 
     def rows(self, time_zone: ZoneInfo) -> IndexRows:
         """Return its index rows. Raises: UnprocessableError."""

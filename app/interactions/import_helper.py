@@ -1,6 +1,6 @@
 """A process that checks lines of an import for another one: ``python -m app.interactions.import_helper``.
 
-It is asked over its standard input and answers over its standard output, in the same order: frames of MessagePack with their
+It is asked over its standard input, by the places of bodies in a file that it is given, and answers over its standard output, in the same order: frames of MessagePack with their
 length before them. It has no database and keeps nothing. It ends when its input does, so with the process that asks, however
 that ends.
 
@@ -18,6 +18,7 @@ import msgspec
 from app.errors import RegieError
 from app.fhir.release import Release
 from app.interactions.import_checks import Checked, Checks
+from app.interactions.import_spool import Piece, piece_of
 from app.interactions.setup import Setup
 from app.logs import configure_logs
 
@@ -29,15 +30,16 @@ encode = msgspec.msgpack.Encoder().encode
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
-    """What it is told first."""
+    """What it is told first; ``file`` is a descriptor that it was given, of the file with the bodies."""
 
     setup: Setup
     release: Release
+    file: int
 
 
 decode_answer = msgspec.msgpack.Decoder(list[Checked | None]).decode
 _decode_told = msgspec.msgpack.Decoder(Told).decode
-_decode_bodies = msgspec.msgpack.Decoder(list[bytes]).decode
+_decode_asked = msgspec.msgpack.Decoder(list[Piece]).decode
 
 
 def framed(content: bytes) -> bytes:
@@ -68,7 +70,7 @@ def answer(source: BinaryIO, sink: BinaryIO) -> None:
     conformance = told.setup.conformance()
     checks = Checks(told.setup, told.release, told.setup.indexer(), conformance)
     while (asked := _frame(source)) is not None:
-        sink.write(framed(encode([_checked(checks, body) for body in _decode_bodies(asked)])))
+        sink.write(framed(encode([_checked(checks, piece_of(told.file, one)) for one in _decode_asked(asked)])))
         sink.flush()
 
 

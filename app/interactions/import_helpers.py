@@ -28,10 +28,14 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Helpers:
-    """Up to ``count`` helpers; with 1, and as long as none were started, all is left to this process."""
+    """Up to ``count`` helpers; with 1, and as long as none were started, all is left to this process.
 
-    def __init__(self, setup: Setup, release: Release, count: int) -> None:
-        self._told = framed(encode(Told(setup, release)))
+    ``file`` is the descriptor of that with the bodies.
+    """
+
+    def __init__(self, setup: Setup, release: Release, count: int, file: int) -> None:
+        self._told = framed(encode(Told(setup, release, file)))
+        self._file = file
         self._count = count if count > 1 else 0
         self._processes: list[Process] = []
 
@@ -53,7 +57,9 @@ class Helpers:
             # By the same code and libraries as here, whatever folder this is called in.
             command = (sys.executable, "-P", "-m", "app.interactions.import_helper")
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)])}
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, env=environment, pass_fds=(self._file,)
+            )
             self._processes.append(process)
             _input(process).write(self._told)
 
@@ -69,7 +75,7 @@ class Helpers:
             process = next(turns) if is_asked else None
             if process is not None:
                 # It is not waited for that it is read: the helper may wait in turn for an answer to be read.
-                _input(process).write(framed(encode([one.line.body for one in chunk])))
+                _input(process).write(framed(encode([one.body for one in chunk])))
             going.append((chunk, process))
             if len(going) > CHUNKS_EACH * len(self._processes):
                 yield await _answered(*going.popleft())

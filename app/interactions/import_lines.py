@@ -31,16 +31,22 @@ _ENDINGS = (".ndjson", ".ndjson.gz", ".json", ".json.gz")
 _URN = "urn:uuid:"
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a resource came from: the file, the number of the line, from 1, and its own in a Bundle, from 0."""
+
+    file: str
+    number: int
+    entry: int | None = None
+
+
 class Line(msgspec.Struct, frozen=True):
-    """A resource on its way in, with the place that it came from; ``entry`` is its number in a Bundle, from 0.
+    """A resource on its way in.
 
     ``id`` is the id it gets where it has none itself, ``fault`` what is wrong with the line, which has no body then.
     """
 
-    file: str
-    number: int
+    place: Place
     body: bytes
-    entry: int | None = None
     id: str | None = None
     fault: str = ""
 
@@ -136,16 +142,16 @@ def lines_in(release: Release, name: str, file: BinaryIO | gzip.GzipFile) -> Ite
                 line = file.readline(LINE_MAX)
             yield _too_long(name, number)
         elif body := line.strip():
-            yield from _resources(release, Line(name, number, body))
+            yield from _resources(release, Line(Place(name, number), body))
 
 
 def _whole(name: str, file: BinaryIO | gzip.GzipFile) -> Line:
     body = file.read(LINE_MAX + 1)
-    return Line(name, 1, body) if len(body) <= LINE_MAX else _too_long(name, 1)
+    return Line(Place(name, 1), body) if len(body) <= LINE_MAX else _too_long(name, 1)
 
 
 def _too_long(name: str, number: int) -> Line:
-    return Line(name, number, b"", fault=f"A resource, or a Bundle, may have {LINE_MAX} bytes.")
+    return Line(Place(name, number), b"", fault=f"A resource, or a Bundle, may have {LINE_MAX} bytes.")
 
 
 def _resources(release: Release, line: Line) -> Iterator[Line]:
@@ -166,7 +172,8 @@ def _resources(release: Release, line: Line) -> Iterator[Line]:
             links[entry.full_url] = f"{named(entry.resource).resource_type}/{chosen}"
     for index, entry in enumerate(entries):
         if body := bytes(entry.resource):
-            yield replace(line, body=_linked(release, body, links), entry=index, id=_id_of(entry))
+            place = replace(line.place, entry=index)
+            yield Line(place, _linked(release, body, links), _id_of(entry))
 
 
 def _linked(release: Release, body: bytes, links: Mapping[str, str]) -> bytes:

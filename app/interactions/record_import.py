@@ -34,7 +34,7 @@ from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.import_checks import Arrival, Checked, Checks
 from app.interactions.import_helpers import Helpers
-from app.interactions.import_lines import Line, is_together, named, patients_named
+from app.interactions.import_lines import Line, Place, is_together, named, patients_named
 from app.interactions.import_spool import Part, Spool, Spooled
 from app.interactions.repeat import Outcome, issues_of
 from app.interactions.written import Written
@@ -54,7 +54,7 @@ TOGETHER_MAX = 100_000
 class Rejected:
     """A line that was not taken, with all that is wrong with it; ``reference`` is ``Type/id`` as far as it says so."""
 
-    line: Line
+    place: Place
     reference: str
     issues: tuple[Issue, ...]
 
@@ -109,8 +109,8 @@ async def import_resources(
     finds = context.terminology_server is None  # it is asked first, where it is known what comes in together
     checks = Checks(context.setup, release, context.index, context.conformance, finds)
     work = _Import(context, operator, trace, release, checks, told, Imported())
-    async with Helpers(context.setup, release, processes if finds else 1) as helpers:
-        with Spool() as spool:
+    with Spool() as spool:
+        async with Helpers(context.setup, release, processes if finds else 1, spool.file) as helpers:
             for line in lines:
                 work.spool(spool, line)
                 progress("read", spool.count, 0)
@@ -128,7 +128,7 @@ async def import_resources(
                 async for chunk, checked in helpers.checked(_chunks(spool.read())):
                     if chunk[0].part is Part.TOGETHER:
                         await behind.end()
-                        await work.together(chunk[0])
+                        await work.together(chunk[0], spool.body(chunk[0]))
                         done += 1
                         progress("write", done, spool.count)
                     else:
@@ -170,11 +170,11 @@ def _chunks(lines: Iterator[Spooled]) -> Iterator[list[Spooled]]:
     size = 0
     for one in lines:
         is_apart = one.part is Part.TOGETHER or (chunk and chunk[-1].part is not one.part)
-        if chunk and (is_apart or len(chunk) == CHUNK or size + len(one.line.body) > CHUNK_BYTES):
+        if chunk and (is_apart or len(chunk) == CHUNK or size + one.body.size > CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
         chunk.append(one)
-        size += len(one.line.body)
+        size += one.body.size
     if chunk:
         yield chunk
 
@@ -255,30 +255,32 @@ class _Import:
             elif isinstance(outcome, AlreadyIn):
                 self.result.already += 1
             else:
-                self._reject(one.spooled.line, _reference(one.spooled), outcome)
+                self._reject(one.spooled.place, _reference(one.spooled), outcome)
                 first = first or outcome
         if first is not None:
             await self.context.gate.refused(self.operator, self.trace, deed, first)
 
-    def _reject(self, line: Line, reference: str, error: RegieError) -> None:
+    def _reject(self, place: Place, reference: str, error: RegieError) -> None:
         self.result.rejected += 1
-        self.told(Rejected(line, reference, issues_of(error)))
+        self.told(Rejected(place, reference, issues_of(error)))
 
     def _read(self, spool: Spool, one: Spooled, checked: Checked | None) -> _Ready:
-        kind, line = one.resource_type, one.line
+        kind = one.resource_type
         try:
-            if line.fault:
-                raise UnprocessableError(line.fault)
+            if one.fault:
+                raise UnprocessableError(one.fault)
             if kind in NOT_KEPT:
                 raise NotSupportedError(f"A {kind} is not kept as a resource of a record.")
             if checked is None:
-                checked = self.checks.check(self.checks.parse(line.body))
+                checked = self.checks.check(self.checks.parse(spool.body(one)))
             chosen = one.id or self._made_id(one)
             if not is_valid("id", chosen):
                 raise BadRequestError("This is no id of a resource.", expression=f"{kind}.id")
             brings = bool(one.person) and spool.has_patient(one.person)
             times = one.times if one.id else 0
-            arrival = Arrival(self.checks, line.body, (kind, chosen), checked, times=times, brings_patient=brings)
+            arrival = Arrival(
+                self.checks, partial(spool.body, one), (kind, chosen), checked, times=times, brings_patient=brings
+            )
             return _Ready(one, arrival)
         except RegieError as error:
             return _Ready(one, None, error)
@@ -289,21 +291,21 @@ class _Import:
         digest = hashlib.blake2b(text, digest_size=16, key=self.context.index_key[:64]).digest()
         return str(uuid.UUID(bytes=digest, version=5))
 
-    async def together(self, one: Spooled) -> None:
+    async def together(self, one: Spooled, body: bytes) -> None:
         """Do what a batch or transaction asks, once."""
-        key = f"import {hashlib.sha256(one.line.body).hexdigest()} {one.times}"
+        key = f"import {hashlib.sha256(body).hexdigest()} {one.times}"
         context = replace(self.context, limits=replace(self.context.limits, bundle_entries_max=TOGETHER_MAX))
         try:
-            answer = await bundle(context, self.operator, self.trace, self.release, one.line.body, idempotency_key=key)
+            answer = await bundle(context, self.operator, self.trace, self.release, body, idempotency_key=key)
         except UnavailableError:
             raise
         except RegieError as error:
-            self._reject(one.line, "Bundle", error)
+            self._reject(one.place, "Bundle", error)
             return
         for entry in answer.entries:
             outcome = entry.outcome
             if isinstance(outcome, RegieError):
-                self._reject(msgspec.structs.replace(one.line, entry=entry.asked.index), entry.resource_type, outcome)
+                self._reject(msgspec.structs.replace(one.place, entry=entry.asked.index), entry.resource_type, outcome)
             elif isinstance(outcome, Written) and outcome.interaction:
                 self.result.written += 1
             else:

@@ -41,7 +41,7 @@ async def imported(
     brought = Brought(Imported())
 
     def told(rejected: Rejected) -> None:
-        brought.rejected[rejected.line.number] = rejected
+        brought.rejected[rejected.place.number] = rejected
 
     lines = lines_of(bodies, release)
     context = parts.context

@@ -3,11 +3,12 @@
 import asyncio
 import gzip
 import json
+import os
 import random
 import threading
 import tracemalloc
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from app.db.database import Transaction
 from app.errors import UnavailableError, UnprocessableError
 from app.fhir.release import Release
 from app.interactions import record_import
-from app.interactions.import_lines import Line, files_in, lines_of_files
-from app.interactions.import_spool import Part, Spool
+from app.interactions.import_lines import Line, Place, files_in, lines_of_files
+from app.interactions.import_spool import Part, Spool, Spooled
 from app.interactions.people import record_with_patient
 from app.store import pages
 from app.store.changes import all_records
@@ -204,7 +205,7 @@ async def test_a_line_that_nobody_can_read_is_rejected_and_the_others_go_in(pers
         person.parts.context, OPERATOR, Trace("test"), Release.R4, lines, rejected.append
     )
     assert (found.written, found.already, found.rejected) == (2, 0, 2)
-    places = {(one.line.number, one.line.entry): one.issues[0].diagnostics for one in rejected}
+    places = {(one.place.number, one.place.entry): one.issues[0].diagnostics for one in rejected}
     assert "nested too deep" in places[1, None]
     assert "not JSON in UTF-8" in places[2, 1]
 
@@ -297,7 +298,7 @@ def test_a_folder_is_all_its_files_packed_or_not(tmp_path: Path) -> None:
     (tmp_path / "Observation.ndjson.gz").write_bytes(gzip.compress(b'{"resourceType":"Observation"}'))
     (tmp_path / "README.txt").write_text("not a resource")
     found = list(lines_of_files(Release.R4, files_in([tmp_path])))
-    assert [(line.file, line.number) for line in found] == [
+    assert [(line.place.file, line.place.number) for line in found] == [
         (str(tmp_path / "Observation.ndjson.gz"), 1),
         (str(tmp_path / "Patient.ndjson"), 1),
     ], "with its folder: two may have a file of one name"
@@ -321,14 +322,24 @@ async def test_everybody_reads_that_it_was_imported(person: Inside) -> None:
     assert sum(one["count"] for one in told) == 8
 
 
-@pytest.mark.parametrize("pages", [4, 42], ids=["reading", "putting in order"])
+@pytest.mark.parametrize("full", ["reading", "putting in order", "the bodies"])
 async def test_a_full_disk_for_temporary_files_is_told_and_nothing_goes_in(
-    person: Inside, monkeypatch: pytest.MonkeyPatch, pages: int
+    person: Inside, monkeypatch: pytest.MonkeyPatch, full: str
 ) -> None:
     class SmallSpool(Spool):
         def __init__(self) -> None:
             super().__init__()
-            self._connection.execute(f"PRAGMA max_page_count={pages}")
+            if full == "the bodies":
+                with Path("/dev/full").open("r+b", buffering=0) as of_no_room:
+                    os.dup2(of_no_room.fileno(), self.file)
+            elif full == "reading":
+                self._connection.execute("PRAGMA max_page_count=2")
+
+        def read(self) -> Iterator[Spooled]:
+            if full == "putting in order":
+                self._put_down()
+                self._connection.execute("PRAGMA max_page_count=1")  # none more than there are
+            return super().read()
 
     monkeypatch.setattr(record_import, "Spool", SmallSpool)
     records = await all_records(person.parts.database.reader, 100)
@@ -340,7 +351,7 @@ async def test_a_full_disk_for_temporary_files_is_told_and_nothing_goes_in(
 def test_the_same_line_again_and_again_costs_as_much_each_time() -> None:
     with Spool() as spool:
         for number in range(2_000):
-            spool.add(Line("lines", number, b'{"resourceType":"Basic"}'), Part.OF_NOBODY, "", "Basic", None)
+            spool.add(Line(Place("lines", number), b'{"resourceType":"Basic"}'), Part.OF_NOBODY, "", "Basic", None)
         thousands: list[None] = []
         spool._connection.set_progress_handler(lambda: thousands.append(None), 1_000)
         assert [one.times for one in spool.read()] == list(range(2_000))

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from app.interactions import record_import
 from app.interactions.import_checks import Checked
 from app.interactions.import_helper import LENGTH, Told, decode_answer, encode, framed
 from app.interactions.import_helpers import CHUNKS_EACH, Chunk, Helpers
-from app.interactions.import_lines import Line
-from app.interactions.import_spool import Part, Spooled
+from app.interactions.import_lines import Place
+from app.interactions.import_spool import Part, Piece, Spooled
 from app.interactions.setup import Setup
 from app.store.changes import all_records
 from tests.support.importing import Brought, imported
@@ -48,6 +49,17 @@ def weight(number: int, id_: str, **more: Any) -> dict[str, Any]:
         "subject": {"reference": f"Patient/weerklank-{number}"}, "effectiveDateTime": "2026-03-01",
         "valueQuantity": {"value": 72.5, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}, **more,
     }  # fmt: skip
+
+
+BODY = json.dumps(weight(0, "weight")).encode()
+
+
+@pytest.fixture
+def bodies() -> Iterator[int]:
+    """Give the descriptor of a file with a body, and something that is none behind it."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(BODY + b"no JSON")
+        yield file.fileno()
 
 
 def some_lines() -> list[bytes]:
@@ -126,8 +138,8 @@ async def test_a_helper_that_is_killed_ends_the_import_which_can_be_begun_again(
     await asyncio.to_thread(person.soundness.check)
 
 
-async def test_an_import_that_is_cancelled_leaves_no_helper(person: Inside) -> None:
-    async with Helpers(person.parts.context.setup, Release.R4, 2) as helpers:
+async def test_an_import_that_is_cancelled_leaves_no_helper(person: Inside, bodies: int) -> None:
+    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
         await helpers.start()
         pids = [process.pid for process in helpers._processes]
         with pytest.raises(TimeoutError):
@@ -138,12 +150,12 @@ async def test_an_import_that_is_cancelled_leaves_no_helper(person: Inside) -> N
 
 
 async def test_a_helper_finds_the_libraries_that_are_found_here(
-    person: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    person: Inside, bodies: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = "from pathlib import Path\nPath(__file__).with_name('was-found').touch()\n"
     await asyncio.to_thread((tmp_path / "sitecustomize.py").write_text, shown)
     monkeypatch.syspath_prepend(str(tmp_path))
-    async with Helpers(person.parts.context.setup, Release.R4, 2) as helpers:
+    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
         await helpers.start()
         assert await _all(helpers, iter([chunk(1)])) == [1]
     assert (tmp_path / "was-found").exists()
@@ -157,15 +169,15 @@ def never_ending() -> Iterator[Chunk]:
 
 
 def chunk(number: int) -> Chunk:
-    body = json.dumps(weight(0, f"weight-{number}")).encode()
-    return [Spooled(Line("lines", number, body), Part.OF_A_PERSON, "weerklank-0", "Observation", None, b"", 0)]
+    place = Place("lines", number)
+    return [Spooled(place, "", Part.OF_A_PERSON, "weerklank-0", "Observation", None, b"", Piece(0, len(BODY)))]
 
 
 async def _all(helpers: Helpers, chunks: Iterator[Chunk]) -> list[int]:
-    return [chunk[0].line.number async for chunk, _ in helpers.checked(chunks)]
+    return [chunk[0].place.number async for chunk, _ in helpers.checked(chunks)]
 
 
-async def test_only_some_chunks_are_on_their_way_and_they_come_back_in_order(person: Inside) -> None:
+async def test_only_some_chunks_are_on_their_way_and_they_come_back_in_order(person: Inside, bodies: int) -> None:
     taken = 0
 
     def chunks() -> Iterator[Chunk]:
@@ -175,27 +187,29 @@ async def test_only_some_chunks_are_on_their_way_and_they_come_back_in_order(per
             yield chunk(number)
 
     found: list[int] = []
-    async with Helpers(person.parts.context.setup, Release.R4, 2) as helpers:
+    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
         await helpers.start()
         async for (one,), (checked,) in helpers.checked(chunks()):
             assert taken - len(found) <= CHUNKS_EACH * 2 + 1
             assert checked is not None
-            found.append(one.line.number)
+            found.append(one.place.number)
     assert found == list(range(40))
 
 
-async def test_a_helper_ignores_an_interruption_and_ends_when_nobody_asks_any_more(person: Inside) -> None:
-    await asyncio.to_thread(ask_and_interrupt, person.parts.context.setup)
+async def test_a_helper_ignores_an_interruption_and_ends_when_nobody_asks_any_more(person: Inside, bodies: int) -> None:
+    await asyncio.to_thread(ask_and_interrupt, person.parts.context.setup, bodies)
 
 
-def ask_and_interrupt(setup: Setup) -> None:
+def ask_and_interrupt(setup: Setup, bodies: int) -> None:
     command = [sys.executable, "-m", "app.interactions.import_helper"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[bodies]
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(framed(encode(Told(setup, Release.R4))))
+        process.stdin.write(framed(encode(Told(setup, Release.R4, bodies))))
         for _ in range(2):
-            process.stdin.write(framed(encode([json.dumps(weight(0, "weight")).encode(), b"no JSON"])))
+            process.stdin.write(framed(encode([Piece(0, len(BODY)), Piece(len(BODY), len(b"no JSON"))])))
             process.stdin.flush()
             (length,) = LENGTH.unpack(process.stdout.read(LENGTH.size))
             answer = decode_answer(process.stdout.read(length))
