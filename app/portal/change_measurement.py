@@ -66,23 +66,16 @@ async def is_taken_back(reading: Reading, release: str, resource_id: str) -> boo
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the route ``/measurements/{key}/{release}/{resource_id}``: an id may be in both releases."""
+    """Return the route ``/measurements/{key}/{release}/{resource_id}``: an id may be in both releases.
+
+    An address of before has no release; a form that was opened there is kept too.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/measurements/{key}/{resource_id}")
-    async def without_release(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], key: str, resource_id: str
-    ) -> RedirectResponse:
-        """Lead an address of before to where the form is now."""
-        reading, language = reading_for(parts, request, person), language_of(request)
-        for one in await reading.found("Observation", ("_id", resource_id)):
-            if _fields_of(kind_with_form(key), one.tree(), reading, language) is not None:
-                return RedirectResponse(f"/measurements/{key}/{one.release.path}/{resource_id}", 303)
-        raise NotFoundError("There is no such measurement.")
-
     @routes.get("/measurements/{key}/{release}/{resource_id}")
     async def correct_form(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], key: str, release: str, resource_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], key: str, resource_id: str, release: str = ""
     ) -> HTMLResponse:
         kind, reading, language = kind_with_form(key), reading_for(parts, request, person), language_of(request)
         one, fields = await _own(reading, kind, release, resource_id, language)
@@ -91,24 +84,27 @@ def router(parts: Parts) -> APIRouter:
         before = typed_in(typed_before(request, person))
         is_back = bool(before) and before.get("do") != "take-back"
         typed = before if is_back else {**fields, "version": str(one.version)}
-        answer = form_page(request, parts, person, kind, typed, changes=f"{release}/{resource_id}", is_back=is_back)
+        place = f"{one.release.path}/{resource_id}"
+        answer = form_page(request, parts, person, kind, typed, changes=place, is_back=is_back)
         forget_typed(request, answer)
         return answer
 
+    @routes.post("/measurements/{key}/{resource_id}")
     @routes.post("/measurements/{key}/{release}/{resource_id}")
     async def correct(
         request: Request,
         form: KeptForm,
         person: Annotated[SignedIn, Depends(in_record)],
         key: str,
-        release: str,
         resource_id: str,
+        release: str = "",
     ) -> Response:
         kind, reading, typed = kind_with_form(key), reading_for(parts, request, person), typed_in(form)
-        takes_back, place = typed.get("do") == "take-back", f"{release}/{resource_id}"
+        takes_back = typed.get("do") == "take-back"
         if takes_back and await is_taken_back(reading, release, resource_id):
             return RedirectResponse(f"/measurements/{key}?saved=taken-back", 303)  # sent twice
         one, fields = await _own(reading, kind, release, resource_id, language_of(request))
+        place = f"{one.release.path}/{resource_id}"
         found = Checked() if takes_back else checked(key, typed, reading.now, language_of(request))
         if found.errors or not is_sure(found, form):
             return form_page(request, parts, person, kind, typed, found, changes=place)

@@ -119,9 +119,9 @@ def _checked(form: FormData, offered: set[str], source: tuple[Release, str, str]
 
 
 async def _choices(reading: Reading, part: str, about: str) -> list[tuple[str, str]]:
-    """Return what of a part of a page can be wrong, each name once: ``Type/id`` and the name; ``about`` comes first."""
-    trees = [one for several in await reading.several(*PARTS_OF_PAGES.get(part, ())) for one in several]
-    named_ones = sorted((_name_of(tree), own_name(tree)) for tree in trees)
+    """Return what of a part of a page can be wrong, each name once: ``r4/Type/id`` and the name; ``about`` comes first."""
+    found = [one for resource_type in PARTS_OF_PAGES.get(part, ()) for one in await reading.found(resource_type)]
+    named_ones = sorted((_name_of(one.tree()), f"{one.release.path}/{own_name(one.tree())}") for one in found)
     by_name = {name: source for name, source in reversed(named_ones) if name}
     by_name |= {name: source for name, source in named_ones if name and source == about}
     return [(source, name) for name, source in sorted(by_name.items())][:CHOICES_MAX]
@@ -130,17 +130,20 @@ async def _choices(reading: Reading, part: str, about: str) -> list[tuple[str, s
 async def _sought(parts: Parts, request: Request, person: SignedIn, about: str) -> tuple[Release, str, str] | None:
     """Return release, ``Type/id`` and name of a resource of the record that can be wrong, None if there is none.
 
-    An id may be in both releases: where these are called differently it names neither, and the person's own words tell which it is.
+    ``about`` is ``r4/Type/id``. One of before has no release, and an id may be in both: where these are called differently it
+    names neither, and the person's own words tell which it is.
     """
-    resource_type, _, resource_id = about.partition("/")
+    *paths, resource_type, resource_id = about.split("/") if about.count("/") in (1, 2) else ("", "")
     if resource_type not in ABOUT or not RESOURCE_ID.fullmatch(resource_id):
         return None
-    sources = []
+    name, sources = f"{resource_type}/{resource_id}", []
     for release in Release:
+        if release.path not in (paths or [release.path]):
+            continue
         found = await parts.interactions.search(
             person.requester(), trace_of(request), release, resource_type, [("_id", resource_id)]
         )
-        sources += [(release, about, _name_of(one.tree())[:TOPIC_LENGTH_MAX]) for one in found.matches]
+        sources += [(release, name, _name_of(one.tree())[:TOPIC_LENGTH_MAX]) for one in found.matches]
     return sources[0] if len({name for _, _, name in sources}) == 1 else None
 
 
@@ -160,7 +163,7 @@ def router(parts: Parts) -> APIRouter:
             for name in ("topic", "wrong", "right", "practice", "about", "part")
         }
         if form is None and (source := await _sought(parts, request, person, request.query_params.get("about", ""))):
-            _, filled["about"], filled["topic"] = source
+            filled["about"], filled["topic"] = f"{source[0].path}/{source[1]}", source[2]
         if form is None and (part := request.query_params.get("part", "")) in PARTS_OF_PAGES:
             filled["part"] = part
         requests = asked_of(tasks, messages)

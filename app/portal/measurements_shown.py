@@ -81,7 +81,6 @@ class Row:
     by: str
     note: str
     state: int | None
-    source: str
     place: str
     is_own: bool
     is_sensitive: bool
@@ -346,7 +345,6 @@ def rows_of(
             by=one.by,
             note=one.note,
             state=state_of(one.values, targets),
-            source=one.source,
             place=one.place,
             is_own=one.is_own,
             is_sensitive=is_restricted(one.resource),

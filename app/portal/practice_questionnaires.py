@@ -164,9 +164,10 @@ def router(parts: LoginParts) -> APIRouter:
         return await page_about(parts, request, who, grant_id, steps.ended, PAGE, who, grant_id, resource_id)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}/answers/{{resource_id}}")
+    @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}/answers/{{release}}/{{resource_id}}")
     async def answers(
-        request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str
+        request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str, release: str = ""
     ) -> Response:
-        return await page_about(parts, request, who, grant_id, show_answers, PAGE, resource_id)
+        return await page_about(parts, request, who, grant_id, show_answers, PAGE, release, resource_id)
 
     return routes

@@ -2,8 +2,9 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
@@ -11,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from app.access.categories import Category
 from app.access.smart_scope import Action
 from app.errors import NotFoundError, UnprocessableError
-from app.fhir.elements import Tree, day_of, listed, named, newest_first, referred
+from app.fhir.elements import Tree, day_of, listed, moment_of, named, referred
 from app.portal.answering import given, in_words
 from app.portal.careplan import OVER
 from app.portal.interactions import Found
@@ -107,40 +108,54 @@ class Lists:
     filled_in: list[Line]
 
 
-def lists_of(tasks: list[Tree], responses: list[Tree], known: list[Found], language_code: str) -> Lists:
-    """Return what waits, what was begun and what was filled in, newest first; what was begun does not wait as well."""
-    by_name = {name: one for one in known for name in names_of(one)}
+def _called(one: Found, names: set[str], known: list[Found]) -> Found | None:
+    """Return the questionnaire that goes by one of these names, before others that of the release of who names it."""
+    found = [form for form in known if names_of(form) & names]
+    return min(found, key=lambda form: form.release is not one.release, default=None)
 
-    def line(names: set[str], title: str, **other: Any) -> Line:
-        one = next((by_name[name] for name in sorted(names) if name in by_name), None)
-        found = said(one.tree(), "title", language_code) if one else ""
-        path = f"/questionnaires/{one.tree()['id']}" if one else ""
+
+def lists_of(tasks: list[Found], responses: list[Found], known: list[Found], language_code: str) -> Lists:
+    """Return what waits, what was begun and what was filled in, newest first; what was begun does not wait as well."""
+
+    def line(one: Found, names: set[str], title: str, **other: Any) -> Line:
+        form = _called(one, names, known)
+        found = said(form.tree(), "title", language_code) if form else ""
+        path = f"/questionnaires/{form.release.path}/{form.tree()['id']}" if form else ""
         return Line(**{"path": path, "title": found or title, **other})
 
     made = Lists([], [], [])
-    for one in newest_first([one for one in responses if one.get("status") != "entered-in-error"], "authored"):
-        names, day = named_in(one.get("questionnaire")), day_of(one.get("authored"))
-        title = "" if isinstance(one.get("questionnaire"), str) else named(one.get("questionnaire"))
-        if one.get("status") == "in-progress":
-            made.begun.append(line(names, title, day=day))
+    for one in sorted(responses, key=_written_at, reverse=True):
+        tree = one.tree()
+        if tree.get("status") == "entered-in-error":
+            continue
+        names, day = named_in(tree.get("questionnaire")), day_of(tree.get("authored"))
+        title = "" if isinstance(tree.get("questionnaire"), str) else named(tree.get("questionnaire"))
+        if tree.get("status") == "in-progress":
+            made.begun.append(line(one, names, title, day=day))
         else:
-            made.filled_in.append(line(names, title, day=day, path=f"/questionnaires/answers/{one['id']}"))
+            path = f"/questionnaires/answers/{one.release.path}/{tree['id']}"
+            made.filled_in.append(line(one, names, title, day=day, path=path))
     drafts = {one.path for one in made.begun if one.path}
-    for task in tasks:
+    for one in tasks:
+        task = one.tree()
         requester = task.get("requester") or {}
         title, by = str(task.get("description") or ""), named(requester.get("agent", requester))
-        one_line = line(wanted_by(task), title, by=by, day=_until(task), task=str(task["id"]))
+        one_line = line(one, wanted_by(task), title, by=by, day=_until(task), task=str(task["id"]))
         if one_line.path not in drafts:
             made.waiting.append(one_line)
     return made
 
 
-def _texts(known: list[Found], language_code: str) -> dict[str, str]:
+def _texts(form: Found | None, language_code: str) -> dict[str, str]:
     """Return the questions by linkId in a language; none of a questionnaire that is too long, as answers have their own."""
     try:
-        return {one.link_id: one.text for form in known[:1] for one in questions_of(form.tree(), language_code)}
+        return {one.link_id: one.text for one in questions_of(form.tree(), language_code)} if form else {}
     except UnprocessableError:
         return {}
+
+
+def _written_at(response: Found) -> datetime:
+    return moment_of(response.tree().get("authored"), ZoneInfo("UTC")) or datetime.min.replace(tzinfo=UTC)
 
 
 def _until(task: Tree) -> date | None:
@@ -151,9 +166,10 @@ def _until(task: Tree) -> date | None:
 
 async def show_questionnaires(request: Request, reading: Reading, *, sees_plan: bool, **frame: Any) -> HTMLResponse:
     """Return the page with the list; ``frame`` has what is around it."""
-    tasks = [one.tree() for one in await tasks_of(reading, sees_plan=sees_plan)]
-    responses = await reading.all("QuestionnaireResponse")
-    wanted = [wanted_by(one) for one in tasks] + [named_in(one.get("questionnaire")) for one in responses]
+    tasks = await tasks_of(reading, sees_plan=sees_plan)
+    responses = await reading.found("QuestionnaireResponse")
+    wanted = [wanted_by(one.tree()) for one in tasks]
+    wanted += [named_in(one.tree().get("questionnaire")) for one in responses]
     lists = lists_of(
         tasks, responses, await questionnaires_of(reading, set().union(*wanted)), language_of(request).code
     )
@@ -166,15 +182,17 @@ async def show_questionnaires(request: Request, reading: Reading, *, sees_plan: 
     )
 
 
-async def show_answers(request: Request, reading: Reading, resource_id: str, **frame: Any) -> HTMLResponse:
+async def show_answers(
+    request: Request, reading: Reading, release: str, resource_id: str, **frame: Any
+) -> HTMLResponse:
     """Return the page with the answers to one questionnaire. Raises: NotFoundError."""
     language = language_of(request)
-    found = await reading.all("QuestionnaireResponse", ("_id", resource_id))
+    found = await reading.known(release, ["QuestionnaireResponse"], resource_id)
     if not found:
         raise NotFoundError("These answers are not known.")
-    one = found[0]
-    known = await questionnaires_of(reading, named_in(one.get("questionnaire")))
-    texts = _texts(known, language.code)
+    one, names = found[0].tree(), named_in(found[0].tree().get("questionnaire"))
+    form = _called(found[0], names, await questionnaires_of(reading, names))
+    texts = _texts(form, language.code)
     lines = [
         (
             texts.get(str(item.get("linkId"))) or str(item.get("text") or ""),
@@ -183,7 +201,7 @@ async def show_answers(request: Request, reading: Reading, resource_id: str, **f
         )
         for item, depth in given(one)
     ]
-    title = said(known[0].tree(), "title", language.code) if known else ""
+    title = said(form.tree(), "title", language.code) if form else ""
     return page(
         request,
         "questionnaire_answers.html",
@@ -197,7 +215,7 @@ async def show_answers(request: Request, reading: Reading, resource_id: str, **f
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the routes ``/questionnaires`` and ``/questionnaires/answers/{resource_id}``."""
+    """Return the routes ``/questionnaires`` and ``/questionnaires/answers/{release}/{resource_id}``, of before without release."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/questionnaires")
@@ -206,9 +224,10 @@ def router(parts: Parts) -> APIRouter:
         return await show_questionnaires(request, reading, sees_plan=sees_plan, may_answer=may_answer(person))
 
     @routes.get("/questionnaires/answers/{resource_id}")
+    @routes.get("/questionnaires/answers/{release}/{resource_id}")
     async def answers(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str, release: str = ""
     ) -> HTMLResponse:
-        return await show_answers(request, reading_for(parts, request, person), resource_id)
+        return await show_answers(request, reading_for(parts, request, person), release, resource_id)
 
     return routes

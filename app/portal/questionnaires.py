@@ -76,10 +76,15 @@ class Form:
 
 
 async def _form(
-    reading: Reading, person: SignedIn, resource_id: str, language_code: str, times: Mapping[str, int]
+    reading: Reading,
+    person: SignedIn,
+    place: tuple[str, str],
+    language_code: str,
+    times: Mapping[str, int],
 ) -> Form:
     """Return the form with its groups as often as ``times`` says, or else as often as the draft has them."""
-    found = await reading.found("Questionnaire", ("_id", resource_id))
+    release_path, resource_id = place
+    found = await reading.known(release_path, ["Questionnaire"], resource_id)
     if not found:
         raise NotFoundError("This questionnaire is not known.")
     questionnaire = found[0]
@@ -116,7 +121,7 @@ async def _opened(
     parts: Parts,
     reading: Reading,
     person: SignedIn,
-    resource_id: str,
+    place: tuple[str, str],
     language_code: str,
     typed: Mapping[str, list[str]],
 ) -> tuple[Form, str]:
@@ -125,12 +130,12 @@ async def _opened(
     Raises: UnprocessableError (too long as it is).
     """
     try:
-        return await _with_options(parts, await _form(reading, person, resource_id, language_code, _times(typed))), ""
+        return await _with_options(parts, await _form(reading, person, place, language_code, _times(typed))), ""
     except UnprocessableError:
         if not "".join(typed.get("do", [])).startswith(CHANGES):
             raise
     stood = _times({name: texts for name, texts in typed.items() if name != "do"})
-    return await _with_options(parts, await _form(reading, person, resource_id, language_code, stood)), FULL
+    return await _with_options(parts, await _form(reading, person, place, language_code, stood)), FULL
 
 
 def ends_of(questions: Sequence[Question]) -> dict[int, list[tuple[str, int]]]:
@@ -192,6 +197,7 @@ def form_page(
         "questionnaire.html",
         status=422 if errors or problem else 200,
         form=form,
+        address=f"/questionnaires/{form.questionnaire.release.path}/{form.tree['id']}",
         title=said(form.tree, "title", code) or words(form.tree.get("code")),
         about=said(form.tree, "description", code) if not form.task else "",
         questions=shown,
@@ -238,18 +244,22 @@ def _response(form: Form, items: list[Tree], now: str, *, is_sent: bool) -> Tree
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the route ``/questionnaires/{resource_id}``."""
+    """Return the route ``/questionnaires/{release}/{resource_id}``: an id may be in both releases.
+
+    An address of before has no release; a form that was opened there is kept too.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/questionnaires/{resource_id}")
+    @routes.get("/questionnaires/{release}/{resource_id}")
     async def form_of(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str, release: str = ""
     ) -> HTMLResponse:
         reading, language = reading_for(parts, request, person), language_of(request)
         if not may_answer(person):
             raise AccessDeniedError("Questionnaires can't be answered by this login.")
         typed = _texts(typed_before(request, person))
-        form, _ = await _opened(parts, reading, person, resource_id, language.code, typed)
+        form, _ = await _opened(parts, reading, person, (release, resource_id), language.code, typed)
         is_back = bool(typed)
         if is_back:
             values, _ = answers_of(form.questions, typed, reading.now, language)
@@ -263,12 +273,17 @@ def router(parts: Parts) -> APIRouter:
         return answer
 
     @routes.post("/questionnaires/{resource_id}")
+    @routes.post("/questionnaires/{release}/{resource_id}")
     async def send(
-        request: Request, sent: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request,
+        sent: KeptForm,
+        person: Annotated[SignedIn, Depends(in_record)],
+        resource_id: str,
+        release: str = "",
     ) -> Response:
         reading, language = reading_for(parts, request, person), language_of(request)
         typed = _texts(sent)
-        form, problem = await _opened(parts, reading, person, resource_id, language.code, typed)
+        form, problem = await _opened(parts, reading, person, (release, resource_id), language.code, typed)
         questions = form.questions
         if "shown" in typed:
             typed = _begun(questions, typed["shown"], reading.zone) | typed

@@ -52,12 +52,15 @@ class Reading:
         return [one for several in found for one in several]
 
     async def known(self, release: str, resource_types: Iterable[str], resource_id: str) -> list[Found]:
-        """Return what has an id in the release with the path ``release``, of any of the types: an id may be in both releases."""
+        """Return what has an id in the release with the path ``release``, of any of the types: an id may be in both releases.
+
+        An address of before has no release, and means the first.
+        """
         return [
             one
             for resource_type in resource_types
             for wanted in ONE_RELEASE.get(resource_type, tuple(Release))
-            if wanted.path == release
+            if release in ("", wanted.path)
             for one in await self._of_release(wanted, resource_type, [("_id", resource_id)])
         ]
 

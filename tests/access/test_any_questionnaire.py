@@ -31,7 +31,7 @@ async def made(world: World, release: Release, items: list[dict[str, Any]]) -> s
     """Return the path of a questionnaire with these items in the first person's record."""
     url = {"url": "https://regie.example/fhir/Questionnaire/any"} if release is Release.R4 else {}
     tree = {"resourceType": "Questionnaire", "status": "active", "item": items} | url
-    return f"/questionnaires/{(await world.caller('zonnestraal', release).made(tree))['id']}"
+    return f"/questionnaires/{release.path}/{(await world.caller('zonnestraal', release).made(tree))['id']}"
 
 
 def options(release: Release) -> dict[str, Any]:

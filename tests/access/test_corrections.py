@@ -168,23 +168,26 @@ async def test_what_is_asked_is_in_the_log(world: World) -> None:
 @pytest.mark.parametrize("release", list(Release))
 async def test_what_is_wrong_is_named_by_its_reference_in_either_release(world: World, release: Release) -> None:
     practice_id = await open_messages(world)
-    about = f"Condition/{world.zonnestraal.ids[release, 'condition']}"
+    name = f"Condition/{world.zonnestraal.ids[release, 'condition']}"
+    about = f"{release.path}/{name}"
     async with await session(world, "zonnestraal") as browser:
         summary = (await browser.get("/summary", headers=DUTCH)).text
         shown = (await browser.get(f"{HERE}?about={about}", headers=DUTCH)).text
+        from_before = (await browser.get(f"{HERE}?about={name}", headers=DUTCH)).text
         problems = (await browser.get(f"{HERE}?part=problems", headers=DUTCH)).text
     assert summary.count("/my-data/corrections?part=problems#ask") == 1
     assert f'name="about" value="{about}"' in shown
-    assert '<select id="about" name="about"><option value="">Kies</option><option value="Condition/' in problems
+    assert f'name="about" value="{about}"' in from_before
+    assert '<select id="about" name="about"><option value="">Kies</option><option value="r4/Condition/' in problems
     assert " selected" not in problems.partition('id="about"')[2]
     assert (await ask(world, practice_id, about=about)).status_code == 303
     (message,) = await found(world, "no grant", "Communication")
     (reference,) = (one["reference"] for one in message["about"])
-    assert reference.endswith(f"/fhir/{release.path}/{about}") or (release is Release.R4 and reference == about)
+    assert reference.endswith(f"/fhir/{release.path}/{name}") or (release is Release.R4 and reference == name)
 
 
 @pytest.mark.parametrize(("names", "is_named"), [(("Hooi", "Koorts"), False), (("Hooi", "Hooi"), True)])
-async def test_an_id_that_is_in_both_releases_names_what_both_call_the_same_only(
+async def test_an_id_that_is_in_both_releases_and_comes_without_one_names_what_both_call_the_same_only(
     world: World,
     names: tuple[str, str],
     is_named: bool,
@@ -198,11 +201,14 @@ async def test_an_id_that_is_in_both_releases_names_what_both_call_the_same_only
     assert (await ask(world, practice_id, about=f"Condition/{chosen}")).status_code == 303
     (message,) = await found(world, "no grant", "Communication")
     assert ("about" in message) is is_named
+    assert (await ask(world, practice_id, key="second", about=f"stu3/Condition/{chosen}")).status_code == 303
+    messages = await found(world, "no grant", "Communication")
+    assert any(f"/fhir/stu3/Condition/{chosen}" in str(one.get("about")) for one in messages)
 
 
 async def test_what_was_chosen_of_a_part_needs_no_words_for_what_it_is(world: World) -> None:
     practice_id = await open_messages(world)
-    about = f"Condition/{world.zonnestraal.ids[Release.R4, 'condition']}"
+    about = f"r4/Condition/{world.zonnestraal.ids[Release.R4, 'condition']}"
     assert (await ask(world, practice_id, about="", topic="")).status_code == 422
     again = await ask(world, practice_id, about=about, topic="", part="problems", wrong="")
     assert (again.status_code, f'<option value="{about}" selected>' in again.text) == (422, True)
@@ -211,7 +217,9 @@ async def test_what_was_chosen_of_a_part_needs_no_words_for_what_it_is(world: Wo
     assert task["description"]
 
 
-@pytest.mark.parametrize("about", ["Patient/1", "Condition/%%", "Condition/not-there", "x" * 300])
+@pytest.mark.parametrize(
+    "about", ["Patient/1", "r4/Patient/1", "r5/Condition/1", "Condition/%%", "Condition/not-there", "x" * 300]
+)
 async def test_what_is_not_there_is_not_named(world: World, about: str) -> None:
     practice_id = await open_messages(world)
     async with await session(world, "zonnestraal") as browser:

@@ -107,7 +107,7 @@ async def post(
 @RELEASES
 async def test_a_questionnaire_is_asked_answered_in_steps_and_shown(world: World, release: Release) -> None:
     questionnaire_id, task_id = await asked(world, release)
-    path = f"/questionnaires/{questionnaire_id}"
+    path = f"/questionnaires/{release.path}/{questionnaire_id}"
     assert f'href="{path}"' in (await page(world, "/questionnaires")).text
     form = await page(world, path)
     assert "Hoe gaat het &lt;met u&gt;?" in form.text
@@ -131,7 +131,9 @@ async def test_a_questionnaire_is_asked_answered_in_steps_and_shown(world: World
     assert task["output"][0]["valueReference"]["reference"] == f"QuestionnaireResponse/{kept['id']}"
     overview = (await page(world, "/questionnaires")).text
     assert "Er is nu niets om in te vullen." in overview
-    shown = await page(world, f"/questionnaires/answers/{kept['id']}")
+    address = f"/questionnaires/answers/{release.path}/{kept['id']}"
+    assert f'href="{address}"' in overview
+    shown = await page(world, address)
     assert "In mijn &lt;knie&gt;" in shown.text
     assert "Ja" in shown.text
 
@@ -174,7 +176,7 @@ async def test_a_group_is_filled_in_more_than_once_kept_for_later_and_sent(world
 
 async def test_what_is_missing_or_wrong_comes_back_with_its_place(world: World) -> None:
     questionnaire_id, _ = await asked(world, Release.R4)
-    path = f"/questionnaires/{questionnaire_id}"
+    path = f"/questionnaires/r4/{questionnaire_id}"
     form = await page(world, path)
     answer = await post(world, path, form, how="7")
     assert answer.status_code == 422
@@ -186,7 +188,7 @@ async def test_what_is_missing_or_wrong_comes_back_with_its_place(world: World) 
 @RELEASES
 async def test_answers_are_kept_for_later_and_gone_on_with(world: World, release: Release) -> None:
     questionnaire_id, task_id = await asked(world, release)
-    path = f"/questionnaires/{questionnaire_id}"
+    path = f"/questionnaires/{release.path}/{questionnaire_id}"
     later = await post(world, path, await page(world, path), how="1", do="later")
     assert later.headers["location"] == "/questionnaires?saved=later"
     (draft,) = await responses(world, release)
@@ -204,7 +206,7 @@ async def test_answers_are_kept_for_later_and_gone_on_with(world: World, release
 
 async def test_of_two_windows_the_second_is_told_and_loses_nothing(world: World) -> None:
     questionnaire_id, _ = await asked(world, Release.R4)
-    path = f"/questionnaires/{questionnaire_id}"
+    path = f"/questionnaires/r4/{questionnaire_id}"
     one, other = await page(world, path), await page(world, path)
     assert (await post(world, path, one, how="0", do="later")).status_code == 303
     refused = await post(world, path, other, how="1", pain="false")
@@ -218,7 +220,7 @@ async def test_of_two_windows_the_second_is_told_and_loses_nothing(world: World)
 
 async def test_nobody_else_sees_or_answers_it(world: World) -> None:
     questionnaire_id, _ = await asked(world, Release.R4)
-    path = f"/questionnaires/{questionnaire_id}"
+    path = f"/questionnaires/r4/{questionnaire_id}"
     form = await page(world, path)
     await post(world, path, form, how="0", pain="false")
     (kept,) = await responses(world, Release.R4)
@@ -234,7 +236,7 @@ async def test_nobody_else_sees_or_answers_it(world: World) -> None:
 
 async def test_a_draft_that_is_not_the_person_s_own_is_no_way_to_change_another_answer(world: World) -> None:
     questionnaire_id, _ = await asked(world, Release.R4)
-    path = f"/questionnaires/{questionnaire_id}"
+    path = f"/questionnaires/r4/{questionnaire_id}"
     await post(world, path, await page(world, path), how="0", pain="false")
     (kept,) = await responses(world, Release.R4)
     async with await session(world, "zonnestraal") as browser:
@@ -248,7 +250,7 @@ async def test_all_that_was_chosen_is_kept_when_the_login_ended(world: World) ->
     often = [{"valueString": text} for text in ("Nooit", "Soms", "Elke dag")]
     item = {"linkId": "when", "text": "Wanneer?", "type": "choice", "repeats": True, "answerOption": often}
     form = {"resourceType": "Questionnaire", "status": "active", "item": [item]}
-    path = f"/questionnaires/{(await world.caller('zonnestraal', Release.R4).made(form))['id']}"
+    path = f"/questionnaires/r4/{(await world.caller('zonnestraal', Release.R4).made(form))['id']}"
     async with await session(world, "zonnestraal") as browser:
         shown = (await browser.get(path, headers=DUTCH)).text
         fields = {name: hidden(shown, name) for name in ("whose", "key", "shown")}
@@ -265,7 +267,7 @@ async def test_a_long_answer_is_kept_when_the_login_ended(world: World, is_short
         "status": "active",
         "item": [{"linkId": "how", "text": "Hoe?", "type": "text"}],
     }
-    path = f"/questionnaires/{(await world.caller('zonnestraal', Release.R4).made(form))['id']}"
+    path = f"/questionnaires/r4/{(await world.caller('zonnestraal', Release.R4).made(form))['id']}"
     random = Random(6)
     words = "".join(random.choices("eeennaattiirroodslghvkmubpwjcz     ", k=6000)).strip()
     async with await session(world, "zonnestraal") as browser:
@@ -278,3 +280,38 @@ async def test_a_long_answer_is_kept_when_the_login_ended(world: World, is_short
         back = (await browser.get(path, headers=DUTCH)).text
         assert f">{text}</textarea>" in back
         assert "regie-typed" not in "".join(browser.cookies), "the browser forgets it"
+
+
+async def test_a_questionnaire_whose_id_is_in_both_releases_has_a_page_and_answers_in_each(world: World) -> None:
+    chosen, patient = "5a1ad000-0000-4000-8000-00000000f0a1", world.zonnestraal.patient
+    for release in Release:
+        me, title = world.caller("zonnestraal", release), f"Vragen van {release.path}"
+        asks = questionnaire(release) | {"id": chosen, "title": title}
+        assert (await me("PUT", f"/Questionnaire/{chosen}", asks)).status_code == 201
+        name = asks["url"] if release is Release.R4 else {"reference": f"Questionnaire/{chosen}"}
+        answers = {
+            "resourceType": "QuestionnaireResponse", "id": chosen, "status": "completed", "questionnaire": name,
+            "subject": {"reference": patient(release)}, "authored": "2026-01-12T10:00:00+01:00",
+        }  # fmt: skip
+        assert (await me("PUT", f"/QuestionnaireResponse/{chosen}", answers)).status_code == 201
+    overview = (await page(world, "/questionnaires")).text
+    for release in Release:
+        address = f"/questionnaires/answers/{release.path}/{chosen}"
+        assert f'href="{address}"' in overview
+        for path in (address, f"/questionnaires/{release.path}/{chosen}"):
+            assert f"Vragen van {release.path}" in (await page(world, path)).text
+        form = await page(world, f"/questionnaires/{release.path}/{chosen}")
+        sent = await post(world, f"/questionnaires/{release.path}/{chosen}", form, how="0", pain="false")
+        assert sent.status_code == 303
+        assert len(await responses(world, release)) == 2
+    assert (await page(world, f"/questionnaires/r5/{chosen}")).status_code == 404
+
+
+async def test_a_form_that_was_opened_at_an_address_of_before_is_kept(world: World) -> None:
+    questionnaire_id, _ = await asked(world, Release.R4)
+    before = f"/questionnaires/{questionnaire_id}"
+    form = await page(world, before)
+    assert f'action="/questionnaires/r4/{questionnaire_id}"' in form.text
+    assert (await post(world, before, form, how="0", pain="false")).status_code == 303
+    (kept,) = await responses(world, Release.R4)
+    assert (await page(world, f"/questionnaires/answers/{kept['id']}")).status_code == 200

@@ -270,7 +270,9 @@ async def test_what_somebody_else_measured_is_not_corrected_here(world: World) -
     path = f"/measurements/weight/stu3/{made['id']}"
     assert (await page(world, path)).status_code == 404
     assert (await post(world, path, **typed(value="81", version="1"))).status_code == 404
-    assert f"/my-data/corrections?about=Observation/{made['id']}" in (await page(world, "/measurements/weight")).text
+    assert (
+        f"/my-data/corrections?about=stu3/Observation/{made['id']}" in (await page(world, "/measurements/weight")).text
+    )
 
 
 async def test_a_measurement_with_the_same_id_in_both_releases_is_corrected_in_its_own(world: World) -> None:
@@ -303,7 +305,12 @@ async def test_a_measurement_with_the_same_id_in_both_releases_is_corrected_in_i
     assert (await post(world, f"/measurements/weight/r4/{chosen}", do="take-back", version="2")).status_code == 303
     assert (await page(world, f"/measurements/weight/r4/{chosen}")).status_code == 404
     before = await page(world, f"/measurements/weight/{chosen}")
-    assert before.headers["location"] == f"/measurements/weight/stu3/{chosen}"
+    assert f'action="/measurements/weight/stu3/{chosen}"' in before.text
+    answer = await post(world, f"/measurements/weight/{chosen}", **typed(value="71", version="2"))
+    assert answer.headers.get("location") == "/measurements/weight?saved=corrected", "an open form is kept too"
+    assert (await world.caller("zonnestraal", Release.STU3).get(f"/Observation/{chosen}"))["valueQuantity"][
+        "value"
+    ] == 71
 
 
 async def test_half_a_blood_pressure_has_no_form_and_can_be_asked_about(world: World) -> None:
@@ -324,7 +331,7 @@ async def test_half_a_blood_pressure_has_no_form_and_can_be_asked_about(world: W
     assert (await post(world, path, **typed(upper="128", lower="76", version="1"))).status_code == 404
     shown = (await page(world, "/measurements/blood-pressure")).text
     assert path not in shown
-    assert f"/my-data/corrections?about=Observation/{made['id']}" in shown
+    assert f"/my-data/corrections?about=stu3/Observation/{made['id']}" in shown
 
 
 async def test_nobody_corrects_a_measurement_of_another(world: World) -> None:

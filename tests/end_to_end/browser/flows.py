@@ -74,13 +74,13 @@ FLOWS = (
         "questionnaires",
         "any form, kept for later, sent",
         "test_a_person_answers_a_questionnaire_in_two_goes",
-        ("GET /questionnaires/{resource_id}", "POST /questionnaires/{resource_id}"),
+        ("GET /questionnaires/{release}/{resource_id}", "POST /questionnaires/{release}/{resource_id}"),
     ),
     Flow(
         "questionnaires",
         "a question that follows from an answer",
         "test_a_question_that_follows_from_an_answer_comes_and_goes",
-        ("POST /questionnaires/{resource_id}",),
+        ("POST /questionnaires/{release}/{resource_id}",),
     ),
     Flow(
         "GP summary",
@@ -292,8 +292,8 @@ FLOWS = (
         (
             "POST /practice/people/{grant_id}/questionnaires",
             "POST /practice/people/{grant_id}/questionnaires/{resource_id}/withdraw",
-            "GET /questionnaires/answers/{resource_id}",
-            "GET /practice/people/{grant_id}/questionnaires/answers/{resource_id}",
+            "GET /questionnaires/answers/{release}/{resource_id}",
+            "GET /practice/people/{grant_id}/questionnaires/answers/{release}/{resource_id}",
         ),
     ),
     Flow(
@@ -323,6 +323,8 @@ FLOWS = (
 UNPRESSED = {
     "POST /login-and-devices/provider/{key}": "leads to the page of another party",
     "POST /login-and-devices/provider/{key}/remove": "needs a login with another party",
+    "POST /measurements/{key}/{resource_id}": "is an address of before",
+    "POST /questionnaires/{resource_id}": "is an address of before",
     "POST /token": "is sent by a program",
     "POST /revoke": "is sent by a program",
     "POST /introspect": "is sent by a program",

@@ -114,7 +114,8 @@ def shown_in(page: Page, questions: list[Question], typed: dict[str, list[str]])
     possible = [one for one in questions if not one.is_hidden]
     template = environment("nl").get_template("questionnaire.html")
     told = {
-        "form": {"tree": {"id": "made-up"}, "questions": questions},
+        "form": {"questions": questions},
+        "address": "/questionnaires/r4/made-up",
         "questions": [one for one in possible if one.name in open_now],
         "possible": possible,
         "open_now": open_now,
