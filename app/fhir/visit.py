@@ -39,7 +39,10 @@ class ToPractice:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What is to be discussed: questions in own words, and things of the record. ``base`` is the URL of this server."""
+    """What is to be discussed: questions in own words, and things of the record. ``base`` is the URL of this server.
+
+    ``by`` is the name of who acts for the person and writes this, empty when they write it themselves.
+    """
 
     practice: ToPractice
     questions: tuple[str, ...]
@@ -47,6 +50,7 @@ class Visit:
     day: date | None
     base: str
     is_sensitive: bool = False
+    by: str = ""
 
     @property
     def resource_type(self) -> str:
@@ -69,7 +73,6 @@ class Visit:
             "status": "completed",
             "subject": patient,
             "recipient": [recipient],
-            "sender": patient,
             "reasonCode": _REASON,
             **self._content(release, moment),
         }
@@ -82,7 +85,8 @@ class Visit:
 
     def amended(self, tree: Tree, release: Release, moment: Moment) -> Tree:
         """Return a Communication with this to discuss instead of what it had."""
-        kept = {name: value for name, value in tree.items() if name not in ("text", "payload", "extension", "sent")}
+        replaced = ("text", "payload", "extension", "sent", "sender")
+        kept = {name: value for name, value in tree.items() if name not in replaced}
         others = [one for one in listed(tree.get("extension")) if one.get("url") != DAY]
         content = self._content(release, moment)
         if extensions := [*others, *content.pop("extension", [])]:
@@ -90,8 +94,10 @@ class Visit:
         return with_label({**kept, **content}, release, is_sensitive=self.is_sensitive)
 
     def _content(self, release: Release, moment: Moment) -> Tree:
+        kind = {"type": "RelatedPerson"} if release is Release.R4 else {}
         content: Tree = {
             "sent": moment.at,
+            "sender": {**kind, "display": self.by} if self.by else {"reference": moment.patient},
             "payload": [
                 *({"contentString": question} for question in self.questions),
                 *({"contentReference": {"reference": self._reference(one, release)}} for one in self.about),
@@ -122,7 +128,7 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A visit that was prepared, as it stands: by ``day``, or else by when it was ``sent``."""
+    """A visit that was prepared, as it stands: by ``day``, or else by when it was ``sent``; ``by`` as in ``Visit``."""
 
     source: str
     practice_id: str
@@ -133,6 +139,7 @@ class Prepared:
     about: tuple[Subject, ...]
     is_withdrawn: bool
     is_sensitive: bool
+    by: str
 
     def is_over(self, today: date) -> bool:
         """Return whether the day of the visit went by."""
@@ -140,12 +147,17 @@ class Prepared:
 
 
 def prepared_of(tree: Tree, release: Release) -> Prepared | None:
-    """Return what a Communication of this release prepares; None if it is no such thing, or of somebody else."""
+    """Return what a Communication of this release prepares; None if it is no such thing, or of somebody else.
+
+    Who acts for the person has a name and no resource.
+    """
     if PROFILE not in listed((tree.get("meta") or {}).get("profile")):
         return None
-    sender = referred(listed(tree.get("sender")))
+    sender: Tree = next(iter(listed(tree.get("sender"))), {})
+    is_theirs = any(one.startswith("Patient/") for one in referred(sender))
+    by = "" if is_theirs or "reference" in sender else named(sender)
     recipient: Tree = next(iter(listed(tree.get("recipient"))), {})
-    if tree.get("resourceType") != COMMUNICATION or not any(one.startswith("Patient/") for one in sender):
+    if tree.get("resourceType") != COMMUNICATION or not (is_theirs or by):
         return None
     identifier = recipient.get("identifier") or {}
     payload = listed(tree.get("payload"))
@@ -159,6 +171,7 @@ def prepared_of(tree: Tree, release: Release) -> Prepared | None:
         about=tuple(_subjects(payload, release)),
         is_withdrawn=tree.get("status") != "completed",
         is_sensitive=is_restricted(tree),
+        by=by,
     )
 
 

@@ -101,7 +101,8 @@ class Sheet:
         subjects = [one.shown for one in self.offers]
         seen = {one.subject for one in subjects}
         unseen = [one for one in self.standing.prepared.about if one not in seen] if self.standing else []
-        return chosen(form, self.to.practice, subjects, reading.today, base, language_of(self.request), unseen)
+        by = "" if self.person.acting is None else self.person.name
+        return chosen(form, self.to.practice, subjects, reading.today, base, language_of(self.request), unseen, by)
 
 
 def may_prepare(person: SignedIn) -> bool:

@@ -123,10 +123,11 @@ def chosen(
     base: str,
     language: Language,
     unseen: Iterable[Subject] = (),
+    by: str = "",
 ) -> Chosen:
     """Return what was typed and chosen; ``known`` are the things that can be, ``unseen`` those that stay.
 
-    ``base`` is the URL of this server.
+    ``base`` is the URL of this server, ``by`` the name of who acts for the person.
     """
     found = Chosen()
     questions = questions_in(text_of(form, "questions"))
@@ -145,7 +146,7 @@ def chosen(
         if day is None or not today <= day <= today + AHEAD_MAX:
             found.errors["day"] = language.gettext("Choose a day that is still to come.")
     if not found.errors:
-        found.visit = Visit(practice, questions, tuple(about), day, base, "sensitive" in form)
+        found.visit = Visit(practice, questions, tuple(about), day, base, "sensitive" in form, by)
     return found
 
 

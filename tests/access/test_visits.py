@@ -375,17 +375,23 @@ async def test_of_many_visits_each_shows_all_that_was_chosen(world: World, monke
     assert [text for text in texts if text not in shown] == []
 
 
-async def test_a_parent_prepares_in_the_name_of_the_child(world: World) -> None:
+async def test_a_parent_prepares_for_the_child_and_is_named_as_who_wrote_it(world: World) -> None:
     await world.give("no grant", world.zonnestraal, ALL)
     grant = await let_act(world, world.maanlicht)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
         assert (await send(browser, NEW, **asks(world))).status_code == 303
         (kept,) = await prepared(world)
+        assert kept["subject"]["reference"] == world.zonnestraal.patient()
+        assert kept["sender"] == {"type": "RelatedPerson", "display": world.maanlicht.family}
         place = f"/visit/{kept['id']}/change"
         assert (await send(browser, place, questions="Anders", version="1", key="b")).status_code == 303
     (stands,) = await prepared(world)
     assert stands["payload"] == [{"contentString": "Anders"}]
+    assert f"Geschreven door {world.maanlicht.family}" in (await page(world, "/visit")).text
+    assert (await post(world, place, questions="Zelf", version="2", key="c")).status_code == 303
+    (stands,) = await prepared(world)
+    assert stands["sender"] == stands["subject"]
     assert await prepared(world, "maanlicht") == []
 
 

@@ -36,7 +36,22 @@ def test_what_is_prepared_keeps_its_profile_and_comes_back(release: Release) -> 
     assert found is not None
     assert (found.questions, found.about, found.day) == (WANTED.questions, WANTED.about, WANTED.day)
     assert (found.practice_id, found.practice, found.is_withdrawn) == (PRACTICE.practice_id, PRACTICE.name, False)
+    assert (tree["sender"], found.by) == ({"reference": NOW.patient}, "")
     assert "display" not in str(tree["payload"])
+
+
+@BOTH
+def test_who_acts_for_the_person_is_the_sender_of_what_they_wrote(release: Release) -> None:
+    own = Profiles(release, Library(PROFILES / "none", PROFILES).definitions(release).resolved)
+    tree = replace(WANTED, by="Maanlicht-Testouder").new(release, NOW)
+    parse(release, encode_tree(tree))
+    assert own.validate(tree) == []
+    found = prepared_of(tree, release)
+    assert found is not None
+    assert (found.by, tree["subject"]) == ("Maanlicht-Testouder", {"reference": NOW.patient})
+    mended = WANTED.amended({**tree, "id": "1"}, release, NOW)
+    assert mended["sender"] == {"reference": NOW.patient}, "the person wrote what stands now"
+    assert prepared_of({**tree, "sender": {"reference": "Practitioner/1", "display": "Arts"}}, release) is None
 
 
 @BOTH
