@@ -10,11 +10,13 @@ from typing import Any
 from babel.dates import get_day_names
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from app.access.categories import PARTS
 from app.portal import formats
+from app.portal.apart import apart, with_elements
 from app.portal.display import display_of
 from app.portal.frame import static
 from app.portal.kept_form import own_mark
@@ -46,6 +48,17 @@ def _with_icons(body: str, drawn: Callable[[Iterable[str]], str]) -> Markup:
     return Markup("{}{}").format(Markup(drawn(names)), Markup(body))  # noqa: S704 - both come out of templates that escape
 
 
+def _apart_in(translate: Any) -> Callable[..., Markup]:
+    """Return a function of the catalog that puts what stands in a sentence apart."""
+
+    @pass_context
+    def translated(context: Context, *texts: str, **values: Any) -> Markup:
+        found: Markup = translate(context, *texts, **{name: apart(value) for name, value in values.items()})
+        return found
+
+    return translated
+
+
 @cache
 def environment(code: str) -> Environment:
     """Return the templates in one language; made once."""
@@ -56,10 +69,13 @@ def environment(code: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=apart,
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
     templates.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    for name in ("gettext", "ngettext"):
+        templates.globals[name] = _apart_in(templates.globals[name])
     templates.filters.update(_filters(language))
     icons: Any = templates.get_template("icons.html").module
     templates.filters["with_icons"] = partial(_with_icons, drawn=icons.drawn)
@@ -117,4 +133,4 @@ def page(request: Request, template_name: str, *, status: int = 200, **values: A
         "Content-Language": language_of(request).code,
         "Vary": "Accept-Language, Cookie",
     }
-    return HTMLResponse(text, status, headers)
+    return HTMLResponse(with_elements(text), status, headers)
