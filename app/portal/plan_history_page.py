@@ -1,11 +1,6 @@
-"""The page with the history of the care plan: for the person and who acts for them, and for a practice that sees the plan.
-
-A practice reads who changed something by name of its own people only, and who acts for the person without leave to see who looked
-by no name but theirs and the person's: who else has access is not theirs to know.
-"""
+"""The page with the history of the care plan: for the person and who acts for them, and for a practice that sees the plan."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,13 +8,6 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from app.access.representation import Power
-from app.access.requester import RequesterKind
-from app.db.database import Reader
-from app.identity import practices
-from app.identity.accounts import name_of
-from app.oauth import clients
-from app.portal.language import Language
 from app.portal.own_plan import PLAN
 from app.portal.page import language_of, near, page
 from app.portal.plan_history import TYPES, lines_of
@@ -28,79 +16,12 @@ from app.portal.practice_person import page_about
 from app.portal.reading import Reading
 from app.portal.session import AtWork, LoginParts, SignedIn, at_work, in_record
 from app.portal.view import reading_for
+from app.portal.writers import Names, names_at_work, names_of
 
 VERSIONS_READ, LINES_SHOWN = 200, 100
 
 
-async def names_of(reader: Reader, actors: set[str], person: SignedIn, language: Language) -> dict[str, str]:
-    """Return who somebody is, by what the log calls them: a practice, an app, or a person by name."""
-    if not person.may(Power.LOG):
-        return {actor: _without_names(actor, person, language) for actor in actors}
-    known = {one.practice_id: one.name for one in await practices.every(reader)}
-    apps = {one.client_id: one.name for one in await clients.every(reader)}
-    found = {}
-    for actor in actors:
-        kind, _, number = actor.partition(":")
-        match kind:
-            case RequesterKind.PERSON.value:
-                acting = person.acting.mandate if person.acting else None
-                found[actor] = acting.represented if acting else language.gettext("You")
-            case RequesterKind.REPRESENTATIVE.value:
-                found[actor] = (
-                    language.gettext("You")
-                    if number == person.account_id
-                    else await name_of(reader, number) or language.gettext("A person")
-                )
-            case RequesterKind.PRACTICE.value:
-                practice_id, _, staff_id = number.partition(":")
-                practice = known.get(practice_id, language.gettext("A practice"))
-                name = await name_of(reader, staff_id) if staff_id else None
-                found[actor] = f"{name}, {practice}" if name else practice
-            case RequesterKind.APP.value:
-                found[actor] = apps.get(number, language.gettext("An app"))
-            case _:
-                found[actor] = language.gettext("Who runs this website")
-    return found
-
-
-def _without_names(actor: str, person: SignedIn, language: Language) -> str:
-    """Return who somebody is to who acts for the person and may not see who looked."""
-    if actor == person.requester().actor:
-        return language.gettext("You")
-    represented = person.acting.mandate.represented if person.acting and person.acting.mandate else ""
-    kinds = {
-        RequesterKind.PERSON.value: represented,
-        RequesterKind.REPRESENTATIVE.value: language.gettext("A person"),
-        RequesterKind.PRACTICE.value: language.gettext("A practice"),
-        RequesterKind.APP.value: language.gettext("An app"),
-    }
-    return kinds.get(actor.partition(":")[0], language.gettext("Who runs this website"))
-
-
-async def names_at_work(reader: Reader, actors: set[str], who: AtWork, language: Language) -> dict[str, str]:
-    """Return who somebody is to the people of a practice, by what the log calls them."""
-    others = {
-        RequesterKind.PERSON.value: language.gettext("The person"),
-        RequesterKind.REPRESENTATIVE.value: language.gettext("Somebody who helps this person"),
-        RequesterKind.PRACTICE.value: language.gettext("Another practice"),
-        RequesterKind.APP.value: language.gettext("An app"),
-    }
-    found = {}
-    for actor in actors:
-        kind, _, number = actor.partition(":")
-        practice_id, _, staff_id = number.partition(":")
-        if kind == RequesterKind.PRACTICE.value and practice_id == who.practice.practice_id:
-            name = await name_of(reader, staff_id) if staff_id else None
-            is_self = staff_id == who.account_id
-            found[actor] = language.gettext("You") if is_self else name or language.gettext("A system of your practice")
-        else:
-            found[actor] = others.get(kind, language.gettext("Who runs this website"))
-    return found
-
-
-async def show_history(
-    request: Request, reading: Reading, names: Callable[[set[str]], Awaitable[dict[str, str]]], **frame: Any
-) -> HTMLResponse:
+async def show_history(request: Request, reading: Reading, names: Names, **frame: Any) -> HTMLResponse:
     """Return the page of a record; ``names`` gives who somebody is to who reads, by what the log calls them."""
     several = await asyncio.gather(*(reading.history(one, VERSIONS_READ) for one in TYPES))
     versions = [one for found in several for one in found]
