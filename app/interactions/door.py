@@ -54,7 +54,7 @@ from app.interactions.shared import (
 )
 from app.interactions.turns import Turns
 from app.interactions.written import Written
-from app.interactions.written_history import Authored, written_history
+from app.interactions.written_history import Authored, writers, written_history
 from app.store.misfits import Misfit
 
 
@@ -122,6 +122,12 @@ class Interactions:
     ) -> list[Authored]:
         """Return the newest versions of a type in the requester's record, with who wrote them."""
         return await written_history(self._context, requester, trace, release, resource_type, count)
+
+    async def writers(
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, seqs: Sequence[int]
+    ) -> dict[int, str]:
+        """Return who made changes of a type in the requester's record, by their numbers."""
+        return await writers(self._context, requester, trace, release, resource_type, seqs)
 
     async def keep_answers(self, requester: Requester, trace: Trace, answers: Answers, key: str) -> list[Written]:
         """Return what became of the answers to a questionnaire; with a key that came before, what became of them then."""

@@ -2,7 +2,7 @@
 
 # ruff: noqa: D102 - as above
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO, Protocol
 from zoneinfo import ZoneInfo
@@ -42,6 +42,8 @@ class Found(Protocol):
     def release(self) -> Release: ...  # that it is of
     @property
     def version(self) -> int: ...  # the number of the current one
+    @property
+    def seq(self) -> int: ...  # the number of the change that made it
     def tree(self) -> Tree: ...  # the current body
 
 
@@ -237,6 +239,9 @@ class Interactions(Protocol):
         """
         ...
 
+    async def writers(
+        self, requester: Requester, trace: Trace, release: Release, resource_type: str, seqs: Sequence[int]
+    ) -> Mapping[int, str]: ...
     async def written_history(
         self, requester: Requester, trace: Trace, release: Release, resource_type: str, count: int
     ) -> Sequence[AuthoredVersion]:

@@ -32,6 +32,7 @@ from app.portal.record import show_care_plan, show_medication, show_medication_l
 from app.portal.session import AtWork, LoginParts, at_work, checked_form
 from app.portal.view import trace_of
 from app.portal.visit import show_visits
+from app.portal.writers import names_at_work
 
 NUMBER = re.compile(r"[0-9]{1,15}")
 INSTANT = re.compile(r"[0-9]{16}")
@@ -93,7 +94,8 @@ def router(parts: LoginParts) -> APIRouter:
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/visit")
     async def visits(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
-        return await page_about(parts, request, who, grant_id, show_visits, "/visit", who.practice.practice_id)
+        names = partial(names_at_work, parts.database.reader, who=who, language=language_of(request))
+        return await page_about(parts, request, who, grant_id, show_visits, "/visit", names, who.practice.practice_id)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/measurements/{{key}}")
     async def kind(

@@ -170,6 +170,16 @@ class Reading:
         )
         return [one for several in found for one in several]
 
+    async def writers(self, found: Iterable[Found]) -> dict[int, str]:
+        """Return who wrote what stands, by the number of its change, as the log calls them."""
+        by_type: dict[tuple[Release, str], list[int]] = {}
+        for one in found:
+            by_type.setdefault((one.release, one.tree()["resourceType"]), []).append(one.seq)
+        told: dict[int, str] = {}
+        for (release, resource_type), seqs in by_type.items():
+            told |= await self._interactions.writers(self._requester, self._trace, release, resource_type, seqs)
+        return told
+
     async def several(self, *resource_types: str) -> list[list[Tree]]:
         """Return all resources of each type, in the order asked."""
         return list(await asyncio.gather(*(self.all(resource_type) for resource_type in resource_types)))

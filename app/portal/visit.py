@@ -1,5 +1,6 @@
 """Prepare my visit: what is prepared for the practices, earlier visits, and one of them to print."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,6 +15,7 @@ from app.portal.session import SignedIn, in_record
 from app.portal.view import reading_for
 from app.portal.visit_changes import VISIT, may_edit, may_prepare
 from app.portal.visits import visits_of
+from app.portal.writers import Names, names_of
 
 SAVED = {
     "prepared": marked("Your visit is prepared. The practice can see it."),
@@ -23,9 +25,14 @@ SAVED = {
 """What the list says after a form was kept, by ``saved`` in its URL."""
 
 
-async def show_visits(request: Request, reading: Reading, practice_id: str | None = None, **frame: Any) -> HTMLResponse:
-    """Return the page with what is prepared, for one practice if it is given; ``frame`` has what is around it."""
-    visits = await visits_of(reading, language_of(request), practice_id)
+async def show_visits(
+    request: Request, reading: Reading, names: Names, practice_id: str | None = None, **frame: Any
+) -> HTMLResponse:
+    """Return the page with what is prepared, for one practice if it is given; ``frame`` has what is around it.
+
+    ``names`` gives who somebody is to who reads, by what the log calls them.
+    """
+    visits = await visits_of(reading, language_of(request), names, practice_id)
     return page(
         request,
         "visits.html",
@@ -47,6 +54,7 @@ def router(parts: Parts) -> APIRouter:
         return await show_visits(
             request,
             reading_for(parts, request, person),
+            partial(names_of, parts.database.reader, person=person, language=language_of(request)),
             may_prepare=may_prepare(person),
             may_edit=may_edit(person),
             saved=SAVED.get(saved, ""),
@@ -57,7 +65,8 @@ def router(parts: Parts) -> APIRouter:
         request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
     ) -> HTMLResponse:
         reading = reading_for(parts, request, person)
-        visits = await visits_of(reading, language_of(request))
+        names = partial(names_of, parts.database.reader, person=person, language=language_of(request))
+        visits = await visits_of(reading, language_of(request), names)
         found = next((visit for visit in visits if visit.prepared.source == resource_id), None)
         if found is None:
             raise NotFoundError("There is no such visit.")

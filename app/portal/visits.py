@@ -20,6 +20,7 @@ from app.portal.language import Language, marked
 from app.portal.measurements_shown import written
 from app.portal.medication import agreement_of
 from app.portal.reading import Reading
+from app.portal.writers import Names, others_named
 
 SOUGHT_AT_ONCE, SOUGHT_MAX = 100, 2000
 """Things of one type that one search looks up for what is prepared, and all of them together."""
@@ -64,11 +65,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ShownVisit:
-    """A visit with what of it the reader may see."""
+    """A visit with what of it the reader may see; ``by`` is who wrote it, empty if it was the person."""
 
     prepared: Prepared
     subjects: tuple[Shown, ...]
     version: int
+    by: str
 
     def grouped(self) -> list[tuple[str, list[Shown]]]:
         """Return the things to discuss by the name of their group."""
@@ -144,20 +146,39 @@ async def names_of_products(reading: Reading) -> dict[str, str]:
     return {f"Medication/{one['id']}": words(one.get("code")) or named(one) for one in await reading.all("Medication")}
 
 
-async def visits_of(reading: Reading, language: Language, practice_id: str | None = None) -> list[ShownVisit]:
-    """Return what is prepared and not withdrawn, the next visit first, then the latest sent; for one practice if it is given."""
-    prepared: list[tuple[Prepared, int]] = []
+async def visits_of(
+    reading: Reading, language: Language, names: Names, practice_id: str | None = None
+) -> list[ShownVisit]:
+    """Return what is prepared and not withdrawn, the next visit first, then the latest sent; for one practice if it is given.
+
+    Who wrote it is who the log names, whatever the message says; ``names`` are those of the log in words.
+    """
+    prepared: list[tuple[Prepared, Found]] = []
     for found in await reading.found(COMMUNICATION):
         one = prepared_of(found.tree(), found.release)
         if one is not None and not one.is_withdrawn and practice_id in (None, one.practice_id):
-            prepared.append((one, found.version))
+            prepared.append((one, found))
     prepared.sort(key=lambda one: _order(one[0], reading.today))
     subjects = dict.fromkeys(subject for one, _ in prepared for subject in one.about)
     known = await looked_up(reading, subjects, language) if subjects else {}
+    others = await others_named(reading, [found for _, found in prepared], names)
     return [
-        ShownVisit(one, tuple(known[subject] for subject in one.about if subject in known), version)
-        for one, version in prepared
+        ShownVisit(
+            one,
+            tuple(known[subject] for subject in one.about if subject in known),
+            found.version,
+            _by(one, others.get(found.seq)),
+        )
+        for one, found in prepared
     ]
+
+
+def _by(one: Prepared, other: tuple[bool, str] | None) -> str:
+    """Return who wrote it: who acts for the person by the name in the message, another by that in the log."""
+    if other is None:
+        return one.by
+    is_helper, name = other
+    return one.by if is_helper and one.by else name
 
 
 def _order(one: Prepared, today: date) -> tuple[bool, int]:

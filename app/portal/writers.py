@@ -4,7 +4,7 @@ A practice reads who it was by name of its own people only, and who acts for the
 name but theirs and the person's: who else has access is not theirs to know.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from app.access.representation import Power
 from app.access.requester import RequesterKind
@@ -12,11 +12,31 @@ from app.db.database import Reader
 from app.identity import practices
 from app.identity.accounts import name_of
 from app.oauth import clients
+from app.portal.interactions import Found
 from app.portal.language import Language
+from app.portal.reading import Reading
 from app.portal.session import AtWork, SignedIn
 
 Names = Callable[[set[str]], Awaitable[dict[str, str]]]
 """Gives who somebody is to who reads, by what the log calls them."""
+
+
+_IN_OWN_NAME = (RequesterKind.PERSON.value, RequesterKind.APP.value)
+
+
+async def others_named(reading: Reading, found: Iterable[Found], names: Names) -> dict[int, tuple[bool, str]]:
+    """Return who wrote what stands in the person's name, where it was neither they nor an app of theirs, by its change's number.
+
+    First comes whether it was somebody who acts for them, then who it was, in words.
+    """
+    told = {one: actor for one, actor in (await reading.writers(found)).items() if _kind(actor) not in _IN_OWN_NAME}
+    called = await names(set(told.values())) if told else {}
+    helper = RequesterKind.REPRESENTATIVE.value
+    return {one: (_kind(actor) == helper, called[actor]) for one, actor in told.items() if actor in called}
+
+
+def _kind(actor: str) -> str:
+    return actor.partition(":")[0]
 
 
 async def names_of(reader: Reader, actors: set[str], person: SignedIn, language: Language) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,8 +179,8 @@ def _actors(limited_types: bool) -> Statement:  # noqa: FBT001 - a form that is 
     return hot(select(change.c.seq, change.c.actor).where(visible(change, limited_types=limited_types), numbers))
 
 
-async def read_actors(reader: Reader, access: RecordAccess, versions: Iterable[Stored]) -> dict[int, str]:
-    """Return who wrote each of these versions, by the number of its change: ``person``, ``practice:`` and its number, and the like."""
-    seqs = json.dumps([one.seq for one in versions])
-    rows = await reader.all(_actors(access.types is not None), {**parameters(access), "seqs": seqs})
+async def read_actors(reader: Reader, access: RecordAccess, seqs: Sequence[int]) -> dict[int, str]:
+    """Return who made each of these changes, by its number: ``person``, ``practice:`` and its number, and the like."""
+    asked = {**parameters(access), "seqs": json.dumps(seqs)}
+    rows = await reader.all(_actors(access.types is not None), asked)
     return dict(rows)

@@ -463,3 +463,27 @@ async def test_what_is_prepared_can_be_marked_as_sensitive_for_a_practice_that_s
     answer = await post(world, change, **asks(world, key="second", version="1"))
     assert answer.status_code == 303
     assert len(await prepared(world, "partial")) == 1
+
+
+async def test_who_wrote_a_visit_is_who_the_log_names_whatever_the_message_says(world: World) -> None:
+    him, practice_id = world.zonnestraal, world.made.practices["granted"]
+    await world.give("granted", him, ALL, ALL_ACTIONS)
+    told = asks(world, practice=practice_id, questions="Van mijzelf")
+    assert (await post(world, NEW, **told)).status_code == 303
+    (own,) = await prepared(world)
+    forged = {name: value for name, value in own.items() if name not in ("id", "meta")} | {
+        "meta": {"profile": own["meta"]["profile"]},
+        "payload": [{"contentString": "Van de praktijk"}],
+    }
+    assert (await world.caller("granted").made(forged))["sender"] == own["sender"]
+    shown = (await page(world, "/visit")).text
+    mine, theirs = (
+        next(one for one in shown.split("<article")[1:] if words in one) for words in ("Van mijzelf", "Van de praktijk")
+    )
+    assert "Geschreven door" not in mine
+    assert "Geschreven door Praktijk Granted-Test" in theirs
+    place = f"/practice/people/{world.made.grants['granted of zonnestraal'].grant_id}/visit"
+    assert "Geschreven door Een systeem van uw praktijk" in (await page(world, place, "gp of granted")).text
+    ids = {one["payload"][0]["contentString"]: one["id"] for one in await prepared(world)}
+    assert "Geschreven door Praktijk" in (await page(world, f"/visit/{ids['Van de praktijk']}")).text
+    assert "Geschreven door" not in (await page(world, f"/visit/{ids['Van mijzelf']}")).text
