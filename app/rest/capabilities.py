@@ -14,6 +14,7 @@ from app.fhir.patch.reading import PatchForm
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
 from app.fhir.search.definitions import definitions
+from app.fhir.search.parse import of_the_whole
 from app.fhir.validation.structure import resource_types
 from app.fhir.xml.write import to_xml
 from app.interactions.conformance import Declared
@@ -93,14 +94,6 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
                 "security": _security(release, base_url),
                 "resource": [_resource(release, name) for name in types],
                 "interaction": [{"code": code} for code in ("batch", "transaction", "history-system", "search-system")],
-                "searchParam": [
-                    *({"name": name, "type": "string"} for name in ("_content", "_filter", "_list", "_text")),
-                    {
-                        "name": RELEASES,
-                        "type": "string",
-                        "documentation": "both: what either FHIR release holds, as one.",
-                    },
-                ],
                 "operation": _operations(release, _SYSTEM),
                 "compartment": [compartment_url(owner) for owner in OWNERS],
             }
@@ -183,7 +176,9 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
         "searchParam": [
             {"name": parameter.name, **({"definition": parameter.url} if parameter.url else {}), "type": parameter.kind}
             for _, parameter in sorted(supported.items())
-        ],
+        ]
+        + [{"name": one, "type": "string"} for one in of_the_whole(release, name)]
+        + [{"name": RELEASES, "type": "string", "documentation": "both: what either FHIR release holds, as one."}],
         "operation": _operations(release, name),
     }
     return {key: value for key, value in resource.items() if value != []}

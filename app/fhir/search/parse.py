@@ -264,9 +264,9 @@ class _Query:
         return Referred(Asked("List", criteria=(self.plain(self.known.of("List")["_id"], name, None, text),)), item)
 
     def worded(self, resource_type: str, name: str, text: str, _: int) -> Worded:
-        """Return what ``_text`` or ``_content`` asks; a Bundle or a Binary has no narrative."""
+        """Return what ``_text`` or ``_content`` asks."""
         in_narrative = name.endswith("_text")
-        if in_narrative and "text" not in element_names(self.known.release, resource_type):
+        if in_narrative and "_text" not in of_the_whole(self.known.release, resource_type):
             raise unknown(name, f"is not known for {resource_type}")
         self.reads(1)
         alternatives = tuple(tuple(words(unescape(part))) for part in self.parts(name, text))
@@ -380,3 +380,9 @@ _OF_THE_WHOLE: dict[str, Callable[[_Query, str, str, str, int], Link]] = {
     "_text": _Query.worded,
 }
 """Parameters that are about a resource as a whole, and take no modifier."""
+
+
+def of_the_whole(release: Release, resource_type: str) -> list[str]:
+    """Return the parameters about a resource as a whole that a type has; a Binary has no narrative."""
+    has_narrative = "text" in element_names(release, resource_type)
+    return [name for name in _OF_THE_WHOLE if name != "_text" or has_narrative]
