@@ -1,8 +1,8 @@
 """SQLite: one writer thread that commits in groups, readers that it never blocks.
 
 WAL with ``synchronous=FULL``: a commit is on disk before anyone is told of it. What waits for the writer when it gets to
-work is committed together; each job runs in a savepoint, so that one that fails takes nothing of the others along. The pages
-go from the log to the file beside it (``checkpoints.py``).
+work is committed together; if a job of it fails after it changed something, the group is begun again with a savepoint for each,
+so that it takes nothing of the others along. The pages go from the log to the file beside it (``checkpoints.py``).
 Short statements run in the event loop's own thread on a read-only connection (a hop to a thread costs eight times the
 statement), which is why ``Reader`` is for bounded statements only.
 
@@ -102,29 +102,28 @@ class SqliteReader:
 class SqliteTransaction(SqliteReader):
     """The writer's connection as ``Transaction``.
 
-    The savepoint of a job is set when the job first changes something: most only leave an entry for the log.
+    The savepoint of a job that needs one is set when the job first changes something: most only leave an entry for the log.
     """
 
-    __slots__ = ("gathered", "needs_savepoint", "seen")
+    __slots__ = ("gathered", "has_changed", "needs_savepoint", "seen")
 
     def __init__(self, connection: sqlite3.Connection, remembered: Remembered) -> None:
         super().__init__(connection)
         self.gathered = Gathered()
         self.seen = Seen(remembered)
+        self.has_changed = False
         self.needs_savepoint = False
 
     async def run(self, statement: Statement, parameters: dict[str, Any]) -> int:
         """Return how many rows the statement changed."""
-        if self.needs_savepoint:
-            self._set_savepoint()
+        self._change_begins()
         form = statement.sqlite
         self.seen.is_over |= form.raises
         return self._connection.execute(form.text, form.parameters(parameters)).rowcount
 
     async def change_rows(self, *changes: Change) -> list[int]:
         """Do ``changes`` and return how many rows each set or removed, or was given to add."""
-        if self.needs_savepoint:
-            self._set_savepoint()
+        self._change_begins()
         self.seen.is_over |= any(statement.raises for statement, _ in changes)
         many = self._connection.executemany
         counts = [many(statement.sqlite, rows).rowcount if rows else 0 for statement, rows in changes]
@@ -136,9 +135,11 @@ class SqliteTransaction(SqliteReader):
         """Return all rows for each set of parameters."""
         return [await self.all(statement, one) for one in parameters]
 
-    def _set_savepoint(self) -> None:
-        self._connection.execute("SAVEPOINT job")
-        self.needs_savepoint = False
+    def _change_begins(self) -> None:
+        self.has_changed = True
+        if self.needs_savepoint:
+            self._connection.execute("SAVEPOINT job")
+            self.needs_savepoint = False
 
     async def access(self) -> View:
         """Return what is remembered of what decides about access, as far as it holds here."""
@@ -294,14 +295,9 @@ class SqliteDatabase(Writes):
         """Run and commit all jobs of ``group``; every one ends with a result or an error."""
         connection = self._writer_connection
         try:
-            self._begin()
-            transaction = self.writes(connection, self.remembered)
-            for waiting in group:
-                self._run_in_savepoint(transaction, waiting)
-            run_now(transaction.flush())
-            connection.execute("COMMIT")
-            if transaction.seen.is_over:
-                self.remembered.forget()
+            # Behind a savepoint SQLite copies each page before a job changes it; jobs that fail once they changed something are few.
+            if not self._is_done(group, apart=False):
+                self._is_done(group, apart=True)
         except BaseException as error:  # noqa: BLE001 - whoever waits is told; the thread has to go on for the next
             failure = UnavailableError("The record could not be written now; nothing was changed. Try again later.")
             failure.__cause__ = error
@@ -313,6 +309,25 @@ class SqliteDatabase(Writes):
                 except sqlite3.Error as also:
                     # The transaction stays open and uncommitted; the next group can't begin, and comes here to try again.
                     failure.add_note(f"Rolling back failed too: {type(also).__name__}.")
+
+    def _is_done(self, group: list[Waiting], *, apart: bool) -> bool:
+        """Return whether all jobs of ``group`` came to their end; if one of several failed that had changed something, none did.
+
+        With ``apart`` all do: each is run behind a savepoint, to which it is rolled back if it fails.
+        """
+        connection = self._writer_connection
+        self._begin()
+        transaction = self.writes(connection, self.remembered)
+        for waiting in group:
+            self._run(transaction, waiting, apart=apart)
+            if waiting.error and transaction.has_changed and not apart:
+                connection.execute("ROLLBACK")
+                return len(group) == 1
+        run_now(transaction.flush())
+        connection.execute("COMMIT")
+        if transaction.seen.is_over:
+            self.remembered.forget()
+        return True
 
     def _begin(self) -> None:
         """Begin to write when no other process does. Raises: sqlite3.OperationalError, when that takes too long.
@@ -332,20 +347,20 @@ class SqliteDatabase(Writes):
             return False
         return True
 
-    def _run_in_savepoint(self, transaction: SqliteTransaction, waiting: Waiting) -> None:
+    def _run(self, transaction: SqliteTransaction, waiting: Waiting, *, apart: bool) -> None:
         connection = self._writer_connection
         gathered_before = transaction.gathered.count
-        transaction.needs_savepoint = True
+        transaction.has_changed, transaction.needs_savepoint = False, apart
         try:
             waiting.result = run_now(waiting.job(transaction))
             waiting.error = None
         except Exception as error:
             if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW:
                 raise  # no fault of the job, and the next would meet it too: nothing of the group is committed
-            if not transaction.needs_savepoint:
+            if apart and transaction.has_changed:
                 connection.execute("ROLLBACK TO job")
             transaction.gathered.cut(gathered_before)
             waiting.error = error  # it is the caller's, who gets it raised
-        if not transaction.needs_savepoint:
+        if apart and transaction.has_changed:
             connection.execute("RELEASE job")
         transaction.needs_savepoint = False

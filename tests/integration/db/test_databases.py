@@ -71,6 +71,46 @@ async def test_a_job_that_fails_takes_nothing_of_those_along_that_commit_with_it
     assert await numbers(database) == list(range(50))
 
 
+async def test_a_job_does_not_see_what_one_along_had_changed_that_failed(database: Database) -> None:
+    async def failing(transaction: Transaction) -> None:
+        await add(transaction, 1)
+        raise KeyError("on purpose")
+
+    async def counting(transaction: Transaction) -> int:
+        return len(await transaction.all(ALL, {}))
+
+    outcomes = await asyncio.gather(
+        database.write(partial(add, n=7)),
+        database.write(failing),
+        database.write(partial(add, n=1)),
+        database.write(counting),
+        return_exceptions=True,
+    )
+    assert outcomes[0] == 7
+    assert isinstance(outcomes[1], KeyError)
+    assert outcomes[2] == 1
+    assert outcomes[3] == 2
+    assert await numbers(database) == [1, 7]
+
+
+async def test_a_job_that_fails_after_a_change_on_its_own_leaves_nothing_and_the_next_goes_on(
+    database: Database,
+) -> None:
+    class Gathered:
+        async def flush(self, _: Transaction, items: list[int]) -> None:
+            raise AssertionError(items)
+
+    async def failing(transaction: Transaction) -> None:
+        transaction.at_commit(Gathered(), [1])
+        await add(transaction, 1)
+        raise KeyError("on purpose")
+
+    with pytest.raises(KeyError):
+        await database.write(failing)
+    assert await database.write(partial(add, n=1)) == 1
+    assert await numbers(database) == [1]
+
+
 async def test_what_is_gathered_is_written_once_for_all_who_commit_together(database: Database) -> None:
     class Totals:
         def __init__(self) -> None:
