@@ -213,7 +213,7 @@ def goal_views(
     found = []
     for goal, release in zip(goals, releases, strict=False):
         if is_open_goal(goal):
-            place = f"goals/{release.path}/{goal['id']}" if "id" in goal else ""
+            place = place_of(goal, release)
             due = (day_of(part.get("dueDate")) for part in listed(goal.get("target")))
             found.append(
                 GoalView(
@@ -253,6 +253,14 @@ def agreed_place(resource: Tree, release: Release) -> str:
     return f"{what}/{release.path}/{resource['id']}" if what else ""
 
 
+def place_of(resource: Tree, release: Release) -> str:
+    """Return the end of the address of a goal or an action, empty for one that is not kept."""
+    if "id" not in resource:
+        return ""
+    what = "goals" if resource["resourceType"] == "Goal" else "actions"
+    return f"{what}/{release.path}/{resource['id']}"
+
+
 def _activity(
     resource: Tree, timing: Tree | None, today: date, language: Language, release: Release = Release.R4
 ) -> Activity:
@@ -278,7 +286,7 @@ def _activity(
         due=due_on(timing, today),
         due_week=due_in_week(timing, today),
         is_sensitive=is_restricted(resource),
-        own=f"actions/{release.path}/{resource['id']}" if is_own(resource) else "",
+        own=place_of(resource, release) if is_own(resource) else "",
         agreed=agreed_place(resource, release),
     )
 

@@ -32,7 +32,7 @@ from app.portal.record import show_care_plan, show_medication, show_medication_l
 from app.portal.session import AtWork, LoginParts, at_work, checked_form
 from app.portal.view import trace_of
 from app.portal.visit import show_visits
-from app.portal.writers import names_at_work
+from app.portal.writers import Names, names_at_work
 
 NUMBER = re.compile(r"[0-9]{1,15}")
 INSTANT = re.compile(r"[0-9]{16}")
@@ -45,9 +45,9 @@ async def _overview(request: Request, _: Reading, **frame: Any) -> HTMLResponse:
     return page(request, "practice_person.html", is_seen=request.query_params.get("done") == "seen", **frame)
 
 
-async def _care_plan(request: Request, reading: Reading, **frame: Any) -> Response:
+async def _care_plan(request: Request, reading: Reading, names: Names, **frame: Any) -> Response:
     saved = SAVED.get(request.query_params.get("saved", ""), "")
-    return await show_care_plan(request, reading, saved=saved, **frame)
+    return await show_care_plan(request, reading, names, saved=saved, **frame)
 
 
 async def looking_at(parts: LoginParts, who: AtWork, key: str) -> Requester:
@@ -85,12 +85,16 @@ def router(parts: LoginParts) -> APIRouter:
 
     add("", _overview)
     add("/measurements", show_measurements)
-    add("/care-plan", _care_plan)
     add("/medication", show_medication)
     add("/medication/list", show_medication_list, "/medication")
     add("/summary", show_summary)
     add("/documents", show_documents)
     add("/other", show_other)
+
+    @routes.get(f"{PEOPLE}/{{grant_id}}/care-plan")
+    async def care_plan(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:
+        names = partial(names_at_work, parts.database.reader, who=who, language=language_of(request))
+        return await page_about(parts, request, who, grant_id, _care_plan, "/care-plan", names)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}/visit")
     async def visits(request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str) -> Response:

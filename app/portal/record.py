@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.fhir.elements import Tree, day_of, newest_first, person_name, words
+from app.fhir.own_plan import is_own
 from app.portal import background, careplan, medication, other_data, results, summary
 from app.portal.document_pages import bases, newest_documents
 from app.portal.documents import documents_in
@@ -20,6 +22,7 @@ from app.portal.reading import Reading
 from app.portal.session import LoggedIn, SignedIn, in_record, logged_in
 from app.portal.type_measurement import may_add, may_change
 from app.portal.view import reading_for
+from app.portal.writers import Names, names_of, others_named
 
 PARTS_OF_PLAN = ("Goal", "CarePlan", "CareTeam", *careplan.ASKED)
 RESULTS_READ, CONTACTS_SHOWN, LIFE_READ, DONE_SHOWN, DOCUMENTS_SHOWN = 400, 50, 100, 30, 3
@@ -43,8 +46,11 @@ async def newest_of_series(reading: Reading, back: timedelta) -> list[Tree]:
     return await reading.newest("Observation", [[("code", code)] for code in codes], 2, reading.today - back)
 
 
-async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HTMLResponse:
-    """Return the page of the care plan; ``frame`` has what is around it."""
+async def show_care_plan(request: Request, reading: Reading, names: Names, **frame: Any) -> HTMLResponse:
+    """Return the page of the care plan; ``frame`` has what is around it.
+
+    ``names`` gives who somebody is to who reads, by what the log calls them.
+    """
     language = language_of(request)
     goals, plans, teams, *several = await asyncio.gather(*(reading.found(one) for one in PARTS_OF_PLAN))
     wishes, asked = [one.tree() for one in goals], [one for found in several for one in found]
@@ -56,9 +62,12 @@ async def show_care_plan(request: Request, reading: Reading, **frame: Any) -> HT
         key=lambda one: str(one[1].get("created") or (one[1].get("period") or {}).get("start")), reverse=True
     )
     trees = [one.tree() for one in teams]
+    own = [one for one in (*goals, *asked) if is_own(one.tree())]
+    others = await others_named(reading, own, names)
     return page(
         request,
         "care_plan.html",
+        writers={careplan.place_of(one.tree(), one.release): others[one.seq][1] for one in own if one.seq in others},
         **{"may_add": False, "may_change": False, "saved": "", **frame},
         plans=careplan.plan_views(open_plans, trees, language),
         goals=careplan.goal_views(
@@ -190,6 +199,7 @@ def router(parts: Parts) -> APIRouter:
         return await show_care_plan(
             request,
             reading_for(parts, request, person),
+            partial(names_of, parts.database.reader, person=person, language=language_of(request)),
             may_add=may_add(person),
             may_change=may_change(person),
             saved=SAVED.get(saved, ""),

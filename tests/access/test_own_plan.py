@@ -364,3 +364,25 @@ async def test_a_goal_with_the_same_id_in_both_releases_is_opened_and_changed_in
         assert kept["description"]["text"] == f"Anders in {release.path}"
     for nowhere in ("r5", "R4", "..", ""):
         assert (await page(world, f"{GOALS}/{nowhere}/{chosen}")).status_code == 404
+
+
+async def test_a_goal_in_the_words_of_the_person_that_a_practice_wrote_says_so(world: World) -> None:
+    him, place = world.zonnestraal, f"/practice/people/{world.made.grants['granted of zonnestraal'].grant_id}/care-plan"
+    await world.give("granted", him, Category.CARE_PLAN, ALL_ACTIONS)
+    assert (await post(world, "/care-plan/goals/add", **aim(text="Weer fietsen"))).status_code == 303
+    assert (await post(world, "/care-plan/actions/add", text="Elke dag lopen", key="a")).status_code == 303
+    (mine,), (task,) = await own(world), await own(world, "Task")
+    for one, words in ((mine, "Nooit meer fietsen"), (task, "Nooit meer lopen")):
+        name = "description"
+        forged = {key: value for key, value in one.items() if key not in ("id", "meta")}
+        await world.caller("granted").made(forged | {name: {"text": words} if one is mine else words})
+    shown, at_work = (await page(world, "/care-plan")).text, (await page(world, place, "gp of granted")).text
+    for words, who, seen in (
+        ("Weer fietsen", "Uw eigen doel", "Eigen doel van deze persoon"),
+        ("Nooit meer fietsen", "Geschreven door Praktijk Granted-Test", "Geschreven door Een systeem van uw praktijk"),
+        ("Elke dag lopen", "Uw eigen actie", "Eigen actie van deze persoon"),
+        ("Nooit meer lopen", "Geschreven door Praktijk Granted-Test", "Geschreven door Een systeem van uw praktijk"),
+    ):
+        for text, said in ((shown, who), (at_work, seen)):
+            (item,) = [one for one in text.split("<li")[1:] if f">{words}</h3>" in one]
+            assert said in item, words
