@@ -195,3 +195,26 @@ def test_a_form_of_a_practice_whose_access_is_stopped_meanwhile_writes_nothing_a
     who.comes_to("Care plan")
     expect(who.page.get_by_text(words)).to_have_count(0)
     who.is_done()
+
+
+def test_a_long_text_for_another_record_is_there_to_copy_and_fits_a_phone(phone: BrowserContext) -> None:
+    page, long = phone.new_page(), " ".join(str(number) for number in range(90_000, 94_000))
+    text = page.get_by_role("textbox", name="Uw tekst, om te kopi\u00ebren")
+    page.goto("/diary/add")
+    page.locator("#text").fill("Voor wie ik help")
+    page.locator("main form:has(input[name=whose])").first.evaluate(
+        """(form, long) => {
+            form.noValidate = true;
+            form.elements.csrf_token.value = "of an older login";
+            form.elements.whose.value = "0".repeat(64);
+            form.append(Object.assign(document.createElement("input"), {type: "hidden", name: "more", value: long}));
+        }""",
+        long,
+    )
+    page.get_by_role("main").get_by_role("button", name="Bewaren", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Uw tekst is voor een ander dossier")
+    expect(text).to_have_value(long)
+    expect(page.get_by_role("link", name="Dossier kiezen op een nieuwe pagina")).to_have_attribute("target", "_blank")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Opnieuw versturen").click()
+    expect(text).to_have_value(long)
