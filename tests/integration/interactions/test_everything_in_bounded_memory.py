@@ -10,6 +10,7 @@ import pytest
 
 from app.fhir.release import Release
 from app.rest.application import FhirApplication
+from app.store.everything import PART
 from tests.support.in_process import Inside, inside
 
 PADDING = 4000
@@ -57,5 +58,5 @@ async def test_everything_of_a_large_record_takes_the_memory_of_some_parts(perso
     finally:
         tracemalloc.stop()
     assert size > BUNDLES * ENTRIES * PADDING
-    assert parts > BUNDLES * ENTRIES / 100
+    assert parts > BUNDLES * ENTRIES / PART
     assert peak < size / 2, f"{peak} bytes for an answer of {size}"
