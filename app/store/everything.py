@@ -3,11 +3,12 @@
 import functools
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 from sqlalchemy import Integer, bindparam, or_, select
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader
-from app.db.dialects import listed
+from app.db.dialects import in_one, listed
 from app.db.statements import Statement, hot
 from app.fhir.release import Release
 from app.store.bodies import decode_together
@@ -17,6 +18,7 @@ from app.store.rules import check_rules
 from app.store.tables import change, current, date_index
 from app.store.visible import parameters, visible
 
+_numbers = msgspec.json.Decoder(list[int]).decode
 PART = 200
 """Resources that are read at once: half a millisecond, in which nobody else has their turn."""
 
@@ -46,7 +48,8 @@ def _standing(limited_types: bool, since: bool, dated: bool) -> Statement:  # no
         )
         inside = dates.where(date_index.c.low <= bindparam("end"), date_index.c.high >= bindparam("start"))
         statement = statement.where(or_(current.c.seq.in_(inside), current.c.seq.not_in(dates)))
-    return hot(statement)
+    # In one row: a row for each of a thousand takes longer than to find it.
+    return hot(select(in_one(statement.subquery().c.seq)))
 
 
 async def numbers_of_everything(
@@ -71,7 +74,8 @@ async def numbers_of_everything(
         await check_rules(reader, access.record_id, numbers)
         values |= {"date_parameters": f"[{','.join(map(str, numbers))}]", "start": start, "end": end}
     form = _standing(access.types is not None, since > 0, dates is not None)
-    return [row[0] for row in await reader.all(form, values)]
+    row = await reader.one(form, values)
+    return sorted(_numbers(row[0])) if row else []
 
 
 async def read_numbered(reader: Reader, access: RecordAccess, numbers: Sequence[int]) -> tuple[list[Stored], int]:
