@@ -38,6 +38,7 @@ from app.store.aside import SEQ_FIRST, Generated, aside
 from app.store.bodies import content_in
 from app.store.changes import Draft, patients_of
 from app.store.history import read_changes
+from app.store.indexing import IndexRows
 from app.store.resources import Stored
 from app.store.time_zone import time_zone_of
 
@@ -95,13 +96,17 @@ async def including(
 
 
 async def made_record(
-    context: Context, requester: Requester, scope: AccessScope, release: Release
+    context: Context, requester: Requester, scope: AccessScope, release: Release, *, is_searched: bool = True
 ) -> Transaction | None:
-    """Return the record in memory with all grants of the requester's record; None if there is none to know of."""
+    """Return the record in memory with all grants of the requester's record; None if there is none to know of.
+
+    Unless it ``is_searched``, it has no index.
+    """
     if not _may_know(requester, scope) or requester.record_id is None:
         return None
     reader = context.database.reader
-    return await generated(context, reader, release, await grants.of_record(reader, requester.record_id))
+    versions = await grants.of_record(reader, requester.record_id)
+    return await generated(context, reader, release, versions, is_searched=is_searched)
 
 
 class Alongside:
@@ -178,11 +183,12 @@ async def versions_after(
 
 
 async def generated(
-    context: Context, reader: Reader, release: Release, versions: Sequence[Grant]
+    context: Context, reader: Reader, release: Release, versions: Sequence[Grant], *, is_searched: bool = True
 ) -> Transaction | None:
     """Return a record in memory with these grants of one person as Consents; None where there is nothing to tell.
 
-    ``versions`` are all of each grant. A person without a Patient in this release has no Consents in it.
+    ``versions`` are all of each grant. A person without a Patient in this release has no Consents in it. Unless it
+    ``is_searched``, it has no index.
     """
     if not versions:
         return None
@@ -193,6 +199,7 @@ async def generated(
     zone = await time_zone_of(reader, record_id) or context.time_zone
     known = {one.practice_id: one for one in await practices.every(reader)}
     apps = await context.app_names(reader)
+    index = context.index if is_searched else _unindexed
     found = []
     for version in told(versions, context.clock()):
         grant, name, organization_id = version.grant, apps.get(version.grant.grantee_id), None
@@ -202,8 +209,13 @@ async def generated(
             name = practice.name
             organization_id = practice.organization_stu3 if release is Release.STU3 else practice.organization_r4
         tree = consent_tree(release, version, patient_id=patient_id, name=name, organization_id=organization_id)
-        content, rows = content_in(members_of(msgspec.json.encode(tree))), context.index(release, CONSENT, tree, zone)
+        content, rows = content_in(members_of(msgspec.json.encode(tree))), index(release, CONSENT, tree, zone)
         draft = Draft(release, CONSENT, grant.grant_id, content, rows, int(Category.PERSONAL_DETAILS))
         found.append(Generated(draft, microseconds(version.instant) // 1000 * 1000))
-    made = aside(record_id, zone.key, context.index, found)
+    made = aside(record_id, zone.key, index, found)
     return await made if len(found) <= FEW else await beside(lambda: run_now(made))
+
+
+def _unindexed(*_: object) -> IndexRows:
+    """Return no rows: nobody searches."""
+    return IndexRows([], [], [], [])

@@ -127,6 +127,11 @@ class Narrowing:
     start: int | None = None
     end: int | None = None
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether the dates of resources are asked for."""
+        return self.start is not None or self.end is not None
+
 
 Narrow = Callable[[ZoneInfo], Narrowing]
 """From the time zone of a record to what is asked of it: a day is a day there."""
@@ -165,7 +170,7 @@ async def everything(
         zone = await time_zone_of(context.database.reader, access.record_id)
         narrowing = narrow(zone or context.time_zone)
         limit = EVERYTHING_MAX if count is None else count
-        made = await made_record(context, requester, scope, release)
+        made = await made_record(context, requester, scope, release, is_searched=narrowing.is_dated)
         look = partial(_numbers, access=access, narrowing=narrowing, after=after, limit=limit + 1)
         kept = await gathered(context, access.record_id, partial(look, context, sought))
         told = [] if made is None else await look(context, sought[:1], made)
@@ -195,7 +200,7 @@ async def _numbers(
     found: list[int] = []
     for release in releases:
         dates = None
-        if narrowing.start is not None or narrowing.end is not None:
+        if narrowing.is_dated:
             start = MIN_US if narrowing.start is None else narrowing.start
             dates = (_care_dates(release), start, MAX_US if narrowing.end is None else narrowing.end)
         found += await numbers_of_everything(

@@ -77,3 +77,14 @@ async def test_the_parts_may_be_asked_by_post(me: Caller) -> None:
     }
     answer = await me("POST", "/Patient/$everything", parameters)
     assert [one["resource"]["resourceType"] for one in answer.json()["entry"]] == ["Goal"]
+
+
+async def test_a_consent_is_in_the_periods_of_its_date_only(world: World) -> None:
+    me = world.caller("zonnestraal")
+    shown = {
+        query: (await me.get(f"/Patient/$everything?_type=Consent{query}")).get("entry", [])
+        for query in ("", "&start=1990", "&start=2199")
+    }
+    assert shown[""] != []
+    assert shown["&start=1990"] == shown[""]
+    assert shown["&start=2199"] == []
