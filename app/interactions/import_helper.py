@@ -23,6 +23,9 @@ from app.interactions.setup import Setup
 from app.logs import configure_logs
 
 LENGTH = struct.Struct("<I")
+READY = b"ready"
+"""What it says first, once it has all that it needs."""
+
 NICER = 10
 """How much it gives way to others: a server on the same machine comes first."""
 
@@ -69,6 +72,8 @@ def answer(source: BinaryIO, sink: BinaryIO) -> None:
     told = _decode_told(first)
     conformance = told.setup.conformance()
     checks = Checks(told.setup, told.release, told.setup.indexer(), conformance)
+    sink.write(framed(READY))
+    sink.flush()
     while (asked := _frame(source)) is not None:
         sink.write(framed(encode([_checked(checks, piece_of(told.file, one)) for one in _decode_asked(asked)])))
         sink.flush()

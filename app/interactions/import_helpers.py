@@ -1,6 +1,7 @@
 """Other processes that check the lines of an import, so that this one has little left to do but to write.
 
 The chunks go round, and come back in their order. At most some for each helper are on their way, so that memory stays bounded.
+A helper that is still starting is not waited for: until one is ready, this process checks by itself.
 """
 
 import asyncio
@@ -9,14 +10,13 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from itertools import cycle
 from pathlib import Path
 from typing import Self
 
 from app.errors import UnavailableError
 from app.fhir.release import Release
 from app.interactions.import_checks import Checked
-from app.interactions.import_helper import LENGTH, Told, decode_answer, encode, framed
+from app.interactions.import_helper import LENGTH, READY, Told, decode_answer, encode, framed
 from app.interactions.import_spool import Part, Spooled
 from app.interactions.setup import Setup
 
@@ -38,6 +38,8 @@ class Helpers:
         self._file = file
         self._count = count if count > 1 else 0
         self._processes: list[Process] = []
+        self._starting: list[asyncio.Task[bytes]] = []
+        self._turn = 0
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -45,6 +47,9 @@ class Helpers:
 
     async def __aexit__(self, *_: object) -> None:
         """End all helpers, whatever they are at."""
+        for starting in self._starting:
+            starting.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         for process in self._processes:
             if process.returncode is None:
                 process.kill()
@@ -52,7 +57,7 @@ class Helpers:
             await process.communicate()
 
     async def start(self) -> None:
-        """Start those that are not there yet."""
+        """Begin to start those that are not there yet."""
         while len(self._processes) < self._count:
             # By the same code and libraries as here, whatever folder this is called in.
             command = (sys.executable, "-P", "-m", "app.interactions.import_helper")
@@ -62,6 +67,13 @@ class Helpers:
             )
             self._processes.append(process)
             _input(process).write(self._told)
+            self._starting.append(asyncio.create_task(_answer(process)))
+
+    def _next(self) -> Process | None:
+        """Return whose turn it is of those that have started, None as long as none has. Raises: UnavailableError."""
+        ready = [one for one, starting in zip(self._processes, self._starting, strict=True) if _has_started(starting)]
+        self._turn += 1
+        return ready[self._turn % len(ready)] if ready else None
 
     async def checked(self, chunks: Iterable[Chunk]) -> AsyncIterator[tuple[Chunk, list[Checked | None]]]:
         """Yield each chunk with what was worked out of its lines, None for those that are left to this process.
@@ -69,15 +81,13 @@ class Helpers:
         Raises: UnavailableError, when a helper is gone.
         """
         going: deque[tuple[Chunk, Process | None]] = deque()
-        turns = cycle(self._processes)
         for chunk in chunks:
-            is_asked = bool(self._processes) and chunk[0].part is not Part.TOGETHER
-            process = next(turns) if is_asked else None
+            process = None if chunk[0].part is Part.TOGETHER else self._next()
             if process is not None:
                 # It is not waited for that it is read: the helper may wait in turn for an answer to be read.
                 _input(process).write(framed(encode([one.body for one in chunk])))
             going.append((chunk, process))
-            if len(going) > CHUNKS_EACH * len(self._processes):
+            if process is None or len(going) > CHUNKS_EACH * len(self._processes):
                 yield await _answered(*going.popleft())
         while going:
             yield await _answered(*going.popleft())
@@ -93,12 +103,21 @@ def _input(process: Process) -> asyncio.StreamWriter:
 async def _answered(chunk: Chunk, process: Process | None) -> tuple[Chunk, list[Checked | None]]:
     if process is None:
         return chunk, [None] * len(chunk)
+    return chunk, decode_answer(await _answer(process))
+
+
+def _has_started(starting: asyncio.Task[bytes]) -> bool:
+    """Return whether a helper has said that it is ready. Raises: UnavailableError, if it ended before."""
+    return starting.done() and starting.result() == READY
+
+
+async def _answer(process: Process) -> bytes:
     if process.stdout is None:
         message = "A helper was started without a pipe."
         raise RuntimeError(message)
     try:
         (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
-        return chunk, decode_answer(await process.stdout.readexactly(length))
+        return await process.stdout.readexactly(length)
     except asyncio.IncompleteReadError as error:
         message = "A process that checks resources ended. What is in stays in: begin again, with fewer processes if memory is short."
         raise UnavailableError(message) from error

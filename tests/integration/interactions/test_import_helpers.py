@@ -17,7 +17,7 @@ from app.errors import UnavailableError
 from app.fhir.release import Release
 from app.interactions import record_import
 from app.interactions.import_checks import Checked
-from app.interactions.import_helper import LENGTH, Told, decode_answer, encode, framed
+from app.interactions.import_helper import LENGTH, READY, Told, decode_answer, encode, framed
 from app.interactions.import_helpers import CHUNKS_EACH, Chunk, Helpers
 from app.interactions.import_lines import Place
 from app.interactions.import_spool import Part, Piece, Spooled
@@ -36,8 +36,18 @@ async def person(tmp_path: Path) -> AsyncIterator[Inside]:
         yield person
 
 
+class Ready(Helpers):
+    """Helpers that are waited for when they are started."""
+
+    async def start(self) -> None:
+        """Start them, and wait."""
+        await super().start()
+        await asyncio.gather(*self._starting)
+
+
 @pytest.fixture(autouse=True)
 def helped_from_the_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_import, "Helpers", Ready)
     monkeypatch.setattr(record_import, "HELPED_FROM", 1)
     monkeypatch.setattr(record_import, "CHUNK", 5)
 
@@ -115,7 +125,7 @@ async def test_a_helper_that_is_killed_ends_the_import_which_can_be_begun_again(
 ) -> None:
     started: list[Helpers] = []
 
-    class Mortal(Helpers):
+    class Mortal(Ready):
         async def checked(self, chunks: Any) -> AsyncIterator[tuple[Chunk, list[Checked | None]]]:
             started.append(self)
             count = 0
@@ -139,7 +149,7 @@ async def test_a_helper_that_is_killed_ends_the_import_which_can_be_begun_again(
 
 
 async def test_an_import_that_is_cancelled_leaves_no_helper(person: Inside, bodies: int) -> None:
-    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
+    async with Ready(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
         await helpers.start()
         pids = [process.pid for process in helpers._processes]
         with pytest.raises(TimeoutError):
@@ -155,7 +165,7 @@ async def test_a_helper_finds_the_libraries_that_are_found_here(
     shown = "from pathlib import Path\nPath(__file__).with_name('was-found').touch()\n"
     await asyncio.to_thread((tmp_path / "sitecustomize.py").write_text, shown)
     monkeypatch.syspath_prepend(str(tmp_path))
-    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
+    async with Ready(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
         await helpers.start()
         assert await _all(helpers, iter([chunk(1)])) == [1]
     assert (tmp_path / "was-found").exists()
@@ -187,13 +197,31 @@ async def test_only_some_chunks_are_on_their_way_and_they_come_back_in_order(per
             yield chunk(number)
 
     found: list[int] = []
-    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
+    async with Ready(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
         await helpers.start()
         async for (one,), (checked,) in helpers.checked(chunks()):
             assert taken - len(found) <= CHUNKS_EACH * 2 + 1
             assert checked is not None
             found.append(one.place.number)
     assert found == list(range(40))
+
+
+async def test_a_helper_that_is_still_starting_is_not_waited_for(person: Inside, bodies: int) -> None:
+    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
+        await helpers.start()
+        assert [checked async for _, checked in helpers.checked(iter([chunk(1), chunk(2)]))] == [[None], [None]]
+        await asyncio.gather(*helpers._starting)
+        (((_, (checked,))),) = [one async for one in helpers.checked(iter([chunk(3)]))]
+        assert checked is not None
+
+
+async def test_a_helper_that_ends_while_it_starts_is_told(person: Inside, bodies: int) -> None:
+    async with Helpers(person.parts.context.setup, Release.R4, 2, bodies) as helpers:
+        await helpers.start()
+        helpers._processes[0].kill()
+        await asyncio.wait(helpers._starting[:1])
+        with pytest.raises(UnavailableError, match="begin again"):
+            await _all(helpers, iter([chunk(1)]))
 
 
 async def test_a_helper_ignores_an_interruption_and_ends_when_nobody_asks_any_more(person: Inside, bodies: int) -> None:
@@ -208,6 +236,8 @@ def ask_and_interrupt(setup: Setup, bodies: int) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(framed(encode(Told(setup, Release.R4, bodies))))
+        process.stdin.flush()
+        assert process.stdout.read(LENGTH.size + len(READY)) == framed(READY)
         for _ in range(2):
             process.stdin.write(framed(encode([Piece(0, len(BODY)), Piece(len(BODY), len(b"no JSON"))])))
             process.stdin.flush()
