@@ -88,7 +88,10 @@ class Packed(threading.local):
             if sum(map(frame_content_size, kept)) > size_max:
                 return None
             return cast("Sequence[memoryview]", self._together([*kept]))
-        except ZstdError:
+        except (
+            ZstdError,
+            ValueError,
+        ):  # the latter for a frame that does not say what it unpacks to, as one that is damaged may
             return None
 
     def unpack(self, kept: bytes) -> bytes:

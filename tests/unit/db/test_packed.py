@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from zstandard import ZstdError, get_frame_parameters
+from zstandard import ZstdCompressor, ZstdError, frame_content_size, get_frame_parameters
 
 from app.db.packed import PACKED_MAX_BYTES, Packed, dictionary
 
@@ -74,8 +74,17 @@ def test_many_are_unpacked_together_if_they_have_room() -> None:
     assert packed.unpack_together([], 0) == []
 
 
+def without_size() -> bytes:
+    """Return a frame that does not say what it unpacks to."""
+    frame = ZstdCompressor(write_content_size=False).compress(BODY)
+    assert frame_content_size(frame) == -1
+    return frame
+
+
 @pytest.mark.parametrize(
-    "other", [BODY, b"", Packed(2).pack(BODY), Packed(1).pack(BODY)[:-4]], ids=["plain", "empty", "other", "damaged"]
+    "other",
+    [BODY, b"", Packed(2).pack(BODY), Packed(1).pack(BODY)[:-4], without_size()],
+    ids=["plain", "empty", "other", "damaged", "without its size"],
 )
 def test_what_can_not_be_unpacked_together_is_left_to_who_asks(other: bytes) -> None:
     assert Packed(1).unpack_together([Packed(1).pack(BODY), other], 10_000) is None
