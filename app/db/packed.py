@@ -88,10 +88,7 @@ class Packed(threading.local):
             if sum(map(frame_content_size, kept)) > size_max:
                 return None
             return cast("Sequence[memoryview]", self._together([*kept]))
-        except (
-            ZstdError,
-            ValueError,
-        ):  # the latter for a frame that does not say what it unpacks to, as one that is damaged may
+        except (ZstdError, ValueError):  # the latter if one does not say its size, as a damaged one may not
             return None
 
     def unpack(self, kept: bytes) -> bytes:
