@@ -3,7 +3,8 @@
 They are in a file without a name: body after body, with what is known of each behind it. Their order is in a database of SQLite,
 without a name too. Nobody else can open either, and both are gone with the process, however that ends.
 
-Sources: https://www.sqlite.org/inmemorydb.html#temp_db, https://man7.org/linux/man-pages/man2/open.2.html (O_TMPFILE)
+Sources: https://www.sqlite.org/inmemorydb.html#temp_db, https://man7.org/linux/man-pages/man2/open.2.html (O_TMPFILE),
+https://www.sqlite.org/tempfiles.html#temporary_file_storage_locations
 """
 
 import os
@@ -92,7 +93,7 @@ class Spool:
         self._connection.execute(_TABLE)
         self._connection.execute("BEGIN")
         with _on_disk():
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with this
+            self._file = tempfile.TemporaryFile(buffering=0, dir=_folder())  # noqa: SIM115 - closed with this
         self.file = self._file.fileno()
         self._end = 0
         self._added: list[tuple[Any, ...]] = []
@@ -164,6 +165,12 @@ class Spool:
         if patient_id != self._sought[0]:
             self._sought = patient_id, self._connection.execute(_PATIENT, (patient_id,)).fetchone() is not None
         return self._sought[1]
+
+
+def _folder() -> str:
+    """Return where SQLite puts files without a name: not first in ``/tmp``, as Python does, which may be memory."""
+    known = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp")  # noqa: S108 - what is made there has no name
+    return next((one for one in known if one and os.access(one, os.W_OK | os.X_OK)), tempfile.gettempdir())
 
 
 def _write(file: int, content: bytes) -> None:

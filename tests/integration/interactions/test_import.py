@@ -348,6 +348,20 @@ async def test_a_full_disk_for_temporary_files_is_told_and_nothing_goes_in(
     assert await all_records(person.parts.database.reader, 100) == records
 
 
+@pytest.mark.parametrize("variable", ["", "TMPDIR", "SQLITE_TMPDIR"])
+def test_the_bodies_stand_where_sqlite_puts_what_is_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Without a variable that is no folder which may be in memory, as ``/tmp`` is in many systems."""
+    for name in ("TMPDIR", "SQLITE_TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path))
+    with Spool() as spool:
+        folder = Path(f"/proc/self/fd/{spool.file}").readlink().parent
+    assert folder == (tmp_path if variable else Path("/var", "tmp"))
+
+
 def test_the_same_line_again_and_again_costs_as_much_each_time() -> None:
     with Spool() as spool:
         for number in range(2_000):
