@@ -388,7 +388,7 @@ async def test_a_parent_prepares_for_the_child_and_is_named_as_who_wrote_it(worl
         assert (await send(browser, place, questions="Anders", version="1", key="b")).status_code == 303
     (stands,) = await prepared(world)
     assert stands["payload"] == [{"contentString": "Anders"}]
-    assert f"Geschreven door {world.maanlicht.family}" in (await page(world, "/visit")).text
+    assert f"Geschreven door: {world.maanlicht.family}" in (await page(world, "/visit")).text
     assert (await post(world, place, questions="Zelf", version="2", key="c")).status_code == 303
     (stands,) = await prepared(world)
     assert stands["sender"] == stands["subject"]
@@ -481,9 +481,9 @@ async def test_who_wrote_a_visit_is_who_the_log_names_whatever_the_message_says(
         next(one for one in shown.split("<article")[1:] if words in one) for words in ("Van mijzelf", "Van de praktijk")
     )
     assert "Geschreven door" not in mine
-    assert "Geschreven door Praktijk Granted-Test" in theirs
+    assert "Geschreven door: Praktijk Granted-Test" in theirs
     place = f"/practice/people/{world.made.grants['granted of zonnestraal'].grant_id}/visit"
-    assert "Geschreven door Een systeem van uw praktijk" in (await page(world, place, "gp of granted")).text
+    assert "Geschreven door: Een systeem van uw praktijk" in (await page(world, place, "gp of granted")).text
     ids = {one["payload"][0]["contentString"]: one["id"] for one in await prepared(world)}
-    assert "Geschreven door Praktijk" in (await page(world, f"/visit/{ids['Van de praktijk']}")).text
+    assert "Geschreven door: Praktijk" in (await page(world, f"/visit/{ids['Van de praktijk']}")).text
     assert "Geschreven door" not in (await page(world, f"/visit/{ids['Van mijzelf']}")).text

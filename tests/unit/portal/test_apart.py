@@ -22,8 +22,8 @@ def test_what_may_turn_what_is_around_it_stands_in_an_element_of_its_own(name: s
 @BOTH
 def test_in_a_sentence_too(name: str) -> None:
     assert (
-        shown('{{ _("Written by %(name)s", name=name) }}', name=f"<b>{name}")
-        == f"Written by <bdi>&lt;b&gt;{name}</bdi>"
+        shown('{{ _("Written by: %(name)s", name=name) }}', name=f"<b>{name}")
+        == f"Written by: <bdi>&lt;b&gt;{name}</bdi>"
     )
     assert shown('{{ ngettext("%(num)s: %(name)s", "%(num)s", 1, name=name) }}', name=name) == f"1: <bdi>{name}</bdi>"
 
