@@ -295,7 +295,7 @@ async def test_a_representative_adds_in_the_name_of_the_person(world: World) -> 
         await go_in(browser, grant)
         assert (await send(browser, f"{GOALS}/add", **aim())).status_code == 303
         (kept,) = await own(world)
-        assert ">Geschreven door: U<" in (await browser.get("/care-plan")).text
+        assert ">Written by: You<" in (await browser.get("/care-plan")).text
         changed = await send(browser, f"{GOALS}/r4/{kept['id']}", **aim(text="Vaker buiten zijn", version="1", key="b"))
         assert changed.status_code == 303
     (stands,) = await own(world)
@@ -380,7 +380,11 @@ async def test_a_goal_in_the_words_of_the_person_that_a_practice_wrote_says_so(w
     shown, at_work = (await page(world, "/care-plan")).text, (await page(world, place, "gp of granted")).text
     for words, who, seen in (
         ("Weer fietsen", "Uw eigen doel", "Eigen doel van deze persoon"),
-        ("Nooit meer fietsen", "Geschreven door: Praktijk Granted-Test", "Geschreven door: Een systeem van uw praktijk"),
+        (
+            "Nooit meer fietsen",
+            "Geschreven door: Praktijk Granted-Test",
+            "Geschreven door: Een systeem van uw praktijk",
+        ),
         ("Elke dag lopen", "Uw eigen actie", "Eigen actie van deze persoon"),
         ("Nooit meer lopen", "Geschreven door: Praktijk Granted-Test", "Geschreven door: Een systeem van uw praktijk"),
     ):
