@@ -6,6 +6,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+LARGE_BODY = 256 * 1024
+"""Bytes of a body from which it is read, and what follows from it is worked out, beside the event loop."""
+
 
 def can_wait() -> bool:
     """Return whether there is an event loop to wait in: a job of the database has none."""
@@ -19,6 +22,11 @@ def can_wait() -> bool:
 async def beside(work: Callable[[], T]) -> T:
     """Return what ``work`` returns, worked out in a thread so that others need not wait; where nobody can, at once."""
     return await asyncio.to_thread(work) if can_wait() else work()
+
+
+async def beside_if_large(size: int, work: Callable[[], T]) -> T:
+    """Return what ``work`` on a body of so many bytes returns, worked out ``beside`` if that is large."""
+    return await beside(work) if size > LARGE_BODY else work()
 
 
 async def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -12,6 +12,7 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/h
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from app.access.giving import CONSENT
@@ -33,6 +34,7 @@ from app.fhir.compartment import patient_references
 from app.fhir.reference import LiteralReference, parse_reference
 from app.fhir.release import Release
 from app.fhir.validation.structure import is_resource_type
+from app.interactions.beside import beside_if_large
 from app.interactions.bundle_entries import ACTIONS, BundleAnswer, Entry, prepare, refuse_twice
 from app.interactions.bundle_names import renamed, with_names
 from app.interactions.conditions import Conditions
@@ -41,7 +43,7 @@ from app.interactions.gate import Decide, Deed, refusals
 from app.interactions.placement import new_patient, record_for
 from app.interactions.repeat import Outcome, earlier, keep, request_hash
 from app.interactions.room import ANSWER_BYTES_MAX, Room
-from app.interactions.single import beside, wrote
+from app.interactions.single import wrote
 from app.interactions.sound import FromSource, Sound
 from app.interactions.write import Changes
 from app.interactions.written import Written
@@ -92,7 +94,7 @@ async def bundle(
         raise
     sent = [entry.parsed.tree for entry in answer.entries if entry.parsed is not None]
     await context.ask_about(requester.kind, release, sent)
-    await beside(len(body), _work_out, context, requester.kind, release, answer.entries)
+    await beside_if_large(len(body), partial(_work_out, context, requester.kind, release, answer.entries))
     deed = Deed(answer.type, release, "Bundle")
     digest = request_hash("bundle", release.path, body)
     looks = [entry for entry in answer.entries if entry.looks]
@@ -168,7 +170,7 @@ async def _look_at(context: Context, look: Look, entry: Entry, room: Room) -> No
 
 async def _prepared(context: Context, release: Release, body: bytes) -> BundleAnswer:
     """Return the entries as they are before anything is done. Raises: as ``prepare``; TooLargeError."""
-    answer = await beside(len(body), prepare, context, release, body)
+    answer = await beside_if_large(len(body), partial(prepare, context, release, body))
     if answer.type == "transaction" and sum(entry.looks for entry in answer.entries) > LOOKS_MAX:
         message = f"A transaction may have {LOOKS_MAX} entries that look or call an operation; a batch may have more."
         raise TooLargeError(message)

@@ -3,9 +3,8 @@
 Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.html#create
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from functools import partial
 
 import msgspec
 
@@ -19,6 +18,7 @@ from app.fhir.patch import labels
 from app.fhir.patch.reading import PatchForm, read_patch
 from app.fhir.release import Release
 from app.fhir.validation.structure import parse
+from app.interactions.beside import beside_if_large
 from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
 from app.interactions.gate import Decide, Deed, Touched, event
@@ -26,12 +26,6 @@ from app.interactions.repeat import earlier, keep, request_hash
 from app.interactions.sound import FromSource, Sound
 from app.interactions.write import Changes
 from app.interactions.written import Written
-
-LARGE_BODY = 256 * 1024
-"""Bytes from which a body is read in a thread."""
-
-T = TypeVar("T")
-Asked = ParamSpec("Asked")
 
 
 async def create(
@@ -236,21 +230,15 @@ async def _sound(
     """Return the resource, or leave the refusal in the log."""
     depth, name = context.limits.body_depth_max, deed.resource_type
     try:
-        parsed = await beside(len(body), parse, release, body, expected_type=name, maximum_depth=depth)
+        read = partial(parse, release, body, expected_type=name, maximum_depth=depth)
+        parsed = await beside_if_large(len(body), read)
     except RegieError as error:
         await context.gate.refused(requester, trace, deed, error)
         raise
     await context.ask_about(requester.kind, release, [parsed.tree])
     resource = FromSource(context, requester.kind, release, parsed)
-    await beside(len(body), resource.work_out, name)
+    await beside_if_large(len(body), partial(resource.work_out, name))
     return resource
-
-
-async def beside(size: int, work: Callable[Asked, T], *args: Asked.args, **named: Asked.kwargs) -> T:
-    """Return what ``work`` on a body of so many bytes returns: beside the event loop, if the body is large."""
-    if size > LARGE_BODY:
-        return await asyncio.to_thread(work, *args, **named)
-    return work(*args, **named)
 
 
 def wrote(requester: Requester, trace: Trace, deed: Deed, written: Written) -> Event:

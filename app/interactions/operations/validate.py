@@ -22,10 +22,9 @@ from app.fhir.release import Release
 from app.fhir.tree import encode_tree
 from app.fhir.validation.invariants import broken_rules
 from app.fhir.validation.structure import Parsed, decode, parse
-from app.interactions.beside import beside
+from app.interactions.beside import beside_if_large
 from app.interactions.context import Context, find
 from app.interactions.gate import Deed, Touched
-from app.interactions.single import LARGE_BODY
 from app.interactions.terminology_server import asked_first
 from app.store.changes import patients_of
 
@@ -129,7 +128,7 @@ async def _parsed(
         return parse(release, body, expected_type=resource_type, location=location, maximum_depth=depth)
 
     try:
-        return await beside(read) if len(body) > LARGE_BODY else read(), ()
+        return await beside_if_large(len(body), read), ()
     except MalformedError:
         raise
     except InvalidResourceError as error:
