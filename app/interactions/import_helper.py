@@ -1,8 +1,8 @@
 """A process that checks lines of an import for another one: ``python -m app.interactions.import_helper``.
 
-It is asked over its standard input, by the places of bodies in a file that it is given, and answers over its standard output, in the same order: frames of MessagePack with their
-length before them. It has no database and keeps nothing. It ends when its input does, so with the process that asks, however
-that ends.
+It is asked over its standard input, by the places of bodies in a file that it is given, and answers over its standard output, in
+the same order: frames of MessagePack with their length before them. It has no database and keeps nothing. It ends when its input
+does, so with the process that asks, however that ends.
 
 Spec: https://github.com/msgpack/msgpack/blob/master/spec.md
 """
