@@ -131,8 +131,10 @@ def typed_by(request: Request, whose: str) -> FormData:
         typed = _seal(parts.settings).opened(sealed, parts.clock())
     except BadRequestError:
         return FormData()
-    is_whose = hmac.compare_digest(typed.whose.encode(), whose.encode())
-    if not is_whose or typed.path != request.url.path:
+    if not hmac.compare_digest(typed.whose.encode(), whose.encode()):
+        request.state.typed_elsewhere = True
+        return FormData()
+    if typed.path != request.url.path:
         return FormData()
     fields = _FIELDS.decode(zlib.decompress(typed.fields))
     return FormData([(name, text) for name, texts in fields.items() for text in texts])
@@ -144,7 +146,9 @@ def has_typed(request: Request) -> bool:
 
 
 def forget_typed(request: Request, response: Response) -> None:
-    """Let the browser forget what was typed: it stands in the form again."""
+    """Let the browser forget what was typed: it stands in the form again. What was typed in another record waits for that."""
+    if getattr(request.state, "typed_elsewhere", False):
+        return
     settings: Settings = request.app.state.parts.settings
     for name in _names(settings):
         if name in request.cookies:

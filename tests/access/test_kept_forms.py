@@ -162,6 +162,30 @@ async def test_a_long_text_that_a_helper_typed_waits_until_they_are_in_that_reco
         assert "Van wie ik help" in (await browser.get("/diary")).text
 
 
+async def test_a_short_text_that_a_helper_typed_is_put_into_no_other_record_and_not_lost_there(world: World) -> None:
+    grant = await let_act(world, world.maanlicht, actions=LOOK | Action.CREATE)
+    path = "/diary/add"
+    async with await browser_of(world, world.maanlicht) as browser:
+        await go_in(browser, grant)
+        typed = {**diary_typed(text="Van wie ik help"), **await opened(browser, path)}
+        await send(browser, "/helping/stop", "/")
+        waits = await browser.post(path, data=typed)
+        assert (waits.status_code, waiting_in(waits.text)["csrf_token"]) == (409, [""]), (
+            "the record was left in another tab"
+        )
+        assert waiting_in(waits.text)["text"] == ["Van wie ik help"]
+
+        old_cookies = dict(browser.cookies)
+        browser.cookies.clear()
+        answer = await browser.post(path, data=typed)
+        assert answer.headers["location"].startswith("/login?"), "the login ended"
+        browser.cookies.update(old_cookies)
+        assert "Van wie ik help" not in (await browser.get(path)).text, "a new login is in the own record"
+        await go_in(browser, grant)
+        assert "Van wie ik help" in (await browser.get(path)).text
+        assert "Van wie ik help" not in (await browser.get(path)).text, "it is given back once"
+
+
 async def test_each_of_several_answers_keeps_its_own_time_and_unit_when_the_login_ended(world: World) -> None:
     items = [{"linkId": name, "type": kind, "repeats": True} for name, kind in (("m", "dateTime"), ("q", "quantity"))]
     path = await made(world, Release.R4, items)
