@@ -174,7 +174,7 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
             f"{parameter.resource_type}:{parameter.name}" for parameter in definitions(release).referring(name)
         ],
         "searchParam": [
-            {"name": parameter.name, **({"definition": parameter.url} if parameter.url else {}), "type": parameter.kind}
+            {"name": parameter.name, "definition": parameter.url, "type": parameter.kind}
             for _, parameter in sorted(supported.items())
         ]
         + [{"name": one, "type": "string"} for one in of_the_whole(release, name)]

@@ -68,8 +68,8 @@ def test_every_category_is_listed() -> None:
 def test_the_numbers_of_search_parameters_are_those_of_the_capability_statement(release: Release) -> None:
     resources = statement_tree(release, "http://127.0.0.1:8000")["rest"][0]["resource"]
     types = [one for one in resources if "interaction" in one]
-    # Those of packages, which have a definition, are not counted.
-    parameters = sum("definition" not in parameter for one in types for parameter in one.get("searchParam", ()))
+    defined = [parameter.get("definition", "") for one in types for parameter in one.get("searchParam", ())]
+    parameters = sum(not url.startswith("https://regie.example/") for url in defined)  # those of the own package differ
     includes = sum(len(one.get("searchInclude", ())) for one in types)
     row = f"| {release.name} | {len(types)} | {parameters:,} | {includes:,} |"
     assert row in (API / "search.md").read_text(encoding="utf-8").splitlines()

@@ -11,8 +11,13 @@ from app.fhir.release import Release
 
 NICTIZ = "http://nictiz.nl/fhir/StructureDefinition/"
 
+NICTIZ_PARAMETERS = "http://nictiz.nl/fhir/SearchParameter/"
+
 Published = tuple[str, str, str, tuple[str, ...]]
 """Code, kind, expression, reference targets."""
+
+Dutch = tuple[str, str, str, tuple[str, ...], str]
+"""The same, and where it is defined, below ``NICTIZ_PARAMETERS``."""
 
 CORRECTED: dict[Release, dict[str, tuple[Published, ...]]] = {
     Release.STU3: {
@@ -34,59 +39,80 @@ def _extension(resource_type: str, name: str, value_type: str, before: str = "")
     return f"{resource_type}{before}.extension('{NICTIZ}{name}').value.as({value_type})"
 
 
-def _treatment(code: str, extension: str) -> dict[str, Published]:
+def _treatment(code: str, extension: str, defined: str) -> dict[str, Dutch]:
     medication_types = ("MedicationRequest", "MedicationDispense", "MedicationStatement", "MedicationAdministration")
-    return {name: (code, "token", _extension(name, extension, "Identifier"), ()) for name in medication_types}
+    return {name: (code, "token", _extension(name, extension, "Identifier"), (), defined) for name in medication_types}
 
 
-_TREATMENT_STU3 = _treatment("medicationtreatment", "zib-Medication-MedicationTreatment")
-_TREATMENT_R4 = _treatment("pharmaceutical-treatment-identifier", "ext-PharmaceuticalTreatment.Identifier")
+_TREATMENT_STU3 = _treatment(
+    "medicationtreatment", "zib-Medication-MedicationTreatment", "Medications-medicationtreatment"
+)
+_TREATMENT_R4 = _treatment(
+    "pharmaceutical-treatment-identifier",
+    "ext-PharmaceuticalTreatment.Identifier",
+    "pharmaceutical-treatment-identifier",
+)
 
-DUTCH: dict[Release, dict[str, tuple[Published, ...]]] = {
+DUTCH: dict[Release, dict[str, tuple[Dutch, ...]]] = {
     Release.STU3: {
         "MedicationRequest": (
             _TREATMENT_STU3["MedicationRequest"],
-            ("periodofuse", "date", "computed:period-of-use", ()),
+            ("periodofuse", "date", "computed:period-of-use", (), "Medications-periodofuse"),
         ),
         "MedicationDispense": (
             _TREATMENT_STU3["MedicationDispense"],
-            ("category", "token", "MedicationDispense.category", ()),
-            ("periodofuse", "date", "computed:period-of-use", ()),
-            ("requestdate", "date", _extension("MedicationDispense", "zib-Dispense-RequestDate", "dateTime"), ()),
-            ("whendispensed", "date", "computed:when-dispensed", ()),
+            ("category", "token", "MedicationDispense.category", (), "Medications-category"),
+            ("periodofuse", "date", "computed:period-of-use", (), "Medications-periodofuse"),
+            (
+                "requestdate",
+                "date",
+                _extension("MedicationDispense", "zib-Dispense-RequestDate", "dateTime"),
+                (),
+                "MedicationDispense-requestdate",
+            ),
+            ("whendispensed", "date", "computed:when-dispensed", (), "MedicationDispense-whendispensed"),
         ),
         "MedicationStatement": (_TREATMENT_STU3["MedicationStatement"],),
         "MedicationAdministration": (
             _TREATMENT_STU3["MedicationAdministration"],
-            ("category", "token", "MedicationAdministration.category", ()),
+            ("category", "token", "MedicationAdministration.category", (), "Medications-category"),
         ),
         "CarePlan": (
-            ("activity-goal", "reference", "CarePlan.activity.detail.goal", ("Goal",)),
-            ("activity-outcomereference", "reference", "CarePlan.activity.outcomeReference", ()),
+            ("activity-goal", "reference", "CarePlan.activity.detail.goal", ("Goal",), "careplan-activity-goal"),
+            (
+                "activity-outcomereference",
+                "reference",
+                "CarePlan.activity.outcomeReference",
+                (),
+                "careplan-activity-outcomereference",
+            ),
             (
                 "activity-medicaldevice",
                 "reference",
                 _extension("CarePlan", "extension-medicaldevice", "Reference", ".activity.detail"),
                 ("DeviceUseStatement",),
+                "careplan-medicaldevice",
             ),
         ),
     },
     Release.R4: {
         "MedicationRequest": (
             _TREATMENT_R4["MedicationRequest"],
-            ("category", "token", "MedicationRequest.category", ()),
-            ("period-of-use", "date", "computed:period-of-use", ()),
+            ("category", "token", "MedicationRequest.category", (), "category"),
+            ("period-of-use", "date", "computed:period-of-use", (), "period-of-use"),
             (
                 "next-practitioner",
                 "reference",
                 _extension("MedicationRequest", "ext-MedicationAgreement.NextPractitioner", "Reference"),
                 ("Practitioner", "PractitionerRole", "Organization", "HealthcareService"),
+                "MedicationRequest-next-practitioner",
             ),
             (
                 "reason",
                 "reference",
                 "MedicationRequest.reasonReference",
                 ("Condition", "Observation", "DiagnosticReport"),
+                "MedicationRequest-reason",
             ),
             (
                 "dispense-location",
@@ -95,35 +121,38 @@ DUTCH: dict[Release, dict[str, tuple[Published, ...]]] = {
                     "MedicationRequest", "ext-DispenseRequest.DispenseLocation", "Reference", ".dispenseRequest"
                 ),
                 ("Location",),
+                "MedicationRequest-dispense-location",
             ),
         ),
         "MedicationDispense": (
             _TREATMENT_R4["MedicationDispense"],
-            ("category", "token", "MedicationDispense.category", ()),
-            ("period-of-use", "date", "computed:period-of-use", ()),
-            ("location", "reference", "MedicationDispense.location", ("Location",)),
+            ("category", "token", "MedicationDispense.category", (), "category"),
+            ("period-of-use", "date", "computed:period-of-use", (), "period-of-use"),
+            ("location", "reference", "MedicationDispense.location", ("Location",), "MedicationDispense-location"),
         ),
         "MedicationStatement": (
             _TREATMENT_R4["MedicationStatement"],
-            ("period-of-use", "date", "computed:period-of-use", ()),
+            ("period-of-use", "date", "computed:period-of-use", (), "period-of-use"),
             (
                 "author",
                 "reference",
                 _extension("MedicationStatement", "ext-MedicationUse2.Author", "Reference"),
                 ("Patient", "PractitionerRole", "Organization", "Location"),
+                "MedicationStatement-author",
             ),
             (
                 "prescriber",
                 "reference",
                 _extension("MedicationStatement", "ext-MedicationUse2.Prescriber", "Reference"),
                 ("PractitionerRole", "Organization", "Location"),
+                "MedicationStatement-prescriber",
             ),
         ),
         "MedicationAdministration": (
             _TREATMENT_R4["MedicationAdministration"],
-            ("category", "token", "MedicationAdministration.category", ()),
+            ("category", "token", "MedicationAdministration.category", (), "category"),
         ),
-        "Flag": (("category", "token", "Flag.category", ()),),
+        "Flag": (("category", "token", "Flag.category", (), "Flag-category"),),
     },
 }
 

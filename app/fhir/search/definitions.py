@@ -56,9 +56,8 @@ class SearchParameter:
     """A search parameter of one resource type.
 
     ``targets`` is empty where any type may be referred to. ``types`` are the FHIR types of the values. ``repeats`` says that a
-    resource may have more than one value. ``url`` is that of the SearchParameter of a package, empty for those of the
-    specification. ``number`` is what the index tables keep: positive, 31 bits, the same in every
-    installation.
+    resource may have more than one value. ``url`` is that of its definition. ``number`` is what the index tables keep:
+    positive, 31 bits, the same in every installation.
     """
 
     name: str
@@ -210,6 +209,12 @@ def parameter_number(release: Release, resource_type: str, name: str) -> int:
     return int.from_bytes(blake2b(text, digest_size=4).digest()) & 0x7FFF_FFFF or 1
 
 
+def usual_url(resource_type: str, name: str) -> str:
+    """Return where the specification defines a parameter, unless it has it together with those of other types."""
+    of_it = f"Resource-{name[1:]}" if name.startswith("_") else f"{resource_type}-{name}"
+    return f"http://hl7.org/fhir/SearchParameter/{of_it}"
+
+
 def _parameter(release: Release, resource_type: str, name: str, facts: Mapping[str, Any]) -> SearchParameter:
     return SearchParameter(
         name=name,
@@ -221,6 +226,7 @@ def _parameter(release: Release, resource_type: str, name: str, facts: Mapping[s
         targets=frozenset(facts.get("targets", ())),
         repeats=facts.get("repeats", False),
         components=tuple((code, expression) for code, expression in facts.get("components", ())),
+        url=facts.get("url") or usual_url(resource_type, name),
         number=parameter_number(release, resource_type, name),
     )
 

@@ -1,6 +1,6 @@
 """Write ``data/stu3.json`` and ``data/r4.json``: ``python -m app.fhir.search.generate``.
 
-A development tool. It takes facts only (code, type, expression, targets, components) from the published search
+A development tool. It takes facts only (code, type, expression, targets, components, URL) from the published search
 parameters inside the ``fhirstarter`` package, and the types of the elements on the way from the models of
 ``fhir.resources``; ``corrections.py`` has the rest. The output is deterministic, and a test compares it with what is committed.
 """
@@ -18,8 +18,9 @@ from app.fhir.path import ElementTypes, choice_member, compile_expression, paths
 from app.fhir.release import Release
 from app.fhir.releases.definitions import served
 from app.fhir.releases.r4 import as_in_4_0_1
-from app.fhir.search.corrections import COMMON, COMPUTED_TYPES, CORRECTED, DUTCH
+from app.fhir.search.corrections import COMMON, COMPUTED_TYPES, CORRECTED, DUTCH, NICTIZ_PARAMETERS
 from app.fhir.search.custom import own_part
+from app.fhir.search.definitions import usual_url
 
 DATA = Path(__file__).parent / "data"
 SOURCES = {Release.STU3: "STU3", Release.R4: "R4B"}
@@ -116,21 +117,25 @@ def build(release: Release) -> dict[str, Any]:
     ``parameters`` by type and code; ``summaries``, the members of each resource type and of its parts that belong to a summary.
     """
     elements = Elements(release)
-    published = _published(release)
+    published, defined = _published(release)
     parameters: dict[str, dict[str, Any]] = {}
     for resource_type in sorted(served(release)):
         found = {}
         corrected = {entry[0]: entry for entry in CORRECTED[release].get(resource_type, ())}
-        dutch = {entry[0]: entry for entry in DUTCH[release].get(resource_type, ())}
+        dutch = {entry[0]: entry[:4] for entry in DUTCH[release].get(resource_type, ())}
         own = {code: (code, *facts) for code, facts in published.get(resource_type, {}).items()}
         common = {code: (code, *facts) for code, facts in published["Resource"].items()}
         common |= {entry[0]: entry for entry in COMMON[release]}
+        urls = {entry[0]: NICTIZ_PARAMETERS + entry[4] for entry in DUTCH[release].get(resource_type, ())}
+        urls |= defined.get(resource_type, {}) | defined["Resource"]
         for code, (_, kind, expression, targets, *rest) in sorted((dutch | own | corrected | common).items()):
             own_expression = own_part(expression, resource_type)
             if not own_expression and kind != "special":
                 continue
             components = rest[0] if rest else []
             found[code] = _parameter(code, kind, own_expression, targets, components, elements)
+            if urls[code] != usual_url(resource_type, code):
+                found[code]["url"] = urls[code]
         parameters[resource_type] = found
     return {"parameters": parameters, "summaries": _summaries(release, elements)}
 
@@ -149,8 +154,8 @@ def _summaries(release: Release, elements: Elements) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def _published(release: Release) -> dict[str, dict[str, Any]]:
-    """Return kind, expression, targets and components by resource type and code, as the specification has them."""
+def _published(release: Release) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
+    """Return what the specification has, by resource type and code: kind, expression, targets and components; and the URL."""
     package = find_spec("fhirstarter")  # found, not imported: its code is not wanted
     if package is None or package.origin is None:
         raise ModuleNotFoundError("fhirstarter")
@@ -158,13 +163,15 @@ def _published(release: Release) -> dict[str, dict[str, Any]]:
     with zipfile.ZipFile(sequences / SOURCES[release] / "search-parameters.zip") as archive:
         entries = json.loads(archive.read("search-parameters.json"))["entry"]
     found: dict[str, dict[str, Any]] = {}
+    defined: dict[str, dict[str, str]] = {}
     for entry in entries:
         parameter = entry["resource"]
         components = [_component(component) for component in parameter.get("component", ())]
         facts = (parameter["type"], parameter.get("expression", ""), tuple(parameter.get("target", ())), components)
         for base in parameter["base"]:
             found.setdefault(base, {})[parameter["code"]] = facts
-    return found
+            defined.setdefault(base, {})[parameter["code"]] = parameter["url"]
+    return found, defined
 
 
 def _component(component: dict[str, Any]) -> list[str]:

@@ -137,6 +137,23 @@ def test_r4_parameters_are_those_of_4_0_1_where_4_3_0_differs() -> None:
     assert "resolve" not in r4.of("DocumentReference")["encounter"].expression
 
 
+@pytest.mark.parametrize(
+    ("release", "resource_type", "name", "url"),
+    [
+        (Release.STU3, "Observation", "_id", "http://hl7.org/fhir/SearchParameter/Resource-id"),
+        (Release.R4, "Goal", "lifecycle-status", "http://hl7.org/fhir/SearchParameter/Goal-lifecycle-status"),
+        (Release.R4, "Observation", "date", "http://hl7.org/fhir/SearchParameter/clinical-date"),
+        (Release.R4, "Immunization", "date", "http://hl7.org/fhir/SearchParameter/clinical-date"),
+        (Release.R4, "MedicationRequest", "category", "http://hl7.org/fhir/SearchParameter/MedicationRequest-category"),
+        (Release.R4, "MedicationDispense", "category", "http://nictiz.nl/fhir/SearchParameter/category"),
+        (Release.R4, "Flag", "category", "http://nictiz.nl/fhir/SearchParameter/Flag-category"),
+        (Release.STU3, "CarePlan", "activity-medicaldevice", "http://nictiz.nl/fhir/SearchParameter/careplan-medicaldevice"),
+    ],
+)  # fmt: skip
+def test_a_parameter_tells_where_it_is_defined(release: Release, resource_type: str, name: str, url: str) -> None:
+    assert definitions(release).of(resource_type)[name].url == url
+
+
 def test_a_type_that_is_not_served_has_no_parameters() -> None:
     assert definitions(Release.R4).of("ProcedureRequest") == {}
     assert definitions(Release.STU3).of("Nonsense") == {}
