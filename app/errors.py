@@ -74,6 +74,10 @@ class AccessDeniedError(RegieError):
     status, issue = 403, "forbidden"
 
 
+class InsufficientScopeError(AccessDeniedError):
+    """The scope of the token does not reach so far, whoever it is for (RFC 6750 section 3.1)."""
+
+
 class NotFoundError(RegieError):
     """No such resource, or none that this caller may know of."""
 

@@ -14,7 +14,7 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import AccessScope, RecordAccess
 from app.access.smart_scope import Action, SmartScopes
 from app.access.staff import StaffRole
-from app.errors import AccessDeniedError
+from app.errors import AccessDeniedError, InsufficientScopeError
 
 CONSENT = "Consent"
 
@@ -120,5 +120,5 @@ def may_ask(requester: Requester, action: Action) -> str:
     types = requester.scopes.types_for(action)
     if types is not None and CONSENT not in types:
         message = f"The token's scope does not allow this on {CONSENT}."
-        raise AccessDeniedError(message)
+        raise InsufficientScopeError(message)
     return requester.practice_id

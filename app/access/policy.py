@@ -13,7 +13,7 @@ from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess, whole_directory
 from app.access.smart_scope import LOOK, Action, Narrowed
 from app.access.staff import MAY_CHANGE, MAY_SEE, StaffRole
-from app.errors import AccessDeniedError
+from app.errors import AccessDeniedError, InsufficientScopeError
 
 DIRECTORY_TYPES = frozenset(
     "Organization Practitioner PractitionerRole Location HealthcareService Endpoint Medication Substance Device "
@@ -34,14 +34,15 @@ def decide(requester: Requester, wish: Wish, grants: Iterable[Grant], now: datet
 
     ``grants`` are those given to the requester. ``now`` is UTC.
     Raises: AccessDeniedError, when nothing at all is left; whether a record exists makes no difference to that.
+    InsufficientScopeError, where the token's scope alone says so.
     """
     types = requester.scopes.types_for(wish.action)
     if wish.resource_type is not None and types is not None and wish.resource_type not in types:
         message = f"The token's scope does not allow this on {wish.resource_type}."
-        raise AccessDeniedError(message)
+        raise InsufficientScopeError(message)
     if types is not None and not types:
         message = "The token's scope does not allow this."
-        raise AccessDeniedError(message)
+        raise InsufficientScopeError(message)
     narrowed = requester.scopes.narrowed_for(wish.action)
     visible = DIRECTORY_TYPES if types is None else DIRECTORY_TYPES & types
     directory = (whole_directory(visible, narrowed),) if visible and wish.action in LOOK else ()

@@ -15,6 +15,7 @@ from app.access.requester import Requester
 from app.audit.events import Trace
 from app.errors import (
     AuthenticationError,
+    InsufficientScopeError,
     MethodNotAllowedError,
     NonceNeededError,
     NotSupportedError,
@@ -163,13 +164,18 @@ class FhirApplication:
             told = "" if request.token is None else ', error="invalid_token"'
             if isinstance(error, NonceNeededError):
                 told = f', error="{nonces.ERROR}"'
-            return [(b"www-authenticate", f"{challenge}{told}".encode()) for challenge in self.challenges]
+            return self._challenged(told)
+        if isinstance(error, InsufficientScopeError):
+            return self._challenged(', error="insufficient_scope"')
         if isinstance(error, MethodNotAllowedError):
             allowed = [method for method in methods(request.parts) if method != request.method]
             return [(b"allow", ", ".join(allowed).encode())]
         if isinstance(error, UnavailableError):
             return [(b"retry-after", str(error.retry_after_s).encode())]
         return []
+
+    def _challenged(self, told: str) -> list[tuple[bytes, bytes]]:
+        return [(b"www-authenticate", f"{challenge}{told}".encode()) for challenge in self.challenges]
 
     async def _authenticate(self, request: FhirRequest, route: Route) -> Requester:
         """Return who asks. Raises: AuthenticationError, with the same words whatever is wrong with the token."""

@@ -37,6 +37,24 @@ async def with_scope(world: World, scope: str, who: str = "zonnestraal") -> Call
     return Caller(world.http, await world.token(holder, scope))
 
 
+@pytest.mark.parametrize(("who", "context"), [("zonnestraal", "patient"), ("both", "system"), ("operator", "system")])
+async def test_who_asks_for_more_than_the_scope_is_told_that_it_is_the_scope(
+    world: World, who: str, context: str
+) -> None:
+    """RFC 6750 section 3.1; what a grant does not cover is not told so, since no other scope would open it."""
+    him = world.zonnestraal
+    caller = await with_scope(world, f"{context}/Observation.rs", who)
+    for method, url in (("GET", "/Condition"), ("GET", him.url("condition")), ("DELETE", him.url("weight"))):
+        answer = await caller(method, url)
+        assert answer.status_code == 403, url
+        assert answer.headers.get_list("www-authenticate") == [
+            'Bearer realm="http://127.0.0.1:8000/fhir/r4", error="insufficient_scope"',
+            'DPoP algs="ES256 PS256", error="insufficient_scope"',
+        ]
+    withdrawn = await world.caller("withdrawn")("GET", "/Condition")
+    assert (withdrawn.status_code, "www-authenticate" in withdrawn.headers) == (403, False)
+
+
 NEEDED = {
     "history": "r",
     "history of the type": "s",
