@@ -6,9 +6,11 @@ docs/settings.md (a test compares them).
 
 import os
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -225,15 +227,10 @@ def _secret(path: Path) -> bytes:
         if len(found) < SECRET_BYTES_MIN:
             raise ValueError(f"REGIE_SECRET_FILE has to hold at least {SECRET_BYTES_MIN} random bytes.")
         return found
-    made = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(made, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(secrets.token_bytes(64))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(made, path)
-    except FileExistsError:
-        pass  # another process made it first: its secret holds
-    finally:
-        made.unlink()
+    with NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.") as made:  # for its owner only
+        made.write(secrets.token_bytes(64))
+        made.flush()
+        os.fsync(made.fileno())
+        with suppress(FileExistsError):  # another process made it first: its secret holds
+            os.link(made.name, path)
     return path.read_bytes()

@@ -1,5 +1,6 @@
 """Who has an account on the same machine reads nothing of what the server keeps."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -43,6 +44,24 @@ def test_a_secret_that_is_none_is_refused(tmp_path: Path) -> None:
         file.write_bytes(text)
         with pytest.raises(ValueError, match="at least 32 random bytes"):
             Settings(secret_file=file).key("index")
+
+
+def test_a_secret_for_which_the_disk_had_no_room_is_made_once_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container the next process has the number of the one before."""
+    file = tmp_path / "var" / "secret"
+    with monkeypatch.context() as full:
+        full.setattr("app.settings.os.fsync", _no_room)
+        with pytest.raises(OSError, match="No space left"):
+            Settings(secret_file=file).key("index")
+    assert not list(file.parent.iterdir())
+    assert len(Settings(secret_file=file).key("index")) == 32
+    assert list(file.parent.iterdir()) == [file]
+
+
+def _no_room(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_new_secret_is_for_the_server_only(tmp_path: Path) -> None:
