@@ -154,12 +154,17 @@ class Regie:
     async def _tell_forever(self, stop: asyncio.Event) -> None:
         """Write what the log has to say of requests, and leave the figures for the other processes, until ``stop`` is set."""
         while not stop.is_set():
-            self.ends.write()
-            self.figures.leave()
+            self._tell()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TELL_EVERY_S)
-        self.ends.write()
-        self.figures.leave()
+        self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self.ends.write()
+            self.figures.leave()
+        except Exception:  # noqa: BLE001 - such as no file left to open: that ends, and it has to go on then
+            _log.exception("figures not left")
 
     def _gauges(self) -> dict[str, float]:
         own = {"regie_http_requests_in_flight": float(self.ends.in_flight)}

@@ -53,6 +53,7 @@ _NOT_NOW = frozenset(
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
         sqlite3.SQLITE_READONLY,
     }
 )
@@ -79,6 +80,17 @@ def _log_emptied(connection: sqlite3.Connection) -> bool:
     return not is_busy
 
 
+def _is_not_now(error: BaseException) -> bool:
+    """Return whether an error is of the disk or of another process: no fault of what was asked."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW
+
+
+def _check_reading(error: sqlite3.Error) -> None:
+    """Raise UnavailableError, if what was to be read can be read later."""
+    if _is_not_now(error):
+        raise UnavailableError("The record can't be read now. Try again later.") from error
+
+
 class SqliteReader:
     """A connection as ``Reader``; used by one thread."""
 
@@ -88,15 +100,26 @@ class SqliteReader:
         self._connection = connection
 
     async def all(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
-        """Return all rows."""
+        """Return all rows. Raises: UnavailableError, when the disk or another process is in the way."""
         form = statement.sqlite
-        return self._connection.execute(form.text, form.parameters(parameters)).fetchall()
+        try:
+            return self._connection.execute(form.text, form.parameters(parameters)).fetchall()
+        except sqlite3.Error as error:
+            self._failed(error)
+            raise
 
     async def one(self, statement: Statement, parameters: dict[str, Any]) -> Row | None:
-        """Return the first row, or None."""
+        """Return the first row, or None. Raises: UnavailableError, when the disk or another process is in the way."""
         form = statement.sqlite
-        row: Row | None = self._connection.execute(form.text, form.parameters(parameters)).fetchone()
+        try:
+            row: Row | None = self._connection.execute(form.text, form.parameters(parameters)).fetchone()
+        except sqlite3.Error as error:
+            self._failed(error)
+            raise
         return row
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        _check_reading(error)
 
 
 class SqliteTransaction(SqliteReader):
@@ -134,6 +157,9 @@ class SqliteTransaction(SqliteReader):
     async def each(self, statement: Statement, parameters: Iterable[dict[str, Any]]) -> list[list[Row]]:
         """Return all rows for each set of parameters."""
         return [await self.all(statement, one) for one in parameters]
+
+    def _failed(self, _: sqlite3.Error) -> None:
+        """Leave the error as it is: the writer undoes all of the group, and tells those who wait."""
 
     def _change_begins(self) -> None:
         self.has_changed = True
@@ -206,10 +232,14 @@ class SqliteDatabase(Writes):
 
     @property
     def reader(self) -> SqliteReader:
-        """The reader of the calling thread."""
+        """The reader of the calling thread. Raises: UnavailableError, when the file can't be opened now."""
         reader: SqliteReader | None = getattr(self._local, "reader", None)
         if reader is None:
-            reader = self._local.reader = self.reads(self._connect(read_only=True))
+            try:
+                reader = self._local.reader = self.reads(self._connect(read_only=True))
+            except sqlite3.Error as error:
+                _check_reading(error)
+                raise
         return reader
 
     def read_blocking(self, statement: Statement, parameters: dict[str, Any]) -> list[Row]:
@@ -355,7 +385,7 @@ class SqliteDatabase(Writes):
             waiting.result = run_now(waiting.job(transaction))
             waiting.error = None
         except Exception as error:
-            if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW:
+            if _is_not_now(error):
                 raise  # no fault of the job, and the next would meet it too: nothing of the group is committed
             if apart and transaction.has_changed:
                 connection.execute("ROLLBACK TO job")
