@@ -60,15 +60,19 @@ LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InternalClientError,
     asyncpg.InvalidCachedStatementError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
     ConnectionError,
     TimeoutError,
 )
-"""The database is away, came back, or has been migrated: what has not been committed did not happen."""
+"""The database is away, came back, or is being migrated or copied: what has not been committed did not happen."""
 
 NOT_NOW = (
     *LOST,
     asyncpg.DiskFullError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
     asyncpg.LockNotAvailableError,
     asyncpg.ObjectNotInPrerequisiteStateError,
     asyncpg.OperatorInterventionError,

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -275,6 +276,48 @@ async def test_a_statement_that_takes_too_long_is_told_so_and_holds_nobody_up(
         await database.write(lambda transaction: transaction.all(slow, {}))
     await database.write(partial(add, n=1))
     assert await marks(database) == {1: 1}
+
+
+BOTH = hot(text("SELECT count(*) FROM access_version, mark"))
+WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+@pytest.mark.parametrize("is_written", [False, True], ids=["read", "written"])
+async def test_who_meets_a_migration_in_the_order_of_locks_gets_an_answer(
+    server: Server, database: PostgresDatabase, *, is_written: bool
+) -> None:
+    """PostgreSQL breaks off one of two that wait for each other: who waited first."""
+    await database.write(partial(add, n=1))
+
+    migration = await asyncpg.connect(database.url)
+    async with migration.transaction():
+        await migration.execute("LOCK TABLE mark")
+        asked: asyncio.Future[Any] = asyncio.ensure_future(
+            database.write(partial(add, n=2)) if is_written else database.reader.all(BOTH, {})
+        )
+        await asyncio.to_thread(until, lambda: server.run(WAITS) == "1", "Nobody waits for the migration.")
+        await migration.execute("LOCK TABLE access_version")
+    await asked
+    assert await marks(database) == ({1: 1, 2: 1} if is_written else {1: 1})
+    await migration.close()
+
+
+async def test_a_database_that_is_put_back_under_its_name_is_waited_for(
+    server: Server, database: PostgresDatabase
+) -> None:
+    await database.write(partial(add, n=1))
+    name = urlsplit(database.url).path[1:]
+    server.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'regie'")
+    server.run(f"ALTER DATABASE {name} RENAME TO away")
+    with pytest.raises(UnavailableError):
+        await database.reader.all(ALL, {})
+    with pytest.raises(UnavailableError):
+        await database.write(partial(add, n=2))
+    server.run(f"ALTER DATABASE away RENAME TO {name}")
+    server.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await database.write(partial(add, n=3))
+    assert await marks(database) == {1: 1, 3: 1}
 
 
 _REST = hot(select(func.pg_sleep(bindparam("seconds")), func.pg_backend_pid()))
