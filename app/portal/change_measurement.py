@@ -101,8 +101,9 @@ def router(parts: Parts) -> APIRouter:
     ) -> Response:
         kind, reading, typed = kind_with_form(key), reading_for(parts, request, person), typed_in(form)
         takes_back = typed.get("do") == "take-back"
+        done = RedirectResponse(f"/measurements/{key}?saved={'taken-back' if takes_back else 'corrected'}", 303)
         if takes_back and await is_taken_back(reading, release, resource_id):
-            return RedirectResponse(f"/measurements/{key}?saved=taken-back", 303)  # sent twice
+            return done  # sent twice
         one, fields = await _own(reading, kind, release, resource_id, language_of(request))
         place = f"{one.release.path}/{resource_id}"
         found = Checked() if takes_back else checked(key, typed, reading.now, language_of(request))
@@ -115,8 +116,13 @@ def router(parts: Parts) -> APIRouter:
             change = Change(one.release, resource_id, one.version, None if takes_back else found.measured[0])
             await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
-            fields["version"] = str(one.version)
-            return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=place)
-        return RedirectResponse(f"/measurements/{key}?saved={'taken-back' if takes_back else 'corrected'}", 303)
+            if takes_back and await is_taken_back(reading, release, resource_id):
+                return done  # sent twice at once
+            one, fields = await _own(reading, kind, release, resource_id, language_of(request))
+            stands = checked(key, fields, reading.now, language_of(request)).measured
+            if takes_back or found.measured[:1] != stands[:1]:  # else it was sent twice
+                fields["version"] = str(one.version)
+                return form_page(request, parts, person, kind, fields, problem=CHANGED, changes=place)
+        return done
 
     return routes

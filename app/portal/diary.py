@@ -268,8 +268,9 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
     ) -> Response:
         reading, typed = reading_for(parts, request, person), typed_in(form)
         takes_back, place = typed.get("do") == "take-back", f"{release}/{resource_id}"
+        done = RedirectResponse(f"{DIARY}?saved={'taken-back' if takes_back else 'corrected'}", 303)
         if takes_back and await is_taken_back(reading, release, resource_id):
-            return RedirectResponse(f"{DIARY}?saved=taken-back", 303)  # sent twice, the first time took it back
+            return done  # sent twice, the first time took it back
         one, fields = await _own(reading, release, resource_id)
         entry, errors = (None, {}) if takes_back else checked_entry(typed, reading.now, language_of(request))
         if errors:
@@ -280,8 +281,11 @@ def _add_corrections(routes: APIRouter, parts: Parts) -> None:
             change = Change(one.release, resource_id, one.version, entry)
             await parts.interactions.change_measurement(person.requester(), trace_of(request), change)
         except PreconditionFailedError:
+            if takes_back and await is_taken_back(reading, release, resource_id):
+                return done  # sent twice at once
+            one, fields = await _own(reading, release, resource_id)
             stands, _ = checked_entry(fields, reading.now, language_of(request))
             if entry is None or entry != stands:  # else it was sent twice
                 shown = {**(fields if takes_back else typed), "version": str(one.version)}
                 return _form(request, parts, person, shown, problem=CHANGED, stands=fields["text"], changes=place)
-        return RedirectResponse(f"{DIARY}?saved={'taken-back' if takes_back else 'corrected'}", 303)
+        return done
