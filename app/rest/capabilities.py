@@ -3,6 +3,7 @@
 Spec: https://hl7.org/fhir/R4/capabilitystatement.html, https://hl7.org/fhir/STU3/capabilitystatement.html
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +14,7 @@ from app.fhir.compartment import OWNERS, compartment_url
 from app.fhir.patch.reading import PatchForm
 from app.fhir.release import Release
 from app.fhir.releases.served import NOT_KEPT
-from app.fhir.search.definitions import definitions
+from app.fhir.search.definitions import SearchParameter, definitions
 from app.fhir.search.parse import of_the_whole
 from app.fhir.validation.structure import resource_types
 from app.fhir.xml.write import to_xml
@@ -94,6 +95,7 @@ def statement_tree(release: Release, base_url: str, declared: Declared | None = 
                 "security": _security(release, base_url),
                 "resource": [_resource(release, name) for name in types],
                 "interaction": [{"code": code} for code in ("batch", "transaction", "history-system", "search-system")],
+                "searchParam": _of_all_types(release),
                 "operation": _operations(release, _SYSTEM),
                 "compartment": [compartment_url(owner) for owner in OWNERS],
             }
@@ -157,6 +159,7 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
         }
     codes = ["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"]
     supported = definitions(release).supported(name)
+    includes = [f"{name}:{parameter.name}" for parameter in supported.values() if parameter.kind == "reference"]
     resource: dict[str, Any] = {
         "type": name,
         "interaction": [{"code": code} for code in codes],
@@ -167,21 +170,41 @@ def _resource(release: Release, name: str) -> dict[str, Any]:
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
         "conditionalDelete": "single",
-        "searchInclude": [
-            f"{name}:{parameter.name}" for parameter in supported.values() if parameter.kind == "reference"
-        ],
+        "searchInclude": [*(["*"] if includes else []), *includes],
         "searchRevInclude": [
             f"{parameter.resource_type}:{parameter.name}" for parameter in definitions(release).referring(name)
         ],
-        "searchParam": [
-            {"name": parameter.name, "definition": parameter.url, "type": parameter.kind}
-            for _, parameter in sorted(supported.items())
-        ]
+        "searchParam": _parameters(supported.values())
         + [{"name": one, "type": "string"} for one in of_the_whole(release, name)]
         + [{"name": RELEASES, "type": "string", "documentation": "both: what either FHIR release holds, as one."}],
         "operation": _operations(release, name),
     }
     return {key: value for key, value in resource.items() if value != []}
+
+
+def _parameters(supported: Iterable[SearchParameter]) -> list[dict[str, Any]]:
+    return [
+        {"name": parameter.name, "definition": parameter.url, "type": parameter.kind}
+        for parameter in sorted(supported, key=lambda one: one.name)
+    ]
+
+
+def _of_all_types(release: Release) -> list[dict[str, Any]]:
+    """Return what a search of several types takes, whichever they are; it has to name them."""
+    known = definitions(release)
+    common = [
+        one
+        for one in known.supported("Binary").values()
+        if all(one.name in known.of(name) for name in known.resource_types)
+    ]
+    return [
+        {
+            "name": "_type",
+            "type": "token",
+            "documentation": "The types to look for, with commas between them: required.",
+        },
+        *_parameters(common),
+    ]
 
 
 def _operations(release: Release, place: str) -> list[dict[str, Any]]:

@@ -71,6 +71,21 @@ async def test_every_search_parameter_and_include_that_is_promised_is_answered(w
 
 
 @pytest.mark.parametrize("release", Release)
+async def test_what_is_promised_of_a_search_of_several_types_is_answered(world: World, release: Release) -> None:
+    me = world.caller("zonnestraal", release)
+    (rest,) = (await me.get("/metadata"))["rest"]
+    of_types, *common = rest["searchParam"]
+    assert of_types["name"] == "_type"
+    assert {"_id", "_lastUpdated", "_profile", "_security", "_tag"} <= {one["name"] for one in common}
+    every = ",".join(one["type"] for one in rest["resource"] if one["type"] not in ("AuditEvent", *OPERATIONS_ONLY))
+    for parameter in common:
+        value = "1" if parameter["name"] == "_id" else VALUES[parameter["type"]]
+        answer = await me("GET", f"/?_type={every}&{parameter['name']}={value}")
+        assert answer.status_code == 200, (parameter, answer.text)
+    assert (await me("GET", "/?_id=1")).status_code == 400
+
+
+@pytest.mark.parametrize("release", Release)
 async def test_a_parameter_that_is_not_promised_is_refused(world: World, release: Release) -> None:
     me = world.caller("zonnestraal", release)
     for name, resource in (await promised(me)).items():

@@ -70,6 +70,6 @@ def test_the_numbers_of_search_parameters_are_those_of_the_capability_statement(
     types = [one for one in resources if "interaction" in one]
     defined = [parameter.get("definition", "") for one in types for parameter in one.get("searchParam", ())]
     parameters = sum(not url.startswith("https://regie.example/") for url in defined)  # those of the own package differ
-    includes = sum(len(one.get("searchInclude", ())) for one in types)
+    includes = sum(len({*one.get("searchInclude", ())} - {"*"}) for one in types)
     row = f"| {release.name} | {len(types)} | {parameters:,} | {includes:,} |"
     assert row in (API / "search.md").read_text(encoding="utf-8").splitlines()
