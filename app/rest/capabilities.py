@@ -192,19 +192,10 @@ def _parameters(supported: Iterable[SearchParameter]) -> list[dict[str, Any]]:
 def _of_all_types(release: Release) -> list[dict[str, Any]]:
     """Return what a search of several types takes, whichever they are; it has to name them."""
     known = definitions(release)
-    common = [
-        one
-        for one in known.supported("Binary").values()
-        if all(one.name in known.of(name) for name in known.resource_types)
-    ]
-    return [
-        {
-            "name": "_type",
-            "type": "token",
-            "documentation": "The types to look for, with commas between them: required.",
-        },
-        *_parameters(common),
-    ]
+    first, *others = (known.supported(name) for name in sorted(known.resource_types))
+    common = [parameter for name, parameter in first.items() if all(name in one for one in others)]
+    documentation = "The types to look for, with commas between them: required."
+    return [{"name": "_type", "type": "token", "documentation": documentation}, *_parameters(common)]
 
 
 def _operations(release: Release, place: str) -> list[dict[str, Any]]:
