@@ -74,6 +74,7 @@ from app.portal.session import LoginNeededError, OtherDoorError, to_login, to_ot
 from app.portal.view import trace_of
 from app.rest.application import FhirApplication, base_of
 from app.settings import Settings
+from app.store.rules import current_rules
 from app.web import cors, head
 from app.web.ends import Ends
 from app.web.middleware import Frame
@@ -187,6 +188,7 @@ class Regie:
             )
             self.fhir[fhir.prefix] = fhir
         self._pages.state.parts = parts
+        current_rules()  # worked out here: the first write would let all others wait for it
         _keep_out_of_collection()
         return parts
 

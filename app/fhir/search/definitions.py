@@ -171,7 +171,7 @@ class Definitions:
 
     def supported(self, resource_type: str) -> Mapping[str, SearchParameter]:
         """Return those that resources can be found by; what the CapabilityStatement lists."""
-        return {name: parameter for name, parameter in self.of(resource_type).items() if parameter.supported}
+        return _supported(self, resource_type)
 
     def referring(self, resource_type: str) -> list[SearchParameter]:
         """Return the parameters, of any type, that may refer to ``resource_type``."""
@@ -181,6 +181,11 @@ class Definitions:
             for parameter in self.supported(source_type).values()
             if parameter.kind == "reference" and (not parameter.targets or resource_type in parameter.targets)
         ]
+
+
+@cache
+def _supported(known: Definitions, resource_type: str) -> Mapping[str, SearchParameter]:
+    return MappingProxyType({name: one for name, one in known.of(resource_type).items() if one.supported})
 
 
 @cache
@@ -245,6 +250,8 @@ def _stored_in(parameter: SearchParameter) -> tuple[SearchParameter, ...]:
     if patient is not None and patient is not parameter and _is_part(patient, parameter):
         return (patient, parameter)
     wanted = _united(parameter)
+    if len(wanted) == 1:
+        return (parameter,)
     found = [
         other
         for other in known.values()
