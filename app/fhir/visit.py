@@ -128,9 +128,12 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A visit that was prepared, as it stands: by ``day``, or else by when it was ``sent``; ``by`` as in ``Visit``."""
+    """A visit that was prepared, as it stands: by ``day``, or else by when it was ``sent``; ``by`` as in ``Visit``.
 
-    source: str
+    ``place`` is where it is, such as ``r4/1``.
+    """
+
+    place: str
     practice_id: str
     practice: str
     day: date | None
@@ -162,7 +165,7 @@ def prepared_of(tree: Tree, release: Release) -> Prepared | None:
     identifier = recipient.get("identifier") or {}
     payload = listed(tree.get("payload"))
     return Prepared(
-        source=str(tree.get("id", "")),
+        place=f"{release.path}/{tree.get('id', '')}",
         practice_id=str(identifier.get("value", "")) if identifier.get("system") == PRACTICES else "",
         practice=named(recipient),
         day=day_of((extension(tree, "visit-day") or {}).get("valueDate")),

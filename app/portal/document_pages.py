@@ -4,6 +4,7 @@ A file answers as itself only: nothing in it runs, it loads nothing, and no page
 """
 
 from base64 import b64decode
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,7 +12,6 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from app.errors import NotFoundError
-from app.fhir.elements import Tree
 from app.fhir.release import Release
 from app.portal.documents import (
     PLAIN,
@@ -46,16 +46,17 @@ def bases(request: Request) -> tuple[str, ...]:
     return tuple(f"{request.app.state.parts.settings.base_url}/fhir/{release.path}" for release in Release)
 
 
-async def newest_documents(reading: Reading, most: int) -> list[Tree]:
+async def newest_documents(reading: Reading, most: int) -> list[Found]:
     """Return the latest documents that hold of each release, ``most`` of each."""
-    return [one.tree() for one in await reading.latest("DocumentReference", most, _NEWEST, ("status", "current"))]
+    return await reading.latest("DocumentReference", most, _NEWEST, ("status", "current"))
 
 
-async def _document(reading: Reading, resource_id: str) -> Found:
-    found = await reading.found("DocumentReference", ("_id", resource_id), ("status", "current"))
-    if not found:
+async def _document(reading: Reading, release: str, resource_id: str) -> Found:
+    found = await reading.known(release, ["DocumentReference"], resource_id)
+    holding = [one for one in found if one.tree()["status"] == "current"]
+    if not holding:
         raise NotFoundError("This document is not known.")
-    return found[0]
+    return holding[0]
 
 
 async def show_documents(request: Request, reading: Reading, most: int = STEP, **frame: Any) -> HTMLResponse:
@@ -72,22 +73,24 @@ async def show_documents(request: Request, reading: Reading, most: int = STEP, *
     )
 
 
-async def show_document(request: Request, reading: Reading, resource_id: str, **frame: Any) -> HTMLResponse:
+async def show_document(
+    request: Request, reading: Reading, release: str, resource_id: str, **frame: Any
+) -> HTMLResponse:
     """Return the page of one document, with its files in view. Raises: NotFoundError."""
-    view = document_view((await _document(reading, resource_id)).tree(), bases(request))
+    view = document_view(await _document(reading, release, resource_id), bases(request))
     answer = page(request, "document.html", document=view, **near(request, reading.now), **frame)
     answer.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
     return answer
 
 
 async def file_of(
-    request: Request, reading: Reading, resource_id: str, place: int, *, is_shown: bool, **_: object
+    request: Request, reading: Reading, release: str, resource_id: str, place: int, *, is_shown: bool, **_: object
 ) -> Response:
     """Return a file of a document: to be shown in a page of ours, or to be kept. What is around a page is not around a file.
 
     Raises: NotFoundError, also for a file that is not to be shown, or is not kept here.
     """
-    found = await _document(reading, resource_id)
+    found = await _document(reading, release, resource_id)
     files = attachments(found.tree())
     if place >= len(files):
         raise NotFoundError("This document has no such file.")
@@ -99,7 +102,7 @@ async def file_of(
     kind = kind_shown(content, said)
     if not content or (is_shown and not kind):
         raise NotFoundError("This file can't be shown here.")
-    name = file_name(document_view(found.tree(), ()).title, kind or said)
+    name = file_name(document_view(found, ()).title, kind or said)
     headers = {
         "Content-Disposition": disposition(name, is_shown=is_shown),
         # The viewer of a PDF in a browser does not work in a sandbox; it runs nothing of the file as this server.
@@ -111,8 +114,17 @@ async def file_of(
     return answer
 
 
+def add_addresses(routes: APIRouter, base: str, path: str, answer: Callable[..., Awaitable[Response]]) -> None:
+    """Add what answers for a document below ``base``: with the release, and as its address was before, without.
+
+    What has a ``path`` has to be added first: an address of before to it looks like one of a document now.
+    """
+    for address in ("/{release}/{resource_id}", "/{resource_id}"):
+        routes.add_api_route(f"{base}{address}{path}", answer, methods=["GET"], response_model=None)
+
+
 def router(parts: Parts) -> APIRouter:
-    """Return the routes under ``/documents``."""
+    """Return the routes under ``/documents``; those of before have no release. An id may be in both."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(HERE)
@@ -123,26 +135,28 @@ def router(parts: Parts) -> APIRouter:
     ) -> HTMLResponse:
         return await show_documents(request, reading_for(parts, request, person), most)
 
-    @routes.get(f"{HERE}/{{resource_id}}")
-    async def one(request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str) -> HTMLResponse:
-        return await show_document(request, reading_for(parts, request, person), resource_id)
+    def add_file(path: str, *, is_shown: bool) -> None:
+        async def one(
+            request: Request,
+            person: Annotated[SignedIn, Depends(in_record)],
+            resource_id: str,
+            release: str = "",
+            place: Annotated[int, Query(ge=0, le=99)] = 0,
+        ) -> Response:
+            return await file_of(
+                request, reading_for(parts, request, person), release, resource_id, place, is_shown=is_shown
+            )
 
-    @routes.get(f"{HERE}/{{resource_id}}/shown")
-    async def shown(
-        request: Request,
-        person: Annotated[SignedIn, Depends(in_record)],
-        resource_id: str,
-        place: Annotated[int, Query(ge=0, le=99)] = 0,
-    ) -> Response:
-        return await file_of(request, reading_for(parts, request, person), resource_id, place, is_shown=True)
+        add_addresses(routes, HERE, path, one)
 
-    @routes.get(f"{HERE}/{{resource_id}}/file")
-    async def kept(
-        request: Request,
-        person: Annotated[SignedIn, Depends(in_record)],
-        resource_id: str,
-        place: Annotated[int, Query(ge=0, le=99)] = 0,
-    ) -> Response:
-        return await file_of(request, reading_for(parts, request, person), resource_id, place, is_shown=False)
+    add_file("/shown", is_shown=True)
+    add_file("/file", is_shown=False)
+
+    async def one(
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str, release: str = ""
+    ) -> HTMLResponse:
+        return await show_document(request, reading_for(parts, request, person), release, resource_id)
+
+    add_addresses(routes, HERE, "", one)
 
     return routes

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from app.fhir.elements import Tree, day_of, listed, named, words
 from app.fhir.reference import LiteralReference, localize
+from app.portal.interactions import Found
 
 UNKNOWN = "application/octet-stream"
 NAME_LENGTH_MAX = 80
@@ -81,9 +82,12 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """A document: ``what`` is its kind in words, empty where that is its title too; ``by`` who wrote it."""
+    """A document: ``what`` is its kind in words, empty where that is its title too; ``by`` who wrote it.
 
-    id: str
+    ``place`` is where it is, such as ``r4/1``.
+    """
+
+    place: str
     title: str
     what: str
     by: str
@@ -116,8 +120,9 @@ def binary_of(attachment: Tree, base_urls: tuple[str, ...]) -> str:
     return target.id if is_ours and isinstance(target, LiteralReference) else ""
 
 
-def document_view(document: Tree, base_urls: tuple[str, ...]) -> DocumentView:
+def document_view(found: Found, base_urls: tuple[str, ...]) -> DocumentView:
     """Return a DocumentReference as people read it. ``base_urls`` are the FHIR addresses of this server."""
+    document = found.tree()
     files = attachments(document)
     what = words(document.get("type")) or words(document.get("class")) or words(document.get("category"))
     own = next((str(one["title"]) for one in files if one.get("title")), "")
@@ -127,7 +132,7 @@ def document_view(document: Tree, base_urls: tuple[str, ...]) -> DocumentView:
         (day for day in [*(day_of(one) for one in when), *(day_of(one.get("creation")) for one in files)] if day), None
     )
     return DocumentView(
-        id=str(document.get("id", "")),
+        place=f"{found.release.path}/{document['id']}",
         title=title,
         what=what if what != title else "",
         by=named(document.get("author")) or named(document.get("custodian")),
@@ -143,9 +148,9 @@ def document_view(document: Tree, base_urls: tuple[str, ...]) -> DocumentView:
     )
 
 
-def documents_in(documents: Iterable[Tree], base_urls: tuple[str, ...]) -> list[DocumentView]:
+def documents_in(documents: Iterable[Found], base_urls: tuple[str, ...]) -> list[DocumentView]:
     """Return the documents that hold, newest first; what another took the place of, or was a mistake, is left out."""
-    found = [document_view(one, base_urls) for one in documents if one.get("status") == "current"]
+    found = [document_view(one, base_urls) for one in documents if one.tree().get("status") == "current"]
     return sorted(found, key=lambda one: one.on or date.min, reverse=True)
 
 

@@ -20,7 +20,7 @@ from app.access.requester import Requester
 from app.errors import AccessDeniedError, BadRequestError
 from app.identity.instants import from_us
 from app.identity.staff_looks import StaffLook
-from app.portal.document_pages import file_of, show_document, show_documents
+from app.portal.document_pages import add_addresses, file_of, show_document, show_documents
 from app.portal.measurements import show_kind, show_measurements
 from app.portal.open_session import text_of
 from app.portal.other_data import show_other
@@ -128,27 +128,28 @@ def router(parts: LoginParts) -> APIRouter:
             return page(request, "practice_ended.html", status=error.status)
         return RedirectResponse(f"{PEOPLE}/{grant_id}?done=seen", 303)
 
-    @routes.get(f"{PEOPLE}/{{grant_id}}/documents/{{resource_id}}")
-    async def document(
-        request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str
-    ) -> Response:
-        return await page_about(parts, request, who, grant_id, show_document, "/documents", resource_id)
-
     def add_file(path: str, *, is_shown: bool) -> None:
         async def one(
             request: Request,
             who: Annotated[AtWork, Depends(at_work)],
             grant_id: str,
             resource_id: str,
+            release: str = "",
             place: Annotated[int, Query(ge=0, le=99)] = 0,
         ) -> Response:
             show = partial(file_of, is_shown=is_shown)
-            return await page_about(parts, request, who, grant_id, show, "/documents", resource_id, place)
+            return await page_about(parts, request, who, grant_id, show, "/documents", release, resource_id, place)
 
-        whole = f"{PEOPLE}/{{grant_id}}/documents/{{resource_id}}{path}"
-        routes.add_api_route(whole, one, methods=["GET"], response_model=None)
+        add_addresses(routes, f"{PEOPLE}/{{grant_id}}/documents", path, one)
 
     add_file("/shown", is_shown=True)
     add_file("/file", is_shown=False)
+
+    async def document(
+        request: Request, who: Annotated[AtWork, Depends(at_work)], grant_id: str, resource_id: str, release: str = ""
+    ) -> Response:
+        return await page_about(parts, request, who, grant_id, show_document, "/documents", release, resource_id)
+
+    add_addresses(routes, f"{PEOPLE}/{{grant_id}}/documents", "", document)
 
     return routes

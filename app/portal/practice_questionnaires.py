@@ -117,12 +117,19 @@ class Steps:
         return RedirectResponse(f"{PEOPLE}/{grant_id}{PAGE}?done=asked", 303)
 
     async def ended(
-        self, request: Request, reading: Reading, who: AtWork, grant_id: str, resource_id: str, **frame: Any
+        self,
+        request: Request,
+        reading: Reading,
+        who: AtWork,
+        grant_id: str,
+        release: str,
+        resource_id: str,
+        **frame: Any,
     ) -> Response:
         """Ask something no more, if it waits still. Raises: NotFoundError, for what is not asked."""
         if not frame["shared"].may_change_plan:
             raise AccessDeniedError("What is asked of this person may not be changed.")
-        found = await reading.found("Task", ("_id", resource_id))
+        found = await reading.known(release, ["Task"], resource_id)
         if not found:
             raise NotFoundError("Nothing is asked so.")
         words, (one, *_) = AskedNoMore(), found
@@ -154,14 +161,16 @@ def router(parts: LoginParts) -> APIRouter:
         return await page_about(parts, request, who, grant_id, steps.asked, PAGE, who, grant_id, typed_in(form))
 
     @routes.post(f"{PEOPLE}/{{grant_id}}{PAGE}/{{resource_id}}/withdraw")
+    @routes.post(f"{PEOPLE}/{{grant_id}}{PAGE}/{{release}}/{{resource_id}}/withdraw")
     async def end(
         request: Request,
         who: Annotated[AtWork, Depends(at_work)],
         _: Annotated[FormData, Depends(checked_form)],
         grant_id: str,
         resource_id: str,
+        release: str = "",
     ) -> Response:
-        return await page_about(parts, request, who, grant_id, steps.ended, PAGE, who, grant_id, resource_id)
+        return await page_about(parts, request, who, grant_id, steps.ended, PAGE, who, grant_id, release, resource_id)
 
     @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}/answers/{{resource_id}}")
     @routes.get(f"{PEOPLE}/{{grant_id}}{PAGE}/answers/{{release}}/{{resource_id}}")

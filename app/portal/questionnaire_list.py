@@ -39,7 +39,7 @@ OWN_WORDS_OF_STATUS = {
 class Line:
     """A line of the list: where it leads (empty: nowhere), what it is called, and what is said about it.
 
-    ``task`` is the id of the Task that asks for it.
+    ``task`` is where the Task is that asks for it, such as ``r4/1``.
     """
 
     path: str
@@ -140,7 +140,7 @@ def lists_of(tasks: list[Found], responses: list[Found], known: list[Found], lan
         task = one.tree()
         requester = task.get("requester") or {}
         title, by = str(task.get("description") or ""), named(requester.get("agent", requester))
-        one_line = line(one, wanted_by(task), title, by=by, day=_until(task), task=str(task["id"]))
+        one_line = line(one, wanted_by(task), title, by=by, day=_until(task), task=f"{one.release.path}/{task['id']}")
         if one_line.path not in drafts:
             made.waiting.append(one_line)
     return made

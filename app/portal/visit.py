@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFoundError
+from app.fhir.release import Release
 from app.portal.language import marked
 from app.portal.page import language_of, near, page
 from app.portal.parts import Parts
@@ -44,7 +45,7 @@ async def show_visits(
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the routes ``/visit`` and ``/visit/{resource_id}``."""
+    """Return the routes ``/visit`` and ``/visit/{release}/{resource_id}``, of before without release: an id may be in both."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(VISIT)
@@ -61,13 +62,15 @@ def router(parts: Parts) -> APIRouter:
         )
 
     @routes.get(f"{VISIT}/{{resource_id}}")
+    @routes.get(f"{VISIT}/{{release}}/{{resource_id}}")
     async def to_print(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str, release: str = ""
     ) -> HTMLResponse:
         reading = reading_for(parts, request, person)
         names = partial(names_of, parts.database.reader, person=person, language=language_of(request))
         visits = await visits_of(reading, language_of(request), names)
-        found = next((visit for visit in visits if visit.prepared.source == resource_id), None)
+        places = [f"{one.path}/{resource_id}" for one in Release if release in ("", one.path)]
+        found = next((visit for visit in visits if visit.prepared.place in places), None)
         if found is None:
             raise NotFoundError("There is no such visit.")
         return page(request, "visit.html", visit=found, may_edit=may_edit(person), **near(request, reading.now))

@@ -89,7 +89,7 @@ class Sheet:
             may_mark=may_mark(self.person) and (Category.SENSITIVE in self.to.categories or "sensitive" in form),
             errors=errors,
             problem=problem,
-            changes=self.standing.prepared.source if self.standing else "",
+            changes=self.standing.prepared.place if self.standing else "",
             questions_length_max=QUESTIONS_LENGTH_MAX,
             whose=mark_of(self.parts.settings, self.person),
             is_back=is_back,
@@ -132,9 +132,10 @@ async def open_practices(parts: Parts, request: Request, person: SignedIn) -> di
     }
 
 
-async def _standing(reading: Reading, resource_id: str, *, also_withdrawn: bool = False) -> Standing:
+async def _standing(reading: Reading, where: tuple[str, str], *, also_withdrawn: bool = False) -> Standing:
     """Return what is prepared and, without ``also_withdrawn``, not withdrawn. Raises: NotFoundError."""
-    for one in await reading.found(COMMUNICATION, ("_id", resource_id)):
+    release, resource_id = where
+    for one in await reading.known(release, [COMMUNICATION], resource_id):
         prepared = prepared_of(one.tree(), one.release)
         if prepared is not None and (also_withdrawn or not prepared.is_withdrawn):
             return Standing(one, prepared)
@@ -155,10 +156,10 @@ async def _sheet(
 
 
 async def _sheet_of(
-    request: Request, parts: Parts, person: SignedIn, reading: Reading, resource_id: str
+    request: Request, parts: Parts, person: SignedIn, reading: Reading, where: tuple[str, str]
 ) -> tuple[Sheet, Standing]:
     """Return the form for what is prepared already. Raises: NotFoundError, AccessDeniedError."""
-    standing = await _standing(reading, resource_id)
+    standing = await _standing(reading, where)
     if not may_edit(person):
         raise AccessDeniedError("Visits can't be changed by this login.")
     prepared = standing.prepared
@@ -200,7 +201,10 @@ async def _keep_change(sheet: Sheet, standing: Standing, reading: Reading, form:
 
 
 def router(parts: Parts) -> APIRouter:
-    """Return the routes ``/visit/new`` and ``/visit/{resource_id}/change``."""
+    """Return the routes ``/visit/new`` and ``/visit/{release}/{resource_id}/change``: an id may be in both releases.
+
+    An address of before has no release; a form that was opened there is kept too.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(f"{VISIT}/new")
@@ -233,11 +237,12 @@ def router(parts: Parts) -> APIRouter:
         return await _keep_new(await _sheet(request, parts, person, reading, to), reading, form)
 
     @routes.get(f"{VISIT}/{{resource_id}}/change")
+    @routes.get(f"{VISIT}/{{release}}/{{resource_id}}/change")
     async def form_to_change(
-        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request, person: Annotated[SignedIn, Depends(in_record)], resource_id: str, release: str = ""
     ) -> HTMLResponse:
         reading = reading_for(parts, request, person)
-        sheet, standing = await _sheet_of(request, parts, person, reading, resource_id)
+        sheet, standing = await _sheet_of(request, parts, person, reading, (release, resource_id))
         before = typed_before(request, person)
         is_back = bool(before) and not text_of(before, "do")
         answer = sheet.filled(before if is_back else _as_it_stands(standing), is_back=is_back)
@@ -245,15 +250,20 @@ def router(parts: Parts) -> APIRouter:
         return answer
 
     @routes.post(f"{VISIT}/{{resource_id}}/change")
+    @routes.post(f"{VISIT}/{{release}}/{{resource_id}}/change")
     async def change(
-        request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], resource_id: str
+        request: Request,
+        form: KeptForm,
+        person: Annotated[SignedIn, Depends(in_record)],
+        resource_id: str,
+        release: str = "",
     ) -> Response:
         reading = reading_for(parts, request, person)
         if text_of(form, "do") == "withdraw":
-            stands = await _standing(reading, resource_id, also_withdrawn=True)
+            stands = await _standing(reading, (release, resource_id), also_withdrawn=True)
             if stands.prepared.is_withdrawn:
                 return RedirectResponse(f"{VISIT}?saved=withdrawn", 303)  # sent twice, the first time withdrew it
-        sheet, standing = await _sheet_of(request, parts, person, reading, resource_id)
+        sheet, standing = await _sheet_of(request, parts, person, reading, (release, resource_id))
         return await _keep_change(sheet, standing, reading, form)
 
     return routes

@@ -54,16 +54,16 @@ async def get(world: World, path: str, who: str = "zonnestraal") -> httpx.Respon
 @pytest.mark.parametrize("is_inside", [False, True])
 async def test_a_pdf_is_listed_shown_in_a_page_and_kept(world: World, release: Release, is_inside: bool) -> None:
     document = await kept(world, release, is_inside=is_inside)
-    assert f'href="/documents/{document}"' in (await get(world, "/documents")).text
-    assert f'href="/documents/{document}"' in (await get(world, "/summary")).text
-    page = await get(world, f"/documents/{document}")
-    assert f'<iframe class="viewer pdf" src="/documents/{document}/shown?place=0"' in page.text
+    assert f'href="/documents/{release.path}/{document}"' in (await get(world, "/documents")).text
+    assert f'href="/documents/{release.path}/{document}"' in (await get(world, "/summary")).text
+    page = await get(world, f"/documents/{release.path}/{document}")
+    assert f'<iframe class="viewer pdf" src="/documents/{release.path}/{document}/shown?place=0"' in page.text
     assert page.headers["content-security-policy"].endswith("; frame-src 'self'")
-    shown = await get(world, f"/documents/{document}/shown")
+    shown = await get(world, f"/documents/{release.path}/{document}/shown")
     assert (shown.status_code, shown.content) == (200, PDF)
     assert shown.headers["content-type"] == "application/pdf"
     assert shown.headers["content-disposition"].startswith('inline; filename="Verzonnen brief.pdf"')
-    file = await get(world, f"/documents/{document}/file")
+    file = await get(world, f"/documents/{release.path}/{document}/file")
     assert file.content == PDF
     assert file.headers["content-disposition"].startswith("attachment;")
     for answer in (shown, file):
@@ -157,7 +157,7 @@ async def test_a_file_of_twenty_megabytes_is_shown_and_its_size_is_said_before(
 
 async def test_a_picture_is_shown_as_one(world: World) -> None:
     document = await kept(world, Release.R4, b"\x89PNG\r\n\x1a\n", "image/png")
-    assert f'<img src="/documents/{document}/shown?place=0"' in (await get(world, f"/documents/{document}")).text
+    assert f'<img src="/documents/r4/{document}/shown?place=0"' in (await get(world, f"/documents/{document}")).text
 
 
 async def test_a_file_that_is_elsewhere_is_not_fetched_and_leads_nowhere(world: World) -> None:
@@ -219,7 +219,7 @@ async def test_a_practice_sees_documents_only_where_they_were_granted(world: Wor
         assert document not in (await browser.get(f"{person_url(world)}/summary")).text
         await world.give("granted", world.zonnestraal, Category.DOCUMENTS)
         page = await browser.get(f"{person_url(world)}/documents/{document}")
-        assert f'src="{person_url(world)}/documents/{document}/shown?place=0"' in page.text
+        assert f'src="{person_url(world)}/documents/r4/{document}/shown?place=0"' in page.text
         assert (await browser.get(f"{person_url(world)}/documents/{document}/shown")).content == PDF
         assert document in (await browser.get(f"{person_url(world)}/documents")).text
 
@@ -248,3 +248,35 @@ async def test_each_look_at_a_file_is_in_the_log(world: World) -> None:
     before = (await get(world, "/activity?who=all")).text.count("document")
     await get(world, f"/documents/{document}/file")
     assert (await get(world, "/activity?who=all")).text.count("document") > before
+
+
+async def test_an_id_in_both_releases_is_two_documents_each_with_its_page_and_its_file(world: World) -> None:
+    chosen, patient = "5a1ad000-0000-4000-8000-00000000f0a2", world.zonnestraal.patient
+    for release in Release:
+        name, data = f"Brief van {release.path}", b64encode(release.path.encode()).decode()
+        document = {
+            "resourceType": "DocumentReference",
+            "id": chosen,
+            "status": "current",
+            "type": {"text": "Brief"},
+            "subject": {"reference": patient(release)},
+            "content": [{"attachment": {"contentType": "text/plain", "title": name, "data": data}}],
+            **({"indexed": "2026-03-01T08:00:00Z"} if release is Release.STU3 else {}),
+        }
+        answer = await world.caller("zonnestraal", release)("PUT", f"/DocumentReference/{chosen}", document)
+        assert answer.status_code == 201, answer.text
+    await world.give("granted", world.zonnestraal, Category.DOCUMENTS)
+    async with at_work(world, "gp of granted") as practice, await session(world, "zonnestraal") as person:
+        for browser, base in ((practice, person_url(world)), (person, "")):
+            overview = (await browser.get(f"{base}/documents")).text
+            for release in Release:
+                address = f"{base}/documents/{release.path}/{chosen}"
+                assert f'href="{address}"' in overview
+                shown = (await browser.get(address)).text
+                assert f"Brief van {release.path}" in shown
+                assert f'"{address}/file?place=0"' in shown
+                for path in ("file", "shown"):
+                    assert (await browser.get(f"{address}/{path}")).text == release.path
+            for path in ("", "/file", "/shown"):
+                assert (await browser.get(f"{base}/documents/{chosen}{path}")).status_code == 200, "of before"
+                assert (await browser.get(f"{base}/documents/r5/{chosen}{path}")).status_code == 404

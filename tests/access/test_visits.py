@@ -71,9 +71,14 @@ async def test_a_form_that_is_sent_twice_is_one_message_to_the_practice(world: W
     shown = (await page(world, "/visit?saved=prepared")).text
     assert "Waarom zo moe?" in shown
     assert "Minder zout eten" in shown
-    printed = await page(world, f"/visit/{kept['id']}")
-    assert printed.status_code == 200
-    assert "Mag ik fietsen?" in printed.text
+    address = f"/visit/r4/{kept['id']}"
+    assert f'href="{address}"' in shown
+    assert f'href="{address}/change"' in shown
+    for path in (address, f"/visit/{kept['id']}"):
+        printed = await page(world, path)
+        assert printed.status_code == 200
+        assert "Mag ik fietsen?" in printed.text
+    assert (await page(world, address.replace("r4", "stu3"))).status_code == 404
 
 
 async def test_only_what_the_practice_sees_is_offered(world: World) -> None:
@@ -147,7 +152,7 @@ async def test_it_is_changed_and_a_second_tab_does_not_write_over_it(world: Worl
     await world.give("no grant", world.zonnestraal, ALL)
     await post(world, NEW, **asks(world, about=[goal_value(world)]))
     (kept,) = await prepared(world)
-    place = f"/visit/{kept['id']}/change"
+    place = f"/visit/r4/{kept['id']}/change"
     form = (await page(world, place)).text
     assert "Waarom zo moe?" in form
     assert f'value="{goal_value(world)}" checked' in form
@@ -161,6 +166,30 @@ async def test_it_is_changed_and_a_second_tab_does_not_write_over_it(world: Worl
     assert [part["contentString"] for part in stands["payload"]] == ["Alleen dit"]
     fresh = {name: re.findall(f'name="{name}" value="([^"]+)"', late.text)[0] for name in ("key", "version")}
     assert (await post(world, place, questions="Toch iets anders", **fresh)).status_code == 303
+
+
+async def test_an_id_in_both_releases_is_two_visits_each_changed_at_its_own_place(world: World) -> None:
+    await world.give("no grant", world.zonnestraal, ALL)
+    await post(world, NEW, **asks(world))
+    (kept,) = await prepared(world)
+    chosen = "5a1ad000-0000-4000-8000-00000000f0a3"
+    for release in Release:
+        them = {"reference": world.zonnestraal.patient(release)}
+        asked = [{"contentString": f"Vraag van {release.path}"}]
+        message = kept | {"id": chosen, "subject": them, "sender": them, "payload": asked}
+        answer = await world.caller("zonnestraal", release)("PUT", f"/Communication/{chosen}", message)
+        assert answer.status_code == 201, answer.text
+    for release, other in zip(Release, reversed(Release), strict=True):
+        address = f"/visit/{release.path}/{chosen}"
+        assert f'href="{address}"' in (await page(world, "/visit")).text
+        for path in (address, f"{address}/change"):
+            shown = (await page(world, path)).text
+            assert f"Vraag van {release.path}" in shown
+            assert f"Vraag van {other.path}" not in shown
+        assert f'action="{address}/change"' in (await page(world, f"{address}/change")).text
+    assert (await post(world, f"/visit/r4/{chosen}/change", do="withdraw", version="1", key="end")).status_code == 303
+    assert (await page(world, f"/visit/r4/{chosen}")).status_code == 404
+    assert "Vraag van stu3" in (await page(world, f"/visit/stu3/{chosen}")).text
 
 
 async def test_what_is_withdrawn_is_shown_to_nobody(world: World) -> None:
@@ -236,7 +265,7 @@ async def test_an_app_that_wrote_a_strange_message_breaks_no_page(world: World) 
         }
     )
     (kept,) = await prepared(world)
-    for path in ("/visit", f"/visit/{kept['id']}", f"/visit/{kept['id']}/change"):
+    for path in ("/visit", f"/visit/r4/{kept['id']}", f"/visit/r4/{kept['id']}/change"):
         assert (await page(world, path)).status_code == 200
 
 
@@ -245,10 +274,10 @@ async def test_nobody_sees_or_changes_what_another_prepared(world: World, path: 
     await world.give("no grant", world.zonnestraal, ALL)
     await post(world, NEW, **asks(world))
     (kept,) = await prepared(world)
-    answer = await page(world, f"/visit/{kept['id']}{path}", "maanlicht")
+    answer = await page(world, f"/visit/r4/{kept['id']}{path}", "maanlicht")
     assert answer.status_code == 404
     for fields in ({"questions": "x", "version": "1"}, {"do": "withdraw", "version": "1"}):
-        assert (await post(world, f"/visit/{kept['id']}/change", "maanlicht", **fields)).status_code == 404
+        assert (await post(world, f"/visit/r4/{kept['id']}/change", "maanlicht", **fields)).status_code == 404
     assert "Waarom" not in (await page(world, "/visit", "maanlicht")).text
     assert await prepared(world) == [kept]
 
@@ -298,7 +327,7 @@ async def test_a_helper_who_may_not_change_changes_and_withdraws_nothing(world: 
     await world.give("no grant", world.zonnestraal, ALL)
     await post(world, NEW, **asks(world))
     (kept,) = await prepared(world)
-    place = f"/visit/{kept['id']}/change"
+    place = f"/visit/r4/{kept['id']}/change"
     grant = await let_act(world, world.maanlicht, actions=actions)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
@@ -330,7 +359,7 @@ async def test_a_helper_without_messages_gets_no_page(world: World) -> None:
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
         assert 'href="/visit"' not in (await browser.get("/menu")).text
-        for path in ("/visit", NEW, f"/visit/{kept['id']}", f"/visit/{kept['id']}/change"):
+        for path in ("/visit", NEW, f"/visit/r4/{kept['id']}", f"/visit/r4/{kept['id']}/change"):
             answer = await browser.get(path)
             assert answer.status_code == 403
             assert "Waarom" not in answer.text
@@ -342,7 +371,7 @@ async def test_what_a_helper_does_not_see_stays_when_the_helper_changes_the_rest
     await world.give("no grant", world.zonnestraal, ALL)
     await post(world, NEW, **asks(world, about=[goal_value(world)]))
     (kept,) = await prepared(world)
-    place = f"/visit/{kept['id']}/change"
+    place = f"/visit/r4/{kept['id']}/change"
     grant = await let_act(world, world.maanlicht, categories=Category.MESSAGES)
     async with await browser_of(world, world.maanlicht) as browser:
         await go_in(browser, grant)
@@ -358,7 +387,7 @@ async def test_what_was_chosen_and_is_gone_breaks_no_change(world: World) -> Non
     await post(world, NEW, **asks(world, about=[goal_value(world)]))
     (kept,) = await prepared(world)
     await world.caller("zonnestraal")("DELETE", f"/{goal_value(world).removeprefix('r4/')}")
-    place = f"/visit/{kept['id']}/change"
+    place = f"/visit/r4/{kept['id']}/change"
     assert (await page(world, place)).status_code == 200
     assert (await post(world, place, questions="Anders", version="1", key="b")).status_code == 303
 
@@ -384,7 +413,7 @@ async def test_a_parent_prepares_for_the_child_and_is_named_as_who_wrote_it(worl
         (kept,) = await prepared(world)
         assert kept["subject"]["reference"] == world.zonnestraal.patient()
         assert kept["sender"] == {"type": "RelatedPerson", "display": world.maanlicht.family}
-        place = f"/visit/{kept['id']}/change"
+        place = f"/visit/r4/{kept['id']}/change"
         assert (await send(browser, place, questions="Anders", version="1", key="b")).status_code == 303
     (stands,) = await prepared(world)
     assert stands["payload"] == [{"contentString": "Anders"}]
@@ -458,7 +487,7 @@ async def test_what_is_prepared_can_be_marked_as_sensitive_for_a_practice_that_s
     assert len(await prepared(world, "no grant")) == 1
     assert await prepared(world, "partial") == []
     assert "gevoelig" in (await page(world, "/visit")).text
-    change = f"/visit/{kept['id']}/change"
+    change = f"/visit/r4/{kept['id']}/change"
     assert 'name="sensitive" checked' in (await page(world, change)).text
     answer = await post(world, change, **asks(world, key="second", version="1"))
     assert answer.status_code == 303

@@ -68,7 +68,7 @@ FLOWS = (
         "medication, documents",
         "a printable list; a letter in the viewer",
         "test_a_person_reads_a_letter_and_prints_the_list_of_medicines",
-        ("GET /documents/{resource_id}/file",),
+        ("GET /documents/{release}/{resource_id}/file",),
     ),
     Flow(
         "questionnaires",
@@ -92,7 +92,7 @@ FLOWS = (
         "prepare my visit",
         "choose what to discuss, for the practice to see; change it, withdraw it",
         "test_a_person_prepares_a_visit_and_the_practice_sees_it",
-        ("POST /visit/new", "GET /visit/{resource_id}/change", "POST /visit/{resource_id}/change"),
+        ("POST /visit/new", "GET /visit/{release}/{resource_id}/change", "POST /visit/{release}/{resource_id}/change"),
     ),
     Flow(
         "who may see what",
@@ -262,7 +262,7 @@ FLOWS = (
         "prepare my visit",
         "print it",
         "test_a_person_prepares_a_visit_and_the_practice_sees_it",
-        ("GET /visit/{resource_id}",),
+        ("GET /visit/{release}/{resource_id}",),
     ),
     Flow(
         "care plan",
@@ -291,7 +291,7 @@ FLOWS = (
         "test_a_practice_asks_to_fill_in_a_questionnaire_and_reads_the_answers",
         (
             "POST /practice/people/{grant_id}/questionnaires",
-            "POST /practice/people/{grant_id}/questionnaires/{resource_id}/withdraw",
+            "POST /practice/people/{grant_id}/questionnaires/{release}/{resource_id}/withdraw",
             "GET /questionnaires/answers/{release}/{resource_id}",
             "GET /practice/people/{grant_id}/questionnaires/answers/{release}/{resource_id}",
         ),

@@ -1,10 +1,12 @@
 """Documents: what a page says of them, and as what a file may be shown."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pytest
 
+from app.fhir.release import Release
 from app.portal.documents import (
     binary_of,
     disposition,
@@ -17,15 +19,29 @@ from app.portal.documents import (
 BASES = ("https://regie.example/fhir/stu3", "https://regie.example/fhir/r4")
 
 
-def letter(**more: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Letter:
+    """A document as it is stored."""
+
+    body: dict[str, Any]
+    release: Release = Release.R4
+    version: int = 1
+    seq: int = 1
+
+    def tree(self) -> dict[str, Any]:
+        """Return the current body."""
+        return self.body
+
+
+def letter(**more: Any) -> Letter:
     attachment = {"contentType": "application/PDF; charset=x", "url": "Binary/1", "title": "Brief"}
-    return {
+    stands = {
         "id": "a",
         "status": "current",
         "indexed": "2026-01-02T10:00:00Z",
         "content": [{"attachment": attachment}],
-        **more,
     }
+    return Letter(stands | more)
 
 
 def test_a_document_says_what_it_is_from_whom_and_of_when_in_both_releases() -> None:
@@ -33,7 +49,7 @@ def test_a_document_says_what_it_is_from_whom_and_of_when_in_both_releases() -> 
     assert (stu3.title, stu3.what, stu3.by, stu3.on) == (
         "Brief", "Brief van de specialist", "H. Testarts", date(2026, 1, 2),
     )  # fmt: skip
-    r4 = document_view({**letter(date="2026-03-01T10:00:00Z"), "indexed": None, "category": [{"text": "Brief"}]}, BASES)
+    r4 = document_view(letter(date="2026-03-01T10:00:00Z", indexed=None, category=[{"text": "Brief"}]), BASES)
     assert (r4.title, r4.what, r4.on) == ("Brief", "", date(2026, 3, 1))
     assert [(file.kind, file.is_here, file.is_picture) for file in r4.files] == [("application/pdf", True, False)]
 
@@ -41,7 +57,7 @@ def test_a_document_says_what_it_is_from_whom_and_of_when_in_both_releases() -> 
 def test_what_was_replaced_or_wrong_is_not_in_the_list_and_the_newest_comes_first() -> None:
     old, new = letter(id="old"), letter(id="new", indexed="2026-02-01T10:00:00Z")
     wrong = [letter(status="superseded"), letter(status="entered-in-error")]
-    assert [one.id for one in documents_in([old, *wrong, new], BASES)] == ["new", "old"]
+    assert [one.place for one in documents_in([old, *wrong, new], BASES)] == ["r4/new", "r4/old"]
 
 
 @pytest.mark.parametrize(
