@@ -9,7 +9,7 @@ data means where it names none.
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -153,7 +153,7 @@ class Library:
     def _keep_pins(self, pins: set[str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         made = self.folder / ".pins"
-        made.write_text("".join(f"{one}\n" for one in sorted(pins)), encoding="utf-8")
+        _write_out(made, [f"{one}\n".encode() for one in sorted(pins)])
         made.replace(self.folder / PINS)
 
 
@@ -185,12 +185,17 @@ def _read(path: Path, start: int, length: int) -> dict[str, Any]:
 def _write(package: Package, folder: Path) -> None:
     places: list[_Place] = []
     start = 0
-    with (folder / "definitions.jsonl").open("wb") as file:
-        for one in package.definitions:
-            file.write(one.body + b"\n")
-            places.append(_Place(one.url, one.version, one.resource_type, start, len(one.body), one.on))
-            start += len(one.body) + 1
+    for one in package.definitions:
+        places.append(_Place(one.url, one.version, one.resource_type, start, len(one.body), one.on))
+        start += len(one.body) + 1
+    _write_out(folder / "definitions.jsonl", (one.body + b"\n" for one in package.definitions))
+    contents = _Contents(str(package.pin), package.pin.release.path, places, dict(package.dependencies))
+    _write_out(folder / "package.json", [msgspec.json.encode(contents)])
+
+
+def _write_out(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file that is on disk before it gets its name: half of it after a power cut would stop every start."""
+    with path.open("wb") as file:
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
-    contents = _Contents(str(package.pin), package.pin.release.path, places, dict(package.dependencies))
-    (folder / "package.json").write_bytes(msgspec.json.encode(contents))

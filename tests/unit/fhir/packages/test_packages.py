@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,24 @@ def test_a_version_that_is_loaded_never_changes(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="loaded already"):
         library.load(read_package(package(tmp_path, definition("urn:b"))))
     assert library.definitions(Release.R4).find("urn:b") is None
+
+
+def test_what_a_package_is_made_of_is_on_disk_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[int, int] = {}
+
+    def sync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        synced[found.st_ino] = found.st_size
+
+    monkeypatch.setattr("app.fhir.packages.library.os.fsync", sync)
+    library = Library(tmp_path / "packages")
+    library.load(read_package(package(tmp_path, definition("urn:a"))))
+    library.pin("test.invented#1.0.0")
+    files = [path.stat() for path in library.folder.rglob("*") if path.is_file()]
+    assert synced == {file.st_ino: file.st_size for file in files}
+    assert len(files) == 3
 
 
 def test_a_library_without_a_folder_is_empty(tmp_path: Path) -> None:
