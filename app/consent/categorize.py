@@ -3,7 +3,11 @@
 The rules are the two tables below. The code systems of both releases are recognised in either: a label that says
 "sensitive" must count, also where a sender wrote the URI of the other release.
 
-Specs: https://hl7.org/fhir/R4/security-labels.html, https://hl7.org/fhir/STU3/security-labels.html
+A document has labels of its own besides: DocumentReference.securityLabel, of what it refers to, and Composition.confidentiality.
+
+Specs: https://hl7.org/fhir/R4/security-labels.html, https://hl7.org/fhir/STU3/security-labels.html,
+https://hl7.org/fhir/R4/documentreference-definitions.html#DocumentReference.securityLabel,
+https://hl7.org/fhir/R4/composition-definitions.html#Composition.confidentiality
 """
 
 from collections.abc import Callable
@@ -46,8 +50,13 @@ _DIAGNOSTIC_SERVICE = ("http://hl7.org/fhir/v2/0074", "http://terminology.hl7.or
 _CONFIDENTIALITY = (
     "http://hl7.org/fhir/v3/Confidentiality",
     "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+    "urn:oid:2.16.840.1.113883.5.25",  # as it comes from an XDS registry
 )
-_ACT_CODE = ("http://hl7.org/fhir/v3/ActCode", "http://terminology.hl7.org/CodeSystem/v3-ActCode")
+_ACT_CODE = (
+    "http://hl7.org/fhir/v3/ActCode",
+    "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    "urn:oid:2.16.840.1.113883.5.4",
+)
 
 Coding = tuple[str, str]
 
@@ -145,16 +154,24 @@ def categorize(resource_type: str, tree: dict[str, Any]) -> Category:
             category = decided
             break
     contained = tree.get("contained")
-    if any(_is_sensitive(one) for one in (tree, *(contained if isinstance(contained, list) else ()))):
+    if _is_sensitive(resource_type, tree) or any(
+        _is_sensitive(one.get("resourceType"), one)
+        for one in (contained if isinstance(contained, list) else ())
+        if isinstance(one, dict)
+    ):
         category |= Category.SENSITIVE
     return category
 
 
-def _is_sensitive(resource: Any) -> bool:
+def _is_sensitive(resource_type: Any, resource: dict[str, Any]) -> bool:
     """Return whether a label says so; a contained resource should have none, but one that has is no less sensitive."""
-    meta = resource.get("meta") if isinstance(resource, dict) else None
+    meta = resource.get("meta")
     labels = meta.get("security") if isinstance(meta, dict) else None
-    return labels is not None and not SENSITIVE_LABELS.isdisjoint(_codings({"coding": labels}))
+    if labels is not None and not SENSITIVE_LABELS.isdisjoint(_codings({"coding": labels})):
+        return True
+    if resource_type == "DocumentReference":
+        return not SENSITIVE_LABELS.isdisjoint(_codings(resource.get("securityLabel")))
+    return resource_type == "Composition" and resource.get("confidentiality") in ("R", "V")
 
 
 def possible(resource_type: str | None) -> Category:

@@ -108,11 +108,23 @@ def test_type_and_content_decide_the_part(resource_type: str, tree: dict[str, An
         ("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "V"),
         ("http://hl7.org/fhir/v3/ActCode", "HIV"),
         ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "PSY"),
+        ("urn:oid:2.16.840.1.113883.5.25", "R"),
+        ("urn:oid:2.16.840.1.113883.5.4", "HIV"),
     ],
 )
 def test_a_security_label_makes_a_resource_sensitive_and_keeps_its_part(system: str, code: str) -> None:
     tree = {"meta": {"security": [{"system": system, "code": code}]}}
     assert categorize("Condition", tree) == Category.GP_SUMMARY | Category.SENSITIVE
+
+
+@pytest.mark.parametrize(("code", "is_sensitive"), [("N", False), ("R", True), ("V", True)])
+def test_the_labels_that_a_document_itself_has_count_too(code: str, is_sensitive: bool) -> None:
+    label = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": code}]}
+    document, composition = {"securityLabel": [{"text": "-"}, label]}, {"confidentiality": code}
+    for resource_type, tree in (("DocumentReference", document), ("Composition", composition)):
+        for made in (tree, {"contained": [{"resourceType": resource_type, **tree}]}):
+            assert (Category.SENSITIVE in categorize(resource_type, made)) is is_sensitive
+    assert Category.SENSITIVE not in categorize("Basic", {**document, **composition})
 
 
 def test_a_label_that_says_normal_changes_nothing() -> None:
@@ -124,6 +136,9 @@ def test_a_label_that_says_normal_changes_nothing() -> None:
 def test_content_of_the_wrong_shape_still_gets_a_mask(broken: Any) -> None:
     tree = {"meta": {"security": broken}, "category": broken, "code": broken, "performer": broken, "subject": broken}
     assert categorize("Observation", tree) == Category.GP_SUMMARY
+    of_itself = {"securityLabel": broken, "confidentiality": broken if broken != "R" else None, "contained": [broken]}
+    assert categorize("DocumentReference", of_itself) == Category.DOCUMENTS
+    assert categorize("Composition", of_itself) == Category.GP_SUMMARY
 
 
 def test_each_resource_is_in_a_category_that_is_possible_for_its_type() -> None:
