@@ -325,6 +325,8 @@ UNPRESSED = {
     "POST /login-and-devices/provider/{key}/remove": "needs a login with another party",
     "POST /measurements/{key}/{resource_id}": "is an address of before",
     "POST /questionnaires/{resource_id}": "is an address of before",
+    "POST /visit/{resource_id}/change": "is an address of before",
+    "POST /practice/people/{grant_id}/questionnaires/{resource_id}/withdraw": "is an address of before",
     "POST /token": "is sent by a program",
     "POST /revoke": "is sent by a program",
     "POST /introspect": "is sent by a program",
