@@ -357,12 +357,28 @@ async def test_a_questionnaire_that_a_practice_asks_stays_chosen_when_the_login_
     assert 'value="2030-01-01"' in text
 
 
+async def test_at_work_the_text_of_a_colleague_waits_for_them_to_log_in(world: World) -> None:
+    path = "/practice/requests"
+    wish = {"code": "ABCD-EFGH", "words": "Voor de controle"}
+    async with at_work(world, "gp of granted") as hers, at_work(world, "nurse of granted") as his:
+        typed = {**await opened(hers, path), **wish}
+        waits = await his.post(path, data=typed, headers={"accept-language": "en"})
+        assert (waits.status_code, waiting_in(waits.text)["csrf_token"]) == (409, [""])
+        assert "Somebody else typed this" in waits.text
+        assert 'href="/practice" target="_blank"' in waits.text
+        assert "/helping" not in waits.text, "is no page of theirs"
+        back = await hers.post(path, data=waiting_in(waits.text))
+        assert (back.status_code, back.headers["location"]) == (303, path)
+        assert wish["words"] in (await hers.get(path)).text
+
+
 NOT_KEPT = {
     "a button and no field": (
         "/access/code /access/code/reopen /access/{grant_id}/stop-all /access/{grant_id}/withdraw /apps/{client_id}/open "
         "/helpers/invitation/{invitation_id}/withdraw /helping/accept /helping/stop /helping/{grant_id}/start "
         "/login-and-devices/others/end /login-and-devices/recovery /login-and-devices/session/{session_id}/end /logout "
         "/practice/people/{grant_id}/questionnaires/{resource_id}/withdraw /practice/people/{grant_id}/seen "
+        "/practice/people/{grant_id}/questionnaires/{release}/{resource_id}/withdraw "
         "/practice/staff/invitation/{key}/withdraw /practice/staff/{account_id}/end /language"
     ),
     "a password, a code, or what else is kept nowhere": (
