@@ -4,7 +4,8 @@ A transaction is all or nothing; a batch does each entry for itself. In both, wh
 (``urn:uuid:...``) becomes the id that the other gets: the Dutch self-measurement standard sends a batch in which the
 Observations point at the Patient entry. The Patient entry of a person's app is that person's own Patient.
 
-Order inside a transaction: delete, create, update and patch, then what looks and the operations, which see the changes. What
+Order inside a transaction: delete, create, update and patch, then what looks and the operations, which see the changes. Of what is
+created, what another one refers to comes first: it may turn out to be there already, and then that is what is referred to. What
 the conditions of a transaction find, in URLs and in references (``Patient?identifier=...``), is what stands before its first
 change. What looks is asked of whoever speaks FHIR over HTTP, as if it had come alone: see ``Look``.
 
@@ -201,10 +202,12 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     if changes.requester.has_one_record:
         changes.sent_before.expect(entry.parsed for entry in ready if entry.parsed and entry.method == "POST")
     room = Room(ANSWER_BYTES_MAX)
-    for entry in sorted(ready, key=lambda entry: _ORDER[entry.method]):
+    for entry in sorted(_referred_to_first(ready), key=lambda entry: _ORDER[entry.method]):
         try:
             room.take(0)
             entry.outcome = written = await _do(changes, entry, names, about)
+            if entry.made_id is not None and entry.made_id != written.version.id:
+                _name(names, entry, written.version.reference)  # it was there before
             room.take(len(written.version.body))
         except RegieError as error:
             if error.expression is None:
@@ -347,14 +350,38 @@ async def _name_others(
 
 
 def _name(names: dict[str, str], entry: Entry, name: str) -> None:
-    """Remember what an entry is called, also by the relative reference that its full URL ends with."""
+    """Remember what an entry is called."""
+    names |= dict.fromkeys(_called(entry), name)
+
+
+def _called(entry: Entry) -> list[str]:
+    """Return what other entries may call an entry: its full URL, and the relative reference that this ends with."""
     full_url = entry.asked.full_url
     if not full_url:
-        return
-    names[full_url] = name
+        return []
     parsed = parse_reference(full_url)
     if isinstance(parsed, LiteralReference) and entry.method == "POST":
-        names[parsed.relative] = name
+        return [full_url, parsed.relative]
+    return [full_url]
+
+
+def _referred_to_first(entries: list[Entry]) -> list[Entry]:
+    """Return the entries so that those that make something come after what they refer to of these, unless that leads back to them."""
+    named = {name: entry for entry in entries if entry.makes_new for name in _called(entry)}
+    ordered: dict[int, Entry] = {}
+    begun: set[int] = set()
+    for first in entries:
+        waiting = [first]
+        while waiting:
+            entry = waiting[-1]
+            if entry.asked.index in begun:
+                ordered.setdefault(entry.asked.index, entry)
+                waiting.pop()
+                continue
+            begun.add(entry.asked.index)
+            links = entry.parsed.references if entry.parsed is not None and named else ()
+            waiting += [named[text] for _, text in links if text in named and named[text].asked.index not in begun]
+    return list(ordered.values())
 
 
 def _patients(context: Context, release: Release, entry: Entry, names: dict[str, str]) -> set[str]:

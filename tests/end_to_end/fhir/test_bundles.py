@@ -170,6 +170,74 @@ async def test_the_same_identifier_twice_in_a_transaction_is_one_resource(me: Ca
     assert len(await me.found("/Observation?identifier=double")) == 1
 
 
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    "full_url", ["urn:uuid:00000000-0000-4000-8000-00000000000", "https://app.example/fhir/Observation/"]
+)
+async def test_what_was_sent_before_is_what_a_bundle_that_comes_again_refers_to(
+    me: Caller, patient: str, kind: str, full_url: str, *, turned: bool
+) -> None:
+    def measured(number: int, *parts: int, value: str = "5") -> Tree:
+        of = [{"reference": f"{full_url}{part}"} for part in parts]
+        members = {"hasMember": of} if parts else {}
+        tree = weight(R4, patient, value, identifier=identifier(f"part-{number}"), **members)
+        return entry("POST", "Observation", tree, f"{full_url}{number}")
+
+    async def sent(*entries: Tree) -> list[Tree]:
+        answer = await me("POST", "/", bundle(kind, *(reversed(entries) if turned else entries)))
+        assert answer.status_code == 200, answer.text
+        made = [await me.get(f"/{one['response']['location']}") for one in tree_of(answer)["entry"]]
+        return made[::-1] if turned else made
+
+    def members(one: Tree) -> list[str]:
+        return [member["reference"] for member in one["hasMember"]]
+
+    first = [measured(1, 2, 3), measured(2, 3), measured(3)]
+    before = await sent(*first)
+    assert members(before[0]) == [f"Observation/{one['id']}" for one in before[1:]]
+    assert await sent(*first) == before
+    changed, *others = await sent(measured(1, 2, 3, value="6"), *first[1:])
+    assert others == before[1:]
+    assert changed["id"] != before[0]["id"]
+    assert members(changed) == members(before[0])
+
+
+async def test_of_two_that_are_one_either_may_be_referred_to(me: Caller, patient: str) -> None:
+    one, two, three, four = (URN.format(number) for number in range(4))
+    same = weight(R4, patient, identifier=identifier("one"))
+    whole = [weight(R4, patient, hasMember=[{"reference": part}, {"reference": two}]) for part in (one, three)]
+    entries = [
+        entry("POST", "Observation", whole[0], four),
+        entry("POST", "Observation", same, one),
+        entry("POST", "Observation", same, two),
+        entry("POST", "Observation", same, three, ifNoneExist="identifier=one"),
+        entry("POST", "Observation", whole[1]),
+    ]
+    made = made_ids(await me("POST", "/", bundle("transaction", *entries)))
+    assert len(set(made)) == 3
+    for found in (made[0], made[4]):
+        parts = (await me.get(f"/Observation/{found}"))["hasMember"]
+        assert [part["reference"] for part in parts] == [f"Observation/{made[1]}"] * 2
+
+
+async def test_those_that_refer_to_each_other_in_a_circle_are_made_anew_together(me: Caller, patient: str) -> None:
+    one, two = (URN.format(number) for number in range(2))
+    circle = [
+        entry(
+            "POST",
+            "Observation",
+            weight(R4, patient, identifier=identifier(name), hasMember=[{"reference": other}]),
+            name,
+        )
+        for name, other in ((one, two), (two, one))
+    ]
+    for _ in range(2):
+        ids = made_ids(await me("POST", "/", bundle("transaction", *circle)))
+        links = [(await me.get(f"/Observation/{one}"))["hasMember"][0]["reference"] for one in ids]
+        assert links == [f"Observation/{one}" for one in reversed(ids)]
+
+
 async def test_a_condition_sees_what_the_same_transaction_made(me: Caller, patient: str) -> None:
     entries = [
         entry("POST", "Observation", weight(R4, patient, str(number), identifier=identifier("same")),
