@@ -15,6 +15,7 @@ from app.fhir.terminology.code_system import CodeSystem, Concept
 PATTERN_LENGTH_MAX = 200
 REPEATS_MAX = 3
 TEXT_MAX = 100
+_SET_OF_SETS = re.compile(r"\[(?:\\.|[^\]\\])*?(?:\[|--|&&|~~|\|\|)", re.DOTALL)
 _CODE = frozenset({"code", "concept"})
 _HIERARCHY: dict[str, Callable[[CodeSystem, str], set[str]]] = {
     "is-a": lambda system, code: system.below(code) | {code},
@@ -84,6 +85,8 @@ def _pattern(text: str) -> re.Pattern[str] | None:
     bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", text, flags=re.DOTALL)
     if len(text) > PATTERN_LENGTH_MAX or re.search(r"[()\[\]]", bare) or re.search(r"\\[1-9]", text):
         return None
+    if _SET_OF_SETS.search(text):
+        return None  # some languages read a set within a set, or a difference of two, where others read signs
     if any(len(re.findall(r"[*+?{]", part)) > REPEATS_MAX for part in bare.split("|")):
         return None
     try:

@@ -316,6 +316,13 @@ def test_filters_by_hierarchy_are_what_walking_from_code_to_code_finds(
     assert picked(system, "concept", operator, str(start)) == {str(code) for code in range(10) if meets(code)}
 
 
+@pytest.mark.parametrize("pattern", ["[[ab]", "[^[a]b]", "[a--b]", "[a&&b]", "[a||b]", "[a~~b]"])
+def test_a_set_of_sets_is_not_known_as_languages_read_it_otherwise(pattern: str) -> None:
+    system = code_system({"resourceType": "CodeSystem", "content": "complete", "concept": [{"code": "a"}]})
+    assert picked(system, "code", "regex", pattern) is None
+    assert picked(system, "code", "regex", r"[\[ab]") == {"a"}
+
+
 @given(st.text("ab*+?{}()[]|\\.^$1,-", max_size=12), st.text("ab", max_size=30))
 def test_a_regular_expression_takes_the_whole_value_or_is_not_known(pattern: str, text: str) -> None:
     system = code_system({"resourceType": "CodeSystem", "content": "complete", "concept": [{"code": text or "a"}]})
