@@ -64,7 +64,7 @@ def value(kind: str, one: Any) -> str | None:
         return None
     if kind == "token" and one.get("coding"):
         one = one["coding"][0]
-    if kind == "token" and ("code" in one or "value" in one):
+    if kind == "token" and ("code" in one or isinstance(one.get("value"), str)):  # not the number of a Quantity
         system = f"{escape(one['system'])}|" if ":" in one.get("system", "") else ""  # not the kind of a telecom
         return system + escape(str(one.get("code", one.get("value"))))
     if kind == "reference":

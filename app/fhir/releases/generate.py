@@ -34,6 +34,8 @@ PRIMITIVES = {
 }
 TYPE_PATTERN = re.compile(r"fhirtypes\.(\w+?)(?:Type)?\b")
 FHIR = "{http://hl7.org/fhir}"
+SIMPLE_QUANTITY = "http://hl7.org/fhir/StructureDefinition/SimpleQuantity"
+"""The profile of a Quantity without a comparator, which elements name as part of their type: its one rule is theirs."""
 
 
 def models(release: Release) -> dict[str, Any]:
@@ -133,6 +135,18 @@ RULES_LEFT_OUT = {
     "mad-3": "compares a boolean with a text, which nothing fulfils",
 }
 """Rules of the specification that are not taken over: where they are checked instead, or why they can't be."""
+RULES_SAID_ANEW = {
+    "(code or value.empty())": "(code.exists() or value.empty())",
+    "verificationStatus='entered-in-error' or clinicalStatus.exists()": (
+        "clinicalStatus.exists() or verificationStatus.where($this = 'entered-in-error').exists()"
+    ),
+    "notDone or notDoneReason.exists().not()": "notDoneReason.empty() or notDone.where($this).exists()",
+    "notDoneReason.empty() or notDone = true": "notDoneReason.empty() or notDone.where($this).exists()",
+    "reasonNotGiven.empty() or notGiven = true": "reasonNotGiven.empty() or notGiven.where($this).exists()",
+    "((low.code = '%') and (low.system = %ucum))": "low.where(code = '%' and system = %ucum).exists()",
+    "((high.code = '%') and (high.system = %ucum))": "high.where(code = '%' and system = %ucum).exists()",
+}
+"""Parts of rules that have no answer where an element is absent without which they are broken, and the same with one."""
 
 
 def rules_text(release: Release, folder: Path) -> str:
@@ -147,11 +161,18 @@ def rules_text(release: Release, folder: Path) -> str:
         part = members[0].type if members else ""
         place = part if part.startswith(name) else f"{name}.{element}" if element else name
         if name in wanted and key not in RULES_LEFT_OUT:
-            lines.add(f"{place} {key} {' '.join(expression.split())}")
+            lines.add(f"{place} {key} {said_with_an_answer(' '.join(expression.split()))}")
     head = (
         f"# Rules of FHIR {release.name} in FHIRPath, made by app.fhir.releases.generate from the official definitions."
     )
     return "\n".join([head, *sorted(lines)]) + "\n"
+
+
+def said_with_an_answer(rule: str) -> str:
+    """Return the rule with the parts that RULES_SAID_ANEW has put in their place."""
+    for part, anew in RULES_SAID_ANEW.items():
+        rule = rule.replace(part, anew)
+    return rule
 
 
 def constraints(folder: Path) -> Iterator[tuple[str, str, str]]:
@@ -165,6 +186,8 @@ def constraints(folder: Path) -> Iterator[tuple[str, str, str]]:
                     expression = value(rule, "expression")
                     if value(rule, "severity") == "error" and expression:
                         yield value(element, "path"), value(rule, "key"), expression
+                if any(value(kind, "profile") == SIMPLE_QUANTITY for kind in element.iterfind(f"{FHIR}type")):
+                    yield value(element, "path"), "sqty-1", "comparator.empty()"
 
 
 def reached(types: Definitions, names: Iterable[str]) -> set[str]:

@@ -76,7 +76,9 @@ def condition_of(release: Release) -> tuple[Tree, dict[str, st.SearchStrategy[An
         "onsetDateTime": dates,
         "evidence": several(st.fixed_dictionaries({"code": several(concepts)})),
     }
-    return {"subject": {}}, may | {"assertedDate" if release is STU3 else "recordedDate": dates}
+    if release is STU3:
+        return {"subject": {}, "clinicalStatus": "active"}, may | {"assertedDate": dates}
+    return {"subject": {}}, may | {"recordedDate": dates}
 
 
 def procedure_of(release: Release) -> tuple[Tree, dict[str, st.SearchStrategy[Any]]]:

@@ -34,6 +34,16 @@ def broken(release: Release, **members: Any) -> list[tuple[str, str | None]]:
         ({"valueQuantity": {"value": 1, "code": "kg"}}, "qty-3", "Observation.valueQuantity"),
         ({"effectivePeriod": {"start": "2026-02", "end": "2026-01"}}, "per-1", "Observation.effectivePeriod"),
         ({"referenceRange": [{"age": {"low": {"value": 1}}}]}, "obs-3", "Observation.referenceRange[0]"),
+        (
+            {"referenceRange": [{"low": {"value": 1, "comparator": "<"}}]},
+            "sqty-1",
+            "Observation.referenceRange[0].low",
+        ),
+        (
+            {"valueRange": {"high": {"value": 1, "comparator": "<"}}},
+            "sqty-1",
+            "Observation.valueRange.high",
+        ),
         ({"contained": [HIDDEN]}, "dom-3", "Observation.contained[0]"),
         ({"subject": {"reference": "#it"}}, "ref-1", "Observation.subject"),
         ({"extension": [{"url": "urn:x"}]}, "ext-1", "Observation.extension[0]"),
@@ -83,6 +93,80 @@ def test_a_rule_that_is_broken_is_told_with_its_place(
 )
 def test_what_keeps_the_rules_or_cannot_be_told_is_no_fault(release: Release, members: dict[str, Any]) -> None:
     assert broken(release, **members) == []
+
+
+@pytest.mark.parametrize("comparator", [{}, {"comparator": "<"}])
+def test_only_a_simple_quantity_is_without_a_comparator(comparator: dict[str, str]) -> None:
+    amount = {"value": 1, **comparator}
+    dose = {"doseQuantity": amount, "rateRatio": {"numerator": amount, "denominator": amount}}
+    tree = {
+        "resourceType": "MedicationStatement",
+        "status": "active",
+        "subject": {"display": "Zonnestraal"},
+        "medicationCodeableConcept": CODE,
+        "dosage": [{"doseAndRate": [dose]}],
+    }
+    found = [one.expression for one in broken_rules(Release.R4, parse(Release.R4, msgspec.json.encode(tree)), "it")]
+    assert found == (["it.dosage[0].doseAndRate[0].doseQuantity"] if comparator else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "put_right", "rule"),
+    [
+        ("Condition", {}, {"clinicalStatus": "active"}, "con-3"),
+        ("Condition", {"verificationStatus": "confirmed"}, {"verificationStatus": "entered-in-error"}, "con-3"),
+        ("Communication", {"status": "completed", "notDoneReason": CODE}, {"notDone": True}, "com-1"),
+        (
+            "FamilyMemberHistory",
+            {"status": "completed", "relationship": CODE, "notDoneReason": CODE},
+            {"notDone": True},
+            "fhs-3",
+        ),
+        (
+            "MedicationAdministration",
+            {
+                "status": "completed",
+                "medicationCodeableConcept": CODE,
+                "effectiveDateTime": "2026",
+                "reasonNotGiven": [CODE],
+            },
+            {"notGiven": True},
+            "mad-2",
+        ),
+        (
+            "FamilyMemberHistory",
+            {"status": "completed", "relationship": CODE, "ageAge": {"value": 1}},
+            {"ageAge": {"value": 1, "system": "http://unitsofmeasure.org", "code": "a"}},
+            "age-1",
+        ),
+        ("Procedure", {"status": "completed", "code": CODE, "notDoneReason": CODE}, {"notDone": True}, "pro-1"),
+        (
+            "RiskAssessment",
+            {"status": "final", "prediction": [{"outcome": CODE, "probabilityRange": {"low": {"value": 1}}}]},
+            {
+                "prediction": [
+                    {
+                        "outcome": CODE,
+                        "probabilityRange": {"low": {"value": 1, "system": "http://unitsofmeasure.org", "code": "%"}},
+                    }
+                ]
+            },
+            "ras-1",
+        ),
+    ],
+)
+def test_a_rule_is_broken_also_where_it_speaks_of_what_is_absent(
+    name: str, members: dict[str, Any], put_right: dict[str, Any], rule: str
+) -> None:
+    whose = "patient" if name == "FamilyMemberHistory" else "subject"
+    tree = {"resourceType": name, whose: {"display": "Zonnestraal"}, **members}
+
+    def keys(tree: dict[str, Any]) -> list[str]:
+        issues = broken_rules(Release.STU3, parse(Release.STU3, msgspec.json.encode(tree)), name)
+        return [one.diagnostics.split()[4] for one in issues]
+
+    assert keys(tree) == [rule]
+    assert keys(tree | put_right) == []
 
 
 @BOTH
