@@ -1,6 +1,5 @@
 """What the rest of the code may ask of the database, whichever it is."""
 
-import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -74,6 +73,10 @@ class Transaction(Reader, Protocol):
 
     async def each(self, statement: Statement, parameters: Iterable[dict[str, Any]]) -> list[list[Row]]:
         """Return all rows for each set of parameters."""
+        ...
+
+    def clock(self) -> float:
+        """Return seconds: of two moments the difference is how long this took, without what others took that are run beside it."""
         ...
 
     async def access(self) -> "Recalled":
@@ -170,17 +173,17 @@ class Database(Connection, Protocol):
 
 
 class Timed:
-    """A reader for so many seconds, after which it gives up: others wait for a transaction to end."""
+    """A transaction as a reader for so many seconds of its own, after which it gives up: others wait for it to end."""
 
     __slots__ = ("_began", "_reader", "_seconds")
 
-    def __init__(self, reader: Reader, seconds: float) -> None:
-        self._reader, self._seconds, self._began = reader, seconds, time.monotonic()
+    def __init__(self, transaction: Transaction, seconds: float) -> None:
+        self._reader, self._seconds, self._began = transaction, seconds, transaction.clock()
 
     @property
     def spent(self) -> float:
-        """Seconds since it was made."""
-        return time.monotonic() - self._began
+        """Seconds that it took since it was made."""
+        return self._reader.clock() - self._began
 
     def check(self) -> None:
         """Raise TooCostlyError, once the time is over."""

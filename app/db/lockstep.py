@@ -12,6 +12,7 @@ Sources: https://www.postgresql.org/docs/current/queries-table-expressions.html#
 
 import asyncio
 import re
+import time
 from asyncio import _set_running_loop
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterable
@@ -48,6 +49,8 @@ class Asked:
     changes: tuple[Change, ...] = ()
     is_run: bool = False
     answer: Any = None
+    seconds: float = 0.0
+    """Its share of how long the answer took."""
 
     def __await__(self) -> Generator["Asked", None, Any]:
         """Give itself to who drives the job, and return the answer."""
@@ -58,9 +61,10 @@ class Asked:
 class PostgresTransaction:
     """One job's part of the transaction of a group."""
 
-    __slots__ = ("changed", "gathered", "seen")
+    __slots__ = ("changed", "gathered", "goes_since", "seen", "took")
 
     def __init__(self, seen: Seen) -> None:
+        self.took = self.goes_since = 0.0
         self.gathered = Gathered()
         self.seen = seen
         self.changed = False
@@ -94,6 +98,10 @@ class PostgresTransaction:
         self.seen.is_over |= any(statement.raises for statement, _ in filled)
         counts = iter(await Asked(changes=filled))
         return [next(counts) if rows else 0 for _, rows in changes]
+
+    def clock(self) -> float:
+        """Return the seconds that this job took: what it did, and its share of each answer."""
+        return self.took + time.monotonic() - self.goes_since
 
     async def access(self) -> View:
         """Return what is remembered of what decides about access, as far as it holds here."""
@@ -161,6 +169,8 @@ class Lockstep:
                 if not running:
                     return done
                 await self._answer([asked for _, asked in running])
+                for one, asked in running:
+                    one.transaction.took += asked.seconds
         finally:
             for one, _ in running:
                 one.job.close()
@@ -184,13 +194,19 @@ class Lockstep:
             if one.statement is None:
                 changing.append(one)
             elif one.is_run:
+                began = time.monotonic()
                 one.answer = await self._run(one.statement, one.parameters[0])
+                _share([one], began)
             else:
                 reads.setdefault(one.statement, []).append(one)
         for statement, of_one in reads.items():
+            began = time.monotonic()
             await self._read(statement, of_one)
+            _share(of_one, began)
         if changing:
+            began = time.monotonic()
             await self._change(changing)
+            _share(changing, began)
 
     async def _run(self, statement: Statement, parameters: dict[str, Any]) -> int:
         form = statement.postgresql
@@ -277,9 +293,17 @@ class Lockstep:
                 one.answer = [len(rows) for _, rows in one.changes]
 
 
+def _share(asked: list[Asked], began: float) -> None:
+    """Share out among those who asked how long the answer took."""
+    seconds = (time.monotonic() - began) / len(asked)
+    for one in asked:
+        one.seconds = seconds
+
+
 def _go_on(one: _Running) -> Asked | None:
     """Return what a job asks next, None when it has ended."""
     loop = asyncio.get_running_loop()
+    one.transaction.goes_since = time.monotonic()
     _set_running_loop(None)  # what would wait in a loop, if there were one, does not
     try:
         while (asked := one.context.run(one.job.send, None)) is None:
@@ -292,6 +316,7 @@ def _go_on(one: _Running) -> Asked | None:
         return None
     finally:
         _set_running_loop(loop)
+        one.transaction.took = one.transaction.clock()
     if not isinstance(asked, Asked):
         one.job.close()
         message = "A database job waited for something other than its transaction."

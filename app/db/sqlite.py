@@ -167,6 +167,10 @@ class SqliteTransaction(SqliteReader):
             self._connection.execute("SAVEPOINT job")
             self.needs_savepoint = False
 
+    def clock(self) -> float:
+        """Return seconds: nothing is run beside it."""
+        return time.monotonic()
+
     async def access(self) -> View:
         """Return what is remembered of what decides about access, as far as it holds here."""
         return await self.seen.view(self)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from app.access.scope import AccessScope
-from app.db.database import Reader, Timed
+from app.db.database import Timed, Transaction
 from app.errors import BadRequestError
 from app.fhir.release import Release
 from app.fhir.search.expression import Search
@@ -55,10 +55,10 @@ class ConditionSearches:
     seconds_left: float = field(default_factory=lambda: CONDITIONS_SECONDS)
 
     async def first_two(
-        self, context: Context, reader: Reader, release: Release, condition: Search, scope: AccessScope
+        self, context: Context, transaction: Transaction, release: Release, condition: Search, scope: AccessScope
     ) -> list[Stored]:
         """Return the first two resources that the condition finds in the scope, or fewer. Raises: TooCostlyError."""
-        timed = Timed(reader, self.seconds_left)
+        timed = Timed(transaction, self.seconds_left)
         try:
             run = Run(context.index_key, release, condition)
             return [

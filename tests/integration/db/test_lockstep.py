@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import Any, ClassVar
 
 import psycopg
 import pytest
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, insert, select
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, bindparam, func, insert, select
 
 from app.db.access_version import access_version
-from app.db.database import Database, Transaction
+from app.db.database import Database, Timed, Transaction
 from app.db.lockstep import Lockstep
 from app.db.postgres import GROUP_LIMIT, PostgresDatabase
 from app.db.rows import adding, removing
 from app.db.schema import in_transaction
 from app.db.statements import hot
+from app.errors import TooCostlyError
 from app.interactions.beside import can_wait
 from app.wiring import open_database
 from tests.support import postgres
@@ -105,6 +107,54 @@ async def test_jobs_of_one_record_see_what_those_before_them_did(database: Datab
 
     found = await together(database, *((partial(count_on, record=n % 2), n % 2) for n in range(20)))
     assert sorted(found) == sorted([*range(10), *range(10)])
+
+
+async def test_the_time_of_those_beside_it_is_not_that_of_a_job(database: Database) -> None:
+    """Many who sync at once take long together, and none of them for itself."""
+    slow_s, may_take_s = 1.0, 0.6
+
+    async def slow(transaction: Transaction) -> float:
+        began = transaction.clock()
+        time.sleep(slow_s)  # noqa: ASYNC251 - as who works that long, in no event loop
+        await transaction.all(OF_RECORD, {"record_id": 1})
+        return transaction.clock() - began
+
+    async def quick(transaction: Transaction) -> int:
+        timed = Timed(transaction, may_take_s)
+        return len([await timed.all(OF_RECORD, {"record_id": 2}) for _ in range(3)])
+
+    async def patient(transaction: Transaction) -> None:
+        timed = Timed(transaction, may_take_s)
+        time.sleep(slow_s)  # noqa: ASYNC251 - as above
+        await timed.all(OF_RECORD, {"record_id": 3})
+
+    took, done, refused = await together(database, (slow, 1), (quick, 2), (patient, 3))
+    assert took >= slow_s
+    assert done == 3
+    assert isinstance(refused, TooCostlyError)
+
+
+async def test_an_answer_takes_the_time_of_those_who_asked_for_it(database: Database) -> None:
+    if not isinstance(database, PostgresDatabase):
+        pytest.skip("SQLite's jobs come one after the other")
+    rest, seconds = hot(select(func.pg_sleep(bindparam("seconds")))), 0.6
+
+    async def rested(transaction: Transaction, turn: int) -> float:
+        began = transaction.clock()
+        await transaction.all(rest, {"seconds": seconds + turn / 1000})
+        return transaction.clock() - began
+
+    async def looked(transaction: Transaction) -> float:
+        began = transaction.clock()
+        await transaction.all(OF_RECORD, {"record_id": 9})
+        return transaction.clock() - began
+
+    first, second, beside = await together(
+        database, (partial(rested, turn=1), 1), (partial(rested, turn=2), 2), (looked, 9)
+    )
+    assert first >= seconds
+    assert second >= seconds
+    assert beside < seconds
 
 
 async def test_one_that_fails_takes_nothing_of_the_others_along(database: Database) -> None:
