@@ -215,6 +215,9 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
             if kind == "transaction":
                 raise
             entry.outcome = error
+            if entry.made_id is not None:  # what refers to it would refer to nothing
+                for name in _called(entry):
+                    names.pop(name, None)
     await changes.finish()
 
 

@@ -203,6 +203,21 @@ async def test_what_was_sent_before_is_what_a_bundle_that_comes_again_refers_to(
     assert members(changed) == members(before[0])
 
 
+async def test_what_refers_to_an_entry_of_a_batch_that_could_not_be_done_is_refused_with_it(
+    me: Caller, patient: str
+) -> None:
+    made = entry("POST", "Device", {"resourceType": "Device"}, URN.format(1), ifNoneExist="no-such-parameter=1")
+    using = weight(R4, patient, device={"reference": URN.format(1)})
+    answer = await me("POST", "/", bundle("batch", entry("POST", "Observation", using), made))
+    assert statuses(answer) == ["422", "400"]
+    (issue,) = tree_of(answer)["entry"][0]["response"]["outcome"]["issue"]
+    assert (issue["code"], issue["expression"]) == ("not-found", ["Bundle.entry[0].resource.device.reference"])
+    twice = await me("POST", "/", bundle("batch", made, made, entry("POST", "Observation", using)))
+    assert statuses(twice) == ["400", "400", "422"]
+    made["request"].pop("ifNoneExist")
+    assert statuses(await me("POST", "/", bundle("batch", entry("POST", "Observation", using), made))) == ["201", "201"]
+
+
 async def test_of_two_that_are_one_either_may_be_referred_to(me: Caller, patient: str) -> None:
     one, two, three, four = (URN.format(number) for number in range(4))
     same = weight(R4, patient, identifier=identifier("one"))
