@@ -165,7 +165,7 @@ async def _session(parts: Parts, login: str) -> str:
 async def _name(large: Large) -> None:
     """Find the ids that the places have names for, as links of pages."""
     for who, page, name, before in (
-        (PERSON, "/documents", "document", "/documents/r4/"),
+        (PERSON, "/documents", "document", "/documents/stu3/"),
         (PRACTICE, "/practice", "person", "/practice/people/"),
         (PRACTICE, "/practice/staff", "member", "/practice/staff/"),
     ):

@@ -102,7 +102,7 @@ class Site:
         page.wait_for_url("**/access?done=given")
         self.names["grant"] = _part(page, "/access/{}/withdraw")
         page.goto("/documents")
-        self.names["document"] = _part(page, "/documents/r4/{}")
+        self.names["document"] = _part(page, "/documents/stu3/{}")
         at_work.goto("/practice")
         self.names["person"] = _part(at_work, "/practice/people/{}")
         at_work.goto("/practice/staff")
