@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from app.access.categories import Category
 from app.access.policy import DIRECTORY_TYPES
 from app.access.requester import RequesterKind
 from app.consent.categorize import categorize
@@ -45,6 +46,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     """What a resource says about its place: its categories, what it points to, and whether it is somebody's in any way.
 
     ``expected`` is what it refers to by ids that somebody chose, of which an operator may send some without saying whose it is.
+    ``closes`` are the ids of the Binaries that hold its files, if it is sensitive.
     """
 
     categories: int
@@ -52,6 +54,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     expected: tuple[Name, ...] = ()
     is_grant: bool = False
     is_somebodys: bool = False
+    closes: tuple[str, ...] = ()
 
 
 class Sound(Protocol):
@@ -145,19 +148,25 @@ def facts_of(local: Local, source: RequesterKind, release: Release, parsed: Pars
             pointers.append(Pointer(expression, (target.resource_type, target.id)))
         elif "?" in text and is_resource_type(release, text.partition("?")[0]):
             pointers.append(Pointer(expression, None))
+    categories = categorize(resource_type, tree)
     expected: tuple[Name, ...] = ()
-    if source is RequesterKind.OPERATOR:
+    is_operators, is_sensitive = source is RequesterKind.OPERATOR, Category.SENSITIVE in categories
+    files: list[str] = []
+    if is_operators or is_sensitive:
         # A Binary is referred to by the address of an attachment.
-        files = [local(address) for address in parsed.addresses if "Binary/" in address]
+        found = [local(address) for address in parsed.addresses if "Binary/" in address]
+        files = [one.id for one in found if one is not None and one.resource_type == "Binary"]
+    if is_operators:
         named = [one.target for one in pointers if one.target is not None]
-        named += [(one.resource_type, one.id) for one in files if one is not None and one.resource_type == "Binary"]
+        named += [("Binary", one) for one in files]
         expected = tuple({name: None for name in named if name[0] not in _NEVER_AWAITED and record_in(name[1]) is None})
     return Facts(
-        int(categorize(resource_type, tree)),
+        int(categories),
         tuple(pointers),
         expected,
         is_grant(release, tree),
         resource_type in DIRECTORY_TYPES and names_somebody(release, resource_type, tree),
+        tuple(files) if is_sensitive else (),
     )
 
 

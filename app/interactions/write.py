@@ -53,10 +53,16 @@ from app.store.ids import UUID_ID, new_id, record_in
 from app.store.misfits import Replaced, keep_misfits
 from app.store.resources import Stored, read_current
 
+BINARY = "Binary"
+
 
 @dataclass(slots=True)
 class Changes:
-    """Writes of one requester in one transaction; end it with ``finish``."""
+    """Writes of one requester in one transaction; end it with ``finish``.
+
+    A file is as sensitive as what names it, which a Binary does not say itself; one that became so stays so until its person
+    writes it again.
+    """
 
     context: Context
     transaction: Transaction
@@ -65,6 +71,7 @@ class Changes:
     decide: Decide
     writers: dict[int, RecordWriter] = field(default_factory=dict)
     sent_before: SentBefore = field(init=False)
+    _to_close: set[tuple[int, str]] = field(default_factory=set)
     _replaced: list[Replaced] = field(default_factory=list)
     _asked: ConditionSearches = field(default_factory=ConditionSearches)
     _to_patch: Room = field(default_factory=lambda: Room(PATCHED_BYTES_MAX))
@@ -264,6 +271,8 @@ class Changes:
         """Write what was gathered so far; it can be found from now on."""
         for writer in self.writers.values():
             await writer.flush()
+        for record_id, binary_id in sorted(self._to_close):
+            await self._close_file(record_id, binary_id)
         replaced, self._replaced = self._replaced, []
         await keep_misfits(self.transaction, replaced)
 
@@ -442,16 +451,20 @@ class Changes:
         if not access.covers(resource_type, facts.categories, () if rows is None else rows.exact):
             message = f"What was granted does not include this kind of {resource_type}."
             raise AccessDeniedError(message, about=(writer.record_id,))
-        if before is not None and not Category.SENSITIVE & facts.categories:
+        categories = facts.categories
+        if resource_type == BINARY and await self._is_closed(
+            writer.record_id, resource_id, may_be_known=chosen or before is not None
+        ):
+            categories |= int(Category.SENSITIVE)
+        if before is not None and not Category.SENSITIVE & categories:
             await check_label(self.requester, writer, before)
         findings = resource.findings(location)
         is_new = before is None or before.deleted
         expected = facts.expected if writer.record_id != DIRECTORY else ()
         rows = resource.rows(writer.time_zone) if rows is None else rows
-        draft = Draft(
-            self.release, resource_type, resource_id, resource.content, rows, facts.categories, chosen, expected
-        )
+        draft = Draft(self.release, resource_type, resource_id, resource.content, rows, categories, chosen, expected)
         written = writer.write(draft, before, self._author())
+        self._to_close.update((writer.record_id, one) for one in facts.closes)
         self._replace(written, before, findings.broken)
         if self.requester.kind is RequesterKind.OPERATOR and writer.record_id != DIRECTORY:
             await self._take_in(writer, (*draft.expected, (draft.resource_type, draft.id)))
@@ -460,6 +473,40 @@ class Changes:
             patients[self.release] = resource_id
         interaction = "create" if is_new else "update"
         return Written(written, 201 if is_new else 200, access.reason, interaction, findings.told)
+
+    async def _is_closed(self, record_id: int, binary_id: str, *, may_be_known: bool) -> bool:
+        """Return whether a Binary holds a file of what is sensitive: in this transaction, or a document that stands."""
+        if not may_be_known or (record_id, binary_id) in self._to_close:
+            return (record_id, binary_id) in self._to_close
+        url = f"{BINARY}/{binary_id}"
+        named = f"location={url},{self.context.fhir_base(self.release)}/{url}"
+        condition = condition_of(self.context, self.release, "DocumentReference", named)
+        only_sensitive = RecordAccess(record_id, Category.SENSITIVE, Category.SENSITIVE, None, "label")
+        search = ConditionSearches()  # no condition of whoever writes, so not of the time that these have
+        return bool(
+            await search.first_two(
+                self.context, self.transaction, self.release, condition, AccessScope((only_sensitive,))
+            )
+        )
+
+    async def _close_file(self, record_id: int, binary_id: str) -> None:
+        """Make a Binary as sensitive as what names it: a version that says the same. One that is still to come is waited for."""
+        writer = await self.writer(record_id)
+        found = await writer.current(self.release, BINARY, binary_id)
+        if found is None:
+            return
+        self._to_close.discard((record_id, binary_id))
+        before, categories = found
+        if before.deleted or categories & Category.SENSITIVE:
+            return
+        depth = self.context.limits.body_depth_max
+        file = self.sound(parse(self.release, before.body, expected_type=BINARY, maximum_depth=depth))
+        draft = Draft(
+            self.release, BINARY, binary_id, file.content, file.rows(writer.time_zone),
+            categories | int(Category.SENSITIVE),
+        )  # fmt: skip
+        self._replace(writer.write(draft, before, self._author()), before)
+        await writer.flush()
 
     async def _take_in(self, writer: RecordWriter, names: tuple[tuple[str, str], ...]) -> None:
         """Move what waited until something in this record referred to it, or was what it refers to."""
@@ -476,6 +523,7 @@ class Changes:
     async def _take_out(self, waiting: int) -> list[Stored]:
         await self.finish()
         self.writers.pop(waiting, None)
+        self._to_close = {one for one in self._to_close if one[0] != waiting}
         return await take_out(self.transaction, self.release, waiting)
 
     async def _put_down(self, writer: RecordWriter, resources: list[Stored]) -> None:
