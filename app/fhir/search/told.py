@@ -1,5 +1,7 @@
 """Modifiers that ask what a value says beyond its code: ``:text``, ``:of-type``, and ``:above`` and ``:below`` of a uri.
 
+A canonical is also found as the URL that it is without its version, whichever version it has.
+
 The index keeps hashes, which tell none of it: these are read from the resources that have a value at all.
 
 Spec: https://hl7.org/fhir/R4/search.html#modifiers, https://hl7.org/fhir/STU3/search.html#modifiers
@@ -20,6 +22,8 @@ def told_modifiers(parameter: SearchParameter) -> frozenset[str]:
     """Return which of these modifiers a parameter may have; ``:of-type`` came with R4."""
     if parameter.kind == "uri":
         return frozenset({"above", "below"})
+    if parameter.kind == "reference" and "canonical" in parameter.types:
+        return frozenset({"below"})
     if parameter.kind != "token":
         return frozenset()
     types = set(parameter.types)
@@ -86,12 +90,23 @@ def _of_type(fhir_type: str, found: Any, value: tuple[str, ...]) -> bool:
     )
 
 
-def _below(_: str, found: Any, value: tuple[str, ...]) -> bool:
-    return bool(found == value[0] or found.startswith(f"{value[0].removesuffix('/')}/"))
+def _below(fhir_type: str, found: Any, value: tuple[str, ...]) -> bool:
+    return any(_is_below(value[0], url) for url in _urls(fhir_type, found))
 
 
-def _above(_: str, found: Any, value: tuple[str, ...]) -> bool:
-    return _below(_, value[0], (found,))
+def _above(fhir_type: str, found: Any, value: tuple[str, ...]) -> bool:
+    return any(_is_below(url, value[0]) for url in _urls(fhir_type, found))
+
+
+def _urls(fhir_type: str, found: Any) -> tuple[str, ...]:
+    """Return the URLs that a value is found by; none of a Reference, which a parameter may have beside canonicals."""
+    if fhir_type == "Reference":
+        return ()
+    return (found, found.partition("|")[0]) if fhir_type == "canonical" else (found,)
+
+
+def _is_below(above: str, url: str) -> bool:
+    return url == above or url.startswith(f"{above.removesuffix('/')}/")
 
 
 _CHECKS: dict[str, Callable[[str, Any, tuple[str, ...]], bool]] = {

@@ -96,6 +96,35 @@ async def test_a_uri_is_found_by_what_is_above_and_below_it(world: World, releas
         assert sorted(await named(me, f"{query}&identifier=one,two,three")) == found, query
 
 
+async def test_what_is_below_a_canonical_has_any_version_of_it(world: World) -> None:
+    me, patient = world.caller("maanlicht"), world.maanlicht.patient()
+    url = "https://regie.example/Questionnaire/week"
+    for name, canonical in (
+        ("bare", url),
+        ("first", f"{url}|1.0"),
+        ("second", f"{url}|2.0"),
+        ("other", f"{url}ly|1.0"),
+    ):
+        await me.made(weight(R4, patient, identifier=identifier(name), meta={"profile": [canonical]}))
+        answers = {"resourceType": "QuestionnaireResponse", "status": "completed", "subject": {"reference": patient}}
+        await me.made(answers | {"questionnaire": canonical, "identifier": identifier(name)[0]})
+    any_version = ["bare", "first", "second"]
+    for query, found in (
+        (f"={url}", any_version),
+        (f":below={url}", any_version),
+        (f":below={url}%5C|1.0", ["first"]),
+        (f":below={url}%7C1.0", ["first"]),
+        (":below=https://regie.example/Questionnaire", [*any_version[:2], "other", "second"]),
+        (":below=https://regie.example/Quest", []),
+    ):
+        assert sorted(await named(me, f"_profile{query}&identifier=bare,first,second,other")) == found, query
+        bundle = await me.get(f"/QuestionnaireResponse?questionnaire{query}")
+        assert sorted(one["resource"]["identifier"]["value"] for one in bundle.get("entry", [])) == found, query
+    assert sorted(await named(me, f"_profile:above={url}/1&identifier=bare,first,second,other")) == any_version
+    refused = await me("GET", f"/QuestionnaireResponse?questionnaire:above={url}")
+    assert (refused.status_code, refused.json()["issue"][0]["code"]) == (400, "not-supported")
+
+
 async def test_what_is_hidden_is_found_by_no_text(world: World) -> None:
     url = "/Condition?code:text={}&_total=accurate"
     mine = (await world.caller("zonnestraal").get("/Condition?identifier=zonnestraal-secret"))["entry"][0]["resource"]

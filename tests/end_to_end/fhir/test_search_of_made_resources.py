@@ -235,20 +235,24 @@ def of_uri(parameter: SearchParameter, values: list[Any]) -> Iterator[Query]:
     for uri in [*values, "https://regie.example", "https://regie.example/thing/1/2"]:
         names = partial(_names, uri, is_canonical=is_canonical)
         yield parameter.name, escape(uri), any_uri(names)
-        yield f"{parameter.name}:below", escape(uri), any_uri(partial(_is_below, uri))
-        yield f"{parameter.name}:above", escape(uri), any_uri(partial(_is_above, uri))
+        yield f"{parameter.name}:below", escape(uri), any_uri(partial(_is_below, uri, is_canonical=is_canonical))
+        yield f"{parameter.name}:above", escape(uri), any_uri(partial(_is_above, uri, is_canonical=is_canonical))
 
 
 def _names(asked: str, uri: str, *, is_canonical: bool) -> bool:
-    return asked in (uri, uri.partition("|")[0] if is_canonical else uri)
+    return asked in _spellings(uri, is_canonical=is_canonical)
 
 
-def _is_below(asked: str, uri: str) -> bool:
-    return f"{uri}/".startswith(f"{asked}/")
+def _is_below(asked: str, uri: str, *, is_canonical: bool) -> bool:
+    return any(f"{one}/".startswith(f"{asked}/") for one in _spellings(uri, is_canonical=is_canonical))
 
 
-def _is_above(asked: str, uri: str) -> bool:
-    return _is_below(uri, asked)
+def _is_above(asked: str, uri: str, *, is_canonical: bool) -> bool:
+    return any(f"{asked}/".startswith(f"{one}/") for one in _spellings(uri, is_canonical=is_canonical))
+
+
+def _spellings(uri: str, *, is_canonical: bool) -> tuple[str, str]:
+    return uri, uri.partition("|")[0] if is_canonical else uri
 
 
 KINDS: dict[str, Callable[[SearchParameter, list[Any]], Iterator[Query]]] = {
