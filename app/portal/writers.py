@@ -21,15 +21,16 @@ Names = Callable[[set[str]], Awaitable[dict[str, str]]]
 """Gives who somebody is to who reads, by what the log calls them."""
 
 
-_IN_OWN_NAME = (RequesterKind.PERSON.value, RequesterKind.APP.value)
-
-
 async def others_named(reading: Reading, found: Iterable[Found], names: Names) -> dict[int, tuple[bool, str]]:
-    """Return who wrote what stands in the person's name, where it was neither they nor an app of theirs, by its change's number.
+    """Return who wrote what stands in the person's name, where it was not they, by its change's number: an app of theirs too.
 
     First comes whether it was somebody who acts for them, then who it was, in words.
     """
-    told = {one: actor for one, actor in (await reading.writers(found)).items() if _kind(actor) not in _IN_OWN_NAME}
+    told = {
+        one: actor
+        for one, actor in (await reading.writers(found)).items()
+        if _kind(actor) != RequesterKind.PERSON.value
+    }
     called = await names(set(told.values())) if told else {}
     helper = RequesterKind.REPRESENTATIVE.value
     return {one: (_kind(actor) == helper, called[actor]) for one, actor in told.items() if actor in called}
@@ -90,7 +91,7 @@ async def names_at_work(reader: Reader, actors: set[str], who: AtWork, language:
         RequesterKind.PERSON.value: language.gettext("The person"),
         RequesterKind.REPRESENTATIVE.value: language.gettext("Somebody who helps this person"),
         RequesterKind.PRACTICE.value: language.gettext("Another practice"),
-        RequesterKind.APP.value: language.gettext("An app"),
+        RequesterKind.APP.value: language.gettext("An app of this person"),
     }
     found = {}
     for actor in actors:

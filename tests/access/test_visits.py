@@ -7,13 +7,18 @@ from typing import Any
 import httpx
 import pytest
 
-from app.access.categories import EVERYTHING, Category
+from app.access.categories import ALL_PARTS, EVERYTHING, Category
+from app.access.grant import Grant, Grantee
 from app.access.representation import NO_POWERS, Capacity
+from app.access.requester import RequesterKind
 from app.access.smart_scope import ALL_ACTIONS, LOOK, Action
+from app.consent import grants
+from app.db.database import Transaction
 from app.fhir.release import Release
+from app.oauth.tokens import Holder
 from tests.access.test_pages import form_token, session
 from tests.support.acting import browser_of, go_in, let_act, send
-from tests.support.world import World, condition, restricted, weight
+from tests.support.world import Caller, World, condition, restricted, weight
 
 DUTCH = {"accept-language": "nl"}
 NEW = "/visit/new"
@@ -516,3 +521,35 @@ async def test_who_wrote_a_visit_is_who_the_log_names_whatever_the_message_says(
     ids = {one["payload"][0]["contentString"]: one["id"] for one in await prepared(world)}
     assert "Geschreven door: Praktijk" in (await page(world, f"/visit/{ids['Van de praktijk']}")).text
     assert "Geschreven door" not in (await page(world, f"/visit/{ids['Van mijzelf']}")).text
+
+
+async def test_a_visit_that_an_app_of_the_person_wrote_names_the_app(world: World) -> None:
+    him, now = world.zonnestraal, world.parts.clock()
+    await world.give("granted", him, ALL)
+    assert (await post(world, NEW, **asks(world, practice=world.made.practices["granted"]))).status_code == 303
+    (own,) = await prepared(world)
+    app_id = world.made.clients["app"]
+
+    async def job(transaction: Transaction) -> Grant:
+        return await grants.give(
+            transaction, record_id=him.record_id, grantee=Grantee.APP, grantee_id=app_id, categories=ALL_PARTS,
+            actions=ALL_ACTIONS, until=now + timedelta(days=1), purpose="treatment", now=now,
+        )  # fmt: skip
+
+    grant = await world.parts.database.write(job)
+    holder = Holder(RequesterKind.APP, "Meetmaatje-Test", app_id, record_id=him.record_id, grant_id=grant.grant_id)
+    token = await world.token(holder, "patient/Communication.crs")
+    written = {name: value for name, value in own.items() if name not in ("id", "meta")} | {
+        "meta": {"profile": own["meta"]["profile"]},
+        "payload": [{"contentString": "Van de app"}],
+    }
+    await Caller(world.http, token, Release.R4).made(written)
+    place = f"/practice/people/{world.made.grants['granted of zonnestraal'].grant_id}/visit"
+    for path, who, by in (
+        ("/visit", "zonnestraal", "Meetmaatje-Test"),
+        (place, "gp of granted", "Een app van deze persoon"),
+    ):
+        shown = (await page(world, path, who)).text
+        (said,) = (one for one in shown.split("<article")[1:] if "Van de app" in one)
+        assert f"Geschreven door: {by}" in said
+        assert shown.count("Geschreven door") == 1, "the other is the person's own"
