@@ -1,12 +1,15 @@
 """Practices: who a person can give access to."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select
+import msgspec
+from sqlalchemy import Text, bindparam, insert, select
 
 from app.db.database import Reader, Transaction
+from app.db.dialects import listed
 from app.db.statements import hot
 from app.identity.instants import to_us
 from app.identity.tables import practice
@@ -20,6 +23,7 @@ _columns = (
     practice.c.organization_r4,
 )
 _ONE = hot(select(*_columns).where(practice.c.practice_id == bindparam("practice_id")))
+_SOME = hot(select(*_columns).where(practice.c.practice_id.in_(listed("ids", Text()))))
 _ALL = hot(select(*_columns).order_by(practice.c.name, practice.c.city, practice.c.practice_id))
 
 
@@ -63,6 +67,13 @@ async def get(reader: Reader, practice_id: str) -> Practice | None:
     """Return one practice, None when there is none."""
     row = await reader.one(_ONE, {"practice_id": practice_id})
     return None if row is None else Practice(*row)
+
+
+async def of(reader: Reader, practice_ids: Iterable[str]) -> dict[str, Practice]:
+    """Return those of these practices that there are, by id."""
+    ids = sorted(set(practice_ids))
+    rows = await reader.all(_SOME, {"ids": msgspec.json.encode(ids).decode()}) if ids else ()
+    return {row[0]: Practice(*row) for row in rows}
 
 
 async def every(reader: Reader) -> list[Practice]:

@@ -197,7 +197,7 @@ async def generated(
     if patient_id is None:
         return None
     zone = await time_zone_of(reader, record_id) or context.time_zone
-    known = {one.practice_id: one for one in await practices.every(reader)}
+    known = await practices.of(reader, (one.grantee_id for one in versions if one.grantee is Grantee.PRACTICE))
     apps = await context.app_names(reader)
     index = context.index if is_searched else _unindexed
     found = []

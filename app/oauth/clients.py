@@ -69,6 +69,7 @@ _OF_PRACTICE = hot(
     .where(client.c.practice_id == bindparam("practice_id"), client.c.ended_at.is_(None))
     .order_by(client.c.name, client.c.client_id)
 )
+_NAMES = hot(select(client.c.client_id, client.c.name))
 _ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
 
 
@@ -272,7 +273,7 @@ async def of_practice(reader: Reader, practice_id: str) -> list[Client]:
 
 async def names(reader: Reader) -> dict[str, str]:
     """Return the name of each client by its id."""
-    return {client.client_id: client.name for client in await every(reader)}
+    return {row[0]: row[1] for row in await reader.all(_NAMES, {})}
 
 
 def find_blocking(database: Database, client_id: str) -> Client | None:
