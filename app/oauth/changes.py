@@ -192,10 +192,8 @@ class Changes:
             elif not await _used_up(transaction, earlier, to_us(now)):
                 await self._audit.record(transaction, _reuse(earlier, trace))
                 return False
-            grant = await grants.one(transaction, earlier.record_id or 0, earlier.grant_id or "")
-            if grant is None or not grant.is_in_force(now):
-                return False
-            if earlier.session_id is not None and not await sessions.is_open(transaction, earlier.session_id, now):
+            grant = await _held_grant(transaction, earlier, now)
+            if grant is None or not await _has_login(transaction, earlier, now):
                 return False
             helper, represented = await _names(transaction, grant)
             holder = Holder(
@@ -285,11 +283,21 @@ class Changes:
         holder = Holder(token.requester_kind, token.display, token.client_id, token.record_id, grant_id=token.grant_id)
 
         async def job(transaction: Transaction) -> bool:
-            grant = await grants.one(transaction, token.record_id or 0, token.grant_id or "")
-            if grant is None or not grant.is_in_force(self._clock()):
+            if await _held_grant(transaction, token, self._clock()) is None:
                 return False
             await self._audit.record(transaction, _token_event(trace, holder, detail="asked who the person is"))
             return True
+
+        return self._database.write_blocking(job)
+
+    def opens(self, token: Token) -> bool:
+        """Return whether what a token rests on is there: its grant, and for a refresh token the login that it ends with."""
+        now = self._clock()
+
+        async def job(transaction: Transaction) -> bool:
+            if token.grant_id is not None and await _held_grant(transaction, token, now) is None:
+                return False
+            return not token.is_refresh or await _has_login(transaction, token, now)
 
         return self._database.write_blocking(job)
 
@@ -357,6 +365,17 @@ def _left(scope: str, decision: Decision) -> str:
     if decision.requester.kind is RequesterKind.PERSON:
         return left
     return " ".join(part for part in left.split() if part not in (OPENID, FHIR_USER))
+
+
+async def _held_grant(transaction: Transaction, held: AuthorizationCode | Token, now: datetime) -> Grant | None:
+    """Return the grant that a code or token rests on, None when it is over."""
+    grant = await grants.one(transaction, held.record_id or 0, held.grant_id or "")
+    return grant if grant is not None and grant.is_in_force(now) else None
+
+
+async def _has_login(transaction: Transaction, held: AuthorizationCode | Token, now: datetime) -> bool:
+    """Return whether the login that a code or refresh token ends with is there still; True for one that ends with none."""
+    return held.session_id is None or await sessions.is_open(transaction, held.session_id, now)
 
 
 async def _names(transaction: Transaction, grant: Grant) -> tuple[str, str]:

@@ -447,8 +447,9 @@ class Introspection(_AnyHint, IntrospectionEndpoint):
         return tokens.read_blocking(self.server.database, token_string)
 
     def check_permission(self, token: Token, client: Client, request: Submitted) -> bool:  # noqa: ARG002
-        """Return whether the token is the client's own and good."""
-        return token.check_client(client) and token.is_active(self.server.now_us())
+        """Return whether the token is the client's own and good, and what it rests on is there still."""
+        is_good = token.check_client(client) and token.is_active(self.server.now_us())
+        return is_good and self.server.changes.opens(token)
 
     def create_introspection_payload(self, token: Token | None) -> dict[str, Any]:
         """Return the answer's body."""

@@ -6,6 +6,7 @@ Sources: https://www.rfc-editor.org/rfc/rfc8725, https://www.rfc-editor.org/rfc/
 import base64
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from joserfc import jwe, jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from app.consent import grants
 from app.db.database import Transaction
+from app.identity import sessions
 from app.oauth import clients, tokens
 from app.oauth.assertions import PrivateKeyJwt
 from app.oauth.remote_keys import RemoteKeys
 from app.wiring import open_database
-from tests.support.authorization import ISSUER, REDIRECT_URI, SCOPE, Authorization, Clock, World, world_in
+from tests.support.authorization import ISSUER, RECORD, REDIRECT_URI, SCOPE, Authorization, Clock, World, world_in
 from tests.support.database import file_of
 
 ATTACKER = ECKey.generate_key("P-384", {"kid": "system-1"})
@@ -157,6 +160,41 @@ async def test_the_refresh_token_of_a_client_with_keys_needs_its_proof(world: Wo
     for form in ({}, {"client_id": world.app_id}, {"client_id": world.app_id, "client_secret": "geheim"}):
         assert (await world.refreshed(body["refresh_token"], **form)).json()["error"] == "invalid_client", form
     assert (await world.refreshed(body["refresh_token"], **world.assertion(**proof))).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["the grant's time", "the login"])
+async def test_a_client_is_told_nothing_by_a_token_whose_grant_or_login_is_over(world: World, end: str) -> None:
+    """Neither withdraws a token, and what a token tells is who the person is and which Patient."""
+    key = ECKey.generate_key("P-384", {"kid": "app-1"})
+    scope = "openid fhirUser patient/Observation.rs online_access"
+    world.app_id = await another_app(world, public=False, jwks={"keys": [key.as_dict(private=False)]}, scope=scope)
+    await world.log_in()
+
+    def proof() -> dict[str, str]:
+        return world.assertion(iss=world.app_id, sub=world.app_id, key=key, header={"kid": "app-1"})
+
+    async def told(token: str) -> dict[str, Any]:
+        answer: dict[str, Any] = (await world.http.post("/introspect", data={"token": token, **proof()})).json()
+        return answer
+
+    body = (await (await world.allowed(scope=scope)).exchanged(**proof())).json()
+    kinds = ["access_token", "refresh_token"]
+    assert [(await told(body[kind]))["patient"] for kind in kinds] == ["r4-zonnestraal"] * 2
+    (grant,) = await grants.of_record(world.parts.database.reader, RECORD)
+
+    async def job(transaction: Transaction) -> None:
+        if end == "the login":
+            await sessions.end(transaction, world.http.cookies["regie-session"])
+        else:
+            until = world.clock.now + timedelta(seconds=1)
+            given: dict[str, Any] = {"categories": grant.categories, "actions": grant.actions}
+            await grants.change(transaction, RECORD, grant.grant_id, **given, until=until, now=world.clock.now)
+
+    await world.parts.database.write(job)
+    world.clock.move(seconds=2)
+    closed = kinds if end != "the login" else ["refresh_token"]
+    assert [await told(body[kind]) for kind in closed] == [{"active": False}] * len(closed)
+    assert (await world.refreshed(body["refresh_token"], **proof())).json()["error"] == "invalid_grant"
 
 
 async def test_a_token_is_good_for_its_own_use_and_for_no_other(world: World) -> None:
