@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Text, bindparam, insert, select
+from sqlalchemy import Text, bindparam, insert, or_, select
 
 from app.db.database import Reader, Transaction
 from app.db.dialects import listed
@@ -23,8 +23,17 @@ _columns = (
     practice.c.organization_r4,
 )
 _ONE = hot(select(*_columns).where(practice.c.practice_id == bindparam("practice_id")))
-_SOME = hot(select(*_columns).where(practice.c.practice_id.in_(listed("ids", Text()))))
-_ALL = hot(select(*_columns).order_by(practice.c.name, practice.c.city, practice.c.practice_id))
+_by_name = select(*_columns).order_by(practice.c.name, practice.c.city, practice.c.practice_id)
+_SOME = hot(_by_name.where(practice.c.practice_id.in_(listed("ids", Text()))))
+_OF_ORGANIZATION = hot(
+    _by_name.where(
+        or_(
+            practice.c.organization_stu3 == bindparam("organization_id"),
+            practice.c.organization_r4 == bindparam("organization_id"),
+        )
+    )
+)
+_ALL = hot(_by_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +79,15 @@ async def get(reader: Reader, practice_id: str) -> Practice | None:
 
 
 async def of(reader: Reader, practice_ids: Iterable[str]) -> dict[str, Practice]:
-    """Return those of these practices that there are, by id."""
+    """Return those of these practices that there are, by id, in the order of their names."""
     ids = sorted(set(practice_ids))
     rows = await reader.all(_SOME, {"ids": msgspec.json.encode(ids).decode()}) if ids else ()
     return {row[0]: Practice(*row) for row in rows}
+
+
+async def of_organization(reader: Reader, organization_id: str) -> list[Practice]:
+    """Return the practices whose Organization has this id in either release, by name."""
+    return [Practice(*row) for row in await reader.all(_OF_ORGANIZATION, {"organization_id": organization_id})]
 
 
 async def every(reader: Reader) -> list[Practice]:

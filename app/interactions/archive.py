@@ -65,7 +65,7 @@ _MADE_AS = (1980, 1, 1, 0, 0, 0)  # the manifest tells when; the same record giv
 class About:
     """What a summary on paper says besides the record: whose it is, who may see what, and where and when it was made.
 
-    ``names`` are those of practices and apps by their id; ``now`` is in UTC, ``zone`` where the person lives.
+    ``names`` are those of the practices and apps that have one, by their id; ``now`` is in UTC, ``zone`` where the person lives.
     """
 
     person: str
@@ -276,10 +276,10 @@ async def _document(context: Context, found: Taken) -> bytes | None:
 
 async def _about(context: Context, found: Taken, grants: list[Grant], now: datetime) -> About:
     reader = context.database.reader
-    names = {one.practice_id: one.name for one in await practices.every(reader)}
-    names |= await context.app_names(reader)
-    people = {grant.grantee_id for grant in grants if grant.grantee is Grantee.PERSON}
-    names = {key: name for key, name in names.items() if key not in people}
+    given = {kind: {one.grantee_id for one in grants if one.grantee is kind} for kind in Grantee}
+    known = await practices.of(reader, given[Grantee.PRACTICE])
+    names = {one.practice_id: one.name for one in known.values()}
+    names |= await context.app_names(reader, given[Grantee.APP])
     zone = known_zone(found.standing.time_zone)
     return About(await _name(reader, found), grants, names, now, zone, context.base_url)
 

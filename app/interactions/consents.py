@@ -197,8 +197,9 @@ async def generated(
     if patient_id is None:
         return None
     zone = await time_zone_of(reader, record_id) or context.time_zone
-    known = await practices.of(reader, (one.grantee_id for one in versions if one.grantee is Grantee.PRACTICE))
-    apps = await context.app_names(reader)
+    given = {kind: {one.grantee_id for one in versions if one.grantee is kind} for kind in Grantee}
+    known = await practices.of(reader, given[Grantee.PRACTICE])
+    apps = await context.app_names(reader, given[Grantee.APP])
     index = context.index if is_searched else _unindexed
     found = []
     for version in told(versions, context.clock()):

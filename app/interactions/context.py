@@ -1,6 +1,6 @@
 """What every interaction is given: the gate, the database, and how resources are placed, sorted and found."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -40,9 +40,9 @@ class Limits:
     body_depth_max: int = 40
 
 
-async def nameless(reader: Reader) -> Mapping[str, str]:
+async def nameless(reader: Reader, client_ids: Iterable[str]) -> Mapping[str, str]:
     """Return no names: where nobody knows of apps."""
-    del reader
+    del reader, client_ids
     return {}
 
 
@@ -63,8 +63,8 @@ class Context:
     now_us: Callable[[], int]
     conformance: Conformance = field(default_factory=Conformance)
     terminology_server: TerminologyServer | None = None
-    app_names: Callable[[Reader], Awaitable[Mapping[str, str]]] = nameless
-    """The names of all apps by their client id."""
+    app_names: Callable[[Reader, Iterable[str]], Awaitable[Mapping[str, str]]] = nameless
+    """The names of these apps by their client id, of those that are known."""
 
     prepared: dict[tuple[object, ...], Any] = field(default_factory=dict, compare=False)
     """Searches that were asked before; see ``prepared.py``."""

@@ -86,7 +86,7 @@ async def _practices(reader: Reader, record_id: int, now: datetime) -> list[Prac
         and Category.MESSAGES in grant.categories
         and grant.actions & _NEEDED == _NEEDED
     }
-    return [practice for practice in await practices.every(reader) if practice.practice_id in found]
+    return list((await practices.of(reader, found)).values())
 
 
 async def ask(

@@ -181,10 +181,13 @@ class Giving:
             raise _refusal("business-rule", "An app asks for access itself, by OAuth.", place)
         if wanted.grantee is Grantee.PERSON:
             raise _refusal("business-rule", "Another person is asked for help on the pages.", place)
-        for practice in await practices.every(self.transaction):
+        if wanted.grantee_id is not None:
+            known = list((await practices.of(self.transaction, [wanted.grantee_id])).values())
+        else:
+            known = await practices.of_organization(self.transaction, wanted.organization or "")
+        for practice in known:
             organization = practice.organization_stu3 if self.release is Release.STU3 else practice.organization_r4
-            named = wanted.grantee_id in (None, practice.practice_id)
-            if named and wanted.organization in (None, organization):
+            if wanted.organization in (None, organization):
                 return practice.practice_id
         raise _refusal("not-found", "No practice with this name uses this server.", place)
 

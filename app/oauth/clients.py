@@ -5,17 +5,18 @@ Spec: https://www.rfc-editor.org/rfc/rfc6749#section-2, https://www.rfc-editor.o
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from joserfc.jwk import KeySetSerialization
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Text, bindparam, insert, select, update
 
 from app.access.smart_scope import is_known_scope
 from app.db.database import Database, Reader, Row, Transaction
+from app.db.dialects import listed
 from app.db.statements import hot
 from app.errors import BadRequestError
 from app.fhir.release import Release
@@ -69,7 +70,7 @@ _OF_PRACTICE = hot(
     .where(client.c.practice_id == bindparam("practice_id"), client.c.ended_at.is_(None))
     .order_by(client.c.name, client.c.client_id)
 )
-_NAMES = hot(select(client.c.client_id, client.c.name))
+_SOME = hot(select(*_columns).where(client.c.client_id.in_(listed("ids", Text()))))
 _ALL = hot(select(*_columns).order_by(client.c.name, client.c.client_id))
 
 
@@ -271,9 +272,16 @@ async def of_practice(reader: Reader, practice_id: str) -> list[Client]:
     return [_client(row) for row in await reader.all(_OF_PRACTICE, {"practice_id": practice_id})]
 
 
-async def names(reader: Reader) -> dict[str, str]:
-    """Return the name of each client by its id."""
-    return {row[0]: row[1] for row in await reader.all(_NAMES, {})}
+async def of(reader: Reader, client_ids: Iterable[str]) -> dict[str, Client]:
+    """Return those of these clients that there are or were, by id."""
+    ids = sorted(set(client_ids))
+    rows = await reader.all(_SOME, {"ids": json.dumps(ids)}) if ids else ()
+    return {row[0]: _client(row) for row in rows}
+
+
+async def names(reader: Reader, client_ids: Iterable[str]) -> dict[str, str]:
+    """Return the name of each of these clients that there is or was, by its id."""
+    return {client_id: one.name for client_id, one in (await of(reader, client_ids)).items()}
 
 
 def find_blocking(database: Database, client_id: str) -> Client | None:

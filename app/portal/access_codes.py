@@ -37,16 +37,16 @@ def router(parts: Parts) -> APIRouter:
     async def code_page(request: Request, person: SignedIn, code: str = "") -> HTMLResponse:
         reader, now = parts.database.reader, parts.clock()
         until = await codes.standing(reader, person.record_id, now)
-        known = {one.practice_id: one.name for one in await practices.every(reader)}
         _, closed = await requests.of_record(reader, person.record_id, now)
         ends = {one.practice_id: one.closed_until for one in reversed(closed) if one.closed_until}
+        known = await practices.of(reader, ends)
         return page(
             request,
             "access_code.html",
             code=code,
             until=until.astimezone(zone) if until else None,
             closed=[
-                (practice_id, known[practice_id], end.astimezone(zone))
+                (practice_id, known[practice_id].name, end.astimezone(zone))
                 for practice_id, end in ends.items()
                 if practice_id in known
             ],

@@ -12,6 +12,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
+from app.access.grant import Grantee
 from app.audit.events import Event
 from app.audit.keys import key_set, published
 from app.audit.log import LogEntry
@@ -259,10 +260,12 @@ async def parties(parts: Parts, person: SignedIn) -> list[tuple[str, str]]:
     if person.acting is not None:
         return []
     reader = parts.database.reader
-    known = {f"practice:{one.practice_id}": one.name for one in await practices.every(reader)}
-    known |= {f"app:{one.client_id}": one.name for one in await clients.every(reader)}
-    given = {f"{one.grantee.value}:{one.grantee_id}" for one in await grants.of_record(reader, person.record_id)}
-    return sorted(((one, known[one]) for one in given & known.keys()), key=lambda one: one[1].casefold())
+    given = await grants.of_record(reader, person.record_id)
+    known = await practices.of(reader, (one.grantee_id for one in given if one.grantee is Grantee.PRACTICE))
+    apps = await clients.names(reader, (one.grantee_id for one in given if one.grantee is Grantee.APP))
+    found = [(f"practice:{one.practice_id}", one.name) for one in known.values()]
+    found += [(f"app:{client_id}", name) for client_id, name in apps.items()]
+    return sorted(found, key=lambda one: one[1].casefold())
 
 
 def _file(name: str) -> dict[str, str]:

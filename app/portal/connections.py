@@ -151,10 +151,11 @@ def _may_change(person: SignedIn, grant: Grant) -> bool:
 async def accesses(parts: Parts, request: Request, person: SignedIn) -> list[Access]:
     """Return all grants of the record in view: those in force first, then by the day they were given, newest first."""
     reader, zone, language = parts.database.reader, ZoneInfo(parts.settings.time_zone), language_of(request)
-    known = {one.practice_id: one for one in await practices.every(reader)}
-    apps = {one.client_id: one for one in await clients.every(reader)}
+    given = await parts.interactions.grants_of(person.requester(), trace_of(request))
+    known = await practices.of(reader, (one.grantee_id for one in given if one.grantee is Grantee.PRACTICE))
+    apps = await clients.of(reader, (one.grantee_id for one in given if one.grantee is Grantee.APP))
     found, newest = [], set[str]()
-    for grant in await parts.interactions.grants_of(person.requester(), trace_of(request)):
+    for grant in given:
         if grant.grantee is Grantee.PRACTICE:
             practice = known.get(grant.grantee_id)
             name, place = (practice.name, practice.city) if practice else (language.gettext("A practice"), "")

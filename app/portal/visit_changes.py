@@ -121,14 +121,14 @@ async def open_practices(parts: Parts, request: Request, person: SignedIn) -> di
     for grant in await parts.interactions.grants_of(person.requester(), trace_of(request)):
         if grant.grantee is Grantee.PRACTICE and grant.is_in_force(parts.clock()) and grant.actions & LOOK == LOOK:
             parts_of[grant.grantee_id] = parts_of.get(grant.grantee_id, Category(0)) | grant.categories
+    opened = [practice_id for practice_id, categories in parts_of.items() if Category.MESSAGES in categories]
     return {
-        one.practice_id: Open(
-            to_practice(one.practice_id, one.name, one.organization_stu3, one.organization_r4),
+        practice_id: Open(
+            to_practice(practice_id, one.name, one.organization_stu3, one.organization_r4),
             one.city,
-            parts_of[one.practice_id],
+            parts_of[practice_id],
         )
-        for one in await practices.every(parts.database.reader)
-        if Category.MESSAGES in parts_of.get(one.practice_id, Category(0))
+        for practice_id, one in (await practices.of(parts.database.reader, opened)).items()
     }
 
 

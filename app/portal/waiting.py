@@ -29,7 +29,7 @@ class Waiting:
 async def waiting_of(parts: Parts, found: Sequence[AccessRequest], language: Language) -> list[Waiting]:
     """Return requests as the pages show them."""
     zone = ZoneInfo(parts.settings.time_zone)
-    known = {one.practice_id: one for one in await practices.every(parts.database.reader)} if found else {}
+    known = await practices.of(parts.database.reader, (one.practice_id for one in found))
     shown = []
     for one in found:
         practice = known.get(one.practice_id)

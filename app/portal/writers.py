@@ -44,8 +44,10 @@ async def names_of(reader: Reader, actors: set[str], person: SignedIn, language:
     """Return who somebody is, by what the log calls them: a practice, an app, or a person by name."""
     if not person.may(Power.LOG):
         return {actor: _without_names(actor, person, language) for actor in actors}
-    known = {one.practice_id: one.name for one in await practices.every(reader)}
-    apps = {one.client_id: one.name for one in await clients.every(reader)}
+    split = [actor.split(":", 1) for actor in actors]
+    of_practices = (rest[0].partition(":")[0] for kind, *rest in split if kind == RequesterKind.PRACTICE.value)
+    known = await practices.of(reader, of_practices)
+    apps = await clients.names(reader, (rest[0] for kind, *rest in split if kind == RequesterKind.APP.value))
     found = {}
     for actor in actors:
         kind, _, number = actor.partition(":")
@@ -61,7 +63,7 @@ async def names_of(reader: Reader, actors: set[str], person: SignedIn, language:
                 )
             case RequesterKind.PRACTICE.value:
                 practice_id, _, staff_id = number.partition(":")
-                practice = known.get(practice_id, language.gettext("A practice"))
+                practice = known[practice_id].name if practice_id in known else language.gettext("A practice")
                 name = await name_of(reader, staff_id) if staff_id else None
                 found[actor] = f"{name}, {practice}" if name else practice
             case RequesterKind.APP.value:

@@ -336,6 +336,8 @@ async def test_practices_are_listed_by_name(world: World) -> None:
     assert await practices.get(reader, "unknown") is None
     assert await practices.of(reader, [added, added, "unknown"]) == {added: found}
     assert await practices.of(reader, []) == {}
+    assert await practices.of_organization(reader, "a1") == [found]
+    assert await practices.of_organization(reader, "unknown") == []
 
 
 async def test_a_login_knows_when_its_person_was_here_last_before_it(world: World) -> None:
