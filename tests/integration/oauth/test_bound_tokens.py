@@ -95,6 +95,18 @@ async def test_a_proof_is_good_once_for_one_token_one_place_and_one_minute(ready
     assert await userinfo(ready, token, DPoP=used(ready, token, htu=f"{ISSUER}/userinfo?a=b#c")) == 200
 
 
+async def test_a_proof_of_a_clock_that_is_ahead_is_good_once_in_its_last_second_too(ready: World) -> None:
+    token = (await dpop_token(ready))["access_token"]
+    ahead = used(ready, token, iat=int(ready.clock.now.timestamp()) + 60)
+    assert await userinfo(ready, token, DPoP=ahead) == 200
+    ready.clock.move(seconds=120.5)
+    assert await userinfo(ready, token, DPoP=ahead) == 401
+    old = {age: used(ready, token, iat=int(ready.clock.now.timestamp()) - age) for age in (59, 60)}
+    assert [await userinfo(ready, token, DPoP=one) for one in old.values()] == [200, 401]
+    endless = used(ready, token, iat=10**400)
+    assert await userinfo(ready, token, DPoP=endless) == 401
+
+
 async def test_a_proof_is_a_jwt_with_a_public_key_that_signed_it(ready: World) -> None:
     token = (await dpop_token(ready))["access_token"]
     wrong = [
