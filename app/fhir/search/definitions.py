@@ -171,7 +171,8 @@ class Definitions:
 
     def supported(self, resource_type: str) -> Mapping[str, SearchParameter]:
         """Return those that resources can be found by; what the CapabilityStatement lists."""
-        return _supported(self, resource_type)
+        # Types come from whoever asks, and nothing is kept of those that there are none of.
+        return _supported(self, resource_type) if resource_type in self._parameters else MappingProxyType({})
 
     def referring(self, resource_type: str) -> list[SearchParameter]:
         """Return the parameters, of any type, that may refer to ``resource_type``."""

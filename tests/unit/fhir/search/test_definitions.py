@@ -6,6 +6,7 @@ from app.fhir.release import Release
 from app.fhir.releases.definitions import served
 from app.fhir.search import generate
 from app.fhir.search.definitions import SearchParameter, definitions
+from app.fhir.search.definitions import _supported as told
 
 
 def every_parameter() -> list[SearchParameter]:
@@ -157,3 +158,11 @@ def test_a_parameter_tells_where_it_is_defined(release: Release, resource_type: 
 def test_a_type_that_is_not_served_has_no_parameters() -> None:
     assert definitions(Release.R4).of("ProcedureRequest") == {}
     assert definitions(Release.STU3).of("Nonsense") == {}
+
+
+def test_nothing_is_remembered_of_types_that_there_are_none_of() -> None:
+    known = definitions(Release.R4)
+    known.supported("Patient")
+    before = told.cache_info().currsize
+    assert not any(known.supported(f"Zonnestraal{number}") for number in range(100))
+    assert told.cache_info().currsize == before
