@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import BadRequestError, TooManyRequestsError
-from app.identity import recovery, sessions, tries
+from app.identity import recovery, resets, sessions, tries
 from app.identity.accounts import Account
 from app.identity.enrolment import Enrolment, begun
 from app.identity.recovery import RecoveryCodes
@@ -67,6 +67,7 @@ class Changes:
 
         async def job(transaction: Transaction) -> str:
             await parts.accounts.set_password(transaction, person.account_id, password_hash)
+            await resets.end(transaction, person.account_id)
             await sessions.end_others(transaction, person.account_id, session_cookie(request))
             await log_change(request, parts, transaction, person, "password")
             return await sessions.renew(transaction, session_cookie(request), parts.clock())

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.db.database import Transaction
 from app.errors import TooManyRequestsError
-from app.identity import mail_addresses, tries
+from app.identity import mail_addresses, resets, tries
 from app.identity.accounts import Account
 from app.identity.instants import to_us
 from app.identity.mail_addresses import MailAddresses, is_address
@@ -77,6 +77,8 @@ def router(parts: LoginParts) -> APIRouter:
         async def job(transaction: Transaction) -> bool:
             if not await addresses.confirm(transaction, person.account_id, text_of(form, "code"), parts.clock()):
                 return False
+            # Links that lie in the mailbox from before: it may be in the hands of somebody else.
+            await resets.end(transaction, person.account_id)
             await log_change(request, parts, transaction, person, "mail address")
             return True
 

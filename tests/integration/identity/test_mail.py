@@ -12,6 +12,7 @@ from app.identity.instants import to_us
 from app.jobs import outbox
 from app.jobs.login_mail import CODE_KIND, RESET_KIND, LoginMail
 from tests.support.authorization import RECORD, World
+from tests.support.passwords import PASSWORD
 
 SETTINGS = "/login-and-devices"
 ADDRESS = "zonnestraal@example.test"
@@ -157,6 +158,26 @@ async def test_a_link_works_once_and_ends_the_others(world: World) -> None:
     for link in (first, second):
         assert (await world.http.get(link)).status_code == 400
         assert (await reset(world, link)).status_code == 400
+
+
+@pytest.mark.parametrize("changed", ["password", "mail"])
+async def test_a_link_ends_with_the_password_or_the_mailbox_that_it_is_for(world: World, changed: str) -> None:
+    """Who is in somebody's mailbox had it mailed, and the person took what it is for out of their reach."""
+    await with_address(world)
+    link, password = await link_for(world), "Nog-een-lang-geheim-7 van de molen"
+    assert (await world.log_in()).status_code == 303
+    if changed == "password":
+        form = {"current": PASSWORD, "password": password, "again": password}
+        answer = await world.post(f"{SETTINGS}/password", **form)
+    else:
+        await world.post(f"{SETTINGS}/mail", mail="elders@example.test")
+        (message,) = [one for one in await mailed(world) if one["To"] == "elders@example.test"]
+        answer = await world.post(f"{SETTINGS}/mail/code", code=code_in(message))
+    assert (answer.status_code, answer.headers.get("location")) == (303, f"{SETTINGS}?done={changed}"), answer.text
+    world.http.cookies = httpx.Cookies()
+    world.clock.move(seconds=30)
+    assert (await reset(world, link)).status_code == 400
+    assert (await world.log_in(password if changed == "password" else PASSWORD)).status_code == 303
 
 
 async def test_a_link_holds_half_an_hour(world: World) -> None:
