@@ -128,7 +128,7 @@ class Loader:
         return LoadedPerson(person.login, person.password, secret, person.name, person.about, patients)
 
     async def _practice(self, practice: DemoPractice) -> LoadedPractice:
-        for known in await practices.every(self.context.database.reader):
+        for known in await practices.sought(self.context.database.reader, f"{practice.name} {practice.city}", 100):
             if (known.name, known.city) == (practice.name, practice.city):
                 return LoadedPractice(known.practice_id, known.name, known.city, practice.about)
         operator = Requester(RequesterKind.OPERATOR, "operator", "invented data", _SCOPES)

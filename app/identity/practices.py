@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 from sqlalchemy import Text, bindparam, insert, or_, select
@@ -33,6 +34,7 @@ _OF_ORGANIZATION = hot(
         )
     )
 )
+_FIRST = hot(_by_name.limit(bindparam("most")))
 _ALL = hot(_by_name)
 
 
@@ -90,6 +92,14 @@ async def of_organization(reader: Reader, organization_id: str) -> list[Practice
     return [Practice(*row) for row in await reader.all(_OF_ORGANIZATION, {"organization_id": organization_id})]
 
 
-async def every(reader: Reader) -> list[Practice]:
-    """Return all practices, by name."""
-    return [Practice(*row) for row in await reader.all(_ALL, {})]
+async def sought(reader: Reader, words: str, most: int) -> list[Practice]:
+    """Return at most ``most`` practices with all of these words in their name and place, in any case, by name; all have no words.
+
+    Python tells which letters differ in case only: databases do not agree on it.
+    """
+    wanted = words.casefold().split()
+    if not wanted:
+        return [Practice(*row) for row in await reader.all(_FIRST, {"most": most})]
+    known = (Practice(*row) for row in await reader.all(_ALL, {}))
+    found = (one for one in known if all(word in f"{one.name} {one.city}".casefold() for word in wanted))
+    return list(islice(found, most))

@@ -140,7 +140,7 @@ def router(parts: Parts) -> APIRouter:
         wish, typed = as_it_stands(before), typed_before(request, person)
         problem = ""
         if typed:
-            wish = replace(wish_of(typed, [], language_of(request), before), errors={})
+            wish = replace(wish_of(typed, (), language_of(request), before), errors={})
             problem = "" if text_of(typed, "version") == str(before.version) else CHANGED
         answer = await change_page(request, person, before, wish, problem=problem, is_back=bool(typed))
         forget_typed(request, answer)
@@ -151,7 +151,7 @@ def router(parts: Parts) -> APIRouter:
         request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)], grant_id: str
     ) -> Response:
         before = await open_one(person, grant_id)
-        wish = wish_of(form, [], language_of(request), before)
+        wish = wish_of(form, (), language_of(request), before)
         if wish.errors:
             return await change_page(request, person, before, wish)
         if is_current := text_of(form, "version") == str(before.version):

@@ -16,7 +16,6 @@ from app.consent import grants
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, DuplicateError
 from app.identity import practices
-from app.identity.practices import Practice
 from app.jobs.texts import NoticeKind
 from app.portal.connections import PERIODS, Wish, event_of, fields, most_of, notify_of, wish_of
 from app.portal.interactions import Leave
@@ -31,6 +30,9 @@ from app.portal.view import trace_of
 HERE = "/access/new"
 LISTED_MAX = 12
 """Practices that are shown without a field to find one."""
+
+SHOWN_MAX = 50
+"""Practices that are shown at once: who does not see theirs finds it by its name or place."""
 
 GIVEN_BEFORE = marked("This form was sent before. Is it what you want now? Then press the button again.")
 
@@ -75,10 +77,9 @@ def router(parts: Parts) -> APIRouter:
     """Return the routes ``/access/new``."""
     routes = APIRouter(include_in_schema=False)
 
-    def form_page(
+    async def form_page(
         request: Request,
         person: SignedIn,
-        known: list[Practice],
         wish: Wish,
         key: str,
         *,
@@ -86,15 +87,20 @@ def router(parts: Parts) -> APIRouter:
         problem: str = "",
         is_back: bool = False,
     ) -> HTMLResponse:
-        folded = sought.strip().casefold()
-        shown = [one for one in known if folded in f"{one.name} {one.city}".casefold()]
+        found = await practices.sought(parts.database.reader, sought, SHOWN_MAX + 1)
+        shown = {one.practice_id: one for one in found[:SHOWN_MAX]}
+        if wish.practice_id and wish.practice_id not in shown:
+            shown = await practices.of(parts.database.reader, [wish.practice_id]) | shown
+        if len(found) == 1 and not (sought or wish.practice_id or wish.errors):
+            wish = replace(wish, practice_id=found[0].practice_id)
         return page(
             request,
             "access_new.html",
             status=409 if problem else 422 if wish.errors else 200,
-            practices=shown,
+            practices=shown.values(),
             sought=sought,
-            is_long=len(known) > LISTED_MAX,
+            is_long=len(found) > LISTED_MAX,
+            is_part=len(found) > SHOWN_MAX,
             key=key,
             problem=problem,
             whose=mark_of(parts.settings, person),
@@ -108,26 +114,24 @@ def router(parts: Parts) -> APIRouter:
     ) -> HTMLResponse:
         if not person.may(Power.GIVE):
             raise AccessDeniedError("Giving access is not part of this mandate.")
-        known = await practices.every(parts.database.reader)
-        only = known[0].practice_id if len(known) == 1 else ""
-        wish = Wish(only, Category(0), "1-year", Action(0), "treatment", errors={})
+        wish = Wish("", Category(0), "1-year", Action(0), "treatment", errors={})
         before = typed_before(request, person)
         if before:
-            wish = replace(wish_of(before, known, language_of(request)), errors={})
-        answer = form_page(request, person, known, wish, key_of(before), sought=q, is_back=bool(before))
+            wish = replace(wish_of(before, (), language_of(request)), errors={})
+        answer = await form_page(request, person, wish, key_of(before), sought=q, is_back=bool(before))
         forget_typed(request, answer)
         return answer
 
     @routes.post(HERE)
     async def give(request: Request, form: KeptForm, person: Annotated[SignedIn, Depends(in_record)]) -> Response:
-        known, key = await practices.every(parts.database.reader), key_of(form)
+        known, key = await practices.of(parts.database.reader, [str(form.get("practice", ""))]), key_of(form)
         wish = wish_of(form, known, language_of(request))
         if wish.errors:
-            return form_page(request, person, known, wish, key)
+            return await form_page(request, person, wish, key)
         try:
             await give_access(parts, request, person, wish, key)
         except DuplicateError:
-            return form_page(request, person, known, wish, key_of(), problem=GIVEN_BEFORE)
+            return await form_page(request, person, wish, key_of(), problem=GIVEN_BEFORE)
         return RedirectResponse("/access?done=given", status_code=303)
 
     return routes

@@ -28,7 +28,6 @@ from app.errors import AccessDeniedError, NotFoundError
 from app.identity import practices
 from app.identity.accounts import name_of
 from app.identity.instants import to_us
-from app.identity.practices import Practice
 from app.jobs.notices import notify
 from app.jobs.reminders import remind
 from app.jobs.texts import NoticeKind
@@ -194,15 +193,15 @@ class Wish:
         return now + next(length for key, _, length in PERIODS if key == self.period)
 
 
-def wish_of(form: FormData, known: list[Practice], language: Language, changed: Grant | None = None) -> Wish:
+def wish_of(form: FormData, known: Container[str], language: Language, changed: Grant | None = None) -> Wish:
     """Return what a form says; what is not there or not known becomes an error text at its field.
 
-    ``changed`` is the grant that is to be changed, which stays with whom it was given to.
+    ``known`` are the numbers of practices that there are. ``changed`` is the grant that is to be changed, which stays with whom it was given to.
     """
     practice_id = str(form.get("practice", "")) if changed is None else changed.grantee_id
     purpose = str(form.get("purpose", "treatment"))
     errors = {}
-    if changed is None and practice_id not in {practice.practice_id for practice in known}:
+    if changed is None and practice_id not in known:
         errors["practice"] = language.gettext("Choose a practice.")
     if changed is not None and changed.grantee is not Grantee.PRACTICE:
         purpose = changed.purpose

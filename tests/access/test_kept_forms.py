@@ -15,8 +15,11 @@ from app.access.grant import Grant
 from app.access.smart_scope import LOOK, Action
 from app.audit.log import entries_of
 from app.consent import grants, invitations
+from app.db.database import Transaction
 from app.fhir.release import Release
+from app.identity import practices
 from app.identity.instants import to_us
+from app.portal.access_new import HERE, SHOWN_MAX
 from app.portal.kept_form import kept_form
 from app.store.forget import forget_answers
 from tests.access.test_any_questionnaire import made
@@ -87,6 +90,43 @@ async def test_what_is_given_stays_chosen_when_the_login_ended(world: World) -> 
         text = await come_back(browser, "/access/new", {"practice": practice_id, **GIVING})
     assert ticked_in(text) == {practice_id, "medication", "sensitive", "look", "3-months", "coordination"}
     assert await in_force(world) == []
+
+
+async def test_of_many_practices_some_are_shown_and_all_are_found(world: World) -> None:
+    async def job(transaction: Transaction) -> list[str]:
+        now = world.parts.clock()
+        return [
+            await practices.add(transaction, name=f"Aaltjes-Testpraktijk {n:03}", city="Één-Testdorp", now=now)
+            for n in range(SHOWN_MAX + 10)
+        ]
+
+    made = await world.parts.database.write(job)
+    async with await browser_of(world, world.zonnestraal) as browser:
+        first = (await browser.get(HERE)).text
+        assert len(choices_in(first)) == SHOWN_MAX
+        assert made[-1] not in first
+        assert "There are more practices." in first
+        one = (await browser.get(HERE, params={"q": f"éÉN aaltjes {SHOWN_MAX + 9:03}"})).text
+        assert choices_in(one) == [made[-1]]
+        assert "There are more practices." not in one
+        form = {**hidden_in(one), "practice": made[-1]}
+        wrong = await browser.post(HERE, data=form)
+        assert wrong.status_code == 422
+        assert choices_in(wrong.text)[0] == made[-1]
+        assert made[-1] in ticked_in(wrong.text)
+        assert (await browser.post(HERE, data={**form, "practice": "unknown", **GIVING})).status_code == 422
+        assert (await browser.post(HERE, data=form | GIVING)).status_code == 303
+    assert [
+        grant.grantee_id
+        for grant in await grants.of_practice(
+            world.parts.database.reader, made[-1], world.parts.clock(), world.zonnestraal.record_id
+        )
+    ] == [made[-1]]
+
+
+def choices_in(text: str) -> list[str]:
+    """Return the practices that a page offers."""
+    return re.findall(r'name="practice" value="([^"]+)"', text)
 
 
 def waiting_in(text: str) -> dict[str, list[str]]:

@@ -326,10 +326,16 @@ async def test_practices_are_listed_by_name(world: World) -> None:
 
     added = await world.parts.database.write(job)
     reader = world.parts.database.reader
-    assert [practice.name for practice in await practices.every(reader)] == [
-        "Huisartsen Aardbei-Test",
-        "Praktijk De Klaproos-Test",
-    ]
+    for words, most, names in (
+        ("", 9, ["Huisartsen Aardbei-Test", "Praktijk De Klaproos-Test"]),
+        ("", 1, ["Huisartsen Aardbei-Test"]),
+        ("test", 9, ["Huisartsen Aardbei-Test", "Praktijk De Klaproos-Test"]),
+        ("test", 1, ["Huisartsen Aardbei-Test"]),
+        (" testdam  AARDBEI ", 9, ["Huisartsen Aardbei-Test"]),
+        ("aardbei elders", 9, []),
+        ("%", 9, []),
+    ):
+        assert [one.name for one in await practices.sought(reader, words, most)] == names, words
     found = await practices.get(reader, added)
     assert found is not None
     assert found.organization_r4 == "a1"

@@ -9,7 +9,6 @@ from starlette.datastructures import FormData
 from app.access.categories import Category
 from app.access.grant import Grant, Grantee
 from app.access.smart_scope import ALL_ACTIONS, CHANGE, LOOK, Action
-from app.identity.practices import Practice
 from app.portal.connections import access_of, wish_of
 from app.portal.language import language
 from app.portal.wording import CATEGORIES, TYPES, action_words, category_names
@@ -17,7 +16,7 @@ from app.portal.wording import CATEGORIES, TYPES, action_words, category_names
 DUTCH = language("nl")
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-PRACTICES = [Practice("p1", "Praktijk De Proef", "Voorbeeldstad")]
+PRACTICES = {"p1"}
 
 
 def grant(starts: int = -10, ends: int = 10, withdrawn: int | None = None) -> Grant:
