@@ -241,7 +241,9 @@ def without_cursor(pairs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, st
 
 
 def _signature(context: Context, requester: Requester, release: Release, parsed: Search, text: bytes) -> bytes:
-    about: Any = [requester.actor, requester.record_id, release.value, parsed.place, parsed.used]
+    # Without how it is written: a client may ask for a further page in another format.
+    used = [pair for pair in parsed.used if pair[0] not in ("_format", "_pretty")]
+    about: Any = [requester.actor, requester.record_id, release.value, parsed.place, used]
     return hmac.digest(context.cursor_key, _encode(about) + text, "sha256")[:16]
 
 

@@ -317,3 +317,22 @@ async def test_only_a_binary_takes_a_file(world: World) -> None:
     me = world.caller("zonnestraal")
     assert (await me("POST", "/Media", b"%PDF", Content_Type="application/pdf")).status_code == 415
     assert (await me("PATCH", "/Binary/1", b"%PDF", Content_Type="application/pdf")).status_code == 415
+
+
+@pytest.mark.parametrize("place", ["/Observation?code=29463-7&", "/?_type=Observation,Patient&"])
+async def test_a_further_page_may_be_asked_for_in_another_format(world: World, place: str) -> None:
+    me = world.caller("zonnestraal")
+    for state in ("final", "amended", "corrected"):
+        await me("POST", "/Observation", weight(R4, world.zonnestraal.patient(), status=state))
+    first = tree_of(await me("GET", f"{place}_count=1&_format=json"))
+    (further,) = (
+        link["url"].removeprefix(f"{BASE_URL}{me.base}") for link in first["link"] if link["relation"] == "next"
+    )
+    as_it_came = tree_of(await me("GET", further))
+    assert ids_of(as_it_came) not in ([], ids_of(first))
+    for other in ("&_format=json", "&_pretty=true"):
+        assert ids_of(tree_of(await me("GET", further + other))) == ids_of(as_it_came)
+    written = await me("GET", f"{further}&_format=xml")
+    assert written.headers["content-type"].startswith("application/fhir+xml")
+    assert f'<id value="{as_it_came["entry"][0]["resource"]["id"]}"/>' in written.text
+    assert (await me("GET", f"{further}&status=final")).status_code == 400
