@@ -20,6 +20,7 @@ from app.cli_runner import Runner, record_of, release_of, stop
 from app.interactions.archive import archive as archive_of
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.archive_reading import UnknownServerError, is_zip
+from app.interactions.closing import index_anew
 from app.interactions.corrections import Correction, ask
 from app.interactions.erase import erase_record, is_left
 from app.interactions.erased import listed
@@ -29,7 +30,6 @@ from app.interactions.transfer import export, faults, read_head
 from app.portal.language import CODES
 from app.portal.language import language as language_named
 from app.portal.printed import summary_in
-from app.store.reindex import reindex
 from app.store.time_zone import known_zone
 from app.wiring import Parts
 
@@ -186,7 +186,7 @@ def _add_time_zone(record: typer.Typer, run: Runner) -> None:
         async def work(parts: Parts) -> None:
             record_id, zone = await record_of(parts, release_of(release), patient), known_zone(name)
             await change_time_zone(parts.context, OPERATOR, _trace(), record_id, zone)
-            await reindex(parts.database, record_id, parts.context.index, everything=True)
+            await index_anew(parts.context, record_id, everything=True)
 
         run(work)
         typer.echo(f"The record is in {name} now.")
@@ -248,7 +248,7 @@ async def _restored(parts: Parts, file: BinaryIO, trusted: list[str]) -> Brought
         except UnknownServerError as error:
             told = "Compare it with /.well-known/regie-audit-keys there, and say --trust with its name if it is right."
             raise stop(f"{error} It calls itself {error.server[:200]!a}. {told}") from error
-    await reindex(parts.database, brought.record_id, parts.context.index)
+    await index_anew(parts.context, brought.record_id)
     return brought
 
 

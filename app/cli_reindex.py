@@ -8,7 +8,8 @@ import typer
 
 from app.cli_runner import Runner, record_of, release_of
 from app.errors import RegieError
-from app.store.reindex import ALONE, GENTLE, Pace, reindex, to_reindex
+from app.interactions.closing import index_anew
+from app.store.reindex import ALONE, GENTLE, Pace, to_reindex
 from app.wiring import Parts
 
 Outcome = tuple[int, list[str]]
@@ -25,7 +26,7 @@ async def reindex_all(parts: Parts, pace: Pace, *, everything: bool = False) -> 
     faults: list[str] = []
     async for record_id in _records(parts, everything=everything):
         try:
-            await reindex(parts.database, record_id, parts.context.index, pace, everything=everything)
+            await index_anew(parts.context, record_id, pace, everything=everything)
             done += 1
         except RegieError as error:
             faults.append(f"Record {record_id}: {error}")
@@ -81,7 +82,7 @@ def add_command(main: typer.Typer, run: Runner) -> None:
             if not patient:
                 return await reindex_all(parts, GENTLE, everything=everything)
             record_id = await record_of(parts, wanted, patient)
-            await reindex(parts.database, record_id, parts.context.index, GENTLE, everything=everything)
+            await index_anew(parts.context, record_id, GENTLE, everything=everything)
             return 1, []
 
         done, faults = run(work)

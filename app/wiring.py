@@ -20,6 +20,7 @@ from app.db.sqlite import SqliteDatabase
 from app.fhir.release import Release
 from app.identity import mail_addresses, resets
 from app.identity.accounts import Accounts
+from app.interactions.closing import index_anew
 from app.interactions.conformance import ProfileMode
 from app.interactions.context import Context, Limits
 from app.interactions.door import Interactions
@@ -47,7 +48,7 @@ from app.oauth.remote_keys import RemoteKeys
 from app.oauth.server import AuthorizationServer
 from app.settings import Settings
 from app.store.changes import PATIENTS, patients_in
-from app.store.reindex import SWIFT, reindex
+from app.store.reindex import SWIFT
 
 _log = structlog.get_logger()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -211,7 +212,7 @@ def wire(settings: Settings, clock: Callable[[], datetime] = utc_now, kinds: Kin
 
     async def make_index(job: Job) -> None:
         """Make the index of a record that was brought in."""
-        await reindex(database, job.record_id, index, SWIFT)
+        await index_anew(context, job.record_id, SWIFT)
 
     handlers: dict[str, Handler] = {
         INDEX: make_index,

@@ -4,7 +4,7 @@ It is worked out before the transaction that writes, since all who write wait fo
 works it out in processes of its own (``import_checks.py``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
@@ -153,9 +153,7 @@ def facts_of(local: Local, source: RequesterKind, release: Release, parsed: Pars
     is_operators, is_sensitive = source is RequesterKind.OPERATOR, Category.SENSITIVE in categories
     files: list[str] = []
     if is_operators or is_sensitive:
-        # A Binary is referred to by the address of an attachment.
-        found = [local(address) for address in parsed.addresses if "Binary/" in address]
-        files = [one.id for one in found if one is not None and one.resource_type == "Binary"]
+        files = files_at(local, parsed.addresses)
     if is_operators:
         named = [one.target for one in pointers if one.target is not None]
         named += [("Binary", one) for one in files]
@@ -168,6 +166,12 @@ def facts_of(local: Local, source: RequesterKind, release: Release, parsed: Pars
         resource_type in DIRECTORY_TYPES and names_somebody(release, resource_type, tree),
         tuple(files) if is_sensitive else (),
     )
+
+
+def files_at(local: Local, addresses: Iterable[str]) -> list[str]:
+    """Return the ids of the Binaries on this server among addresses: an attachment refers to one by its address."""
+    found = (local(address) for address in addresses if "Binary/" in address)
+    return [one.id for one in found if one is not None and one.resource_type == "Binary"]
 
 
 def named_patients(local: Local, release: Release, resource_type: str, tree: dict[str, Any]) -> set[str]:

@@ -34,6 +34,7 @@ from app.fhir.patch.json_patch import Patch
 from app.fhir.release import Release
 from app.fhir.tree import encode_tree
 from app.fhir.validation.structure import Parsed, parse
+from app.interactions.closing import write_closed
 from app.interactions.condition_search import ConditionSearches, condition_of
 from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, standing
@@ -271,10 +272,10 @@ class Changes:
         """Write what was gathered so far; it can be found from now on."""
         for writer in self.writers.values():
             await writer.flush()
-        for record_id, binary_id in sorted(self._to_close):
-            await self._close_file(record_id, binary_id)
         replaced, self._replaced = self._replaced, []
         await keep_misfits(self.transaction, replaced)
+        for record_id, binary_id in sorted(self._to_close):
+            await self._close_file(record_id, binary_id)
 
     async def writer(self, record_id: int) -> RecordWriter:
         """Return the one writer of a record in this transaction."""
@@ -499,14 +500,8 @@ class Changes:
         before, categories = found
         if before.deleted or categories & Category.SENSITIVE:
             return
-        depth = self.context.limits.body_depth_max
-        file = self.sound(parse(self.release, before.body, expected_type=BINARY, maximum_depth=depth))
-        draft = Draft(
-            self.release, BINARY, binary_id, file.content, file.rows(writer.time_zone),
-            categories | int(Category.SENSITIVE),
-        )  # fmt: skip
-        self._replace(writer.write(draft, before, self._author()), before)
-        await writer.flush()
+        await write_closed(writer, before, categories, self._author())
+        self.sent_before.forget()
 
     async def _take_in(self, writer: RecordWriter, names: tuple[tuple[str, str], ...]) -> None:
         """Move what waited until something in this record referred to it, or was what it refers to."""

@@ -64,6 +64,11 @@ def with_identity(content: Content, resource_id: str, version: int, instant_us: 
     return b"".join((b'{"resourceType":', content.resource_type, identity.encode(), content.rest))
 
 
+def content_kept(body: bytes) -> Content:
+    """Return what a body that is kept says besides its identity, for another version that says the same."""
+    return content_in(_members(body))
+
+
 def content_of(body: bytes) -> bytes:
     """Return what a sender said: the body without id, versionId and lastUpdated, to compare two of them."""
     members = _members(body)

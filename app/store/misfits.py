@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, select, update
 
 from app.access.scope import RecordAccess
 from app.db.database import Reader, Transaction
@@ -20,6 +20,11 @@ from app.store.visible import parameters, visible
 
 _KEEP = adding(misfit)
 _FORGET = removing(misfit)
+_CARRY = hot(
+    update(misfit)
+    .where(misfit.c.record_id == bindparam("of_record"), misfit.c.seq == bindparam("before"))
+    .values(seq=bindparam("to"))
+)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Issue]).decode
 
@@ -48,6 +53,11 @@ async def keep_misfits(transaction: Transaction, written: Iterable[Replaced]) ->
     kept = [(one.record_id, one.seq, _encode(one.issues)) for one in rows if one.issues]
     if gone or kept:
         await transaction.change_rows((_FORGET, gone), (_KEEP, kept))
+
+
+async def carry_misfits(transaction: Transaction, before: Stored, after: Stored) -> None:
+    """Say of a version that says the same as the one before it that it breaks the same."""
+    await transaction.run(_CARRY, {"of_record": before.record_id, "before": before.seq, "to": after.seq})
 
 
 @scoped

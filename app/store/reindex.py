@@ -4,14 +4,15 @@ It goes on while others read and write. Each step is a short transaction that le
 
 1. the record keeps the rules that the old and the new have in common, and this program's version as its target;
 2. rows of parameters without such a rule are taken out;
-3. resources get the rows that they lack, a batch at a time, worked out before the lock is taken;
+3. resources get the rows that they lack, a batch at a time, worked out before the lock is taken; where more has become sensitive
+   since, it is closed before;
 4. the record is of the new version, unless somebody wrote by other rules meanwhile: then it begins again.
 
 What is interrupted is begun again for the record that it was at; records that are done are not touched.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ from app.errors import UnavailableError
 from app.store.changes import Indexer
 from app.store.pages import page_columns, read_page
 from app.store.resources import Stored
-from app.store.rules import Rules, current_rules, mark, register, spelled_out
+from app.store.rules import SENSITIVITY, Rules, current_rules, mark, register, spelled_out
 from app.store.tables import change, current, date_index, exact_index, quantity_index, record, text_index
 from app.store.time_zone import time_zone_of
 
@@ -84,6 +85,10 @@ _DONE = hot(
 )
 
 
+Closer = Callable[[Sequence[Stored]], Awaitable[None]]
+"""Closes those of some versions of one record that are sensitive and were not when they were written, with their files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How many resources are written in one transaction, and seconds of rest between two, in which others get to write."""
@@ -113,7 +118,13 @@ async def to_reindex(database: Connection, *, after: int, limit: int, everything
 
 
 async def reindex(
-    database: Connection, record_id: int, index: Indexer, pace: Pace = GENTLE, *, everything: bool = False
+    database: Connection,
+    record_id: int,
+    index: Indexer,
+    close: Closer,
+    pace: Pace = GENTLE,
+    *,
+    everything: bool = False,
 ) -> int:
     """Return how many resources were gone over to make the index of a record by this program's rules.
 
@@ -127,7 +138,7 @@ async def reindex(
         numbers = msgspec.json.encode(sorted(kept.numbers)).decode()
         for statement in _REMOVE.values():
             await _take_out(database, statement, record_id, numbers, pace)
-        count = await _fill(database, record_id, index, pace, kept.numbers)
+        count = await _fill(database, record_id, index, close, pace, kept)
         if await _end(database, record_id):
             return count
     message = "Another program goes on writing by other definitions. Start it again, and then this."
@@ -160,9 +171,10 @@ async def _take_out(database: Connection, statement: Statement, record_id: int, 
         await asyncio.sleep(pace.rest if removed else 0)
 
 
-async def _fill(database: Connection, record_id: int, index: Indexer, pace: Pace, kept: frozenset[int]) -> int:
+async def _fill(database: Connection, record_id: int, index: Indexer, close: Closer, pace: Pace, kept: Rules) -> int:
     """Return how many resources got their rows. What is written meanwhile comes by too, as its number is higher."""
     count = after = 0
+    lacking = current_rules().of - kept.of
     zone = await time_zone_of(database.reader, record_id) or ZoneInfo("UTC")
     whole = RecordAccess(record_id, ALL_PARTS, ALL_PARTS, None, "reindex")
     more = True
@@ -171,7 +183,10 @@ async def _fill(database: Connection, record_id: int, index: Indexer, pace: Pace
         versions, more = await read_page(database.reader, whole, _BATCH, values, pace.batch)
         if not versions:
             break
-        await _add(database, record_id, _made(versions, index, zone, kept))
+        if SENSITIVITY in lacking:
+            await close(versions)
+        if lacking - {SENSITIVITY}:
+            await _add(database, record_id, _made(versions, index, zone, kept.numbers))
         count, after = count + len(versions), versions[-1].seq
         await asyncio.sleep(pace.rest)
     return count

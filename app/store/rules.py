@@ -1,6 +1,6 @@
 """By which rules the index rows of a record were made, and whether they answer a search.
 
-A rule is a parameter that has rows, together with all that its rows depend on. A record tells the version of its rules, which
+A rule is a parameter that has rows, together with all that its rows depend on, and one more is what is sensitive. A record tells the version of its rules, which
 ``index_rules`` spells out. New definitions, or another layout of the index, make another version: then a record is searched by
 those parameters alone whose rules it was indexed by, until ``reindex.py`` has been over it; asking for another is refused.
 
@@ -27,6 +27,9 @@ from app.store.tables import index_rules, record
 
 LAYOUT = 2
 """Part of every rule. To be raised with each change to what ``indexing.py`` and ``hashes.py`` make of a value."""
+
+SENSITIVITY = 1
+"""The rule that says what is sensitive: of no parameter. To be raised when more becomes so; what was written before is closed then."""
 
 _RELEASES = tuple(Release)
 _STATE = hot(select(record.c.index_version).where(record.c.record_id == bindparam("record_id")))
@@ -70,7 +73,7 @@ def _all_definitions() -> tuple[Definitions, ...]:
 
 @cache
 def _rules_of(*known: Definitions) -> Rules:
-    return Rules.made_of(_by_number(*known).values())
+    return Rules.made_of((SENSITIVITY, *_by_number(*known).values()))
 
 
 @cache

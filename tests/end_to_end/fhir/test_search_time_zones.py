@@ -7,8 +7,8 @@ import pytest
 from app.audit.events import Trace
 from app.cli_record import OPERATOR
 from app.fhir.release import Release
+from app.interactions.closing import index_anew
 from app.interactions.time_zone import change_time_zone
-from app.store.reindex import reindex
 from tests.end_to_end.fhir.test_search import make, named
 from tests.support.counting import counting
 from tests.support.world import Person, World, condition, identifier, ids_of, link, weight
@@ -20,7 +20,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 async def move(world: World, person: Person, zone: ZoneInfo) -> None:
     """Let a person's record be in another zone."""
     await change_time_zone(world.parts.context, OPERATOR, Trace("zones"), person.record_id, zone)
-    await reindex(world.parts.database, person.record_id, world.parts.context.index, everything=True)
+    await index_anew(world.parts.context, person.record_id, everything=True)
 
 
 @pytest.mark.parametrize("release", Release)

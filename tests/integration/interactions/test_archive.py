@@ -34,12 +34,13 @@ from app.interactions.archive import PIECE, archive
 from app.interactions.archive_format import MANIFEST, SIGNATURE, signed_text
 from app.interactions.archive_import import bring_in_archive
 from app.interactions.archive_reading import UnknownServerError
+from app.interactions.closing import index_anew
 from app.interactions.people import new_person
 from app.interactions.restore import Brought
 from app.interactions.transfer import export
 from app.portal.language import language
 from app.portal.printed import summary_in
-from app.store.reindex import ALONE, reindex
+from app.store.reindex import ALONE
 from tests.support.in_process import Inside, inside
 
 OPERATOR = Requester(RequesterKind.OPERATOR, "operator", "operator", SmartScopes.of("system/*.cruds"))
@@ -64,7 +65,7 @@ def kid_of(data: bytes) -> str:
 
 async def brought(person: Inside, data: bytes, requester: Requester = OPERATOR, *trusted: str) -> Brought:
     found = await bring_in_archive(person.parts.context, requester, TRACE, io.BytesIO(data), trusted or (kid_of(data),))
-    await reindex(person.parts.database, found.record_id, person.parts.context.index, ALONE)
+    await index_anew(person.parts.context, found.record_id, ALONE)
     return found
 
 

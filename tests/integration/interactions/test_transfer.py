@@ -22,6 +22,7 @@ from app.consent import grants
 from app.db.database import Transaction
 from app.errors import AccessDeniedError, ConflictError, NotFoundError, UnprocessableError
 from app.fhir.release import Release
+from app.interactions.closing import index_anew
 from app.interactions.erase import erase_record
 from app.interactions.restore import Brought, bring_in
 from app.interactions.transfer import ChangeLine, export, faults, read_line
@@ -29,7 +30,7 @@ from app.jobs import outbox
 from app.oauth import tokens
 from app.store.changes import GENESIS, chained
 from app.store.ids import UUID_ID, new_id
-from app.store.reindex import ALONE, reindex
+from app.store.reindex import ALONE
 from tests.support.filled import APP_ID, CHOSEN, counted, fill
 from tests.support.importing import OPERATOR, TRACE, imported
 from tests.support.in_process import Inside, inside
@@ -66,7 +67,7 @@ async def erased(person: Inside, requester: Requester = OPERATOR) -> None:
 
 async def brought_in(person: Inside, lines: list[bytes]) -> Brought:
     brought = await bring_in(person.parts.context, OPERATOR, TRACE, io.BytesIO(b"".join(lines)))
-    await reindex(person.parts.database, brought.record_id, person.parts.context.index, ALONE)
+    await index_anew(person.parts.context, brought.record_id, ALONE)
     return brought
 
 

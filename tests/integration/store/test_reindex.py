@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from app.db.statements import hot
 from app.errors import UnavailableError
 from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
+from app.interactions.closing import close_sensitive
 from app.store import pages
 from app.store.reindex import ALONE, Pace, reindex, to_reindex
 from app.store.rules import Rules, current_rules, mark, mark_written
@@ -59,7 +61,10 @@ async def search(place: Inside, **asked: str) -> tuple[int, int]:
 
 
 async def run(place: Inside, pace: Pace = ALONE, *, everything: bool = False) -> int:
-    return await reindex(place.parts.database, place.record_id, place.parts.context.index, pace, everything=everything)
+    return await reindex(
+        place.parts.database, place.record_id, place.parts.context.index, partial(close_sensitive, place.parts.context),
+        pace, everything=everything,
+    )  # fmt: skip
 
 
 async def made(place: Inside, count: int) -> None:
@@ -197,7 +202,8 @@ async def test_a_record_that_another_program_writes_to_meanwhile_is_begun_again(
         return place.parts.context.index(release, resource_type, tree, zone)
 
     assert less.version != current_rules().version
-    await reindex(place.parts.database, place.record_id, index, SLOW)  # type: ignore[arg-type]
+    close = partial(close_sensitive, place.parts.context)
+    await reindex(place.parts.database, place.record_id, index, close, SLOW)  # type: ignore[arg-type]
     assert await search(place, code="29463-7") == (200, 4)
 
 
@@ -212,8 +218,9 @@ async def test_it_gives_up_on_a_record_that_another_program_writes_to_all_the_ti
         place.parts.database.write_blocking(other)
         return place.parts.context.index(release, resource_type, tree, zone)
 
+    close = partial(close_sensitive, place.parts.context)
     with pytest.raises(UnavailableError, match="other definitions"):
-        await reindex(place.parts.database, place.record_id, index, SLOW)  # type: ignore[arg-type]
+        await reindex(place.parts.database, place.record_id, index, close, SLOW)  # type: ignore[arg-type]
     assert (await search(place, code="29463-7"))[0] == 503
 
 
