@@ -26,6 +26,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from app.errors import AuthenticationError, UnavailableError
+from app.identity.sessions import FRESH
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
 """Signatures that are taken: no ``none``, and nothing with a shared secret."""
@@ -112,6 +113,9 @@ class OpenIdClient:
             "state": flow.state,
             "nonce": flow.nonce,
             "acr_values": " ".join(self.provider.levels),
+            # Its own session is not enough: whoever sits at an open screen has that.
+            "prompt": "login",
+            "max_age": str(int(FRESH.total_seconds())),
             "code_challenge": _base64url(hashlib.sha256(flow.verifier.encode()).digest()),
             "code_challenge_method": "S256",
         }
@@ -155,6 +159,7 @@ class OpenIdClient:
             and isinstance(issued, int | float)
             and issued < now + LEEWAY_S
             and claims.get("nonce") == flow.nonce
+            and _is_recent(claims.get("auth_time"), now)
             and _fits(claims.get("at_hash"), tokens.get("access_token"), str(token.header["alg"]))
             and isinstance(subject, str)
             and 0 < len(subject) <= 255
@@ -198,6 +203,13 @@ class OpenIdClient:
             return msgspec.json.decode(body, type=dict[str, Any])
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError) as error:
             raise UnavailableError("The provider can't be reached.") from error
+
+
+def _is_recent(auth_time: Any, now: float) -> bool:
+    """Return whether somebody showed who they are a short time ago, as far as the provider tells when."""
+    if auth_time is None:
+        return True
+    return isinstance(auth_time, int | float) and now - FRESH.total_seconds() - LEEWAY_S <= auth_time <= now + LEEWAY_S
 
 
 def _fits(at_hash: Any, access_token: Any, algorithm: str) -> bool:

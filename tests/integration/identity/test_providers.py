@@ -117,6 +117,9 @@ WRONG: list[dict[str, Any]] = [
     {"sub": ""},
     {"sub": 7},
     {"sub": None},
+    {"auth_time": 1},
+    {"auth_time": 9_999_999_999},
+    {"auth_time": "now"},
 ]
 
 
@@ -128,6 +131,22 @@ async def test_an_id_token_that_is_not_for_this_login_opens_nothing(
     elsewhere.claims = claims
     assert (await logged_in(site, elsewhere)).status_code == 401
     assert SESSION not in site.http.cookies
+
+
+async def test_who_sits_at_an_open_screen_shows_no_factor_by_the_session_at_the_provider(
+    site: World, elsewhere: Provider
+) -> None:
+    await linked(site, elsewhere)
+    assert (await logged_in(site, elsewhere)).status_code == 303
+    assert (elsewhere.asked["prompt"], elsewhere.asked["max_age"]) == ("login", "600")
+    first = int(site.clock.now.timestamp())
+    site.clock.move(minutes=12)
+    elsewhere.claims = {"auth_time": first}
+    assert (await logged_in(site, elsewhere)).status_code == 401
+    assert (await site.http.get(SETTINGS)).headers["location"].startswith("/login/again")
+    elsewhere.claims = {"auth_time": int(site.clock.now.timestamp())}
+    assert (await logged_in(site, elsewhere)).status_code == 303
+    assert (await site.http.get(SETTINGS)).status_code == 200
 
 
 @pytest.mark.parametrize("how", ["another key", "none", "shared secret"])
