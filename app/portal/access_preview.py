@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.access.categories import PARTS, Category
+from app.access.categories import ALL_PARTS, PARTS, Category
 from app.access.grant import Grantee
 from app.consent import grants
 from app.errors import NotFoundError
@@ -25,7 +25,7 @@ from app.portal.wording import CATEGORIES, type_words
 
 @dataclass(frozen=True, slots=True)
 class SeenPart:
-    """One part of the record as a practice sees it: how many things, and how many of each kind in words."""
+    """One part of the record, or what is of several, as a practice sees it: how many things, and how many of each kind in words."""
 
     name: str
     is_open: bool
@@ -34,21 +34,25 @@ class SeenPart:
 
 
 def seen_parts(shown: Category, counted: Iterable[CountedSeen], language: Language) -> list[SeenPart]:
-    """Return all parts in the usual order; what is in two parts counts in each that is open."""
-    kinds = {part: Counter[str]() for part in PARTS}
+    """Return all parts in the usual order, each with what is of it alone; then what is of several, such as who gives care.
+
+    What is of several parts is seen if one of them is open. It is told once, if there is any: a part's number is of the part.
+    """
+    parts: dict[Category, Counter[str]] = {part: Counter[str]() for part in PARTS}
+    several = Counter[str]()
     for one in counted:
-        for part in PARTS:
-            if part & shown and one.categories & part:
-                kinds[part][type_words(one.resource_type, language)] += one.count
-    return [
-        SeenPart(
-            language.gettext(CATEGORIES[part].name),
-            bool(part & shown),
-            kinds[part].total(),
-            sorted(kinds[part].items(), key=lambda kind: (-kind[1], kind[0])),
-        )
-        for part in PARTS
+        if one.categories & shown:
+            kinds = parts.get(Category(one.categories & ALL_PARTS), several)
+            kinds[type_words(one.resource_type, language)] += one.count
+    found = [
+        _seen(language.gettext(CATEGORIES[part].name), kinds, is_open=bool(part & shown))
+        for part, kinds in parts.items()
     ]
+    return [*found, *([_seen(language.gettext("Of several parts"), several, is_open=True)] if several else [])]
+
+
+def _seen(name: str, kinds: Counter[str], *, is_open: bool) -> SeenPart:
+    return SeenPart(name, is_open, kinds.total(), sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0])))
 
 
 def router(parts: Parts) -> APIRouter:

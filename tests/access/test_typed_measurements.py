@@ -507,3 +507,25 @@ async def test_how_much_there_is_now_does_not_shorten_a_window_in_the_past(
     past = str((now - timedelta(days=3990)).date())
     shown = [(await page(world, f"/measurements/weight{query}")).text for query in (f"?until={past}", "")]
     assert [chosen.findall(text) for text in shown] == [[measurements.USUAL], [measurements.PERIODS[0].key]]
+
+
+async def test_values_of_which_none_is_within_the_target_are_told_so_in_words(world: World) -> None:
+    person, subject = world.caller("zonnestraal"), {"reference": world.zonnestraal.patient()}
+    kilograms = {"unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
+    target = {
+        "measure": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+        "detailRange": {"low": {"value": 70, **kilograms}, "high": {"value": 71, **kilograms}},
+    }
+    goal = {"resourceType": "Goal", "lifecycleStatus": "active", "description": {"text": "Gewicht"}, "target": [target]}
+    await person.made(goal | {"subject": subject})
+    for hours, value, told, style in (
+        (1, "72.5", "niet, die ene keer", 1),
+        (2, "72", "geen van de 2 keer", 1),
+        (3, "70.5", "1 van de 3 keer", 0),
+    ):
+        at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="seconds")
+        await person.made(weight(Release.R4, world.zonnestraal.patient(), value, effectiveDateTime=at))
+        shown = (await page(world, "/measurements/weight?period=month")).text
+        facts = shown.partition('id="short"')[2].partition("</section>")[0]
+        assert f"<dt>Binnen doel</dt><dd>{told}</dd>" in re.sub(r"</?span[^>]*>", "", facts)
+        assert facts.count('class="state beyond"') == style

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.end_to_end.browser import checks
 from tests.end_to_end.browser.asked import ask
-from tests.end_to_end.browser.places import PERSON, PLACES, WALKER
+from tests.end_to_end.browser.places import PERSON, PLACES, PRACTICE, WALKER
 from tests.end_to_end.browser.site import Site
 
 pytestmark = pytest.mark.browser
@@ -123,3 +123,38 @@ def test_a_long_list_and_an_amount_fit_the_narrowest_phone_in_large_print_and_st
         if has_scripts:
             assert [*checks.layout(page), *checks.making(page)] == []
         context.close()
+
+
+def test_on_a_phone_a_practice_comes_to_the_page_soon_and_sees_which_it_is(site: Site, browser: Browser) -> None:
+    context = site.opened(browser, PRACTICE, viewport={"width": 390, "height": 900}, java_script_enabled=False)
+    page = context.new_page()
+    for part in ("/measurements", "/documents"):
+        site.go(page, "/practice/people/{person}" + part)
+        heading = page.get_by_role("heading", level=1).bounding_box()
+        assert heading is not None
+        assert heading["y"] < 340
+        present = page.locator(".switch.scroll [aria-current]").bounding_box()
+        assert present is not None
+        assert present["x"] >= 0
+        assert present["x"] + present["width"] <= 390
+    told = page.get_by_text("Gegeven op")
+    expect(told).to_be_hidden()
+    page.get_by_text("Deze persoon gaf uw praktijk toegang.").press("Enter")
+    expect(told).to_be_visible()
+    site.go(page, "/practice/people/{person}")
+    expect(told).to_be_visible()
+    context.close()
+
+
+def test_beside_a_button_the_words_of_what_is_to_be_done_have_room(site: Site, browser: Browser) -> None:
+    for width, look in ((390, ""), (390, "large"), (320, "large.more")):
+        page = chosen(site, browser, look)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto("/")
+        words = page.locator(".tasks li:has(.button) > div").all()
+        assert words
+        for one in words:
+            box = one.bounding_box()
+            assert box is not None
+            assert box["width"] > 0.4 * width
+        page.context.close()
