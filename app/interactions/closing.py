@@ -13,7 +13,7 @@ from app.access.smart_scope import SmartScopes
 from app.audit.events import Event, Trace
 from app.consent.categorize import categorize
 from app.db.database import Transaction
-from app.fhir.validation.references import references_and_addresses
+from app.fhir.validation.references import links_of
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched, event
 from app.interactions.sound import Name, files_at
@@ -74,6 +74,5 @@ def _sensitive(context: Context, version: Stored) -> Iterator[Name]:
     tree = version.tree()
     if Category.SENSITIVE in categorize(version.resource_type, tree):
         yield version.resource_type, version.id
-        _, addresses = references_and_addresses(tree, None)
-        for binary_id in files_at(partial(context.local, version.release), addresses):
+        for binary_id in files_at(partial(context.local, version.release), links_of(tree).addresses):
             yield "Binary", binary_id

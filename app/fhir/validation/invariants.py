@@ -15,16 +15,18 @@ from typing import Any
 
 from app.fhir.issues import Issue
 from app.fhir.release import Release
-from app.fhir.releases.definitions import DATA, TypeDefinition, definitions
+from app.fhir.releases.definitions import DATA, Element, TypeDefinition, definitions
 from app.fhir.sorts import Names, remember
 from app.fhir.validation.alternatives import Alternatives, alternatives_of, silent_without, surely_holds
 from app.fhir.validation.circular import Circular
 from app.fhir.validation.fhirpath import NotUnderstoodError, Scope, compile_truth
 from app.fhir.validation.issues import ISSUES_MAX
 from app.fhir.validation.profile_run import Item
+from app.fhir.validation.references import target_type
 from app.fhir.validation.structure import Parsed
 
 STEPS_MAX = 1_000_000
+_TYPES = "http://hl7.org/fhir/StructureDefinition/"
 _Path = tuple[Any, ...]
 """The way to a value: (the way before it, a name, an index or None); empty at the resource."""
 
@@ -51,6 +53,7 @@ class _Step:
     rules: list[_Rule]
     walk: "_Walk | None" = None
     is_resource: bool = False
+    reference: Element | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +63,6 @@ class _Walk:
     kind: str
     rules: list[_Rule] = field(default_factory=list)
     steps: dict[str, _Step] = field(default_factory=dict)
-    has_own_rule: bool = False
     is_needed: bool = True
     known: dict[Names, tuple[list[_Rule], list[tuple[str, _Step]]]] = field(default_factory=dict)
 
@@ -77,10 +79,11 @@ def broken_rules(release: Release, parsed: Parsed, location: str) -> list[Issue]
 
     Where it is too costly to find out, that is the one issue.
     """
-    walks = _walks(release, has_extensions=parsed.has_extensions, has_local=parsed.has_fragments)
+    has_references = parsed.has_fragments or parsed.has_other_types
+    walks = _walks(release, has_extensions=parsed.has_extensions, has_references=has_references)
     search = _Search(walks, location)
     try:
-        search.resource(parsed.tree, parsed.tree, ())
+        search.resource(parsed.tree, None, ())
     except _TooCostlyError:
         return [Issue("error", "too-costly", "The resource is too large to check the rules of FHIR.", location)]
     return search.found
@@ -100,73 +103,97 @@ class _Search:
         if self.steps > STEPS_MAX:
             raise _TooCostlyError
 
-    def resource(self, node: dict[str, Any], root: dict[str, Any], path: _Path) -> None:
-        """Look at a resource; ``root`` is the one that contains it, or itself."""
+    def resource(self, node: dict[str, Any], local: dict[str, str] | None, path: _Path) -> None:
+        """Look at a resource; ``local`` has the types of what ``#id`` names in what contains it, and of that itself as "".
+
+        It is None if nothing contains it.
+        """
         name = str(node["resourceType"])
+        if local is None:
+            local = {"": name}
         if "contained" in node:
-            self.contained(node, path)
+            self.contained(node, local, path)
         walk = self.walks.of(name)
         if walk is not None:
-            self.visit(node, walk, path, Item(node, None, "", name), root)
+            self.visit(node, walk, path, Item(node, None, "", name), local)
 
-    def contained(self, node: dict[str, Any], path: _Path) -> None:
-        """dom-3: what is contained is referred to, or refers to what contains it."""
+    def contained(self, node: dict[str, Any], local: dict[str, str], path: _Path) -> None:
+        """Add what is contained to ``local``. No two have one id; dom-3: each is referred to, or refers to what contains it."""
         named = set(_local_references(node))
         for index, one in enumerate(node["contained"]):
             own = one.get("id")
-            if own is not None and f"#{own}" not in named and "#" not in _local_references(one):
-                self.add((path, "contained", index), "dom-3", "what is contained must be referred to.")
+            if (own is None or f"#{own}" not in named) and "#" not in _local_references(one):
+                self.broken((path, "contained", index), "dom-3", "what is contained must be referred to.")
+            if own in local:
+                self.add((path, "contained", index), "What is contained must have an id that nothing else there has.")
+            elif own is not None:
+                local[own] = one["resourceType"]
 
-    def visit(self, node: dict[str, Any], walk: _Walk, path: _Path, resource: Item, root: dict[str, Any]) -> None:
+    def visit(self, node: dict[str, Any], walk: _Walk, path: _Path, resource: Item, local: dict[str, str]) -> None:
         """Look at a value of a complex type and at what is in it."""
         names = tuple(node)
         rules, steps = walk.known.get(names) or walk.to_look_at(names)
         for rule in rules:
             self.hold(rule, Item(node, None, "", walk.kind), path, resource)
-        if walk.has_own_rule:
-            self.own_rule(node, walk, path, root)
+        if walk.kind == "Extension":
+            self.extension(node, path)
         for name, step in steps:
             value = node[name]
             if type(value) is list:
                 for index, one in enumerate(value):
                     if one is not None:
-                        self.value(one, step, (path, name, index), resource, root)
+                        self.value(one, step, (path, name, index), resource, local)
             else:
-                self.value(value, step, (path, name, None), resource, root)
+                self.value(value, step, (path, name, None), resource, local)
 
-    def own_rule(self, node: dict[str, Any], walk: _Walk, path: _Path, root: dict[str, Any]) -> None:
-        """Look at a rule that is quicker in Python: ext-1, or ref-1 (what refers to something contained finds it)."""
-        if walk.kind == "Extension":
-            has_value = any(name.lstrip("_").startswith("value") for name in node)
-            if has_value == ("extension" in node):
-                self.add(path, "ext-1", "it has either a value or extensions.")
-            return
+    def extension(self, node: dict[str, Any], path: _Path) -> None:
+        """ext-1, which is quicker in Python."""
+        has_value = any(name.lstrip("_").startswith("value") for name in node)
+        if has_value == ("extension" in node):
+            self.broken(path, "ext-1", "it has either a value or extensions.")
+
+    def reference(self, node: dict[str, Any], element: Element, path: _Path, local: dict[str, str]) -> None:
+        """ref-1: what refers to something contained finds it; and that is of a type that may stand there, and that it says."""
         text = node.get("reference", "")
-        if len(text) > 1 and text[0] == "#" and all(one.get("id") != text[1:] for one in root.get("contained", ())):
-            self.add(path, "ref-1", "it must refer to something that is contained in the resource.")
+        name = target_type(text)
+        if text.startswith("#"):
+            name = local.get(text[1:])
+            if name is None:
+                self.broken(path, "ref-1", "it must refer to something that is contained in the resource.")
+                return
+            if element.targets and name not in element.targets:
+                self.add(path, "What is contained must be of a type that may be referred to here.")
+        said = node.get("type", "").removeprefix(_TYPES)
+        if name != said and {name, said} <= self.walks.reference_targets:
+            self.add(path, "The type must be that of what is referred to.")
 
-    def value(self, node: Any, step: _Step, path: _Path, resource: Item, root: dict[str, Any]) -> None:
+    def value(self, node: Any, step: _Step, path: _Path, resource: Item, local: dict[str, str]) -> None:
         if step.is_resource:
-            self.resource(node, root if path[1] == "contained" else node, path)
+            self.resource(node, local if path[1] == "contained" else None, path)
             return
+        if step.reference is not None:
+            self.reference(node, step.reference, path, local)
         for rule in step.rules:
             self.hold(rule, Item(node, None, "", step.kind), path, resource)
         if step.walk is not None:
-            self.visit(node, step.walk, path, resource, root)
+            self.visit(node, step.walk, path, resource, local)
 
     def hold(self, rule: _Rule, item: Item, path: _Path, resource: Item) -> None:
         """Report a rule that is surely broken."""
         try:
             if rule.answer(Scope(self.walks.release, resource, item, item, self.step)) is False:
-                self.add(path, rule.key, f"{rule.text}.")
+                self.broken(path, rule.key, f"{rule.text}.")
         except NotUnderstoodError:
             return  # it meets what can't be compared here, such as quantities of two units: that breaks nothing
 
-    def add(self, path: _Path, key: str, text: str) -> None:
+    def broken(self, path: _Path, key: str, text: str) -> None:
+        """Note that a rule with a name is broken."""
+        self.add(path, f"This breaks the rule {key} of FHIR: {text}")
+
+    def add(self, path: _Path, text: str) -> None:
         """Note a finding, as long as there is room."""
         if len(self.found) < ISSUES_MAX:
-            place = self.location + _text(path)
-            self.found.append(Issue("error", "invariant", f"This breaks the rule {key} of FHIR: {text}", place))
+            self.found.append(Issue("error", "invariant", text, self.location + _text(path)))
 
 
 def _text(path: _Path) -> str:
@@ -190,17 +217,18 @@ def _local_references(node: Any) -> Iterator[str]:
 
 
 @cache
-def _walks(release: Release, *, has_extensions: bool, has_local: bool) -> "_Walks":
-    return _Walks(release, has_extensions=has_extensions, has_local=has_local)
+def _walks(release: Release, *, has_extensions: bool, has_references: bool) -> "_Walks":
+    return _Walks(release, has_extensions=has_extensions, has_references=has_references)
 
 
 class _Walks:
-    """The walks of one release; extensions and references within a resource are walked to only where there are some."""
+    """The walks of one release; extensions and references are walked to only where some may be wrong."""
 
-    def __init__(self, release: Release, *, has_extensions: bool, has_local: bool) -> None:
+    def __init__(self, release: Release, *, has_extensions: bool, has_references: bool) -> None:
         self.release = release
-        self.has_local = has_local
         self._types = definitions(release)
+        self.reference_targets = self._types.reference_targets
+        self._has_references = has_references
         self._has_extensions = has_extensions
         self._made = Circular(_Walk, self._fill)
         self._texts: dict[str, list[tuple[str, str]]] = {}
@@ -230,10 +258,11 @@ class _Walks:
                 step.is_resource = True
             elif member.type != "Extension" or self._has_extensions:
                 step.walk = self.of(member.type)
-            if step.rules or step.walk is not None or step.is_resource:
+            if member.type == "Reference" and self._has_references:
+                step.reference = member.element
+            if step.rules or step.walk is not None or step.is_resource or step.reference:
                 walk.steps[member.name] = step
-        walk.has_own_rule = walk.kind == "Extension" or (walk.kind == "Reference" and self.has_local)
-        walk.is_needed = bool(walk.rules or walk.steps or walk.has_own_rule)
+        walk.is_needed = bool(walk.rules or walk.steps or walk.kind == "Extension")
 
     def _rules(self, place: str, definition: TypeDefinition) -> list[_Rule]:
         return [

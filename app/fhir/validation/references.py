@@ -4,6 +4,7 @@ Spec: https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/STU3/referen
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -17,24 +18,32 @@ Ways = dict[str, "Ways | None"]
 _LINKS = frozenset({"reference", "url"})
 
 
+@dataclass(slots=True)
+class Links:
+    """The references in a resource, as ``references`` gives them, and the value of every ``url``, an attachment's among them.
+
+    ``has_other_types`` tells whether a reference does not begin with the type that is said beside (``Reference.type`` of R4).
+    """
+
+    references: list[tuple[str, str]] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    has_other_types: bool = False
+
+
 def references(tree: dict[str, Any]) -> list[tuple[str, str]]:
     """Return (expression, reference) of every Reference in the resource, also in contained ones and extensions.
 
     The expression is a FHIRPath of the ``reference`` element that starts with the resource type, such as
     ``Observation.performer[0].reference``.
     """
-    return references_and_addresses(tree)[0]
+    return links_of(tree).references
 
 
-def references_and_addresses(tree: dict[str, Any], ways: Ways | None = None) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return what ``references`` does, and the value of every ``url`` in the resource, an attachment's among them.
-
-    ``ways`` are those of its type, where there are no extensions; None for a look at everything.
-    """
-    found: list[tuple[str, str]] = []
-    addresses: list[str] = []
-    _gather(tree, ways, [str(tree.get("resourceType", ""))], found, addresses)
-    return found, addresses
+def links_of(tree: dict[str, Any], ways: Ways | None = None) -> Links:
+    """Return the links in a resource; ``ways`` are those of its type, where there are no extensions, None for a look at everything."""
+    links = Links()
+    _gather(tree, ways, [str(tree.get("resourceType", ""))], links)
+    return links
 
 
 @cache
@@ -65,10 +74,8 @@ def ways_to_links(release: Release) -> Mapping[str, Ways]:
     return made
 
 
-def _gather(
-    node: dict[str, Any], ways: Ways | None, way: list[str | int], found: list[tuple[str, str]], addresses: list[str]
-) -> None:
-    """Add the references and addresses in ``node``; ``way`` leads to it, and is left as it was."""
+def _gather(node: dict[str, Any], ways: Ways | None, way: list[str | int], links: Links) -> None:
+    """Add the links in ``node``; ``way`` leads to it, and is left as it was."""
     for name, value in node.items():
         if ways is None:
             deeper = None
@@ -79,31 +86,31 @@ def _gather(
         kind = type(value)
         if kind is dict:
             way.append(name)
-            _gather(value, deeper, way, found, addresses)
+            _gather(value, deeper, way, links)
             way.pop()
         elif kind is list:
             way.append(name)
-            _gather_in_list(value, deeper, way, found, addresses)
+            _gather_in_list(value, deeper, way, links)
             way.pop()
         elif name == "reference":
             if kind is str:
                 steps = "".join([f"[{step}]" if type(step) is int else f".{step}" for step in way])
-                found.append((f"{steps[1:]}.reference", value))
+                links.references.append((f"{steps[1:]}.reference", value))
+                if "type" in node and not value.startswith(f"{node['type']}/"):
+                    links.has_other_types = True
         elif name == "url" and kind is str:
-            addresses.append(value)
+            links.addresses.append(value)
 
 
-def _gather_in_list(
-    items: list[Any], ways: Ways | None, way: list[str | int], found: list[tuple[str, str]], addresses: list[str]
-) -> None:
+def _gather_in_list(items: list[Any], ways: Ways | None, way: list[str | int], links: Links) -> None:
     for index, item in enumerate(items):
         if type(item) is dict:
             way.append(index)
-            _gather(item, ways, way, found, addresses)
+            _gather(item, ways, way, links)
             way.pop()
         elif type(item) is list:
             way.append(index)
-            _gather_in_list(item, ways, way, found, addresses)
+            _gather_in_list(item, ways, way, links)
             way.pop()
 
 

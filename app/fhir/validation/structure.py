@@ -22,7 +22,7 @@ from app.fhir.releases.definitions import served
 from app.fhir.validation.acceptance import accepts
 from app.fhir.validation.issues import find_issues
 from app.fhir.validation.primitives import DECIMAL_DIGITS_MAX, FORMS, STRING_LENGTH_MAX, is_number
-from app.fhir.validation.references import references_and_addresses, ways_to_links
+from app.fhir.validation.references import links_of, ways_to_links
 
 DEPTH_MAX = 40
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -48,7 +48,7 @@ class Parsed(msgspec.Struct, frozen=True):
 
     ``references`` and ``addresses`` are as ``references.py`` finds them.
     ``has_extensions`` is false where there surely are none, in it or in what it contains, ``has_fragments`` where no text
-    begins with ``#``.
+    begins with ``#``, ``has_other_types`` where every reference begins with the type that is said beside.
     """
 
     resource_type: str
@@ -59,6 +59,7 @@ class Parsed(msgspec.Struct, frozen=True):
     addresses: list[str]
     has_extensions: bool
     has_fragments: bool
+    has_other_types: bool
 
 
 def is_resource_type(release: Release, name: str) -> bool:
@@ -95,16 +96,17 @@ def parse(
     # Of bytes, rfind takes half the time of "in".
     is_spelled_out = body.rfind(b"\\u") < 0  # else a name may be there that is written otherwise
     has_extensions = not is_spelled_out or body.rfind(b"xtension") >= 0
-    found, addresses = references_and_addresses(tree, None if has_extensions else ways_to_links(release)[resource_type])
+    links = links_of(tree, None if has_extensions else ways_to_links(release)[resource_type])
     return Parsed(
         resource_type,
         tree.get("id"),
         tree,
         members,
-        found,
-        addresses,
+        links.references,
+        links.addresses,
         has_extensions=has_extensions,
         has_fragments=not is_spelled_out or body.rfind(b'"#') >= 0,
+        has_other_types=links.has_other_types,
     )
 
 

@@ -15,6 +15,7 @@ from app.fhir.validation.structure import parse
 BOTH = pytest.mark.parametrize("release", list(Release))
 CODE = {"coding": [{"system": "urn:a", "code": "1"}]}
 HIDDEN = {"resourceType": "Observation", "id": "it", "status": "final", "code": CODE}
+ANY_TO_IT = {"extension": [{"url": "urn:x", "valueReference": {"reference": "#it"}}]}
 
 
 def broken(release: Release, **members: Any) -> list[tuple[str, str | None]]:
@@ -45,6 +46,11 @@ def broken(release: Release, **members: Any) -> list[tuple[str, str | None]]:
             "Observation.valueRange.high",
         ),
         ({"contained": [HIDDEN]}, "dom-3", "Observation.contained[0]"),
+        (
+            {"contained": [{"resourceType": "Patient"}], "valueString": "#None"},
+            "dom-3",
+            "Observation.contained[0]",
+        ),
         ({"subject": {"reference": "#it"}}, "ref-1", "Observation.subject"),
         ({"extension": [{"url": "urn:x"}]}, "ext-1", "Observation.extension[0]"),
         ({"_status": {"extension": [{"url": "urn:x"}]}}, "ext-1", "Observation.status.extension[0]"),
@@ -54,14 +60,14 @@ def broken(release: Release, **members: Any) -> list[tuple[str, str | None]]:
             "Observation.extension[0].valueQuantity",
         ),
         (
-            {"contained": [{**HIDDEN, "meta": {"versionId": "1"}}], "subject": {"reference": "#it"}},
+            {"contained": [{**HIDDEN, "meta": {"versionId": "1"}}], **ANY_TO_IT},
             "dom-4",
             "Observation",
         ),
         (
             {
                 "contained": [{**HIDDEN, "component": [{"code": CODE, "valueQuantity": {"code": "kg"}}]}],
-                "device": {"reference": "#it"},
+                **ANY_TO_IT,
             },
             "qty-3",
             "Observation.contained[0].component[0].valueQuantity",
@@ -85,14 +91,87 @@ def test_a_rule_that_is_broken_is_told_with_its_place(
         {"effectivePeriod": {"start": "2026", "end": "2026-01"}},
         {"effectivePeriod": {"start": "2026-01-02T12:00:00+01:00", "end": "2026-01-02"}},
         {"referenceRange": [{"low": {"value": 2, "unit": "kg"}, "high": {"value": 1, "unit": "g"}}]},
-        {"contained": [HIDDEN], "device": {"reference": "#it"}},
-        {"contained": [{**HIDDEN, "subject": {"reference": "#"}}]},
+        {"contained": [HIDDEN], **ANY_TO_IT},
+        {"contained": [{**HIDDEN, **ANY_TO_IT}]},
+        {"contained": [{**HIDDEN, "extension": [{"url": "urn:x", "valueReference": {"reference": "#"}}]}]},
         {"extension": [{"url": "urn:x", "_valueString": {"extension": [{"url": "urn:y", "valueCode": "a"}]}}]},
         {"text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">x</div>'}},
     ],
 )
 def test_what_keeps_the_rules_or_cannot_be_told_is_no_fault(release: Release, members: dict[str, Any]) -> None:
     assert broken(release, **members) == []
+
+
+@BOTH
+def test_two_contained_resources_do_not_share_an_id(release: Release) -> None:
+    def found(*medications: dict[str, Any]) -> list[str | None]:
+        tree = {
+            "resourceType": "MedicationStatement",
+            "status": "active",
+            "contained": medications,
+            "subject": {"display": "Zonnestraal"},
+            "medicationReference": {"reference": "#a"},
+            "reasonReference": [{"reference": "#b"}],
+            **({"taken": "y"} if release is Release.STU3 else {}),
+        }
+        return [one.expression for one in broken_rules(release, parse(release, msgspec.json.encode(tree)), "it")]
+
+    medication = {"resourceType": "Medication", "id": "a", "code": CODE}
+    assert found(medication, {**HIDDEN, "id": "b"}) == []
+    assert found(medication, {**HIDDEN, "id": "b"}, {**medication, "code": {"text": "b"}}) == ["it.contained[2]"]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("contained", "members", "place"),
+    [
+        ({"resourceType": "Patient", "id": "a"}, {"subject": {"reference": "#a"}}, None),
+        ({"resourceType": "Practitioner", "id": "a"}, {"subject": {"reference": "#a"}}, "it.subject"),
+        ({"resourceType": "Device", "id": "a"}, {"performer": [{"display": "b"}, {"reference": "#a"}]}, "it.performer[1]"),
+        ({**HIDDEN, "specimen": {"reference": "#"}}, {}, "it.contained[0].specimen"),
+        ({**HIDDEN, "extension": [{"url": "urn:x", "valueReference": {"reference": "#"}}]}, {}, None),
+        ({**HIDDEN, "id": "a", "subject": {"reference": "#a"}}, {}, "it.contained[0].subject"),
+    ],
+)  # fmt: skip
+def test_what_is_contained_is_of_a_type_that_may_stand_where_it_is_referred_to(
+    release: Release, contained: dict[str, Any], members: dict[str, Any], place: str | None
+) -> None:
+    tree = {"resourceType": "Observation", "status": "final", "code": CODE, "contained": [contained], **members}
+    found = [one.expression for one in broken_rules(release, parse(release, msgspec.json.encode(tree)), "it")]
+    assert found == ([] if place is None else [place])
+
+
+@pytest.mark.parametrize(
+    ("reference", "said", "is_right"),
+    [
+        ("Patient/1", "Patient", True),
+        ("Patient/1", "http://hl7.org/fhir/StructureDefinition/Patient", True),
+        ("Patient/1", "Group", False),
+        ("Patient/1", "http://hl7.org/fhir/StructureDefinition/Group", False),
+        ("https://example.org/fhir/Patient/1/_history/2", "Group", False),
+        ("Patient/1", "Resource", True),
+        ("Patient/1", "http://example.org/StructureDefinition/Group", True),
+        ("urn:uuid:c757873d-ec9a-4326-a141-556f43239520", "Group", True),
+        ("https://example.org/group", "Group", True),
+        ("#it", "Patient", True),
+        ("#it", "Group", False),
+        (None, "Group", True),
+    ],
+)
+@pytest.mark.parametrize("in_extension", [False, True])
+def test_a_reference_says_the_type_that_it_leads_to(
+    reference: str | None, said: str, is_right: bool, in_extension: bool
+) -> None:
+    link = {"type": said, "display": "b"} | ({"reference": reference} if reference else {})
+    members: dict[str, Any] = {"subject": link}
+    if in_extension:
+        members = {"extension": [{"url": "urn:x", "valueReference": link}]}
+    if reference == "#it":
+        members["contained"] = [{"resourceType": "Patient", "id": "it"}]
+    tree = {"resourceType": "Observation", "status": "final", "code": CODE, **members}
+    place = "it.extension[0].valueReference" if in_extension else "it.subject"
+    found = [one.expression for one in broken_rules(Release.R4, parse(Release.R4, msgspec.json.encode(tree)), "it")]
+    assert found == ([] if is_right else [place])
 
 
 @pytest.mark.parametrize("comparator", [{}, {"comparator": "<"}])
