@@ -286,20 +286,26 @@ WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 async def test_who_meets_a_migration_in_the_order_of_locks_gets_an_answer(
     server: Server, database: PostgresDatabase, *, is_written: bool
 ) -> None:
-    """PostgreSQL breaks off one of two that wait for each other: who waited first."""
+    """PostgreSQL breaks off who looks first whether two wait for each other, each once: the program here, after five seconds."""
     await database.write(partial(add, n=1))
-
+    server.run("ALTER SYSTEM SET deadlock_timeout = '5s'")
+    server.run("SELECT pg_reload_conf()")
     migration = await asyncpg.connect(database.url)
-    async with migration.transaction():
-        await migration.execute("LOCK TABLE mark")
-        asked: asyncio.Future[Any] = asyncio.ensure_future(
-            database.write(partial(add, n=2)) if is_written else database.reader.all(BOTH, {})
-        )
-        await asyncio.to_thread(until, lambda: server.run(WAITS) == "1", "Nobody waits for the migration.")
-        await migration.execute("LOCK TABLE access_version")
-    await asked
+    try:
+        await migration.execute("SET deadlock_timeout = '1min'")
+        async with migration.transaction():
+            await migration.execute("LOCK TABLE mark")
+            asked: asyncio.Future[Any] = asyncio.ensure_future(
+                database.write(partial(add, n=2)) if is_written else database.reader.all(BOTH, {})
+            )
+            await asyncio.to_thread(until, lambda: server.run(WAITS) == "1", "Nobody waits for the migration.")
+            await migration.execute("LOCK TABLE access_version")
+        await asked
+    finally:
+        await migration.close()
+        server.run("ALTER SYSTEM RESET deadlock_timeout")
+        server.run("SELECT pg_reload_conf()")
     assert await marks(database) == ({1: 1, 2: 1} if is_written else {1: 1})
-    await migration.close()
 
 
 async def test_a_database_that_is_put_back_under_its_name_is_waited_for(
