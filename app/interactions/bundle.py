@@ -37,7 +37,7 @@ from app.fhir.release import Release
 from app.fhir.validation.structure import is_resource_type
 from app.interactions.beside import beside_if_large
 from app.interactions.bundle_entries import ACTIONS, BundleAnswer, Entry, prepare, refuse_twice
-from app.interactions.bundle_names import renamed, with_names
+from app.interactions.bundle_names import refuse_lost, renamed, with_names
 from app.interactions.conditions import Conditions
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, refusals
@@ -192,6 +192,7 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     """Do all changes; in a batch an entry that can't be done keeps its error, in a transaction the error is raised."""
     ready = [entry for entry in writes if entry.outcome is None]
     names: dict[str, str] = {}
+    lost = {name for entry in writes if entry.fault is not None and entry.makes_new for name in _called(entry)}
     if kind == "transaction":
         for entry in ready:
             await _look_up(changes, entry, names)
@@ -205,7 +206,7 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     for entry in sorted(_referred_to_first(ready), key=lambda entry: _ORDER[entry.method]):
         try:
             room.take(0)
-            entry.outcome = written = await _do(changes, entry, names, about)
+            entry.outcome = written = await _do(changes, entry, names, lost, about)
             if entry.made_id is not None and entry.made_id != written.version.id:
                 _name(names, entry, written.version.reference)  # it was there before
             room.take(len(written.version.body))
@@ -216,8 +217,7 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
                 raise
             entry.outcome = error
             if entry.made_id is not None:  # what refers to it would refer to nothing
-                for name in _called(entry):
-                    names.pop(name, None)
+                lost.update(_called(entry))
     await changes.finish()
 
 
@@ -261,7 +261,7 @@ async def _find(changes: Changes, entry: Entry) -> None:
         entry.resource_id = entry.parsed.id  # the id that the new one gets, if it was given one
 
 
-async def _do(changes: Changes, entry: Entry, names: dict[str, str], about: int | None) -> Written:
+async def _do(changes: Changes, entry: Entry, names: dict[str, str], lost: set[str], about: int | None) -> Written:
     asked = entry.asked
     conditions = Conditions(asked.if_none_exist, asked.if_match, asked.if_none_match)
     await _find(changes, entry)
@@ -273,7 +273,7 @@ async def _do(changes: Changes, entry: Entry, names: dict[str, str], about: int 
         if entry.found is not None:
             return await changes.delete_found(entry.found, conditions)
         return await changes.delete(entry.resource_type, entry.resource_id or "", conditions)
-    resource = _renamed(changes, entry, names)
+    resource = _renamed(changes, entry, names, lost)
     if entry.condition is not None:
         return await changes.update_found(
             resource, entry.found, conditions, location=entry.location, made_id=entry.made_id, bundle_record=about
@@ -382,8 +382,10 @@ def _referred_to_first(entries: list[Entry]) -> list[Entry]:
                 waiting.pop()
                 continue
             begun.add(entry.asked.index)
-            links = entry.parsed.references if entry.parsed is not None and named else ()
-            waiting += [named[text] for _, text in links if text in named and named[text].asked.index not in begun]
+            links: list[str] = []
+            if entry.parsed is not None and named:
+                links = [text for _, text in entry.parsed.references] + entry.parsed.addresses
+            waiting += [named[text] for text in links if text in named and named[text].asked.index not in begun]
     return list(ordered.values())
 
 
@@ -418,13 +420,14 @@ async def _match(changes: Changes, entry: Entry, record_id: int | None) -> Store
     return found[0] if len(found) == 1 else None
 
 
-def _renamed(changes: Changes, entry: Entry, names: dict[str, str]) -> Sound:
+def _renamed(changes: Changes, entry: Entry, names: dict[str, str], lost: set[str]) -> Sound:
     """Return the entry's resource with its links to other entries replaced. Raises: as ``renamed``."""
     body, sound = entry.asked.resource, entry.sound
     if body is None or sound is None:
         message = f"Entry {entry.asked.index} has no resource."
         raise ValueError(message)
     depth = changes.context.limits.body_depth_max
+    refuse_lost(sound.parsed, lost, entry.location)
     parsed = renamed(changes.release, sound.parsed, body, names, location=entry.location, maximum_depth=depth)
     return sound if parsed is sound.parsed else changes.sound(parsed)
 

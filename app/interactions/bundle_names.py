@@ -49,19 +49,28 @@ def renamed(
     if replaced != body:
         expected = parsed.resource_type
         parsed = parse(release, replaced, expected_type=expected, location=location, maximum_depth=maximum_depth)
-    strange = [
-        Issue(
-            "error",
-            "not-found",
-            "This names an entry that the Bundle does not have.",
-            f"{location}{place[len(parsed.resource_type) :]}",
-        )
-        for place, text in parsed.references
-        if text.startswith(("urn:uuid:", "urn:oid:"))
-    ]
-    if strange:
-        raise InvalidResourceError(strange)
+    strange = [place for place, text in parsed.references if text.startswith(("urn:uuid:", "urn:oid:"))]
+    _refuse(parsed, strange, location, "This names an entry that the Bundle does not have.")
     return parsed
+
+
+def refuse_lost(parsed: Parsed, lost: set[str], location: str) -> None:
+    """Refuse a resource that links to an entry of a batch that was not done; ``lost`` are what those are called.
+
+    Raises: InvalidResourceError.
+    """
+    if not lost:
+        return
+    places = [place for place, text in parsed.references if text in lost]
+    if not lost.isdisjoint(parsed.addresses):
+        places.append(parsed.resource_type)  # where in it is not kept
+    _refuse(parsed, places, location, "This names an entry that could not be done.")
+
+
+def _refuse(parsed: Parsed, places: list[str], location: str, message: str) -> None:
+    issues = [Issue("error", "not-found", message, f"{location}{one[len(parsed.resource_type) :]}") for one in places]
+    if issues:
+        raise InvalidResourceError(issues)
 
 
 def with_links(release: Release, body: bytes, names: Mapping[str, str]) -> bytes:

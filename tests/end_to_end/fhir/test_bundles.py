@@ -218,6 +218,49 @@ async def test_what_refers_to_an_entry_of_a_batch_that_could_not_be_done_is_refu
     assert statuses(await me("POST", "/", bundle("batch", entry("POST", "Observation", using), made))) == ["201", "201"]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("resource", [{}, {"contentType": "text/plain", "url": "what no Binary has"}])
+@pytest.mark.parametrize(
+    ("full_url", "link"),
+    [
+        (URN.format(1), URN.format(1)),
+        ("https://app.example/fhir/Binary/1", "https://app.example/fhir/Binary/1"),
+        ("https://app.example/fhir/Binary/1", "Binary/1"),
+    ],
+)
+async def test_a_document_is_refused_with_the_file_of_the_batch_that_could_not_be_kept(
+    me: Caller, patient: str, full_url: str, link: str, resource: Tree, *, turned: bool
+) -> None:
+    file = {"resourceType": "Binary", **(resource or {"contentType": "text/plain", "data": "aGFsbG8="})}
+    # Without a fault of its own, it is the condition that can't be asked.
+    asked = {} if resource else {"ifNoneExist": "no-such-parameter=1"}
+    letter: Tree = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "subject": {"reference": patient},
+        "content": [{"attachment": {"contentType": "text/plain", "url": link}}],
+    }
+    entries = [entry("POST", "Binary", file, full_url, **asked), entry("POST", "DocumentReference", letter)]
+    answer = await me("POST", "/", bundle("batch", *(reversed(entries) if turned else entries)))
+    found = statuses(answer)
+    assert (found[0] if turned else found[1]) == "422", tree_of(answer)
+    assert (found[1] if turned else found[0]) in ("400", "422")
+    assert await me.found("/DocumentReference") == []
+
+
+async def test_a_reference_by_the_address_of_an_entry_that_could_not_be_done_is_refused_too(
+    me: Caller, patient: str
+) -> None:
+    device = entry("POST", "Device", {"resourceType": "Device"}, "https://app.example/fhir/Device/1",
+                   ifNoneExist="no-such-parameter=1")  # fmt: skip
+    for link in ("https://app.example/fhir/Device/1", "Device/1"):
+        using = entry("POST", "Observation", weight(R4, patient, device={"reference": link}))
+        answer = await me("POST", "/", bundle("batch", using, device))
+        assert statuses(answer) == ["422", "400"]
+        (issue,) = tree_of(answer)["entry"][0]["response"]["outcome"]["issue"]
+        assert (issue["code"], issue["expression"]) == ("not-found", ["Bundle.entry[0].resource.device.reference"])
+
+
 async def test_of_two_that_are_one_either_may_be_referred_to(me: Caller, patient: str) -> None:
     one, two, three, four = (URN.format(number) for number in range(4))
     same = weight(R4, patient, identifier=identifier("one"))
