@@ -407,6 +407,7 @@ async def test_at_work_the_text_of_a_colleague_waits_for_them_to_log_in(world: W
         assert "Somebody else typed this" in waits.text
         assert 'href="/practice" target="_blank"' in waits.text
         assert "/helping" not in waits.text, "is no page of theirs"
+        assert "The text, to copy" not in waits.text, "it is a short one"
         back = await hers.post(path, data=waiting_in(waits.text))
         assert (back.status_code, back.headers["location"]) == (303, path)
         assert wish["words"] in (await hers.get(path)).text

@@ -158,3 +158,21 @@ def test_beside_a_button_the_words_of_what_is_to_be_done_have_room(site: Site, b
             assert box is not None
             assert box["width"] > 0.4 * width
         page.context.close()
+
+
+def test_what_follows_a_button_does_not_touch_it(site: Site, browser: Browser) -> None:
+    for width in (390, 1280):
+        page = chosen(site, browser, "")
+        page.set_viewport_size({"width": width, "height": 900})
+        for path, follows in (
+            ("/access/new?q=e", "main fieldset legend"),
+            ("/access/new?q=bestaatniet", "main .empty"),
+            ("/documents/stu3/{document}", "main .on-phone" if width == 390 else "main iframe"),
+        ):
+            page.goto(path.format(**site.names))
+            button = page.locator("main .actions").first.bounding_box()
+            after = page.locator(follows).first.bounding_box()
+            assert button is not None
+            assert after is not None
+            assert after["y"] - button["y"] - button["height"] > 8, path
+        page.context.close()
