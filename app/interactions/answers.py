@@ -49,7 +49,7 @@ async def keep_answers(
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         tree = await _about_the_person(transaction, requester, answers)
-        changes = Changes(context, transaction, requester, answers.release, decide)
+        changes = Changes(context, transaction, requester, trace, answers.release, decide)
         if answers.draft is None:
             resource = changes.sound(parse(answers.release, encode_tree(tree)))
             first = await changes.create(resource, NO_CONDITIONS, location=RESPONSE)

@@ -21,6 +21,7 @@ from app.interactions.placement import record_for
 from app.interactions.repeat import Outcome
 from app.interactions.sound import Name
 from app.interactions.write import Changes
+from app.interactions.written import Written
 from app.store.bodies import Content, content_of, with_identity
 from app.store.changes import RecordWriter, open_record, patients_of, record_exists, set_patient
 from app.store.history import HistoryWindow, read_versions
@@ -182,6 +183,9 @@ class Bringing(Changes):
             if more:
                 window = HistoryWindow(before=versions[-1].seq)
         return times
+
+    async def _tell(self, written: Written) -> None:
+        """Leave it to the entry of the chunk, which counts all changes of a record."""
 
     async def _take_in(self, writer: RecordWriter, names: tuple[Name, ...]) -> None:
         """Move what waits under these names; those that no other record had are not looked for again."""

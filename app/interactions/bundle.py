@@ -44,10 +44,9 @@ from app.interactions.gate import Decide, Deed, refusals
 from app.interactions.placement import new_patient, record_for
 from app.interactions.repeat import Outcome, earlier, keep, request_hash
 from app.interactions.room import ANSWER_BYTES_MAX, Room
-from app.interactions.single import wrote
 from app.interactions.sound import FromSource, Sound
 from app.interactions.write import Changes
-from app.interactions.written import Written
+from app.interactions.written import Written, wrote
 from app.store.ids import new_id
 from app.store.resources import Stored
 
@@ -109,7 +108,7 @@ async def bundle(
                 return
         for entry in writes:  # a job may be run again from its start
             entry.outcome, entry.found, entry.is_looked_up = entry.fault, None, False
-        changes = Changes(context, transaction, requester, release, decide)
+        changes = Changes(context, transaction, requester, trace, release, decide)
         await _write(context, changes, answer.type, writes)
         if idempotency_key is not None:
             outcomes = [entry.outcome for entry in writes if isinstance(entry.outcome, Written | RegieError)]

@@ -34,9 +34,8 @@ from app.interactions.conditions import NO_CONDITIONS
 from app.interactions.context import Context
 from app.interactions.gate import Decide, Deed, Touched
 from app.interactions.repeat import earlier, keep, request_hash
-from app.interactions.single import wrote
 from app.interactions.write import Changes
-from app.interactions.written import Written
+from app.interactions.written import Written, wrote
 from app.store.changes import patients_of
 
 PROFILE = "http://nictiz.nl/fhir/StructureDefinition/dwv-PatientCorrectionsCommunication"
@@ -128,7 +127,7 @@ async def ask(
         name = {} if by_operator else {"display": requester.on_behalf_of or requester.display}
         patient = {"reference": f"Patient/{patient_id}", "type": "Patient", **name}
         sender = {"type": "RelatedPerson", "display": requester.display} if requester.on_behalf_of else patient
-        changes = Changes(context, transaction, requester, Release.R4, decide)
+        changes = Changes(context, transaction, requester, trace, Release.R4, decide)
         message = await _create(
             changes, {**_message(wanted, patient, sender, _organization(practice), now), **_about(context, wanted)}
         )

@@ -50,7 +50,7 @@ async def add_own(
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         release, moment = await _where(context, transaction, requester, releases)
-        changes = Changes(context, transaction, requester, release, decide)
+        changes = Changes(context, transaction, requester, trace, release, decide)
         written = await _create(changes, release, words.new(release, moment))
         await changes.finish()
         return [written]
@@ -71,7 +71,7 @@ async def add_plan(
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         release, moment = await _where(context, transaction, requester, RELEASES)
-        changes = Changes(context, transaction, requester, release, decide)
+        changes = Changes(context, transaction, requester, trace, release, decide)
         written = [await _create(changes, release, one.new(release, moment)) for one in parts]
         made = [f"{one.version.resource_type}/{one.version.id}" for one in written]
         written.append(await _create(changes, release, plan.new(release, moment, made)))
@@ -95,7 +95,7 @@ async def change_own(context: Context, requester: Requester, trace: Trace, edit:
     tree = edit.words.amended(edit.tree, edit.release, Moment(_now(context), patient))
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
-        changes = Changes(context, transaction, requester, edit.release, decide)
+        changes = Changes(context, transaction, requester, trace, edit.release, decide)
         conditions = Conditions(if_match=f'W/"{edit.version}"')
         resource = changes.sound(parse(edit.release, encode_tree(tree)))
         written = await changes.update(resource, resource_id, conditions, location=resource_type)

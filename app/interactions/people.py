@@ -14,8 +14,8 @@ from app.interactions.conditions import NO_CONDITIONS
 from app.interactions.context import Context
 from app.interactions.gate import Deed
 from app.interactions.placement import record_of_patient
-from app.interactions.single import wrote
 from app.interactions.write import Changes
+from app.interactions.written import wrote
 from app.store.changes import open_record, patients_of, record_exists
 from app.store.ids import new_record_id
 
@@ -37,7 +37,7 @@ async def new_person(context: Context, transaction: Transaction, name: str, *, m
 
     body = msgspec.json.encode({"resourceType": "Patient", "active": True, "name": [{"text": name}]})
     for release in Release:
-        changes = Changes(context, transaction, requester, release, decided)
+        changes = Changes(context, transaction, requester, Trace.EMPTY, release, decided)
         written = await changes.create(changes.sound(parse(release, body)), NO_CONDITIONS, location="Patient")
         await changes.finish()
         event = wrote(requester, Trace.EMPTY, Deed("create", release, "Patient"), written)

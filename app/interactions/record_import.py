@@ -218,7 +218,7 @@ class _Import:
         outcomes: list[Outcome | AlreadyIn] = []
 
         async def job(transaction: Transaction, decide: Decide) -> tuple[None, list[Event]]:
-            changes = Bringing(self.context, transaction, self.operator, self.release, decide)
+            changes = Bringing(self.context, transaction, self.operator, self.trace, self.release, decide)
             outcomes[:] = await changes.bring_in(arrivals)
             await changes.finish()
             changed = changes.changed

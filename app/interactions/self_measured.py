@@ -42,7 +42,7 @@ async def add_measurements(
 
     async def act(transaction: Transaction, decide: Decide) -> list[Written]:
         release, patient_id = await _patient(transaction, requester)
-        changes = Changes(context, transaction, requester, release, decide)
+        changes = Changes(context, transaction, requester, trace, release, decide)
         written = [
             await changes.create(
                 changes.sound(parse(release, encode_tree(_new(one, release, patient_id)))),

@@ -6,8 +6,6 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import msgspec
-
 from app.access.giving import CONSENT
 from app.access.requester import Requester
 from app.access.smart_scope import Action
@@ -21,11 +19,11 @@ from app.fhir.validation.structure import parse
 from app.interactions.beside import beside_if_large
 from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, Stored
-from app.interactions.gate import Decide, Deed, Touched, event
+from app.interactions.gate import Decide, Deed
 from app.interactions.repeat import earlier, keep, request_hash
 from app.interactions.sound import FromSource, Sound
 from app.interactions.write import Changes
-from app.interactions.written import Written
+from app.interactions.written import Written, wrote
 
 
 async def create(
@@ -241,21 +239,6 @@ async def _sound(
     return resource
 
 
-def wrote(requester: Requester, trace: Trace, deed: Deed, written: Written) -> Event:
-    """Return the log's entry for a write; for one that had been here before, that it was shown again."""
-    version = written.version
-    touched = Touched(
-        version.record_id,
-        written.ground,
-        1,
-        version.resource_type,
-        version.id,
-        version.seq,
-        written.interaction or "read",
-    )
-    return event(requester, trace, msgspec.structs.replace(deed, release=version.release), touched)
-
-
 async def write_once(
     context: Context,
     requester: Requester,
@@ -295,7 +278,7 @@ async def _write(
     digest: bytes,
 ) -> Written:
     async def one(transaction: Transaction, decide: Decide) -> list[Written]:
-        changes = Changes(context, transaction, requester, release, decide)
+        changes = Changes(context, transaction, requester, trace, release, decide)
         written = await act(changes)
         await changes.finish()
         return [written]

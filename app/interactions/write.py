@@ -18,6 +18,7 @@ from app.access.policy import Wish
 from app.access.requester import Requester, RequesterKind
 from app.access.scope import DIRECTORY, AccessScope, RecordAccess
 from app.access.smart_scope import Action
+from app.audit.events import Trace
 from app.db.database import Transaction
 from app.errors import (
     AccessDeniedError,
@@ -38,7 +39,7 @@ from app.interactions.closing import write_closed
 from app.interactions.condition_search import ConditionSearches, condition_of
 from app.interactions.conditions import NO_CONDITIONS, Conditions
 from app.interactions.context import Context, standing
-from app.interactions.gate import Decide
+from app.interactions.gate import Decide, Deed
 from app.interactions.giving import Giving
 from app.interactions.placement import check_label, check_references, open_directory, place
 from app.interactions.room import PATCHED_BYTES_MAX, Room
@@ -46,7 +47,7 @@ from app.interactions.search import narrow
 from app.interactions.sent_before import SentBefore
 from app.interactions.sound import FromSource, Sound
 from app.interactions.waiting import is_placed, take_out, waits_in
-from app.interactions.written import Written
+from app.interactions.written import Written, wrote
 from app.store.bodies import content_of, with_identity
 from app.store.changes import Author, Draft, RecordWriter, set_patient
 from app.store.find import business_identifiers
@@ -61,6 +62,7 @@ BINARY = "Binary"
 class Changes:
     """Writes of one requester in one transaction; end it with ``finish``.
 
+    Whoever asks for a write leaves its entry in the log; what is written along with it has one from here, of the same ``trace``.
     A file is as sensitive as what names it, which a Binary does not say itself; one that became so stays so until its person
     writes it again.
     """
@@ -68,11 +70,12 @@ class Changes:
     context: Context
     transaction: Transaction
     requester: Requester
+    trace: Trace
     release: Release
     decide: Decide
     writers: dict[int, RecordWriter] = field(default_factory=dict)
     sent_before: SentBefore = field(init=False)
-    _to_close: set[tuple[int, str]] = field(default_factory=set)
+    _to_close: dict[tuple[int, str], str] = field(default_factory=dict)  # Binaries, and the ground of what names each
     _replaced: list[Replaced] = field(default_factory=list)
     _asked: ConditionSearches = field(default_factory=ConditionSearches)
     _to_patch: Room = field(default_factory=lambda: Room(PATCHED_BYTES_MAX))
@@ -274,8 +277,8 @@ class Changes:
             await writer.flush()
         replaced, self._replaced = self._replaced, []
         await keep_misfits(self.transaction, replaced)
-        for record_id, binary_id in sorted(self._to_close):
-            await self._close_file(record_id, binary_id)
+        for (record_id, binary_id), ground in sorted(self._to_close.items()):
+            await self._close_file(record_id, binary_id, ground)
 
     async def writer(self, record_id: int) -> RecordWriter:
         """Return the one writer of a record in this transaction."""
@@ -465,7 +468,7 @@ class Changes:
         rows = resource.rows(writer.time_zone) if rows is None else rows
         draft = Draft(self.release, resource_type, resource_id, resource.content, rows, categories, chosen, expected)
         written = writer.write(draft, before, self._author())
-        self._to_close.update((writer.record_id, one) for one in facts.closes)
+        self._to_close |= {(writer.record_id, one): access.reason for one in facts.closes}
         self._replace(written, before, findings.broken)
         if self.requester.kind is RequesterKind.OPERATOR and writer.record_id != DIRECTORY:
             await self._take_in(writer, (*draft.expected, (draft.resource_type, draft.id)))
@@ -490,18 +493,24 @@ class Changes:
             )
         )
 
-    async def _close_file(self, record_id: int, binary_id: str) -> None:
+    async def _close_file(self, record_id: int, binary_id: str, ground: str) -> None:
         """Make a Binary as sensitive as what names it: a version that says the same. One that is still to come is waited for."""
         writer = await self.writer(record_id)
         found = await writer.current(self.release, BINARY, binary_id)
         if found is None:
             return
-        self._to_close.discard((record_id, binary_id))
+        del self._to_close[record_id, binary_id]
         before, categories = found
         if before.deleted or categories & Category.SENSITIVE:
             return
-        await write_closed(writer, before, categories, self._author())
+        closed = await write_closed(writer, before, categories, self._author())
+        await self._tell(Written(closed, 200, ground, "update"))
         self.sent_before.forget()
+
+    async def _tell(self, written: Written) -> None:
+        """Leave an entry in the log for what was written along with what was asked for."""
+        event = wrote(self.requester, self.trace, Deed(written.interaction), written)
+        await self.context.gate.audit.record(self.transaction, event)
 
     async def _take_in(self, writer: RecordWriter, names: tuple[tuple[str, str], ...]) -> None:
         """Move what waited until something in this record referred to it, or was what it refers to."""
@@ -518,14 +527,17 @@ class Changes:
     async def _take_out(self, waiting: int) -> list[Stored]:
         await self.finish()
         self.writers.pop(waiting, None)
-        self._to_close = {one for one in self._to_close if one[0] != waiting}
+        self._to_close = {name: ground for name, ground in self._to_close.items() if name[0] != waiting}
         return await take_out(self.transaction, self.release, waiting)
 
     async def _put_down(self, writer: RecordWriter, resources: list[Stored]) -> None:
         for one in resources:
             parsed = parse(self.release, one.body, expected_type=one.resource_type)
             access = self._access(await self.scope(Action.CREATE, one.resource_type), writer.record_id)
-            await self._write(self.sound(parsed), writer, access, one.id, None, location=one.resource_type, chosen=True)
+            written = await self._write(
+                self.sound(parsed), writer, access, one.id, None, location=one.resource_type, chosen=True
+            )
+            await self._tell(written)
 
     def _replace(self, written: Stored, before: Stored | None, broken: tuple[Issue, ...] = ()) -> None:
         """Remember what a version breaks, to be kept with it."""

@@ -2,7 +2,10 @@
 
 import msgspec
 
+from app.access.requester import Requester
+from app.audit.events import Event, Trace
 from app.fhir.issues import Issue
+from app.interactions.gate import Deed, Touched, event
 from app.store.resources import Stored
 
 
@@ -18,3 +21,18 @@ class Written(msgspec.Struct, frozen=True):
     ground: str
     interaction: str
     warnings: tuple[Issue, ...] = ()
+
+
+def wrote(requester: Requester, trace: Trace, deed: Deed, written: Written) -> Event:
+    """Return the log's entry for a write; for one that had been here before, that it was shown again."""
+    version = written.version
+    touched = Touched(
+        version.record_id,
+        written.ground,
+        1,
+        version.resource_type,
+        version.id,
+        version.seq,
+        written.interaction or "read",
+    )
+    return event(requester, trace, msgspec.structs.replace(deed, release=version.release), touched)
