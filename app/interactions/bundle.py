@@ -202,7 +202,7 @@ async def _write(context: Context, changes: Changes, kind: str, writes: list[Ent
     if changes.requester.has_one_record:
         changes.sent_before.expect(entry.parsed for entry in ready if entry.parsed and entry.method == "POST")
     room = Room(ANSWER_BYTES_MAX)
-    for entry in sorted(_referred_to_first(ready), key=lambda entry: _ORDER[entry.method]):
+    for entry in sorted(_referred_to_first(ready, with_files=kind == "batch"), key=lambda entry: _ORDER[entry.method]):
         try:
             room.take(0)
             entry.outcome = written = await _do(changes, entry, names, lost, about)
@@ -367,8 +367,11 @@ def _called(entry: Entry) -> list[str]:
     return [full_url]
 
 
-def _referred_to_first(entries: list[Entry]) -> list[Entry]:
-    """Return the entries so that those that make something come after what they refer to of these, unless that leads back to them."""
+def _referred_to_first(entries: list[Entry], *, with_files: bool) -> list[Entry]:
+    """Return the entries so that those that make something come after what they refer to of these, unless that leads back to them.
+
+    ``with_files``: after their files too, which in a batch may fail alone; else these come best after what closes them.
+    """
     named = {name: entry for entry in entries if entry.makes_new for name in _called(entry)}
     ordered: dict[int, Entry] = {}
     begun: set[int] = set()
@@ -383,7 +386,7 @@ def _referred_to_first(entries: list[Entry]) -> list[Entry]:
             begun.add(entry.asked.index)
             links: list[str] = []
             if entry.parsed is not None and named:
-                links = [text for _, text in entry.parsed.references] + entry.parsed.addresses
+                links = [text for _, text in entry.parsed.references] + (entry.parsed.addresses if with_files else [])
             waiting += [named[text] for text in links if text in named and named[text].asked.index not in begun]
     return list(ordered.values())
 

@@ -118,6 +118,9 @@ async def test_a_file_is_closed_that_comes_with_its_document_or_after_it(world: 
             if "Binary" in one["response"]["location"]
         ]
         assert not await _is_open(world, release, binary_id)
+        if ordered is entries:
+            kept = await her("GET", f"/Binary/{binary_id}")
+            assert kept.headers["etag"] == 'W/"1"', "the file is kept once"
     for prefix, last in (("", "f3"), (base, "f4")):
         chosen = f"5a1ad000-0000-4000-8000-0000000000{last}"
         await her.made(_file_of(world, release, f"{prefix}Binary/{chosen}"))
