@@ -206,9 +206,11 @@ class OpenIdClient:
 
 
 def _is_recent(auth_time: Any, now: float) -> bool:
-    """Return whether somebody showed who they are a short time ago, as far as the provider tells when."""
-    if auth_time is None:
-        return True
+    """Return whether somebody showed who they are a short time ago; with a ``max_age`` a provider has to tell when.
+
+    None is refused: who sits at an open screen can take ``prompt`` and ``max_age`` out of the address on the way there.
+    Spec: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+    """
     return isinstance(auth_time, int | float) and now - FRESH.total_seconds() - LEEWAY_S <= auth_time <= now + LEEWAY_S
 
 

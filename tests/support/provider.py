@@ -73,6 +73,7 @@ class Provider:
             "nonce": self.asked["nonce"],
             "acr": SUBSTANTIAL,
             "at_hash": base64url(hashlib.sha256(b"the-token").digest()[:16]),
+            "auth_time": now if "max_age" in self.asked else None,
             **self.claims,
         }
         given = {name: value for name, value in claims.items() if value is not None}

@@ -120,6 +120,7 @@ WRONG: list[dict[str, Any]] = [
     {"auth_time": 1},
     {"auth_time": 9_999_999_999},
     {"auth_time": "now"},
+    {"auth_time": None},
 ]
 
 
@@ -147,6 +148,18 @@ async def test_who_sits_at_an_open_screen_shows_no_factor_by_the_session_at_the_
     elsewhere.claims = {"auth_time": int(site.clock.now.timestamp())}
     assert (await logged_in(site, elsewhere)).status_code == 303
     assert (await site.http.get(SETTINGS)).status_code == 200
+
+
+async def test_what_is_asked_of_the_provider_can_not_be_taken_out_of_the_address(
+    site: World, elsewhere: Provider
+) -> None:
+    await linked(site, elsewhere)
+    url = await begun(site)
+    cut = re.sub(r"&(prompt|max_age)=[^&]*", "", url)
+    assert len(cut) < len(url)
+    assert (await site.http.get("/login/from/makelaar", params=elsewhere.visited(cut))).status_code == 401
+    assert SESSION not in site.http.cookies
+    assert (await logged_in(site, elsewhere)).status_code == 303
 
 
 @pytest.mark.parametrize("how", ["another key", "none", "shared secret"])
