@@ -53,7 +53,7 @@ async def newest_documents(reading: Reading, most: int) -> list[Found]:
 
 async def _document(reading: Reading, release: str, resource_id: str) -> Found:
     found = await reading.known(release, ["DocumentReference"], resource_id)
-    holding = [one for one in found if one.tree()["status"] == "current"]
+    holding = [one for one in found if one.tree().get("status") == "current"]
     if not holding:
         raise NotFoundError("This document is not known.")
     return holding[0]

@@ -280,3 +280,22 @@ async def test_an_id_in_both_releases_is_two_documents_each_with_its_page_and_it
             for path in ("", "/file", "/shown"):
                 assert (await browser.get(f"{base}/documents/{chosen}{path}")).status_code == 200, "of before"
                 assert (await browser.get(f"{base}/documents/r5/{chosen}{path}")).status_code == 404
+
+
+@RELEASES
+async def test_a_document_of_which_nobody_knows_whether_it_holds_is_not_there(world: World, release: Release) -> None:
+    unknown = {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    }
+    document = {
+        "resourceType": "DocumentReference",
+        "_status": unknown,
+        "type": {"text": "Brief"},
+        "subject": {"reference": world.zonnestraal.patient(release)},
+        "content": [{"attachment": {"contentType": "text/plain", "title": "Brief", "data": "YQ=="}}],
+        **({"indexed": "2026-03-01T08:00:00Z"} if release is Release.STU3 else {}),
+    }
+    made = await world.caller("zonnestraal", release).made(document)
+    assert made["id"] not in (await get(world, "/documents")).text
+    for path in ("", "/file", "/shown"):
+        assert (await get(world, f"/documents/{release.path}/{made['id']}{path}")).status_code == 404
