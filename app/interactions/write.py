@@ -9,6 +9,8 @@ Spec: https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/STU3/http.h
 """
 
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -75,7 +77,8 @@ class Changes:
     decide: Decide
     writers: dict[int, RecordWriter] = field(default_factory=dict)
     sent_before: SentBefore = field(init=False)
-    _to_close: dict[tuple[int, str], str] = field(default_factory=dict)  # Binaries, and the ground of what names each
+    _closed: set[tuple[int, str]] = field(default_factory=set)  # Binaries that something sensitive names here
+    _to_close: dict[tuple[int, str], str] = field(default_factory=dict)  # those to look up, with the ground
     _replaced: list[Replaced] = field(default_factory=list)
     _asked: ConditionSearches = field(default_factory=ConditionSearches)
     _to_patch: Room = field(default_factory=lambda: Room(PATCHED_BYTES_MAX))
@@ -277,8 +280,11 @@ class Changes:
             await writer.flush()
         replaced, self._replaced = self._replaced, []
         await keep_misfits(self.transaction, replaced)
-        for (record_id, binary_id), ground in sorted(self._to_close.items()):
-            await self._close_file(record_id, binary_id, ground)
+        to_close, self._to_close = self._to_close, {}
+        for record_id, named in groupby(sorted(to_close), key=itemgetter(0)):
+            writer = await self.writer(record_id)
+            for binary_id in await writer.standing(self.release, BINARY, [one for _, one in named]):
+                await self._close_file(writer, binary_id, to_close[record_id, binary_id])
 
     async def writer(self, record_id: int) -> RecordWriter:
         """Return the one writer of a record in this transaction."""
@@ -469,6 +475,7 @@ class Changes:
         draft = Draft(self.release, resource_type, resource_id, resource.content, rows, categories, chosen, expected)
         written = writer.write(draft, before, self._author())
         self._to_close |= {(writer.record_id, one): access.reason for one in facts.closes}
+        self._closed.update((writer.record_id, one) for one in facts.closes)
         self._replace(written, before, findings.broken)
         if self.requester.kind is RequesterKind.OPERATOR and writer.record_id != DIRECTORY:
             await self._take_in(writer, (*draft.expected, (draft.resource_type, draft.id)))
@@ -480,8 +487,8 @@ class Changes:
 
     async def _is_closed(self, record_id: int, binary_id: str, *, may_be_known: bool) -> bool:
         """Return whether a Binary holds a file of what is sensitive: in this transaction, or a document that stands."""
-        if not may_be_known or (record_id, binary_id) in self._to_close:
-            return (record_id, binary_id) in self._to_close
+        if not may_be_known or (record_id, binary_id) in self._closed:
+            return (record_id, binary_id) in self._closed
         url = f"{BINARY}/{binary_id}"
         named = f"location={url},{self.context.fhir_base(self.release)}/{url}"
         condition = condition_of(self.context, self.release, "DocumentReference", named)
@@ -493,16 +500,12 @@ class Changes:
             )
         )
 
-    async def _close_file(self, record_id: int, binary_id: str, ground: str) -> None:
-        """Make a Binary as sensitive as what names it: a version that says the same. One that is still to come is waited for."""
-        writer = await self.writer(record_id)
+    async def _close_file(self, writer: RecordWriter, binary_id: str, ground: str) -> None:
+        """Make a Binary that stands as sensitive as what names it: a version that says the same."""
         found = await writer.current(self.release, BINARY, binary_id)
-        if found is None:
+        if found is None or found[1] & Category.SENSITIVE:
             return
-        del self._to_close[record_id, binary_id]
         before, categories = found
-        if before.deleted or categories & Category.SENSITIVE:
-            return
         closed = await write_closed(writer, before, categories, self._author())
         await self._tell(Written(closed, 200, ground, "update"))
         self.sent_before.forget()
@@ -527,7 +530,7 @@ class Changes:
     async def _take_out(self, waiting: int) -> list[Stored]:
         await self.finish()
         self.writers.pop(waiting, None)
-        self._to_close = {name: ground for name, ground in self._to_close.items() if name[0] != waiting}
+        self._closed = {one for one in self._closed if one[0] != waiting}
         return await take_out(self.transaction, self.release, waiting)
 
     async def _put_down(self, writer: RecordWriter, resources: list[Stored]) -> None:

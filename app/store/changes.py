@@ -12,9 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Text, bindparam, delete, insert, select, update
 
 from app.db.database import Reader, Row, Transaction
+from app.db.dialects import listed
 from app.db.rows import RowsStatement, Values, adding, adding_new, removing, replacing, setting
 from app.db.statements import hot
 from app.errors import NotFoundError
@@ -81,6 +82,17 @@ _CURRENT = hot(
         current.c.type == bindparam("type"),
         current.c.id == bindparam("id"),
     )
+)
+_STANDING = hot(
+    select(current.c.id)
+    .where(
+        current.c.record_id == bindparam("record_id"),
+        current.c.release == bindparam("release"),
+        current.c.type == bindparam("type"),
+        current.c.id.in_(listed("ids", Text())),
+        current.c.deleted.is_(False),
+    )
+    .order_by(current.c.id)
 )
 _CHANGE = adding(change)
 _CURRENT_IS = replacing(current)
@@ -212,6 +224,12 @@ class RecordWriter:
             {"record_id": self.record_id, "release": release.value, "type": resource_type, "id": resource_id},
         )
         return (stored(row), row[9]) if row else None
+
+    async def standing(self, release: Release, resource_type: str, ids: Sequence[str]) -> list[str]:
+        """Return those of these ids, of any number, under which a resource stands, in their order; of what was flushed."""
+        values = {"record_id": self.record_id, "release": release.value, "type": resource_type}
+        rows = await self.transaction.all(_STANDING, values | {"ids": msgspec.json.encode(ids).decode()})
+        return [row[0] for row in rows]
 
     def write(self, draft: Draft, before: Stored | None, author: Author) -> Stored:
         """Add a version of ``draft`` after ``before`` (None: it is new)."""

@@ -1,11 +1,14 @@
 """What is sensitive by a label of its own, and who may say that it is not any more."""
 
+from typing import Any
+
 import pytest
 
 from app.access.categories import Category
 from app.access.smart_scope import ALL_ACTIONS
 from app.fhir.release import Release
-from tests.support.world import BASE_URL, Tree, World, bundle, entry, ids_of, tree_of
+from app.store.changes import RecordWriter
+from tests.support.world import BASE_URL, Tree, World, bundle, entry, identifier, ids_of, tree_of, weight
 
 LABEL = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
 
@@ -137,3 +140,32 @@ async def test_a_practice_does_not_open_a_file_that_a_label_closed(world: World)
     refused = await practice("PUT", f"/Binary/{binary['id']}", binary)
     assert refused.status_code == 403
     assert (await her("PUT", f"/Binary/{binary['id']}", binary)).status_code == 200
+
+
+async def test_files_that_are_not_there_are_looked_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    her, patient, looks = world.caller("zonnestraal"), world.zonnestraal.patient(), 0
+    await world.give("no grant", world.zonnestraal, Category.DOCUMENTS)
+    there, to_come = await her.made(_binary(Release.R4)), "5a1ad000-0000-4000-8000-0000000000f5"
+    urls = [f"Binary/{one}" for one in (*range(200), there["id"], to_come)]
+    document = _file_of(world, Release.R4, "") | {"content": [{"attachment": {"url": url}} for url in urls]}
+    current = RecordWriter.current
+
+    async def counted(*asked: Any) -> Any:
+        nonlocal looks
+        looks += asked[2] == "Binary"
+        return await current(*asked)
+
+    monkeypatch.setattr(RecordWriter, "current", counted)
+    measured = [
+        entry(
+            "PUT", f"Observation?identifier=file-{number}", weight(Release.R4, patient, identifier=identifier("file"))
+        )
+        for number in range(5)
+    ]
+    file = entry("PUT", f"Binary/{to_come}", _binary(Release.R4, id=to_come))
+    answer = await her("POST", "/", bundle("batch", entry("POST", "DocumentReference", document), *measured, file))
+    assert {one["response"]["status"][:3] for one in tree_of(answer)["entry"]} <= {"200", "201"}
+    assert looks < 10
+    for binary_id, version in ((there["id"], 2), (to_come, 1)):
+        assert not await _is_open(world, Release.R4, binary_id)
+        assert (await her("GET", f"/Binary/{binary_id}")).headers["etag"] == f'W/"{version}"'
