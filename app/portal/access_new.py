@@ -31,7 +31,7 @@ HERE = "/access/new"
 LISTED_MAX = 12
 """Practices that are shown without a field to find one."""
 
-SHOWN_MAX = 50
+SHOWN_MAX = 20
 """Practices that are shown at once: who does not see theirs finds it by its name or place."""
 
 GIVEN_BEFORE = marked("This form was sent before. Is it what you want now? Then press the button again.")
