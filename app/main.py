@@ -164,7 +164,7 @@ class Regie:
         try:
             self.ends.write()
             self.figures.leave()
-        except Exception:  # noqa: BLE001 - such as no file left to open: that ends, and it has to go on then
+        except OSError:  # such as no file left to open: that ends, and it has to go on then
             _log.exception("figures not left")
 
     def _gauges(self) -> dict[str, float]:
