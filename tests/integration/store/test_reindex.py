@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,6 +20,7 @@ from app.fhir.release import Release
 from app.fhir.search.definitions import definitions
 from app.interactions.closing import close_sensitive
 from app.store import pages
+from app.store.indexing import IndexRows
 from app.store.reindex import ALONE, Pace, reindex, to_reindex
 from app.store.rules import Rules, current_rules, mark, mark_written
 from tests.support.in_process import Inside, inside
@@ -194,7 +196,7 @@ async def test_a_record_that_another_program_writes_to_meanwhile_is_begun_again(
         spelled = "UPDATE record SET index_target = 0 WHERE record_id = :record_id"
         await transaction.run(hot(text(spelled)), {"record_id": place.record_id})
 
-    def index(release: Release, resource_type: str, tree: dict[str, object], zone: ZoneInfo) -> object:
+    def index(release: Release, resource_type: str, tree: dict[str, Any], zone: ZoneInfo) -> IndexRows:
         nonlocal wrote
         if not wrote:
             wrote = True
@@ -203,7 +205,7 @@ async def test_a_record_that_another_program_writes_to_meanwhile_is_begun_again(
 
     assert less.version != current_rules().version
     close = partial(close_sensitive, place.parts.context)
-    await reindex(place.parts.database, place.record_id, index, close, SLOW)  # type: ignore[arg-type]
+    await reindex(place.parts.database, place.record_id, index, close, SLOW)
     assert await search(place, code="29463-7") == (200, 4)
 
 
@@ -214,13 +216,13 @@ async def test_it_gives_up_on_a_record_that_another_program_writes_to_all_the_ti
     async def other(transaction: Transaction) -> None:
         await mark(transaction, place.record_id, less, 0)
 
-    def index(release: Release, resource_type: str, tree: dict[str, object], zone: ZoneInfo) -> object:
+    def index(release: Release, resource_type: str, tree: dict[str, Any], zone: ZoneInfo) -> IndexRows:
         place.parts.database.write_blocking(other)
         return place.parts.context.index(release, resource_type, tree, zone)
 
     close = partial(close_sensitive, place.parts.context)
     with pytest.raises(UnavailableError, match="other definitions"):
-        await reindex(place.parts.database, place.record_id, index, close, SLOW)  # type: ignore[arg-type]
+        await reindex(place.parts.database, place.record_id, index, close, SLOW)
     assert (await search(place, code="29463-7"))[0] == 503
 
 
