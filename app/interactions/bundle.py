@@ -9,6 +9,9 @@ created, what another one refers to comes first: it may turn out to be there alr
 the conditions of a transaction find, in URLs and in references (``Patient?identifier=...``), is what stands before its first
 change. What looks is asked of whoever speaks FHIR over HTTP, as if it had come alone: see ``Look``.
 
+It is one module, as its steps share the entries, what these are called, and what of them was lost. What an entry and its names are
+stands in ``bundle_entries.py`` and ``bundle_names.py``.
+
 Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/STU3/http.html#transaction
 """
 
